@@ -1,0 +1,174 @@
+//! One core's view of the kernel, and what it leaves for `aarch64` to do.
+//!
+//! Every system call is a method of [`Kernel`], grouped by subject in the modules beside this one.
+//! A method checks everything before its first store, takes a bounded number of steps, and leaves
+//! what only the machine can do as [`Effect`]s in the core's own object, in the order in which they
+//! are to be performed before the next user instruction.
+
+use ipc_abi::error::Error;
+
+use crate::memory::{Fields, Memory};
+use crate::object::{Core, Frame, Machine, Number, Thread, core_state, machine};
+
+/// One core's view. Copied freely: it holds no state of its own.
+#[derive(Clone, Copy)]
+pub struct Kernel<M> {
+    /// Memory, as this core sees it.
+    pub memory: M,
+    /// This core's object.
+    pub core: Number<Core>,
+}
+
+/// What a function call answers.
+pub type Answer = Result<u64, Error>;
+
+/// Something that only the machine can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Make page-table stores visible to the table walk (`dsb ishst`, `isb`).
+    PublishTables,
+    /// Forget translations of one page: `dsb ishst`, `tlbi vale1is`, `dsb ish`, `isb`.
+    InvalidatePage {
+        /// The ASID.
+        asid: u64,
+        /// The page's address.
+        address: u64,
+    },
+    /// Forget all translations of an ASID.
+    InvalidateSpace {
+        /// The ASID.
+        asid: u64,
+    },
+    /// Copy `length` bytes from one message buffer to another, never through a reference.
+    CopyMessage {
+        /// Source frame.
+        from: Frame,
+        /// Destination frame.
+        to: Frame,
+        /// Bytes, at most 4096.
+        length: u64,
+    },
+    /// Zero a frame.
+    ZeroFrame {
+        /// The frame.
+        frame: Frame,
+    },
+    /// Make the instruction cache coherent with a frame's content.
+    SynchronizeCode {
+        /// The frame.
+        frame: Frame,
+    },
+    /// Stop an interrupt line from being delivered.
+    MaskLine {
+        /// The line.
+        line: u64,
+    },
+    /// Let an interrupt line be delivered.
+    UnmaskLine {
+        /// The line.
+        line: u64,
+    },
+    /// Set the timer to the end of a slice from now.
+    StartSlice,
+    /// Switch the timer off.
+    StopSlice,
+    /// Switch the machine off.
+    PowerOff,
+    /// Restart the machine.
+    Reset,
+}
+
+impl Effect {
+    /// The four words under which an effect is stored.
+    #[must_use]
+    pub const fn into_words(self) -> [u64; 4] {
+        match self {
+            Effect::PublishTables => [1, 0, 0, 0],
+            Effect::InvalidatePage { asid, address } => [2, asid, address, 0],
+            Effect::InvalidateSpace { asid } => [3, asid, 0, 0],
+            Effect::CopyMessage { from, to, length } => [4, from.0, to.0, length],
+            Effect::ZeroFrame { frame } => [5, frame.0, 0, 0],
+            Effect::SynchronizeCode { frame } => [6, frame.0, 0, 0],
+            Effect::MaskLine { line } => [7, line, 0, 0],
+            Effect::UnmaskLine { line } => [8, line, 0, 0],
+            Effect::StartSlice => [9, 0, 0, 0],
+            Effect::StopSlice => [10, 0, 0, 0],
+            Effect::PowerOff => [11, 0, 0, 0],
+            Effect::Reset => [12, 0, 0, 0],
+        }
+    }
+
+    /// Reads an effect back; `None` if the words are no effect.
+    #[must_use]
+    pub const fn from_words(words: [u64; 4]) -> Option<Effect> {
+        let [code, a, b, c] = words;
+        Some(match code {
+            1 => Effect::PublishTables,
+            2 => Effect::InvalidatePage { asid: a, address: b },
+            3 => Effect::InvalidateSpace { asid: a },
+            4 => Effect::CopyMessage { from: Frame(a), to: Frame(b), length: c },
+            5 => Effect::ZeroFrame { frame: Frame(a) },
+            6 => Effect::SynchronizeCode { frame: Frame(a) },
+            7 => Effect::MaskLine { line: a },
+            8 => Effect::UnmaskLine { line: a },
+            9 => Effect::StartSlice,
+            10 => Effect::StopSlice,
+            11 => Effect::PowerOff,
+            12 => Effect::Reset,
+            _ => return None,
+        })
+    }
+}
+
+impl<M: Memory + Copy> Kernel<M> {
+    /// The thread that made the system call.
+    #[must_use]
+    pub fn current(&self) -> Number<Thread> {
+        self.memory.link(self.core, core_state::CURRENT)
+    }
+
+    /// What the whole machine shares.
+    #[must_use]
+    pub fn machine(&self) -> Number<Machine> {
+        self.memory.link(self.core, core_state::MACHINE)
+    }
+
+    /// Takes an identity that no object has or had.
+    pub fn new_id(&self) -> u64 {
+        let machine = self.machine();
+        let id = self.memory.get(machine, machine::NEXT_ID);
+        self.memory.set(machine, machine::NEXT_ID, id.wrapping_add(1));
+        id
+    }
+
+    /// Leaves `effect` to be performed on the way out. A call leaves at most
+    /// [`core_state::EFFECTS_MAX`]; each module states its own bound.
+    pub fn leave(&self, effect: Effect) {
+        let count = self.memory.get(self.core, core_state::EFFECT_COUNT);
+        let base = count.wrapping_mul(4);
+        for (index, word) in (0_u64..).zip(effect.into_words()) {
+            self.memory.set(self.core, core_state::EFFECTS.at(base.wrapping_add(index)), word);
+        }
+        self.memory.set(self.core, core_state::EFFECT_COUNT, count.wrapping_add(1));
+        self.mark_pending();
+    }
+
+    /// Makes the way out look for effects and objects to take apart.
+    pub fn mark_pending(&self) {
+        self.memory.set(self.core, core_state::PENDING, 1);
+    }
+
+    /// Takes the effects that were left, first to last, through `perform`.
+    pub fn take_effects(&self, mut perform: impl FnMut(Effect)) {
+        let count = self.memory.get(self.core, core_state::EFFECT_COUNT);
+        for index in 0..count.min(core_state::EFFECTS_MAX) {
+            let base = index.wrapping_mul(4);
+            let word =
+                |at: u64| self.memory.get(self.core, core_state::EFFECTS.at(base.wrapping_add(at)));
+            if let Some(effect) = Effect::from_words([word(0), word(1), word(2), word(3)]) {
+                perform(effect);
+            }
+        }
+        self.memory.set(self.core, core_state::EFFECT_COUNT, 0);
+    }
+}

@@ -1,0 +1,60 @@
+//! How `core` reaches memory: one word at a time, by object number.
+//!
+//! [`Memory`] is one core's view. Its implementation in `aarch64` is the whole safety argument for
+//! kernel memory; on the host it is an array.
+
+use crate::object::{Entry, Field, Frame, Layout, Number};
+
+/// The words of kernel objects, the kinds of frames, and the frame table.
+///
+/// A caller reads and writes only objects that exist: found through a capability that
+/// [`crate::capability`] checked, or through a stored link.
+pub trait Memory {
+    /// Reads word `word` of the object `number`.
+    fn load(&self, number: u64, word: usize) -> u64;
+    /// Writes word `word` of the object `number`.
+    fn store(&self, number: u64, word: usize, value: u64);
+    /// Reads the kind byte of a frame that the frame table describes.
+    fn kind(&self, frame: Frame) -> u8;
+    /// Writes the kind byte of a frame that the frame table describes.
+    fn set_kind(&self, frame: Frame, kind: u8);
+    /// Reads a word of a frame's table entry.
+    fn entry_load(&self, frame: Frame, word: usize) -> u64;
+    /// Writes a word of a frame's table entry.
+    fn entry_store(&self, frame: Frame, word: usize, value: u64);
+}
+
+/// Typed access, for every [`Memory`].
+pub trait Fields: Memory {
+    /// Reads a field.
+    fn get<O: Layout>(&self, object: Number<O>, field: Field<O>) -> u64 {
+        self.load(object.into_raw(), field.word())
+    }
+
+    /// Writes a field.
+    fn set<O: Layout>(&self, object: Number<O>, field: Field<O>, value: u64) {
+        self.store(object.into_raw(), field.word(), value);
+    }
+
+    /// Reads a field that is a link.
+    fn link<O: Layout, T>(&self, object: Number<O>, field: Field<O>) -> Number<T> {
+        Number::from_raw(self.get(object, field))
+    }
+
+    /// Writes a field that is a link.
+    fn set_link<O: Layout, T>(&self, object: Number<O>, field: Field<O>, target: Number<T>) {
+        self.set(object, field, target.into_raw());
+    }
+
+    /// Reads a field of a frame's entry.
+    fn entry(&self, frame: Frame, field: Field<Entry>) -> u64 {
+        self.entry_load(frame, field.word())
+    }
+
+    /// Writes a field of a frame's entry.
+    fn set_entry(&self, frame: Frame, field: Field<Entry>, value: u64) {
+        self.entry_store(frame, field.word(), value);
+    }
+}
+
+impl<M: Memory> Fields for M {}
