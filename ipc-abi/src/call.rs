@@ -184,7 +184,11 @@ impl Window {
     /// Makes a window of `count` slots (clamped to [`Window::LIMIT`]) from slot `base`.
     #[must_use]
     pub const fn new(base: u32, count: u64) -> Window {
-        let count = if count > Self::LIMIT { Self::LIMIT } else { count };
+        let count = if count > Self::LIMIT {
+            Self::LIMIT
+        } else {
+            count
+        };
         Window((count << 32) | base as u64)
     }
 
@@ -210,7 +214,11 @@ impl Window {
     #[must_use]
     pub const fn count(self) -> u64 {
         let count = self.0 >> 32;
-        if count > Self::LIMIT { Self::LIMIT } else { count }
+        if count > Self::LIMIT {
+            Self::LIMIT
+        } else {
+            count
+        }
     }
 }
 

@@ -12,4 +12,6 @@ pub mod call;
 pub mod capability;
 pub mod error;
 pub mod fault;
+pub mod manifest;
+pub mod service;
 pub mod tag;

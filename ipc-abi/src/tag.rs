@@ -103,7 +103,11 @@ impl Tag {
     #[must_use]
     pub const fn length(self) -> usize {
         let length = ((self.0 >> 16) & 0xFFFF) as usize;
-        let limit = if self.is_long() { Self::BUFFER_BYTES } else { Self::REGISTER_BYTES };
+        let limit = if self.is_long() {
+            Self::BUFFER_BYTES
+        } else {
+            Self::REGISTER_BYTES
+        };
         if length > limit { limit } else { length }
     }
 

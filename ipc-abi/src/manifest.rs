@@ -1,0 +1,279 @@
+//! The manifest: what a boot package says about each process, between the system builder, which
+//! writes it, and the supervisor, which builds the processes.
+//!
+//! It starts at [`MANIFEST_OFFSET`] in the package: its length in bytes as a little-endian `u64`,
+//! then, in postcard, how many processes there are (`u32`) and each [`Process`]. A process's number
+//! is its place in this order; the first is the supervisor itself. Names are for people: every
+//! reference is a number that the build assigned and checked.
+
+use heapless::{String, Vec};
+use serde::{Deserialize, Serialize};
+
+use crate::boot::PAGE_BYTES;
+
+/// Where the manifest's length is in the package: the second page.
+pub const MANIFEST_OFFSET: u64 = PAGE_BYTES;
+
+/// The most bytes of a name: of a process, a service, a device.
+pub const NAME_BYTES: usize = 24;
+/// The most processes of a system.
+pub const PROCESSES_MAX: usize = 32;
+/// The most segments of a program.
+pub const SEGMENTS_MAX: usize = 8;
+/// The most services one process can call.
+pub const CALLS_MAX: usize = 16;
+/// The most devices of one process.
+pub const DEVICES_MAX: usize = 8;
+/// The most interrupt lines of one device.
+pub const DEVICE_LINES_MAX: usize = 4;
+/// The most interrupt lines of one process: one bit of its notification each.
+pub const LINES_MAX: usize = 32;
+/// The most pages of a heap, of a stack, or of a program's segment: 64 MiB.
+pub const PAGES_MAX: u32 = 16384;
+
+/// A name.
+pub type Name = String<NAME_BYTES>;
+
+/// What one process is and may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Its name; no two processes share one.
+    pub name: Name,
+    /// What it runs.
+    pub program: Program,
+    /// The priority of its thread.
+    pub priority: u8,
+    /// Pages of heap.
+    pub heap_pages: u32,
+    /// Pages of stack.
+    pub stack_pages: u32,
+    /// What happens when it dies.
+    pub restart: Restart,
+    /// Whether it has an endpoint, where it serves under its own name.
+    pub serves: bool,
+    /// Whether it has a notification though it has no device: for signals of others.
+    pub notified: bool,
+    /// What it may call.
+    pub calls: Vec<Call, CALLS_MAX>,
+    /// What it drives.
+    pub devices: Vec<Device, DEVICES_MAX>,
+    /// What else it may do.
+    pub authority: Authority,
+}
+
+/// A program in the package.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// Where it starts.
+    pub entry: u64,
+    /// Its memory.
+    pub segments: Vec<Segment, SEGMENTS_MAX>,
+    /// Its function names.
+    pub symbols: Symbols,
+}
+
+/// A piece of a program's memory, by whole pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Where its bytes are in the package: a multiple of [`PAGE_BYTES`].
+    pub offset: u64,
+    /// The user address: a multiple of [`PAGE_BYTES`].
+    pub address: u64,
+    /// Bytes in the package.
+    pub file_bytes: u64,
+    /// Pages in memory; what the package does not give is zero.
+    pub pages: u32,
+    /// [`crate::capability::Access`].
+    pub access: u8,
+}
+
+/// Where a program's symbol table is in the package.
+///
+/// First `count` records of [`SYMBOL_BYTES`], sorted by address: the function's address, then where
+/// its name starts from the first byte after the records (`u32`) and the name's length (`u32`), all
+/// little-endian. Then the names, demangled, in UTF-8.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Symbols {
+    /// Where it starts in the package.
+    pub offset: u64,
+    /// Bytes in all.
+    pub bytes: u64,
+    /// How many functions it names.
+    pub count: u32,
+}
+
+/// Bytes of one record of a symbol table.
+pub const SYMBOL_BYTES: usize = 16;
+
+/// What happens when a process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Restart {
+    /// It stays dead.
+    Never,
+    /// It is started again, but not more than `limit` times in `seconds`: then it stays dead.
+    Always {
+        /// How many times.
+        limit: u16,
+        /// In how long.
+        seconds: u16,
+    },
+}
+
+/// The right to call a service: a gate to the endpoint of another process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The name of the service, which is that of the process that serves.
+    pub service: Name,
+    /// The number of the process that serves.
+    pub process: u8,
+    /// What the service lets this caller do beyond what it lets everybody do: bit *n* is the *n*-th
+    /// name of [`crate::service::permissions`].
+    pub permissions: u32,
+}
+
+/// The badge of a client's gate: who calls, and what the service lets it do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Badge(u64);
+
+impl Badge {
+    /// The badge of the process `client` with `permissions`.
+    #[must_use]
+    pub const fn new(client: u8, permissions: u32) -> Badge {
+        Badge(((permissions as u64) << 32) | client as u64)
+    }
+
+    /// Reads a badge that the kernel delivered.
+    #[must_use]
+    pub const fn from_raw(raw: u64) -> Badge {
+        Badge(raw)
+    }
+
+    /// The badge as the kernel delivers it.
+    #[must_use]
+    pub const fn into_raw(self) -> u64 {
+        self.0
+    }
+
+    /// The number of the client's process.
+    #[must_use]
+    pub const fn client(self) -> u8 {
+        (self.0 & 0xFF) as u8
+    }
+
+    /// Whether the client has the permission with this number.
+    #[must_use]
+    pub const fn has_permission(self, permission: u32) -> bool {
+        permission < 32 && (self.0 >> 32) & (1 << permission) != 0
+    }
+}
+
+/// A device that a process drives: its registers are mapped, its interrupts are signals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its name on the board.
+    pub name: Name,
+    /// The physical address of its registers: a multiple of [`PAGE_BYTES`].
+    pub address: u64,
+    /// Pages of registers.
+    pub pages: u32,
+    /// Its interrupt lines.
+    pub lines: Vec<u32, DEVICE_LINES_MAX>,
+}
+
+/// Authority beyond calls and devices; nothing by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authority {
+    /// Frames of a region of its own, as the handle `memory`; 0 for none.
+    pub memory_frames: u32,
+    /// The highest priority of the time that it may give out, as the handle `time`.
+    pub time: Option<u8>,
+    /// How many address spaces it may make, as the handle `asids`.
+    pub asids: u16,
+    /// The handles `space`, `thread` and `context` of itself.
+    pub itself: bool,
+    /// Power, as the handle `platform`.
+    pub platform: bool,
+}
+
+/// Why bytes are no manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ManifestError {
+    /// The package ends before the manifest does.
+    Truncated,
+    /// There is no process, or there are more than [`PROCESSES_MAX`].
+    ProcessCount,
+    /// The process with this number is no [`Process`].
+    Malformed(u32),
+    /// Bytes are left after the last process.
+    TrailingBytes,
+}
+
+/// The processes of a manifest, decoded one at a time.
+#[derive(Clone, Debug)]
+pub struct Processes<'a> {
+    rest: &'a [u8],
+    next: u32,
+    count: u32,
+}
+
+impl<'a> Processes<'a> {
+    /// Starts to read the manifest of `package`.
+    ///
+    /// # Errors
+    ///
+    /// `Truncated`, `ProcessCount`.
+    pub fn read(package: &'a [u8]) -> Result<Processes<'a>, ManifestError> {
+        let bytes = package.get(4096..).ok_or(ManifestError::Truncated)?;
+        let (length, bytes) = bytes
+            .split_first_chunk::<8>()
+            .ok_or(ManifestError::Truncated)?;
+        let length = usize::try_from(u64::from_le_bytes(*length));
+        let length = length.map_err(|_| ManifestError::Truncated)?;
+        let bytes = bytes.get(..length).ok_or(ManifestError::Truncated)?;
+        let (count, rest) =
+            postcard::take_from_bytes::<u32>(bytes).map_err(|_| ManifestError::Truncated)?;
+        if count == 0 || count as usize > PROCESSES_MAX {
+            return Err(ManifestError::ProcessCount);
+        }
+        Ok(Processes {
+            rest,
+            next: 0,
+            count,
+        })
+    }
+
+    /// How many processes there are in all.
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+}
+
+impl Iterator for Processes<'_> {
+    type Item = Result<Process, ManifestError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.count {
+            let is_clean = self.rest.is_empty();
+            self.rest = &[];
+            return if is_clean {
+                None
+            } else {
+                Some(Err(ManifestError::TrailingBytes))
+            };
+        }
+        let number = self.next;
+        match postcard::take_from_bytes::<Process>(self.rest) {
+            Ok((process, rest)) => {
+                self.rest = rest;
+                self.next = self.next.saturating_add(1);
+                Some(Ok(process))
+            }
+            Err(_) => {
+                self.rest = &[];
+                self.next = self.count;
+                Some(Err(ManifestError::Malformed(number)))
+            }
+        }
+    }
+}

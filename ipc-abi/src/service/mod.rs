@@ -1,0 +1,13 @@
+//! The interfaces of the services, one file each.
+
+pub mod supervisor;
+
+/// The names of the permissions that the service `name` knows beyond "may call", by number;
+/// `system.toml` grants them by name.
+#[must_use]
+pub fn permissions(name: &str) -> &'static [&'static str] {
+    match name {
+        "supervisor" => supervisor::PERMISSIONS,
+        _ => &[],
+    }
+}
