@@ -1,0 +1,3 @@
+//! The host side of Pecan: what `./x` does, as a library that the emulator tests share.
+
+pub mod workspace;
