@@ -14,4 +14,5 @@ pub mod error;
 pub mod fault;
 pub mod manifest;
 pub mod service;
+pub mod startup;
 pub mod tag;

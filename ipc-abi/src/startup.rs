@@ -1,0 +1,273 @@
+//! The start-up block: what a process finds when it starts, between the supervisor, which writes
+//! it, and `userlib`, which reads it.
+//!
+//! The block is one page, mapped read-only in the new process, whose thread starts with the block's
+//! address in `x0` and the end of its stack in `sp`. It holds [`STARTUP_MAGIC`] and the length of
+//! what follows as little-endian `u64`s, then a [`Startup`] in postcard. The first process has no
+//! block: it starts with 0 in `x0` and the handles of [`crate::boot::FirstHandle`].
+
+use heapless::Vec;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::boot::PAGE_BYTES;
+use crate::capability::Kind;
+use crate::manifest::{DEVICE_LINES_MAX, DEVICES_MAX, Name};
+
+/// The first word of a start-up block: `PECANRUN`.
+pub const STARTUP_MAGIC: u64 = u64::from_le_bytes(*b"PECANRUN");
+/// The most bytes of a start-up block: one page.
+pub const STARTUP_BYTES: usize = PAGE_BYTES as usize;
+/// Bytes before the postcard: the magic word and the length.
+pub const STARTUP_HEADER_BYTES: usize = 16;
+/// The most named handles of one process.
+pub const HANDLES_MAX: usize = 32;
+
+/// What a new process has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Startup {
+    /// Its name.
+    pub name: Name,
+    /// How often it was started before.
+    pub incarnation: u32,
+    /// Its own capability table, with right `WRITE`.
+    pub table: u32,
+    /// Where it serves; `None` if it is no server.
+    pub endpoint: Option<u32>,
+    /// Where its interrupts and signals arrive, bound to its thread; `None` if it has none.
+    pub notification: Option<u32>,
+    /// Its heap: mapped, zeroed.
+    pub heap: MemoryRange,
+    /// The address of its message buffer; 0 if it has none.
+    pub message_buffer: u64,
+    /// Slots of its table that are empty and its own to fill.
+    pub slots: SlotRange,
+    /// Its other capabilities, by name: the gate of a service under the service's name; `memory`,
+    /// `time`, `asids`, `platform`, `space`, `thread`, `context` where they were granted.
+    pub handles: Vec<NamedHandle, HANDLES_MAX>,
+    /// The devices that it drives.
+    pub devices: Vec<DeviceGrant, DEVICES_MAX>,
+}
+
+/// A piece of a process's address space.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryRange {
+    /// The first address.
+    pub address: u64,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+/// A piece of a process's capability table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotRange {
+    /// The first slot.
+    pub first: u32,
+    /// How many slots.
+    pub count: u32,
+}
+
+/// A capability that has a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedHandle {
+    /// The name.
+    pub name: Name,
+    /// What kind of object it names.
+    #[serde(serialize_with = "write_kind", deserialize_with = "read_kind")]
+    pub kind: Kind,
+    /// The handle.
+    pub handle: u32,
+}
+
+/// A device that was given to a process: its registers are mapped in the process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceGrant {
+    /// Its name on the board.
+    pub name: Name,
+    /// Where its registers are mapped.
+    pub address: u64,
+    /// Bytes of registers.
+    pub bytes: u64,
+    /// Its interrupt lines.
+    pub irqs: Vec<IrqGrant, DEVICE_LINES_MAX>,
+}
+
+/// An interrupt line that was given to a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IrqGrant {
+    /// The interrupt object.
+    pub handle: u32,
+    /// The bits that it sets in the process's notification.
+    pub bits: u64,
+}
+
+/// Why bytes are no start-up block, or a [`Startup`] cannot be made one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartupError {
+    /// It does not begin with [`STARTUP_MAGIC`]. Whoever started the process is at fault.
+    BadMagic,
+    /// Its length sticks out of its page. Whoever started the process is at fault.
+    BadLength,
+    /// What follows is no [`Startup`]. Whoever started the process is at fault.
+    Malformed,
+    /// It does not fit in the page. Name fewer handles.
+    TooLong,
+}
+
+impl Startup {
+    /// Writes the block into `page` and tells how many bytes it takes.
+    ///
+    /// # Errors
+    ///
+    /// `TooLong` if `page` is too short.
+    pub fn write(&self, page: &mut [u8]) -> Result<usize, StartupError> {
+        let (header, body) = page
+            .split_first_chunk_mut::<STARTUP_HEADER_BYTES>()
+            .ok_or(StartupError::TooLong)?;
+        let written = postcard::to_slice(self, body).map_err(|_| StartupError::TooLong)?;
+        let length = written.len();
+        let (magic, count) = header.split_at_mut(8);
+        magic.copy_from_slice(&STARTUP_MAGIC.to_le_bytes());
+        count.copy_from_slice(&(length as u64).to_le_bytes());
+        Ok(STARTUP_HEADER_BYTES.saturating_add(length))
+    }
+
+    /// Reads the block from `page`; what lies behind it does not matter.
+    ///
+    /// # Errors
+    ///
+    /// `BadMagic`, `BadLength`, `Malformed`.
+    pub fn read(page: &[u8]) -> Result<Startup, StartupError> {
+        let (magic, rest) = page
+            .split_first_chunk::<8>()
+            .ok_or(StartupError::BadLength)?;
+        if u64::from_le_bytes(*magic) != STARTUP_MAGIC {
+            return Err(StartupError::BadMagic);
+        }
+        let (length, rest) = rest
+            .split_first_chunk::<8>()
+            .ok_or(StartupError::BadLength)?;
+        let length = usize::try_from(u64::from_le_bytes(*length));
+        let length = length.map_err(|_| StartupError::BadLength)?;
+        let body = rest.get(..length).ok_or(StartupError::BadLength)?;
+        match postcard::take_from_bytes::<Startup>(body) {
+            Ok((startup, [])) => Ok(startup),
+            Ok(_) | Err(_) => Err(StartupError::Malformed),
+        }
+    }
+}
+
+fn write_kind<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(*kind as u8)
+}
+
+fn read_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Kind, D::Error> {
+    let raw = u8::deserialize(deserializer)?;
+    Kind::from_raw(raw).ok_or_else(|| de::Error::custom("no kind has this number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::try_from(text).expect("the name fits")
+    }
+
+    fn full() -> Startup {
+        let longest = name("abcdefghijklmnopqrstuvwx");
+        let handle = NamedHandle {
+            name: longest.clone(),
+            kind: Kind::Irq,
+            handle: u32::MAX,
+        };
+        let irq = IrqGrant {
+            handle: u32::MAX,
+            bits: u64::MAX,
+        };
+        let device = DeviceGrant {
+            name: longest.clone(),
+            address: u64::MAX,
+            bytes: u64::MAX,
+            irqs: core::iter::repeat_n(irq, DEVICE_LINES_MAX).collect(),
+        };
+        Startup {
+            name: longest,
+            incarnation: u32::MAX,
+            table: u32::MAX,
+            endpoint: Some(u32::MAX),
+            notification: Some(u32::MAX),
+            heap: MemoryRange {
+                address: u64::MAX,
+                bytes: u64::MAX,
+            },
+            message_buffer: u64::MAX,
+            slots: SlotRange {
+                first: u32::MAX,
+                count: u32::MAX,
+            },
+            handles: core::iter::repeat_n(handle, HANDLES_MAX).collect(),
+            devices: core::iter::repeat_n(device, DEVICES_MAX).collect(),
+        }
+    }
+
+    #[test]
+    fn longest_block_fits_in_its_page() {
+        let mut page = [0xAA; STARTUP_BYTES];
+        let startup = full();
+        let length = startup.write(&mut page).expect("it fits");
+        assert!(length <= STARTUP_BYTES);
+        assert_eq!(Startup::read(&page), Ok(startup));
+    }
+
+    #[test]
+    fn block_is_refused_in_a_page_one_byte_too_short() {
+        let mut page = [0; STARTUP_BYTES];
+        let length = full().write(&mut page).expect("it fits");
+        let mut short = [0; STARTUP_BYTES];
+        assert_eq!(
+            full().write(&mut short[..length - 1]),
+            Err(StartupError::TooLong)
+        );
+        assert_eq!(
+            full().write(&mut short[..STARTUP_HEADER_BYTES - 1]),
+            Err(StartupError::TooLong)
+        );
+        assert_eq!(full().write(&mut short[..length]), Ok(length));
+    }
+
+    #[test]
+    fn damaged_blocks_are_refused_by_name() {
+        let mut page = [0; STARTUP_BYTES];
+        assert_eq!(Startup::read(&page), Err(StartupError::BadMagic));
+        assert_eq!(Startup::read(&[]), Err(StartupError::BadLength));
+        let length = full().write(&mut page).expect("it fits");
+        assert_eq!(
+            Startup::read(&page[..length - 1]),
+            Err(StartupError::BadLength)
+        );
+        page[8] = page[8].wrapping_sub(1);
+        assert_eq!(Startup::read(&page), Err(StartupError::Malformed));
+        page[8] = page[8].wrapping_add(2);
+        assert_eq!(Startup::read(&page), Err(StartupError::Malformed));
+        page[15] = 0xFF;
+        assert_eq!(Startup::read(&page), Err(StartupError::BadLength));
+    }
+
+    #[test]
+    fn unknown_kind_is_malformed() {
+        let mut startup = Startup::default();
+        let handle = NamedHandle {
+            name: name("a"),
+            kind: Kind::Gate,
+            handle: 5,
+        };
+        startup.handles.push(handle).expect("there is room");
+        let mut page = [0; STARTUP_BYTES];
+        let length = startup.write(&mut page).expect("it fits");
+        let kind = page[..length]
+            .iter()
+            .rposition(|byte| *byte == Kind::Gate as u8);
+        page[kind.expect("the kind is there")] = 0;
+        assert_eq!(Startup::read(&page), Err(StartupError::Malformed));
+    }
+}
