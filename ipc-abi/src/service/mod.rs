@@ -1,5 +1,7 @@
 //! The interfaces of the services, one file each.
 
+pub mod bench;
+pub mod console;
 pub mod supervisor;
 
 /// The names of the permissions that the service `name` knows beyond "may call", by number;

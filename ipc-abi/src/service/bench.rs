@@ -1,0 +1,1 @@
+//! The bench program's service: one figure at a time.
