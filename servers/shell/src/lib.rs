@@ -1,2 +1,10 @@
-//! Stub.
+#![doc = include_str!("../README.md")]
 #![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod command;
+pub mod table;
+pub mod unit;
+pub mod words;
