@@ -12,22 +12,10 @@ use pecan_core::object::{
 fn main() {
     println!("{{");
     print_numbers("constants", &constants());
-    print_numbers(
-        "kinds",
-        &Kind::ALL
-            .iter()
-            .map(|kind| (kind.name(), *kind as u64))
-            .collect(),
-    );
+    print_numbers("kinds", &kinds());
     print_numbers("frame_kinds", &frame_kinds());
     print_numbers("rights", &rights());
-    print_numbers(
-        "errors",
-        &Error::ALL
-            .iter()
-            .map(|e| (e.name(), e.into_raw()))
-            .collect(),
-    );
+    print_numbers("errors", &errors());
     println!("  \"objects\": {{");
     print_object("Thread", fields_of_threads(), false);
     print_object("CapTable", fields_of_tables(), false);
