@@ -74,3 +74,16 @@ pub enum FaultReply {
     /// Stay stopped; `thread_resume` or `thread_start` may follow.
     Stop = 2,
 }
+
+impl FaultReply {
+    /// Reads the method of a handler's reply.
+    #[must_use]
+    pub const fn from_raw(raw: u16) -> Option<FaultReply> {
+        match raw {
+            0 => Some(FaultReply::Retry),
+            1 => Some(FaultReply::ContinueAt),
+            2 => Some(FaultReply::Stop),
+            _ => None,
+        }
+    }
+}

@@ -79,7 +79,10 @@ impl Capability {
     #[must_use]
     pub const fn with_rights(self, rights: Rights) -> Capability {
         let kept = self.rights().intersection(rights).into_raw() as u64;
-        Capability { id: self.id, word: (self.word & !(0xFF << 56)) | kept << 56 }
+        Capability {
+            id: self.id,
+            word: (self.word & !(0xFF << 56)) | kept << 56,
+        }
     }
 }
 
@@ -135,7 +138,10 @@ impl<M: Memory + Copy> Kernel<M> {
     pub fn capability_of(&self, thread: Number<Thread>, handle: u64) -> Result<Capability, Error> {
         let mask = self.memory.get(thread, thread::MASK);
         let slot = if handle & !mask == 0 {
-            Slot { chunk: self.memory.link(thread, thread::SLOTS), index: handle & mask }
+            Slot {
+                chunk: self.memory.link(thread, thread::SLOTS),
+                index: handle & mask,
+            }
         } else {
             let table = self.memory.link(thread, thread::TABLE);
             if table == Number::NONE {
@@ -144,7 +150,11 @@ impl<M: Memory + Copy> Kernel<M> {
             self.slot_of(table, handle).ok_or(Error::BadHandle)?
         };
         let capability = self.read_slot(slot);
-        if capability.is_empty() { Err(Error::BadHandle) } else { Ok(capability) }
+        if capability.is_empty() {
+            Err(Error::BadHandle)
+        } else {
+            Ok(capability)
+        }
     }
 
     /// Whether the object of a capability still exists.
@@ -206,7 +216,11 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the table's handle, `BadSlot` (outside the table, or slot 0), `SlotOccupied`.
     pub fn find_empty_slot(&self, place: u64) -> Result<Slot, Error> {
         let slot = self.find_slot(place, Rights::WRITE)?;
-        if self.read_slot(slot).is_empty() { Ok(slot) } else { Err(Error::SlotOccupied) }
+        if self.read_slot(slot).is_empty() {
+            Ok(slot)
+        } else {
+            Err(Error::SlotOccupied)
+        }
     }
 
     /// Finds the slot that `place` names.

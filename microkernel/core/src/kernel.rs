@@ -104,9 +104,16 @@ impl Effect {
         let [code, a, b, c] = words;
         Some(match code {
             1 => Effect::PublishTables,
-            2 => Effect::InvalidatePage { asid: a, address: b },
+            2 => Effect::InvalidatePage {
+                asid: a,
+                address: b,
+            },
             3 => Effect::InvalidateSpace { asid: a },
-            4 => Effect::CopyMessage { from: Frame(a), to: Frame(b), length: c },
+            4 => Effect::CopyMessage {
+                from: Frame(a),
+                to: Frame(b),
+                length: c,
+            },
             5 => Effect::ZeroFrame { frame: Frame(a) },
             6 => Effect::SynchronizeCode { frame: Frame(a) },
             7 => Effect::MaskLine { line: a },
@@ -137,7 +144,8 @@ impl<M: Memory + Copy> Kernel<M> {
     pub fn new_id(&self) -> u64 {
         let machine = self.machine();
         let id = self.memory.get(machine, machine::NEXT_ID);
-        self.memory.set(machine, machine::NEXT_ID, id.wrapping_add(1));
+        self.memory
+            .set(machine, machine::NEXT_ID, id.wrapping_add(1));
         id
     }
 
@@ -147,9 +155,14 @@ impl<M: Memory + Copy> Kernel<M> {
         let count = self.memory.get(self.core, core_state::EFFECT_COUNT);
         let base = count.wrapping_mul(4);
         for (index, word) in (0_u64..).zip(effect.into_words()) {
-            self.memory.set(self.core, core_state::EFFECTS.at(base.wrapping_add(index)), word);
+            self.memory.set(
+                self.core,
+                core_state::EFFECTS.at(base.wrapping_add(index)),
+                word,
+            );
         }
-        self.memory.set(self.core, core_state::EFFECT_COUNT, count.wrapping_add(1));
+        self.memory
+            .set(self.core, core_state::EFFECT_COUNT, count.wrapping_add(1));
         self.mark_pending();
     }
 
@@ -163,8 +176,10 @@ impl<M: Memory + Copy> Kernel<M> {
         let count = self.memory.get(self.core, core_state::EFFECT_COUNT);
         for index in 0..count.min(core_state::EFFECTS_MAX) {
             let base = index.wrapping_mul(4);
-            let word =
-                |at: u64| self.memory.get(self.core, core_state::EFFECTS.at(base.wrapping_add(at)));
+            let word = |at: u64| {
+                self.memory
+                    .get(self.core, core_state::EFFECTS.at(base.wrapping_add(at)))
+            };
             if let Some(effect) = Effect::from_words([word(0), word(1), word(2), word(3)]) {
                 perform(effect);
             }

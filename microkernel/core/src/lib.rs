@@ -6,7 +6,17 @@
 #![forbid(unsafe_code)]
 
 pub mod capability;
+pub mod death;
+pub mod fault;
+pub mod ipc;
+pub mod irq;
 pub mod kernel;
+pub mod lend;
 pub mod list;
 pub mod memory;
+pub mod message;
+pub mod notification;
 pub mod object;
+pub mod queue;
+pub mod schedule;
+pub mod thread;

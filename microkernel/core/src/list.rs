@@ -19,7 +19,12 @@ pub struct List<H, E> {
 
 impl<M: Memory + Copy> Kernel<M> {
     /// Puts `element`, which is in no such list, at the front.
-    pub fn push<H: Layout, E: Layout>(&self, list: &List<H, E>, head: Number<H>, element: Number<E>) {
+    pub fn push<H: Layout, E: Layout>(
+        &self,
+        list: &List<H, E>,
+        head: Number<H>,
+        element: Number<E>,
+    ) {
         let first: Number<E> = self.memory.link(head, list.head);
         self.memory.set_link(element, list.next, first);
         self.memory.set_link(element, list.prev, Number::<E>::NONE);

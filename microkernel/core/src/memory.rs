@@ -22,6 +22,9 @@ pub trait Memory {
     fn entry_load(&self, frame: Frame, word: usize) -> u64;
     /// Writes a word of a frame's table entry.
     fn entry_store(&self, frame: Frame, word: usize, value: u64);
+    /// Zeroes a frame of the kernel, at once. (What a user frame holds is none of `core`'s business:
+    /// that is [`crate::kernel::Effect::ZeroFrame`].)
+    fn zero(&self, frame: Frame);
 }
 
 /// Typed access, for every [`Memory`].

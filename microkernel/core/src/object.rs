@@ -107,7 +107,10 @@ impl<O: Layout> Field<O> {
     #[must_use]
     pub const fn new(word: usize) -> Field<O> {
         assert!(word < O::WORDS, "a field outside its object");
-        Field { word, object: PhantomData }
+        Field {
+            word,
+            object: PhantomData,
+        }
     }
 
     /// The index of the word.
@@ -129,7 +132,10 @@ impl<O: Layout> Field<O> {
         let word = self.word as u64 + index;
         let last = (O::WORDS - 1) as u64;
         #[expect(clippy::cast_possible_truncation, reason = "at most O::WORDS")]
-        Field { word: (if word > last { last } else { word }) as usize, object: PhantomData }
+        Field {
+            word: (if word > last { last } else { word }) as usize,
+            object: PhantomData,
+        }
     }
 }
 
@@ -305,7 +311,7 @@ pub mod thread {
     pub const WAIT: F = F::new(7);
     /// Next in the queue it waits in.
     pub const NEXT: F = F::new(8);
-    /// Not zero: reached by the slow path only.
+    /// Not zero: [`super::special`] reasons to stay off the fast path.
     pub const SPECIAL: F = F::new(9);
     /// Program counter.
     pub const PC: F = F::new(10);
@@ -360,8 +366,8 @@ pub mod thread {
     pub const SENDING: F = F::new(72);
     /// The badge that goes with a queued message.
     pub const BADGE: F = F::new(73);
-    /// The rights of the gate capability through which it sends.
-    pub const SEND_RIGHTS: F = F::new(74);
+    /// Word 1 of the gate capability through which it last called or sends: its rights.
+    pub const SENT_THROUGH: F = F::new(74);
     /// The band of the endpoint in which it waits.
     pub const BAND: F = F::new(75);
     /// The reply object that holds it, if its server saved it; paired with the reply's `CALLER`.
@@ -394,6 +400,18 @@ pub mod wait {
     pub const RECEIVE: u64 = 5 << 60;
     /// For a notification.
     pub const NOTIFICATION: u64 = 6 << 60;
+    /// As `SAVED`, for a fault.
+    pub const SAVED_FAULT: u64 = 7 << 60;
+}
+
+/// Bits of a thread's `SPECIAL`.
+pub mod special {
+    /// Its bound notification has signals.
+    pub const SIGNALLED: u64 = 1;
+    /// Its caller went away before it was answered.
+    pub const CALLER_GONE: u64 = 2;
+    /// It serves its caller on its own context.
+    pub const OWN_TIME: u64 = 4;
 }
 
 /// Values of a thread's `STATE`.
@@ -430,8 +448,8 @@ pub mod endpoint {
     pub const DRAIN_NEXT: F = F::new(3);
     /// Servers that wait, last come first served: head per core ([`super::CORES_MAX`] words).
     pub const SERVERS: F = F::new(8);
-    /// How many servers wait, per core.
-    pub const SERVER_COUNT: F = F::new(16);
+    /// Servers that still wait when the endpoint dies: head per core.
+    pub const DYING_SERVERS: F = F::new(16);
     /// First caller of each band ([`super::BANDS`] words).
     pub const BAND_HEAD: F = F::new(24);
     /// Last caller of each band.
@@ -496,6 +514,8 @@ pub mod reply {
     pub const PREV: F = F::new(4);
     /// Next object to be taken apart.
     pub const DRAIN_NEXT: F = F::new(5);
+    /// 1 if the saved caller went away before it was answered.
+    pub const STALE: F = F::new(6);
 }
 
 /// Fields of a [`Context`].
@@ -561,6 +581,8 @@ pub mod region {
     pub const DEVICE: F = F::new(4);
     /// Next object to be taken apart.
     pub const DRAIN_NEXT: F = F::new(5);
+    /// Every frame of `[HIGH, LIMIT)` is free: what `region_split` may take.
+    pub const HIGH: F = F::new(6);
 }
 
 /// Fields of an [`Allowance`]: the numbers `[FIRST, FIRST + COUNT)` of a sort, of which
@@ -637,10 +659,12 @@ pub mod space {
     pub const RECORDS: F = F::new(5);
     /// Every frame it was given (tables, shadows, records, pool): head of the list.
     pub const FRAMES: F = F::new(6);
-    /// Pages mapped.
-    pub const MAPPED: F = F::new(7);
+    /// How many frames are in `POOL`.
+    pub const POOL_COUNT: F = F::new(7);
     /// Next object to be taken apart.
     pub const DRAIN_NEXT: F = F::new(8);
+    /// While it is taken apart: how far the table at the head of `FRAMES` was looked through.
+    pub const CURSOR: F = F::new(9);
 }
 
 /// Fields of a [`Record`].
@@ -653,28 +677,40 @@ pub mod record {
     pub const ADDRESS: F = F::new(1);
     /// The frame.
     pub const FRAME: F = F::new(2);
-    /// Next record of the frame (of free records: next free one of its frame).
+    /// Next record of the frame.
     pub const NEXT: F = F::new(3);
     /// Previous record of the frame; 0 for the first.
     pub const PREV: F = F::new(4);
 }
 
-/// Fields of a frame-table [`Entry`]; what they mean depends on the frame's kind.
+/// Fields of a frame-table [`Entry`]; what they mean depends on the frame's kind. A free frame's
+/// entry is all zero.
 pub mod entry {
     use super::{Entry, Field};
     type F = Field<Entry>;
-    /// User: identity of the frame object. Pools of kernel objects: how many live in the frame.
-    /// Page tables: entries in use. Records: records in use.
+    /// User: identity of the frame object (dying: its place in the drain list, whose top byte no
+    /// identity has). Pools of kernel objects and records: bit *u* is set while the object at unit
+    /// *u* lives or dies. Page tables: entries in use.
     pub const ID: F = F::new(0);
-    /// User: first mapping's space, by number; bit 63: mode *code*; bit 62: device. Frames of a
-    /// space: the space, by number; bits 63:60 the level of a table.
+    /// User: first mapping's space, by number, and [`super::user`] bits. Frames of a space: the
+    /// space, by number; bits 63:60 the level of a table. Slots: the table, by number.
     pub const SPACE: F = F::new(1);
-    /// User: first mapping's address, in bits 0..12 how often the frame is a message buffer.
-    /// Frames of a space: next frame of that space (bits 33:0), previous (bits 63:34 are too few:
-    /// see `space.rs`).
+    /// User: first mapping's page in bits 26:0, and the thread whose message buffer it is, its
+    /// number / 16, in bits 63:28. Frames of a space: next frame of that space.
     pub const ADDRESS: F = F::new(2);
-    /// User: first further mapping, a record number. Last-level tables: the shadow frame.
+    /// User: first further mapping, a record number. Last-level tables: the shadow frame. Records:
+    /// next frame with room. Pool: next frame of the pool.
     pub const RECORDS: F = F::new(3);
+}
+
+/// Bits of the entry word `SPACE` of a user frame.
+pub mod user {
+    /// Its mode is *code*.
+    pub const CODE: u64 = 1 << 63;
+    /// It is a device.
+    pub const DEVICE: u64 = 1 << 62;
+    /// It was destroyed and is being unmapped.
+    pub const DYING: u64 = 1 << 61;
 }
 
 /// Fields of a [`Core`].
@@ -700,6 +736,8 @@ pub mod core_state {
     pub const SLICE: F = F::new(7);
     /// Bit *p* % 64 of word *p* / 64: contexts of priority *p* wait (4 words).
     pub const READY: F = F::new(8);
+    /// Last object to be taken apart: as `DRAIN`.
+    pub const DRAIN_TAIL: F = F::new(12);
     /// Effects: [`EFFECTS_MAX`] times four words.
     pub const EFFECTS: F = F::new(16);
     /// The most effects of one call.
@@ -722,6 +760,10 @@ pub mod machine {
     pub const NULL_ROOT: F = F::new(2);
     /// Object number of a frame of empty slots: for threads whose table died.
     pub const NULL_SLOTS: F = F::new(3);
+    /// Bit *n* % 64 of word *n* / 64: interrupt line *n* is in use (16 words).
+    pub const LINES_USED: F = F::new(16);
+    /// The same for ASIDs (16 words).
+    pub const ASIDS_USED: F = F::new(32);
     /// The interrupt object of each line (1024 words).
     pub const IRQS: F = F::new(1024);
     /// The space that has each ASID (1024 words; more ASIDs are not used).

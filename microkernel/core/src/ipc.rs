@@ -1,0 +1,434 @@
+//! Messages: `call`, `send`, `receive`, `reply` and their variants, in safe Rust.
+//!
+//! This is the slow path and the definition: the assembly fast path does the same for a `call` or
+//! `reply_receive` that carries at most 128 bytes and no capability between two threads of one core,
+//! one of which waits for the other.
+//!
+//! ```text
+//!              call, nobody receives            receive
+//!  caller: ─────────────────────────▶ SEND ─────────────────▶ REPLY ──▶ runs
+//!            call, somebody receives                 ▲           │ reply, reply_receive
+//!          ──────────────────────────────────────────┘           ▼
+//!  server: RECEIVE ◀──────── receive, reply_receive ──────── serves it
+//! ```
+//!
+//! The current context travels: server and caller run on the caller's.
+
+use ipc_abi::call::SystemCall;
+use ipc_abi::capability::{Kind, Rights};
+use ipc_abi::error::Error;
+use ipc_abi::fault::FaultReply;
+use ipc_abi::tag::{MessageKind, Tag};
+
+use crate::capability::Capability;
+use crate::kernel::{Answer, Kernel};
+use crate::memory::{Fields, Memory};
+use crate::object::{
+    Context, Endpoint, Gate, Number, Reply, Thread, context, endpoint, gate, reply, sending,
+    special, thread, wait,
+};
+
+/// How many queued senders whose message cannot be taken one `receive` turns away before it asks to
+/// be repeated.
+pub const RECEIVE_TRIES: u64 = 8;
+
+/// A gate that was found and checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendGate {
+    /// The gate.
+    pub gate: Number<Gate>,
+    /// Its endpoint.
+    pub endpoint: Number<Endpoint>,
+    /// Its badge.
+    pub badge: u64,
+    /// Word 1 of the capability.
+    pub word: u64,
+}
+
+/// Whether a message call may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    Waits,
+    Refuses,
+}
+
+impl<M: Memory + Copy> Kernel<M> {
+    /// Does the message call `number` (0 to 10) of the current thread, whose registers were saved.
+    /// Its answer is in the registers of the thread.
+    pub fn message_call(&self, number: u64) {
+        let current = self.current();
+        let result = match SystemCall::ALL.get(usize::try_from(number).unwrap_or(usize::MAX)) {
+            Some(SystemCall::Call) => self.send_message(current, sending::CALL, Patience::Waits),
+            Some(SystemCall::ReplyReceive) => self.reply_receive(current),
+            Some(SystemCall::Receive) => self.receive(current, Patience::Waits),
+            Some(SystemCall::Send) => self.send_message(current, sending::ONE_WAY, Patience::Waits),
+            Some(SystemCall::TryCall) => {
+                self.send_message(current, sending::CALL, Patience::Refuses)
+            }
+            Some(SystemCall::TrySend) => {
+                self.send_message(current, sending::ONE_WAY, Patience::Refuses)
+            }
+            Some(SystemCall::TryReceive) => self.receive(current, Patience::Refuses),
+            Some(SystemCall::Reply) => self.reply(current),
+            Some(SystemCall::ReplyTo) => self.reply_to(current),
+            Some(SystemCall::Wait) => self.wait(current),
+            Some(SystemCall::TryWait) => self.try_wait(current),
+            _ => Err(Error::BadArgument),
+        };
+        if let Err(error) = result {
+            self.refuse(current, error);
+        }
+    }
+
+    /// Finds the gate that `handle` of `thread` names, with the right to send. Not inlined, so that
+    /// the shipped machine code of this lookup can be proved.
+    ///
+    /// # Errors
+    ///
+    /// `BadHandle`, `WrongKind`, `NoRight`, `Stale`; `Died` if the endpoint is gone.
+    #[inline(never)]
+    pub fn find_gate(&self, thread: Number<Thread>, handle: u64) -> Result<SendGate, Error> {
+        let capability = self.capability_of(thread, handle)?;
+        self.check(capability, Kind::Gate, Rights::SEND)?;
+        let gate = Number::from_raw(capability.number());
+        let endpoint: Number<Endpoint> = self.memory.link(gate, gate::ENDPOINT);
+        if self.memory.get(endpoint, endpoint::ID) == 0 {
+            return Err(Error::Died);
+        }
+        let badge = self.memory.get(gate, gate::BADGE);
+        Ok(SendGate {
+            gate,
+            endpoint,
+            badge,
+            word: capability.word,
+        })
+    }
+
+    fn send_message(
+        &self,
+        sender: Number<Thread>,
+        what: u64,
+        patience: Patience,
+    ) -> Result<(), Error> {
+        let found = self.find_gate(sender, self.handle_of(sender))?;
+        let tag = self.tag_of(sender);
+        self.check_outgoing(sender, tag, may_grant(found.word))?;
+        let server = self.first_server(found.endpoint);
+        if server.is_none() {
+            if patience == Patience::Refuses {
+                return Err(Error::WouldBlock);
+            }
+            self.note_sending(sender, found, what);
+            self.enqueue_sender(sender, found.gate, found.endpoint);
+            self.block();
+            return Ok(());
+        }
+        self.check_incoming(server, tag)?;
+        if what == sending::ONE_WAY {
+            let own = self.own_idle_context(server);
+            if own.is_none() {
+                return Err(Error::NoTime);
+            }
+            self.remove_server(server);
+            self.deliver(
+                sender,
+                server,
+                tag.with_kind(MessageKind::OneWay),
+                found.badge,
+            );
+            self.accept(sender);
+            self.resume_on(server, own);
+            self.preempt();
+            return Ok(());
+        }
+        self.note_sending(sender, found, what);
+        self.remove_server(server);
+        self.deliver(sender, server, tag, found.badge);
+        self.link_call(sender, server, wait::REPLY);
+        self.run_in_place_of_current(server);
+        Ok(())
+    }
+
+    /// Writes down what a sender sends, for its queue and for the reply.
+    fn note_sending(&self, sender: Number<Thread>, found: SendGate, what: u64) {
+        self.memory.set(sender, thread::SENDING, what);
+        self.memory.set(sender, thread::BADGE, found.badge);
+        self.memory.set(sender, thread::SENT_THROUGH, found.word);
+        self.declare_window(sender);
+    }
+
+    /// `receive` and `try_receive`.
+    fn receive(&self, server: Number<Thread>, patience: Patience) -> Result<(), Error> {
+        let endpoint = self.find::<Endpoint>(self.handle_of(server), Rights::RECEIVE)?;
+        if self.memory.get(server, thread::CALLER) != 0 {
+            return Err(Error::CallerWaits);
+        }
+        let is_silent = self.first_sender(endpoint).is_none() && !self.has_signals(server);
+        if is_silent && patience == Patience::Refuses {
+            return Err(Error::WouldBlock);
+        }
+        self.clear_special(server, special::CALLER_GONE);
+        self.declare_window(server);
+        self.receive_next(server, endpoint, Number::NONE)
+    }
+
+    /// `reply`.
+    fn reply(&self, server: Number<Thread>) -> Result<(), Error> {
+        if self.memory.get(server, thread::OWN_CONTEXT) == 0 {
+            return Err(Error::NoTime);
+        }
+        self.check_reply(server)?;
+        let caller = self.answer_caller(server);
+        self.accept(server);
+        self.hand_back(server, caller);
+        self.continue_on_own(server);
+        Ok(())
+    }
+
+    /// `reply_receive`.
+    fn reply_receive(&self, server: Number<Thread>) -> Result<(), Error> {
+        let endpoint = self.find::<Endpoint>(self.handle_of(server), Rights::RECEIVE)?;
+        self.check_reply(server)?;
+        let caller = self.answer_caller(server);
+        self.declare_window(server);
+        self.receive_next(server, endpoint, caller)
+    }
+
+    /// Receives a signal, else a message, else waits. The server is the current thread and serves
+    /// nobody; `answered`, if any, is the caller it just answered, whose context it still uses.
+    fn receive_next(
+        &self,
+        server: Number<Thread>,
+        endpoint: Number<Endpoint>,
+        answered: Number<Thread>,
+    ) -> Result<(), Error> {
+        if self.has_signals(server) {
+            let bits = self.take_bits(self.memory.link(server, thread::BOUND));
+            self.deliver_signal(server, bits);
+            self.hand_back(server, answered);
+            self.continue_on_own(server);
+            return Ok(());
+        }
+        for _ in 0..RECEIVE_TRIES {
+            let sender = self.first_sender(endpoint);
+            if sender.is_none() {
+                break;
+            }
+            self.dequeue_sender(sender, endpoint);
+            match self.take_message(sender, server) {
+                Ok(context) => {
+                    self.hand_back(server, answered);
+                    self.continue_on(server, context);
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.refuse(sender, error);
+                    self.resume_on(sender, self.memory.link(sender, thread::CONTEXT));
+                }
+            }
+        }
+        let has_own = self.memory.get(server, thread::OWN_CONTEXT) != 0;
+        if has_own && !self.first_sender(endpoint).is_none() {
+            self.hand_back(server, answered);
+            self.continue_on_own(server);
+            return Err(Error::Again);
+        }
+        self.push_server(server, endpoint);
+        self.rest_after(server, answered);
+        Ok(())
+    }
+
+    /// The server waits: the caller it answered goes on with its context, or another runs.
+    fn rest_after(&self, server: Number<Thread>, answered: Number<Thread>) {
+        let is_lent = self.current_context() != self.memory.link(server, thread::OWN_CONTEXT);
+        if is_lent && !answered.is_none() && self.is_runnable(answered) {
+            self.run_in_place_of_current(answered);
+            self.preempt();
+            return;
+        }
+        self.hand_back(server, answered);
+        self.block();
+    }
+
+    /// Takes the message of `sender`, which was just dequeued; returns the context with which the
+    /// server goes on.
+    fn take_message(
+        &self,
+        sender: Number<Thread>,
+        server: Number<Thread>,
+    ) -> Result<Number<Context>, Error> {
+        let badge = self.memory.get(sender, thread::BADGE);
+        let held: Number<Context> = self.memory.link(sender, thread::CONTEXT);
+        let what = self.memory.get(sender, thread::SENDING);
+        if what == sending::FAULT {
+            self.deliver_fault(sender, server, badge);
+            self.link_call(sender, server, wait::SLOW_REPLY);
+            return Ok(held);
+        }
+        let tag = self.tag_of(sender);
+        let word = self.memory.get(sender, thread::SENT_THROUGH);
+        self.check_outgoing(sender, tag, may_grant(word))?;
+        self.check_incoming(server, tag)?;
+        if what == sending::ONE_WAY {
+            let own: Number<Context> = self.memory.link(server, thread::OWN_CONTEXT);
+            if own.is_none() {
+                return Err(Error::NoTime);
+            }
+            self.deliver(sender, server, tag.with_kind(MessageKind::OneWay), badge);
+            self.accept(sender);
+            self.resume_on(sender, held);
+            return Ok(own);
+        }
+        self.deliver(sender, server, tag, badge);
+        self.link_call(sender, server, wait::REPLY);
+        Ok(held)
+    }
+
+    /// Checks that the current thread's reply can be given.
+    fn check_reply(&self, server: Number<Thread>) -> Result<(), Error> {
+        let caller: Number<Thread> = self.memory.link(server, thread::CALLER);
+        if caller.is_none() {
+            let special = self.memory.get(server, thread::SPECIAL);
+            let is_gone = special & special::CALLER_GONE != 0;
+            return if is_gone {
+                Ok(())
+            } else {
+                Err(Error::NoCaller)
+            };
+        }
+        let is_fault = self.memory.get(caller, thread::WAIT) & wait::REASON == wait::SLOW_REPLY;
+        self.check_answer(server, caller, is_fault)
+    }
+
+    /// Checks that the message of `server` can answer `caller`, whose call or fault it was.
+    pub(crate) fn check_answer(
+        &self,
+        server: Number<Thread>,
+        caller: Number<Thread>,
+        is_fault: bool,
+    ) -> Result<(), Error> {
+        let tag = self.tag_of(server);
+        if is_fault {
+            let is_plain = tag.into_raw() & Tag::SLOW_BITS == 0;
+            let is_known = FaultReply::from_raw(tag.method()).is_some();
+            return if is_plain && is_known {
+                Ok(())
+            } else {
+                Err(Error::BadArgument)
+            };
+        }
+        self.check_outgoing(server, tag, self.may_grant_reply(caller))
+    }
+
+    /// Gives the caller of `server` the reply, which was checked. Returns the caller, which waits no
+    /// more; none if it is gone, and the reply with it.
+    fn answer_caller(&self, server: Number<Thread>) -> Number<Thread> {
+        let caller: Number<Thread> = self.memory.link(server, thread::CALLER);
+        if caller.is_none() {
+            self.clear_special(server, special::CALLER_GONE);
+            return Number::NONE;
+        }
+        let is_fault = self.memory.get(caller, thread::WAIT) & wait::REASON == wait::SLOW_REPLY;
+        self.memory.set(server, thread::CALLER, 0);
+        self.memory.set(caller, thread::WAIT, 0);
+        self.give_answer(server, caller, is_fault);
+        caller
+    }
+
+    /// Writes the reply into the registers of `caller`.
+    pub(crate) fn give_answer(
+        &self,
+        server: Number<Thread>,
+        caller: Number<Thread>,
+        is_fault: bool,
+    ) {
+        let tag = self.tag_of(server);
+        if is_fault {
+            self.finish_fault(caller, tag, self.register(server, 0));
+        } else if tag.is_long() && self.memory.get(caller, thread::BUFFER) == 0 {
+            self.refuse(caller, Error::NoBuffer);
+        } else {
+            self.deliver(server, caller, tag, 0);
+        }
+    }
+
+    /// `reply_to`.
+    fn reply_to(&self, server: Number<Thread>) -> Result<(), Error> {
+        let reply = self.find::<Reply>(self.handle_of(server), Rights::WRITE)?;
+        let caller: Number<Thread> = self.memory.link(reply, reply::CALLER);
+        if caller.is_none() {
+            let is_stale = self.memory.get(reply, reply::STALE) != 0;
+            self.memory.set(reply, reply::STALE, 0);
+            return Err(if is_stale {
+                Error::Died
+            } else {
+                Error::NoCaller
+            });
+        }
+        let is_fault = self.memory.get(caller, thread::WAIT) & wait::REASON == wait::SAVED_FAULT;
+        self.check_answer(server, caller, is_fault)?;
+        self.unlink_reply(reply, caller);
+        self.memory.set(caller, thread::WAIT, 0);
+        self.give_answer(server, caller, is_fault);
+        self.accept(server);
+        self.resume_on(caller, self.memory.link(caller, thread::CONTEXT));
+        self.preempt();
+        Ok(())
+    }
+
+    /// `save_caller`: the reply object `handle` takes the current caller, which gets its time back;
+    /// the server goes on with its own.
+    ///
+    /// # Errors
+    ///
+    /// Those of the handle (right `WRITE`), `InUse` if the object holds a caller, `NoTime` if the
+    /// server owns no context, `NoCaller`, `Died` if the caller went away.
+    pub fn save_caller(&self, handle: u64) -> Answer {
+        let server = self.current();
+        let reply = self.find::<Reply>(handle, Rights::WRITE)?;
+        if self.memory.get(reply, reply::CALLER) != 0 {
+            return Err(Error::InUse);
+        }
+        if self.memory.get(server, thread::OWN_CONTEXT) == 0 {
+            return Err(Error::NoTime);
+        }
+        let caller: Number<Thread> = self.memory.link(server, thread::CALLER);
+        if caller.is_none() {
+            let special = self.memory.get(server, thread::SPECIAL);
+            if special & special::CALLER_GONE == 0 {
+                return Err(Error::NoCaller);
+            }
+            self.clear_special(server, special::CALLER_GONE);
+            self.hand_back(server, Number::NONE);
+            self.continue_on_own(server);
+            return Err(Error::Died);
+        }
+        let is_fault = self.memory.get(caller, thread::WAIT) & wait::REASON == wait::SLOW_REPLY;
+        let reason = if is_fault {
+            wait::SAVED_FAULT
+        } else {
+            wait::SAVED
+        };
+        self.memory.set(server, thread::CALLER, 0);
+        self.memory
+            .set(caller, thread::WAIT, reason | reply.into_raw());
+        self.link_reply(reply, caller, server);
+        let lent = self.take_lent(server);
+        let context = if lent.is_none() {
+            self.own_idle_context(caller)
+        } else {
+            lent
+        };
+        self.memory.set_link(caller, thread::CONTEXT, context);
+        if !context.is_none() {
+            self.memory.set_link(context, context::RUNNING, caller);
+        }
+        self.continue_on_own(server);
+        Ok(0)
+    }
+}
+
+/// Whether the gate capability with this word 1 may send capabilities along.
+fn may_grant(word: u64) -> bool {
+    Capability { id: 0, word }.rights().contains(Rights::GRANT)
+}

@@ -1,0 +1,107 @@
+//! Interrupts become signals: masked when they come, unmasked when their holder acknowledges.
+
+use ipc_abi::call::PlatformOperation;
+use ipc_abi::capability::Rights;
+use ipc_abi::error::Error;
+
+use crate::kernel::{Answer, Effect, Kernel};
+use crate::list::List;
+use crate::memory::{Fields, Memory};
+use crate::object::{Irq, Notification, Number, Platform, irq, machine, notification};
+
+/// Interrupts delivered to a notification.
+pub(crate) const IRQS: List<Notification, Irq> = List {
+    head: notification::IRQS,
+    next: irq::NEXT,
+    prev: irq::PREV,
+};
+
+impl<M: Memory + Copy> Kernel<M> {
+    /// `irq_bind`: the line may come from now on.
+    ///
+    /// # Errors
+    ///
+    /// Those of the handles (interrupt: right `WRITE`; notification: right `MAKE_GATE`), `InUse` if
+    /// it is bound, `BadArgument` if `bits` is 0.
+    pub fn irq_bind(&self, handle: u64, notification: u64, bits: u64) -> Answer {
+        let irq = self.find::<Irq>(handle, Rights::WRITE)?;
+        let target = self.find::<Notification>(notification, Rights::MAKE_GATE)?;
+        if bits == 0 {
+            return Err(Error::BadArgument);
+        }
+        if self.memory.get(irq, irq::NOTIFICATION) != 0 {
+            return Err(Error::InUse);
+        }
+        self.memory.set_link(irq, irq::NOTIFICATION, target);
+        self.memory.set(irq, irq::BITS, bits);
+        self.memory.set(irq, irq::PENDING, 0);
+        self.push(&IRQS, target, irq);
+        self.leave(Effect::UnmaskLine {
+            line: self.memory.get(irq, irq::LINE),
+        });
+        Ok(0)
+    }
+
+    /// `irq_acknowledge`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the handle (right `WRITE`).
+    pub fn irq_acknowledge(&self, handle: u64) -> Answer {
+        let irq = self.find::<Irq>(handle, Rights::WRITE)?;
+        if self.memory.get(irq, irq::PENDING) != 0 {
+            self.memory.set(irq, irq::PENDING, 0);
+            self.leave(Effect::UnmaskLine {
+                line: self.memory.get(irq, irq::LINE),
+            });
+        }
+        Ok(0)
+    }
+
+    /// The interrupt `line` came: masks it and signals its holder.
+    pub fn interrupt(&self, line: u64) {
+        self.leave(Effect::MaskLine { line });
+        if line >= machine::LINES {
+            return;
+        }
+        let irq: Number<Irq> = self.memory.link(self.machine(), machine::IRQS.at(line));
+        if irq.is_none() {
+            return;
+        }
+        let target: Number<Notification> = self.memory.link(irq, irq::NOTIFICATION);
+        if target.is_none() {
+            return;
+        }
+        self.memory.set(irq, irq::PENDING, 1);
+        self.raise(target, self.memory.get(irq, irq::BITS));
+    }
+
+    /// An interrupt that is being destroyed is delivered no more.
+    pub(crate) fn detach_irq(&self, irq: Number<Irq>) {
+        let target: Number<Notification> = self.memory.link(irq, irq::NOTIFICATION);
+        if !target.is_none() {
+            self.remove(&IRQS, target, irq);
+            self.memory.set(irq, irq::NOTIFICATION, 0);
+            self.leave(Effect::MaskLine {
+                line: self.memory.get(irq, irq::LINE),
+            });
+        }
+    }
+
+    /// `platform_control`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the handle (right `WRITE`), `BadArgument` for an unknown operation.
+    pub fn platform_control(&self, handle: u64, operation: u64) -> Answer {
+        self.find::<Platform>(handle, Rights::WRITE)?;
+        if operation == PlatformOperation::PowerOff as u64 {
+            self.leave(Effect::PowerOff);
+        } else if operation == PlatformOperation::Reset as u64 {
+            self.leave(Effect::Reset);
+        } else {
+            return Err(Error::BadArgument);
+        }
+        Ok(0)
+    }
+}

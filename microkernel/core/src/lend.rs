@@ -1,0 +1,165 @@
+//! Lending time: the context of a caller goes to its server with the call and comes back with the
+//! reply, or when the server goes away.
+//!
+//! A thread uses the context that its caller *lent* it, or its *own*. Along a chain of calls from a
+//! context's owner, only the last thread can run, and it uses the context; the fast path writes
+//! nothing of this down, so who lent what is found by walking the chain ([`CHAIN_LIMIT`] links).
+
+use crate::kernel::Kernel;
+use crate::memory::{Fields, Memory};
+use crate::object::{Context, Number, Thread, context, core_state, special, thread, wait};
+
+/// How many links of a chain of calls are followed to find a lent context. Further ones leave the
+/// lender without time until the context comes back by itself.
+pub const CHAIN_LIMIT: u64 = 64;
+
+impl<M: Memory + Copy> Kernel<M> {
+    /// Makes `server` serve `caller`, for a reply of the kind `reason`.
+    pub(crate) fn link_call(&self, caller: Number<Thread>, server: Number<Thread>, reason: u64) {
+        self.memory
+            .set(caller, thread::WAIT, reason | server.into_raw());
+        self.memory.set(
+            server,
+            thread::CALLER,
+            self.memory.get(caller, thread::LINK),
+        );
+        self.memory.set(server, thread::WAIT, 0);
+    }
+
+    /// `next` goes on with the current context.
+    pub(crate) fn run_in_place_of_current(&self, next: Number<Thread>) {
+        self.memory.set_link(self.core, core_state::CURRENT, next);
+    }
+
+    /// Takes from `server`, the current thread, the context that it uses and does not own; none if it
+    /// uses its own.
+    pub(crate) fn take_lent(&self, server: Number<Thread>) -> Number<Context> {
+        let current = self.current_context();
+        if current == self.memory.link(server, thread::OWN_CONTEXT) {
+            self.clear_special(server, special::OWN_TIME);
+            return Number::NONE;
+        }
+        self.memory.set(self.core, core_state::CONTEXT, 0);
+        current
+    }
+
+    /// `server`, the current thread, no longer serves: what it was lent goes back with `caller`, who
+    /// can run again, or, if that is none, to its owner.
+    pub(crate) fn hand_back(&self, server: Number<Thread>, caller: Number<Thread>) {
+        let lent = self.take_lent(server);
+        if !caller.is_none() {
+            let context = if lent.is_none() {
+                self.own_idle_context(caller)
+            } else {
+                lent
+            };
+            self.resume_on(caller, context);
+        } else if !lent.is_none() {
+            self.release_context(lent);
+        }
+    }
+
+    /// The current thread `server` goes on with `context` (with its own if that is none).
+    pub(crate) fn continue_on(&self, server: Number<Thread>, context: Number<Context>) {
+        if context.is_none() {
+            self.continue_on_own(server);
+            return;
+        }
+        let used = self.current_context();
+        if used != context {
+            if !used.is_none() {
+                self.memory.set_link(used, context::RUNNING, server);
+            }
+            self.memory
+                .set_link(self.core, core_state::CONTEXT, context);
+            self.attach(server, context);
+        }
+        self.preempt();
+    }
+
+    /// The current thread `server` goes on with its own context, or, if it has none, when it gets one.
+    pub(crate) fn continue_on_own(&self, server: Number<Thread>) {
+        let own: Number<Context> = self.memory.link(server, thread::OWN_CONTEXT);
+        if own.is_none() {
+            self.memory.set(server, thread::CONTEXT, 0);
+            self.switch_to_next();
+        } else {
+            self.continue_on(server, own);
+        }
+    }
+
+    /// Nobody uses `context` any more, which is in no queue: it goes back to its owner, who runs on
+    /// it if it can run and has no other.
+    pub(crate) fn release_context(&self, context: Number<Context>) {
+        let owner: Number<Thread> = self.memory.link(context, context::OWNER);
+        self.memory.set_link(context, context::RUNNING, owner);
+        if owner.is_none() || owner == self.current() {
+            return;
+        }
+        let held: Number<Context> = self.memory.link(owner, thread::CONTEXT);
+        if self.is_runnable(owner) && held.is_none() {
+            self.resume_on(owner, context);
+        }
+    }
+
+    /// Takes back the context that flowed into `server` from its caller, wherever it is now along
+    /// the chain of calls that `server` made; none if there is none or the chain is too long. Whoever
+    /// used it goes on with its own context.
+    pub(crate) fn take_back(&self, server: Number<Thread>) -> Number<Context> {
+        let mut user = server;
+        for _ in 0..CHAIN_LIMIT {
+            let waits = self.memory.get(user, thread::WAIT);
+            let reason = waits & wait::REASON;
+            if reason != wait::REPLY && reason != wait::SLOW_REPLY {
+                return self.take_from(user);
+            }
+            user = Number::from_raw(waits);
+        }
+        Number::NONE
+    }
+
+    /// Takes the lent context from `user`, the last of a chain; none if it uses its own.
+    fn take_from(&self, user: Number<Thread>) -> Number<Context> {
+        let is_current = user == self.current();
+        let used: Number<Context> = if is_current {
+            self.current_context()
+        } else {
+            self.memory.link(user, thread::CONTEXT)
+        };
+        let own: Number<Context> = self.memory.link(user, thread::OWN_CONTEXT);
+        if used.is_none() || used == own {
+            return Number::NONE;
+        }
+        if self.memory.get(user, thread::CALLER) != 0 {
+            self.set_special(user, special::OWN_TIME);
+        }
+        if is_current {
+            self.memory.set(self.core, core_state::CONTEXT, 0);
+            self.continue_on_own(user);
+        } else {
+            self.unqueue(used);
+            self.memory.set_link(user, thread::CONTEXT, own);
+            if !own.is_none() {
+                self.attach(user, own);
+                if self.is_runnable(user) {
+                    self.make_ready(own);
+                }
+            }
+        }
+        used
+    }
+
+    /// Keeps `thread` off the fast path for the reasons `bits`.
+    pub(crate) fn set_special(&self, thread: Number<Thread>, bits: u64) {
+        let special = self.memory.get(thread, thread::SPECIAL);
+        self.memory.set(thread, thread::SPECIAL, special | bits);
+    }
+
+    /// Takes the reasons `bits` away.
+    pub(crate) fn clear_special(&self, thread: Number<Thread>, bits: u64) {
+        let special = self.memory.get(thread, thread::SPECIAL);
+        if special & bits != 0 {
+            self.memory.set(thread, thread::SPECIAL, special & !bits);
+        }
+    }
+}

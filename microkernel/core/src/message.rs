@@ -1,0 +1,211 @@
+//! Moving one message from the registers of one thread to those of another.
+//!
+//! Sixteen words always travel, so nothing of the receiver's own old registers remains. Capabilities
+//! and long messages are checked first, on both sides; [`Kernel::deliver`] then cannot fail.
+
+use ipc_abi::call::Window;
+use ipc_abi::capability::Rights;
+use ipc_abi::error::Error;
+use ipc_abi::tag::{MessageKind, Tag};
+
+use crate::capability::{Capability, Slot};
+use crate::kernel::{Effect, Kernel};
+use crate::memory::{Fields, Memory};
+use crate::object::{CapTable, Frame, Number, Thread, thread};
+
+/// Words of a message in registers.
+const MESSAGE_WORDS: u64 = 16;
+/// The message word that holds the first capability's handle.
+const FIRST_CAPABILITY_WORD: u64 = 12;
+/// The register of the tag.
+const TAG: u64 = 16;
+/// The register of the handle and the badge.
+const HANDLE: u64 = 17;
+/// The register of the window.
+const WINDOW: u64 = 18;
+
+impl<M: Memory + Copy> Kernel<M> {
+    /// Reads register `x<index>` of a thread that is not running.
+    pub(crate) fn register(&self, thread: Number<Thread>, index: u64) -> u64 {
+        self.memory.get(thread, thread::X.at(index))
+    }
+
+    /// Writes register `x<index>` of a thread that is not running.
+    pub(crate) fn set_register(&self, thread: Number<Thread>, index: u64, value: u64) {
+        self.memory.set(thread, thread::X.at(index), value);
+    }
+
+    /// The tag of the message that `thread` sends.
+    pub(crate) fn tag_of(&self, thread: Number<Thread>) -> Tag {
+        Tag::from_raw(self.register(thread, TAG))
+    }
+
+    /// The handle with which `thread` made its message call.
+    pub(crate) fn handle_of(&self, thread: Number<Thread>) -> u64 {
+        self.register(thread, HANDLE)
+    }
+
+    /// Takes over the window that `thread` declared in this call.
+    pub(crate) fn declare_window(&self, thread: Number<Thread>) {
+        let window = self.register(thread, WINDOW);
+        self.memory.set(thread, thread::WINDOW, window);
+    }
+
+    /// Checks what `sender` wants to send: tag, message buffer, capabilities.
+    ///
+    /// # Errors
+    ///
+    /// `BadArgument` for bits that only the kernel may set or more than [`Window::LIMIT`]
+    /// capabilities, `TooLong`, `NoBuffer` if the sender has none, `NoRight` if `may_grant` is false
+    /// and capabilities come along, `BadHandle` for one that is not there.
+    pub(crate) fn check_outgoing(
+        &self,
+        sender: Number<Thread>,
+        tag: Tag,
+        may_grant: bool,
+    ) -> Result<(), Error> {
+        let raw = tag.into_raw();
+        if raw & Tag::SLOW_BITS == 0 {
+            return Ok(());
+        }
+        if raw & Tag::KERNEL_BITS != 0 || tag.capabilities() > Window::LIMIT {
+            return Err(Error::BadArgument);
+        }
+        if tag.is_long() {
+            if (raw >> 16) & 0xFFFF > Tag::BUFFER_BYTES as u64 {
+                return Err(Error::TooLong);
+            }
+            if self.memory.get(sender, thread::BUFFER) == 0 {
+                return Err(Error::NoBuffer);
+            }
+        }
+        if tag.capabilities() != 0 && !may_grant {
+            return Err(Error::NoRight);
+        }
+        for index in 0..tag.capabilities() {
+            self.outgoing_capability(sender, index)?;
+        }
+        Ok(())
+    }
+
+    fn outgoing_capability(&self, sender: Number<Thread>, index: u64) -> Result<Capability, Error> {
+        let word = FIRST_CAPABILITY_WORD.wrapping_add(index);
+        self.capability_of(sender, self.register(sender, word))
+    }
+
+    /// Checks that `receiver` can take a message with `tag`.
+    ///
+    /// # Errors
+    ///
+    /// `NoBuffer`, `NoSlots`.
+    pub(crate) fn check_incoming(&self, receiver: Number<Thread>, tag: Tag) -> Result<(), Error> {
+        if tag.is_long() && self.memory.get(receiver, thread::BUFFER) == 0 {
+            return Err(Error::NoBuffer);
+        }
+        if self.has_room(receiver, tag.capabilities()) {
+            Ok(())
+        } else {
+            Err(Error::NoSlots)
+        }
+    }
+
+    /// Whether the window of `receiver` has `count` empty slots.
+    fn has_room(&self, receiver: Number<Thread>, count: u64) -> bool {
+        let window = Window::from_raw(self.memory.get(receiver, thread::WINDOW));
+        count <= window.count()
+            && (0..count).all(|index| {
+                self.window_slot(receiver, window, index)
+                    .is_some_and(|slot| self.read_slot(slot).is_empty())
+            })
+    }
+
+    fn window_slot(&self, receiver: Number<Thread>, window: Window, index: u64) -> Option<Slot> {
+        let table: Number<CapTable> = self.memory.link(receiver, thread::TABLE);
+        let slot = window.base().wrapping_add(index);
+        if table.is_none() || slot == 0 {
+            None
+        } else {
+            self.slot_of(table, slot)
+        }
+    }
+
+    /// Gives `receiver` the message of `sender`, both of which were checked, with the tag as the
+    /// kernel vouches for it and `badge`.
+    pub(crate) fn deliver(
+        &self,
+        sender: Number<Thread>,
+        receiver: Number<Thread>,
+        tag: Tag,
+        badge: u64,
+    ) {
+        for index in 0..MESSAGE_WORDS {
+            self.set_register(receiver, index, self.register(sender, index));
+        }
+        if tag.into_raw() & Tag::SLOW_BITS != 0 {
+            self.deliver_capabilities(sender, receiver, tag);
+            if tag.is_long() {
+                self.leave(Effect::CopyMessage {
+                    from: Frame(self.memory.get(sender, thread::BUFFER)),
+                    to: Frame(self.memory.get(receiver, thread::BUFFER)),
+                    length: tag.length() as u64,
+                });
+            }
+        }
+        self.finish_delivery(receiver, tag, badge);
+    }
+
+    /// Copies the capabilities into the receiver's window, and tells it their slots; if they do not
+    /// fit (only a reply comes so far), none is copied and the slots are told as 0.
+    fn deliver_capabilities(&self, sender: Number<Thread>, receiver: Number<Thread>, tag: Tag) {
+        let count = tag.capabilities();
+        let window = Window::from_raw(self.memory.get(receiver, thread::WINDOW));
+        let fits = self.has_room(receiver, count);
+        for index in 0..count.min(Window::LIMIT) {
+            let capability = self.outgoing_capability(sender, index);
+            let slot = self.window_slot(receiver, window, index);
+            let told = match (fits, capability, slot) {
+                (true, Ok(capability), Some(slot)) => {
+                    self.write_slot(slot, capability);
+                    window.base().wrapping_add(index)
+                }
+                (_, Ok(_) | Err(_), Some(_) | None) => 0,
+            };
+            self.set_register(receiver, FIRST_CAPABILITY_WORD.wrapping_add(index), told);
+        }
+    }
+
+    /// Writes the registers that are not the message.
+    pub(crate) fn finish_delivery(&self, receiver: Number<Thread>, tag: Tag, badge: u64) {
+        self.set_register(receiver, TAG, tag.into_raw());
+        self.set_register(receiver, HANDLE, badge);
+        self.set_register(receiver, WINDOW, 0);
+        self.memory.set(receiver, thread::PSTATE, 0);
+    }
+
+    /// Gives `receiver` signal bits.
+    pub(crate) fn deliver_signal(&self, receiver: Number<Thread>, bits: u64) {
+        self.set_register(receiver, 0, bits);
+        for index in 1..MESSAGE_WORDS {
+            self.set_register(receiver, index, 0);
+        }
+        self.finish_delivery(receiver, Tag::default().with_kind(MessageKind::Signal), 0);
+    }
+
+    /// Tells `thread` that its message call was refused; its message stays in its registers.
+    pub(crate) fn refuse(&self, thread: Number<Thread>, error: Error) {
+        self.finish_delivery(thread, Tag::refusal(error), 0);
+    }
+
+    /// Tells the thread that made a message call without waiting that it succeeded.
+    pub(crate) fn accept(&self, thread: Number<Thread>) {
+        self.finish_delivery(thread, Tag::default(), 0);
+    }
+
+    /// Whether the gate through which `caller` last called lets replies carry capabilities.
+    pub(crate) fn may_grant_reply(&self, caller: Number<Thread>) -> bool {
+        let word = self.memory.get(caller, thread::SENT_THROUGH);
+        Capability { id: 0, word }
+            .rights()
+            .contains(Rights::GRANT_REPLY)
+    }
+}

@@ -1,0 +1,279 @@
+//! Who runs: run queues of scheduling contexts, one queue per priority and core.
+//!
+//! A context is *current* (`core_state::CONTEXT`), *queued* (its `RUNNING` thread can run), or at
+//! rest (its `RUNNING` thread waits, or is stopped). The fast path moves the current context from
+//! caller to server and back without a store, so the current context's `RUNNING` and its thread's
+//! `CONTEXT` are stale until [`Kernel::settle`] writes them, which every switch to another context
+//! does first.
+//!
+//! ```text
+//!            make_ready                 switch_to
+//!  at rest ─────────────▶ queued ───────────────────▶ current
+//!     ▲                      │ unqueue                   │
+//!     └──────────────────────┴───────── settle ──────────┘
+//! ```
+
+use crate::kernel::{Answer, Effect, Kernel};
+use crate::memory::{Fields, Memory};
+use crate::object::{
+    Context, Core, Field, Number, PRIORITIES, Thread, context, core_state, state, thread,
+};
+
+impl<M: Memory + Copy> Kernel<M> {
+    /// The context that is being used; none when idle.
+    #[must_use]
+    pub fn current_context(&self) -> Number<Context> {
+        self.memory.link(self.core, core_state::CONTEXT)
+    }
+
+    /// Whether `thread` could run if it had time.
+    #[must_use]
+    pub fn is_runnable(&self, thread: Number<Thread>) -> bool {
+        self.memory.get(thread, thread::WAIT) == 0
+            && self.memory.get(thread, thread::STATE) == state::LIVE
+    }
+
+    /// Writes down who runs on the current context.
+    pub(crate) fn settle(&self) {
+        let context = self.current_context();
+        let thread = self.current();
+        if !context.is_none() && !thread.is_none() {
+            self.attach(thread, context);
+        }
+    }
+
+    /// Lets `thread` hold `context`.
+    pub(crate) fn attach(&self, thread: Number<Thread>, context: Number<Context>) {
+        self.memory.set_link(thread, thread::CONTEXT, context);
+        self.memory.set_link(context, context::RUNNING, thread);
+    }
+
+    /// Queues `context`, whose thread can run, behind the others of its priority.
+    pub(crate) fn make_ready(&self, context: Number<Context>) {
+        let (head, tail) = self.queue_of(context);
+        let last: Number<Context> = self.memory.link(self.core, tail);
+        self.memory.set_link(context, context::PREV, last);
+        self.memory
+            .set_link(context, context::NEXT, Number::<Context>::NONE);
+        if last.is_none() {
+            self.memory.set_link(self.core, head, context);
+        } else {
+            self.memory.set_link(last, context::NEXT, context);
+        }
+        self.memory.set_link(self.core, tail, context);
+        self.mark_queued(context);
+    }
+
+    /// Queues `context` before the others of its priority: it was interrupted by a higher one.
+    fn make_ready_first(&self, context: Number<Context>) {
+        let (head, tail) = self.queue_of(context);
+        let first: Number<Context> = self.memory.link(self.core, head);
+        self.memory.set_link(context, context::NEXT, first);
+        self.memory
+            .set_link(context, context::PREV, Number::<Context>::NONE);
+        if first.is_none() {
+            self.memory.set_link(self.core, tail, context);
+        } else {
+            self.memory.set_link(first, context::PREV, context);
+        }
+        self.memory.set_link(self.core, head, context);
+        self.mark_queued(context);
+    }
+
+    fn mark_queued(&self, context: Number<Context>) {
+        self.memory.set(context, context::QUEUED, 1);
+        let (word, bit) = ready_bit(self.memory.get(context, context::PRIORITY));
+        let ready = self.memory.get(self.core, word);
+        self.memory.set(self.core, word, ready | bit);
+    }
+
+    /// Takes `context` out of its run queue, if it is in one.
+    pub(crate) fn unqueue(&self, context: Number<Context>) {
+        if self.memory.get(context, context::QUEUED) == 0 {
+            return;
+        }
+        let (head, tail) = self.queue_of(context);
+        let next: Number<Context> = self.memory.link(context, context::NEXT);
+        let prev: Number<Context> = self.memory.link(context, context::PREV);
+        if prev.is_none() {
+            self.memory.set_link(self.core, head, next);
+        } else {
+            self.memory.set_link(prev, context::NEXT, next);
+        }
+        if next.is_none() {
+            self.memory.set_link(self.core, tail, prev);
+        } else {
+            self.memory.set_link(next, context::PREV, prev);
+        }
+        self.memory.set(context, context::NEXT, 0);
+        self.memory.set(context, context::PREV, 0);
+        self.memory.set(context, context::QUEUED, 0);
+        if prev.is_none() && next.is_none() {
+            let (word, bit) = ready_bit(self.memory.get(context, context::PRIORITY));
+            let ready = self.memory.get(self.core, word);
+            self.memory.set(self.core, word, ready & !bit);
+        }
+    }
+
+    /// The queued context of the highest priority; none if no context is queued.
+    fn first_ready(&self) -> Number<Context> {
+        for word in (0..4_u64).rev() {
+            let ready = self.memory.get(self.core, core_state::READY.at(word));
+            if ready != 0 {
+                let bit = u64::from(63_u32.wrapping_sub(ready.leading_zeros()));
+                let priority = word.wrapping_mul(64).wrapping_add(bit);
+                return self
+                    .memory
+                    .link(self.core, core_state::QUEUE_HEAD.at(priority));
+            }
+        }
+        Number::NONE
+    }
+
+    /// Uses `context`, which is in no queue, from now on.
+    pub(crate) fn switch_to(&self, context: Number<Context>) {
+        let thread: Number<Thread> = self.memory.link(context, context::RUNNING);
+        self.memory
+            .set_link(self.core, core_state::CONTEXT, context);
+        self.memory.set_link(self.core, core_state::CURRENT, thread);
+    }
+
+    /// Leaves the current context at rest (its thread waits, or holds it no longer) and uses the
+    /// most important queued one, or idles.
+    pub(crate) fn switch_to_next(&self) {
+        let next = self.first_ready();
+        if next.is_none() {
+            self.memory.set(self.core, core_state::CONTEXT, 0);
+            self.memory.set(self.core, core_state::CURRENT, 0);
+        } else {
+            self.unqueue(next);
+            self.switch_to(next);
+        }
+        self.update_slice();
+    }
+
+    /// The current thread waits: rests its context and lets another run.
+    pub(crate) fn block(&self) {
+        self.settle();
+        self.switch_to_next();
+    }
+
+    /// Lets a queued context of higher priority than the current one run.
+    pub(crate) fn preempt(&self) {
+        let first = self.first_ready();
+        let current = self.current_context();
+        if !first.is_none() {
+            if current.is_none() {
+                self.switch_to_next();
+                return;
+            }
+            if self.memory.get(first, context::PRIORITY)
+                > self.memory.get(current, context::PRIORITY)
+            {
+                self.settle();
+                self.make_ready_first(current);
+                self.switch_to_next();
+                return;
+            }
+        }
+        self.update_slice();
+    }
+
+    /// `yield`.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    pub fn r#yield(&self) -> Answer {
+        self.rotate();
+        Ok(0)
+    }
+
+    /// The timer says that the current context used its slice up.
+    pub fn slice_end(&self) {
+        self.memory.set(self.core, core_state::SLICE, 0);
+        self.rotate();
+        self.update_slice();
+    }
+
+    /// Puts the current context behind the others of its priority.
+    fn rotate(&self) {
+        let current = self.current_context();
+        if current.is_none() {
+            return;
+        }
+        let (head, _) = self.queue_of(current);
+        let next: Number<Context> = self.memory.link(self.core, head);
+        if next.is_none() {
+            return;
+        }
+        self.settle();
+        self.unqueue(next);
+        self.make_ready(current);
+        self.switch_to(next);
+    }
+
+    /// Keeps the timer set while, and only while, another context of the current priority waits.
+    fn update_slice(&self) {
+        let current = self.current_context();
+        let is_shared = !current.is_none() && {
+            let (head, _) = self.queue_of(current);
+            self.memory.get(self.core, head) != 0
+        };
+        let is_set = self.memory.get(self.core, core_state::SLICE) != 0;
+        if is_shared == is_set {
+            return;
+        }
+        self.memory
+            .set(self.core, core_state::SLICE, u64::from(is_shared));
+        self.leave(if is_shared {
+            Effect::StartSlice
+        } else {
+            Effect::StopSlice
+        });
+    }
+
+    fn queue_of(&self, context: Number<Context>) -> (Field<Core>, Field<Core>) {
+        let priority = self.memory.get(context, context::PRIORITY) & PRIORITY_MASK;
+        (
+            core_state::QUEUE_HEAD.at(priority),
+            core_state::QUEUE_TAIL.at(priority),
+        )
+    }
+
+    /// Lets `thread`, which no longer waits, run when its turn comes: on `context`, or, if that is
+    /// none, not before it gets one. A stopped thread only keeps the context.
+    pub(crate) fn resume_on(&self, thread: Number<Thread>, context: Number<Context>) {
+        self.memory.set(thread, thread::WAIT, 0);
+        self.memory.set_link(thread, thread::CONTEXT, context);
+        if context.is_none() {
+            return;
+        }
+        self.memory.set_link(context, context::RUNNING, thread);
+        if self.is_runnable(thread) {
+            self.make_ready(context);
+        }
+    }
+
+    /// The context that `thread` owns, if nobody uses it: not current, not queued, not lent.
+    pub(crate) fn own_idle_context(&self, thread: Number<Thread>) -> Number<Context> {
+        let own: Number<Context> = self.memory.link(thread, thread::OWN_CONTEXT);
+        if own.is_none() || own == self.current_context() {
+            return Number::NONE;
+        }
+        let running: Number<Thread> = self.memory.link(own, context::RUNNING);
+        if running == thread || running.is_none() {
+            own
+        } else {
+            Number::NONE
+        }
+    }
+}
+
+const PRIORITY_MASK: u64 = PRIORITIES - 1;
+
+/// Which word of the core, and which bit of it, says that contexts of `priority` are queued.
+fn ready_bit(priority: u64) -> (Field<Core>, u64) {
+    let priority = priority & PRIORITY_MASK;
+    (core_state::READY.at(priority / 64), 1 << (priority % 64))
+}
