@@ -13,6 +13,7 @@ pub mod capability;
 pub mod error;
 pub mod fault;
 pub mod manifest;
+pub mod refusal;
 pub mod service;
 pub mod startup;
 pub mod tag;

@@ -1,0 +1,168 @@
+//! Which errors each system call can return: the list in `ABI.md`, as data.
+//!
+//! A test compares the page with this table; the kernel's random tests check that no call returns an
+//! error that is not here; the emulator tests provoke each one.
+
+use crate::call::SystemCall;
+use crate::error::Error;
+
+/// What looking up a handle can find wrong.
+const HANDLE: &[Error] = &[
+    Error::BadHandle,
+    Error::WrongKind,
+    Error::NoRight,
+    Error::Stale,
+];
+/// What looking up a handle, and a place for a new capability, can find wrong.
+const PLACE: &[Error] = &[Error::BadSlot, Error::SlotOccupied];
+/// What making an object at a place of a region can find wrong.
+const OBJECT: &[Error] = &[
+    Error::OutOfRange,
+    Error::Misaligned,
+    Error::NotWhole,
+    Error::NotFree,
+];
+/// What sending a message can find wrong.
+const MESSAGE: &[Error] = &[
+    Error::BadArgument,
+    Error::TooLong,
+    Error::NoBuffer,
+    Error::NoSlots,
+    Error::Died,
+];
+/// What answering can find wrong.
+const ANSWER: &[Error] = &[
+    Error::BadArgument,
+    Error::TooLong,
+    Error::NoBuffer,
+    Error::NoCaller,
+];
+
+impl SystemCall {
+    /// The errors that this call can return, in groups. [`SystemCall::can_return`] looks one up.
+    #[must_use]
+    pub const fn errors(self) -> &'static [&'static [Error]] {
+        match self {
+            SystemCall::Call => &[HANDLE, MESSAGE],
+            SystemCall::Send => &[HANDLE, MESSAGE, &[Error::NoTime]],
+            SystemCall::TryCall => &[HANDLE, MESSAGE, &[Error::WouldBlock]],
+            SystemCall::TrySend => &[HANDLE, MESSAGE, &[Error::NoTime, Error::WouldBlock]],
+            SystemCall::ReplyReceive => &[HANDLE, ANSWER, &[Error::Again, Error::Died]],
+            SystemCall::Receive => &[HANDLE, &[Error::CallerWaits, Error::Again, Error::Died]],
+            SystemCall::TryReceive => &[
+                HANDLE,
+                &[Error::CallerWaits, Error::WouldBlock, Error::Again],
+            ],
+            SystemCall::Reply => &[ANSWER, &[Error::NoRight, Error::BadHandle, Error::NoTime]],
+            SystemCall::ReplyTo => &[HANDLE, ANSWER, &[Error::Died]],
+            SystemCall::Wait => &[HANDLE, &[Error::InUse, Error::Died]],
+            SystemCall::TryWait => &[HANDLE, &[Error::WouldBlock]],
+            SystemCall::Null | SystemCall::Yield => &[],
+            SystemCall::Signal => &[HANDLE, &[Error::Died]],
+            SystemCall::SaveCaller => &[
+                HANDLE,
+                &[Error::InUse, Error::NoTime, Error::NoCaller, Error::Died],
+            ],
+            SystemCall::CapabilityCopy => &[HANDLE, PLACE],
+            SystemCall::CapabilityDelete => &[HANDLE, &[Error::BadSlot]],
+            SystemCall::CapabilityInspect => &[HANDLE, &[Error::BadSlot]],
+            SystemCall::Destroy => &[HANDLE, &[Error::Itself, Error::Again]],
+            SystemCall::RegionSplit => &[
+                HANDLE,
+                PLACE,
+                &[Error::OutOfRange, Error::NotFree, Error::Again],
+            ],
+            SystemCall::RegionMerge => &[HANDLE, &[Error::OutOfRange, Error::NotFree]],
+            SystemCall::RegionInspect | SystemCall::FrameInspect => &[HANDLE],
+            SystemCall::Reclaim => &[HANDLE, &[Error::OutOfRange, Error::Itself, Error::Again]],
+            SystemCall::AllowanceSplit => &[
+                HANDLE,
+                PLACE,
+                OBJECT,
+                &[Error::Exhausted, Error::BadArgument],
+            ],
+            SystemCall::AllowanceMerge => &[
+                HANDLE,
+                &[Error::OutOfRange, Error::InUse, Error::BadArgument],
+            ],
+            SystemCall::CreateFrame => &[HANDLE, PLACE, OBJECT],
+            SystemCall::CreateSpace => &[
+                HANDLE,
+                PLACE,
+                OBJECT,
+                &[Error::Exhausted, Error::BadArgument],
+            ],
+            SystemCall::CreateTable => &[HANDLE, PLACE, OBJECT],
+            SystemCall::CreateThread
+            | SystemCall::CreateEndpoint
+            | SystemCall::CreateGate
+            | SystemCall::CreateNotification
+            | SystemCall::CreateReply => &[HANDLE, PLACE, OBJECT],
+            SystemCall::CreateContext => &[HANDLE, PLACE, OBJECT, &[Error::BadArgument]],
+            SystemCall::CreateIrq => &[
+                HANDLE,
+                PLACE,
+                OBJECT,
+                &[Error::Exhausted, Error::BadArgument],
+            ],
+            SystemCall::SpaceDonate => &[HANDLE, OBJECT],
+            SystemCall::Map => &[
+                HANDLE,
+                &[
+                    Error::BadArgument,
+                    Error::Misaligned,
+                    Error::OutOfRange,
+                    Error::AccessDenied,
+                    Error::AlreadyMapped,
+                    Error::NeedMemory,
+                ],
+            ],
+            SystemCall::Unmap => &[
+                HANDLE,
+                &[Error::Misaligned, Error::OutOfRange, Error::NotMapped],
+            ],
+            SystemCall::Protect => &[
+                HANDLE,
+                &[
+                    Error::BadArgument,
+                    Error::Misaligned,
+                    Error::OutOfRange,
+                    Error::AccessDenied,
+                    Error::NotMapped,
+                ],
+            ],
+            SystemCall::TableExtend => &[HANDLE, OBJECT, &[Error::Exhausted]],
+            SystemCall::ThreadStart => &[HANDLE, &[Error::NotStopped, Error::NoTime]],
+            SystemCall::ThreadStop => &[HANDLE, &[Error::Itself, Error::NotStarted]],
+            SystemCall::ThreadResume => &[HANDLE, &[Error::NotStarted]],
+            SystemCall::ThreadSetBuffer => &[HANDLE, &[Error::AccessDenied, Error::InUse]],
+            SystemCall::ThreadSetHandler
+            | SystemCall::ThreadInspect
+            | SystemCall::IrqAcknowledge => &[HANDLE],
+            SystemCall::ThreadSetContext => &[HANDLE, &[Error::InUse]],
+            SystemCall::ThreadBind => &[HANDLE, &[Error::InUse, Error::NoTime]],
+            SystemCall::IrqBind => &[HANDLE, &[Error::InUse, Error::BadArgument]],
+            SystemCall::PlatformControl => &[HANDLE, &[Error::BadArgument]],
+            SystemCall::FrameSetMode => &[HANDLE, &[Error::BadArgument, Error::InUse]],
+        }
+    }
+
+    /// Whether this call can return `error`.
+    #[must_use]
+    pub const fn can_return(self, error: Error) -> bool {
+        let groups = self.errors();
+        let mut group = 0;
+        while group < groups.len() {
+            let errors = groups[group];
+            let mut index = 0;
+            while index < errors.len() {
+                if errors[index] as u64 == error as u64 {
+                    return true;
+                }
+                index += 1;
+            }
+            group += 1;
+        }
+        false
+    }
+}
