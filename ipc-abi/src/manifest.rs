@@ -28,8 +28,16 @@ pub const DEVICES_MAX: usize = 8;
 pub const DEVICE_LINES_MAX: usize = 4;
 /// The most interrupt lines of one process: one bit of its notification each.
 pub const LINES_MAX: usize = 32;
-/// The most pages of a heap, of a stack, or of a program's segment: 64 MiB.
+/// The most pages of a heap, of a region, or of a program's segment: 64 MiB.
 pub const PAGES_MAX: u32 = 16384;
+/// The most pages of a stack: 1 MiB.
+pub const STACK_PAGES_MAX: u32 = 256;
+/// The most address spaces of a system: its processes and what they may make themselves.
+pub const ASIDS_MAX: u16 = 200;
+/// Where the addresses of programs start: what is below traps null pointers.
+pub const PROGRAM_START: u64 = 0x1_0000;
+/// Where the addresses of programs end.
+pub const PROGRAM_END: u64 = 0x10_0000_0000;
 
 /// A name.
 pub type Name = String<NAME_BYTES>;
@@ -79,26 +87,27 @@ pub struct Segment {
     pub offset: u64,
     /// The user address: a multiple of [`PAGE_BYTES`].
     pub address: u64,
-    /// Bytes in the package.
-    pub file_bytes: u64,
+    /// Pages in the package.
+    pub file_pages: u32,
     /// Pages in memory; what the package does not give is zero.
     pub pages: u32,
     /// [`crate::capability::Access`].
     pub access: u8,
 }
 
-/// Where a program's symbol table is in the package.
+/// Where a program's symbol table is in the package: which function each instruction belongs to.
 ///
-/// First `count` records of [`SYMBOL_BYTES`], sorted by address: the function's address, then where
-/// its name starts from the first byte after the records (`u32`) and the name's length (`u32`), all
-/// little-endian. Then the names, demangled, in UTF-8.
+/// First `count` records of [`SYMBOL_BYTES`], sorted by address: the address from which on it
+/// counts (`u64`), then where the function's name starts from the first byte after the records
+/// (`u32`) and its length (`u32`; 0: no function), all little-endian. Then the names, demangled, in
+/// UTF-8. An instruction that the compiler inlined counts for the function in which it was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Symbols {
     /// Where it starts in the package.
     pub offset: u64,
     /// Bytes in all.
     pub bytes: u64,
-    /// How many functions it names.
+    /// How many records it has.
     pub count: u32,
 }
 

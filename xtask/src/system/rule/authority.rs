@@ -1,0 +1,67 @@
+//! The rules for memory, time and ASIDs.
+
+use anyhow::{Result, ensure};
+use ipc_abi::manifest::{ASIDS_MAX, PAGES_MAX};
+
+use super::Declared;
+use super::process::check_size;
+use crate::system::size::parse_pages;
+
+pub(super) fn memory_is_a_size(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        let Some(memory) = &process.memory else {
+            continue;
+        };
+        check_size(&process.name, "memory", memory, PAGES_MAX)?;
+    }
+    Ok(())
+}
+
+/// Counts what is declared; programs, tables and kernel objects come on top and are small.
+pub(super) fn memory_fits_the_board(declared: &Declared) -> Result<()> {
+    let Ok(board) = parse_pages(&declared.board.memory) else {
+        return Ok(());
+    };
+    let processes = declared.system.process.iter();
+    let sizes = processes.flat_map(|process| [&process.heap, &process.stack, &process.memory]);
+    let total: u64 = sizes
+        .flatten()
+        .filter_map(|text| parse_pages(text).ok())
+        .sum();
+    ensure!(
+        total <= board,
+        "heaps, stacks and memory take {} KiB, but board `{}` may have only {} KiB",
+        total * 4,
+        declared.board.name,
+        board * 4
+    );
+    Ok(())
+}
+
+pub(super) fn time_is_below_supervisor(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        let Some(time) = process.time else { continue };
+        ensure!(
+            time < 255,
+            "process `{}`: time of priority {time} is not from 0 to 254",
+            process.name
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn asids_suffice(declared: &Declared) -> Result<()> {
+    let processes = declared.system.process.len() as u64;
+    let granted: u64 = declared
+        .system
+        .process
+        .iter()
+        .map(|process| u64::from(process.asids))
+        .sum();
+    let total = processes + granted;
+    ensure!(
+        total <= u64::from(ASIDS_MAX),
+        "the processes need {total} address spaces, more than {ASIDS_MAX}"
+    );
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! The rules for who calls whom.
+
+use anyhow::{Result, bail, ensure};
+use ipc_abi::manifest::CALLS_MAX;
+
+use super::Declared;
+
+pub(super) fn callee_exists(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        for call in &process.calls {
+            let service = call.service();
+            ensure!(
+                declared.process(service).is_some(),
+                "process `{}` calls `{service}`, which is no process",
+                process.name
+            );
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn callee_serves(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        for call in &process.calls {
+            let service = call.service();
+            let is_silent = declared
+                .process(service)
+                .is_some_and(|callee| !callee.serves);
+            ensure!(
+                !is_silent,
+                "process `{}` calls `{service}`, which does not serve",
+                process.name
+            );
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn callee_is_named_once(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        let mut seen = std::collections::BTreeSet::new();
+        for call in &process.calls {
+            let service = call.service();
+            ensure!(
+                seen.insert(service),
+                "process `{}` calls `{service}` twice",
+                process.name
+            );
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn callees_are_few(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        let count = process.calls.len();
+        ensure!(
+            count <= CALLS_MAX,
+            "process `{}` calls {count} services, more than {CALLS_MAX}",
+            process.name
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn permissions_exist(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        for call in &process.calls {
+            let service = call.service();
+            let Some(callee) = declared.process(service) else {
+                continue;
+            };
+            let known = ipc_abi::service::permissions(&callee.program);
+            for permission in call.permissions() {
+                ensure!(
+                    known.contains(&permission.as_str()),
+                    "process `{}`: service `{service}` has no permission `{permission}`",
+                    process.name
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A process waits for those that it calls: on a cycle all could wait for each other.
+pub(super) fn nobody_waits_for_itself(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        let mut path = vec![process.name.as_str()];
+        if finds_back(declared, &mut path) {
+            path.push(&process.name);
+            bail!("processes could wait for each other: {}", path.join(" -> "));
+        }
+    }
+    Ok(())
+}
+
+/// Extends `path` by calls until it is about to come back to its first process.
+fn finds_back<'a>(declared: &'a Declared, path: &mut Vec<&'a str>) -> bool {
+    let (Some(&first), Some(&last)) = (path.first(), path.last()) else {
+        return false;
+    };
+    let Some(process) = declared.process(last) else {
+        return false;
+    };
+    for call in &process.calls {
+        if call.service() == first {
+            return true;
+        }
+        if !path.contains(&call.service()) {
+            path.push(call.service());
+            if finds_back(declared, path) {
+                return true;
+            }
+            path.pop();
+        }
+    }
+    false
+}
