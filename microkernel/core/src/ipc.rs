@@ -52,6 +52,34 @@ enum Patience {
     Refuses,
 }
 
+/// What [`find_send_gate`] answers, in two registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Found {
+    /// The endpoint's number; 0 if the handle is refused.
+    pub endpoint: u64,
+    /// Word 1 of the gate's capability; if the handle is refused, the number of the error.
+    pub word: u64,
+}
+
+/// The lookup behind [`Kernel::find_gate`]: handle, gate, endpoint. A function of its own with a
+/// fixed calling convention, so that `verification/` can prove its machine code in the kernel that
+/// ships.
+#[inline(never)]
+pub extern "C" fn find_send_gate<M: Memory + Copy>(memory: M, thread: u64, handle: u64) -> Found {
+    let kernel = Kernel {
+        memory,
+        core: Number::NONE,
+    };
+    match kernel.look_up_gate(Number::from_raw(thread), handle) {
+        Ok(found) => found,
+        Err(error) => Found {
+            endpoint: 0,
+            word: error.into_raw(),
+        },
+    }
+}
+
 impl<M: Memory + Copy> Kernel<M> {
     /// Does the message call `number` (0 to 10) of the current thread, whose registers were saved.
     /// Its answer is in the registers of the thread.
@@ -80,26 +108,37 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// Finds the gate that `handle` of `thread` names, with the right to send. Not inlined, so that
-    /// the shipped machine code of this lookup can be proved.
+    /// Finds the gate that `handle` of `thread` names, with the right to send.
     ///
     /// # Errors
     ///
     /// `BadHandle`, `WrongKind`, `NoRight`, `Stale`; `Died` if the endpoint is gone.
-    #[inline(never)]
     pub fn find_gate(&self, thread: Number<Thread>, handle: u64) -> Result<SendGate, Error> {
-        let capability = self.capability_of(thread, handle)?;
-        self.check(capability, Kind::Gate, Rights::SEND)?;
-        let gate = Number::from_raw(capability.number());
-        let endpoint: Number<Endpoint> = self.memory.link(gate, gate::ENDPOINT);
-        if self.memory.get(endpoint, endpoint::ID) == 0 {
-            return Err(Error::Died);
+        let found = find_send_gate(self.memory, thread.into_raw(), handle);
+        let endpoint = Number::from_raw(found.endpoint);
+        if endpoint.is_none() {
+            return Err(Error::from_raw(found.word).unwrap_or(Error::BadHandle));
         }
+        let gate = Number::from_raw(found.word >> 6);
         let badge = self.memory.get(gate, gate::BADGE);
         Ok(SendGate {
             gate,
             endpoint,
             badge,
+            word: found.word,
+        })
+    }
+
+    fn look_up_gate(&self, thread: Number<Thread>, handle: u64) -> Result<Found, Error> {
+        let capability = self.capability_of(thread, handle)?;
+        self.check(capability, Kind::Gate, Rights::SEND)?;
+        let gate = Number::<Gate>::from_raw(capability.number());
+        let endpoint: Number<Endpoint> = self.memory.link(gate, gate::ENDPOINT);
+        if self.memory.get(endpoint, endpoint::ID) == 0 {
+            return Err(Error::Died);
+        }
+        Ok(Found {
+            endpoint: endpoint.into_raw(),
             word: capability.word,
         })
     }
