@@ -24,6 +24,8 @@ pub const SEGMENTS_MAX: usize = 8;
 pub const CALLS_MAX: usize = 16;
 /// The most devices of one process.
 pub const DEVICES_MAX: usize = 8;
+/// The most callers that one process can keep waiting.
+pub const REPLIES_MAX: usize = 8;
 /// The most interrupt lines of one device.
 pub const DEVICE_LINES_MAX: usize = 4;
 /// The most interrupt lines of one process: one bit of its notification each.
@@ -59,8 +61,8 @@ pub struct Process {
     pub restart: Restart,
     /// Whether it has an endpoint, where it serves under its own name.
     pub serves: bool,
-    /// Whether it has a notification though it has no device: for signals of others.
-    pub notified: bool,
+    /// How many callers it can keep waiting: reply objects, as the handles `reply`.
+    pub replies: u8,
     /// What it may call.
     pub calls: Vec<Call, CALLS_MAX>,
     /// What it drives.

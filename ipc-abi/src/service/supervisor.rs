@@ -1,4 +1,11 @@
-//! The supervisor's service.
+//! The supervisor's service: what runs, what it takes, what it may do; power; what there is to say.
+//!
+//! The permissions are given by name in `system.toml`.
+
+use heapless::String;
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::Name;
 
 /// The permissions that a caller of the supervisor can have, by number.
 pub const PERMISSIONS: &[&str] = &["halt", "log"];
@@ -6,3 +13,93 @@ pub const PERMISSIONS: &[&str] = &["halt", "log"];
 pub const PERMISSION_HALT: u32 = 0;
 /// May take the lines that the supervisor has to say.
 pub const PERMISSION_LOG: u32 = 1;
+
+/// The most bytes of a line that the supervisor says.
+pub const LINE_BYTES: usize = 400;
+/// A line that the supervisor says, without its end.
+pub type Line = String<LINE_BYTES>;
+
+/// One process, as `ps` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessInfo {
+    /// Its name.
+    pub name: Name,
+    /// How it is.
+    pub state: ProcessState,
+    /// The priority of its thread.
+    pub priority: u8,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// Frames that it takes, its kernel objects and page tables included.
+    pub frames: u32,
+}
+
+/// How a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProcessState {
+    /// Runs or could run.
+    Ready,
+    /// Waits for the reply to a call.
+    Calling,
+    /// Waits for somebody to receive its message.
+    Sending,
+    /// Waits for a message.
+    Receiving,
+    /// Waits for a signal.
+    Waiting,
+    /// Its thread was stopped.
+    Stopped,
+    /// It died and is not started again.
+    Dead,
+}
+
+impl ProcessState {
+    /// The word by which `ps` shows it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            ProcessState::Ready => "ready",
+            ProcessState::Calling => "calling",
+            ProcessState::Sending => "sending",
+            ProcessState::Receiving => "receiving",
+            ProcessState::Waiting => "waiting",
+            ProcessState::Stopped => "stopped",
+            ProcessState::Dead => "dead",
+        }
+    }
+}
+
+/// The machine's memory, as `mem` shows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryInfo {
+    /// Frames that the kernel left to user space.
+    pub total_frames: u64,
+    /// Of these, frames that nobody has.
+    pub free_frames: u64,
+    /// Of these, frames that a torn-down process could not give back: 0 unless something is wrong.
+    pub lost_frames: u64,
+}
+
+/// An occupied slot of a process's capability table, as `caps` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotInfo {
+    /// Which slot.
+    pub slot: u32,
+    /// The number of its [`crate::capability::Kind`].
+    pub kind: u8,
+    /// The number of its [`crate::capability::Rights`].
+    pub rights: u8,
+    /// Whether the object still exists.
+    pub is_live: bool,
+}
+
+/// Why the supervisor refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SupervisorError {
+    /// There is no process with this number. Ask for a lower one.
+    NoSuchProcess,
+    /// The process is dead and has no table. Wait until it is started again.
+    NotRunning,
+    /// The caller's gate does not have the permission. Grant it in `system.toml`.
+    NotPermitted,
+}

@@ -64,9 +64,9 @@ pub struct Process {
     /// Whether it serves.
     #[serde(default)]
     pub serves: bool,
-    /// Whether it has a notification.
+    /// How many callers it can keep waiting.
     #[serde(default)]
-    pub signals: bool,
+    pub replies: u32,
     /// Whom it may call.
     #[serde(default)]
     pub calls: Vec<Call>,

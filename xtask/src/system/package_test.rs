@@ -41,7 +41,7 @@ fn entry(name: &str) -> Entry {
             seconds: 4,
         },
         serves: true,
-        notified: false,
+        replies: 2,
         calls: heapless::Vec::new(),
         devices: heapless::Vec::new(),
         authority: Authority::default(),

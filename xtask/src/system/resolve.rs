@@ -44,7 +44,7 @@ fn resolve_process(
         stack_pages,
         restart,
         serves: process.serves,
-        notified: process.signals,
+        replies: u8::try_from(process.replies)?,
         calls: heapless::Vec::new(),
         devices: heapless::Vec::new(),
         authority: Authority {

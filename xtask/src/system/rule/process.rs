@@ -1,7 +1,7 @@
 //! The rules for processes by themselves.
 
 use anyhow::{Result, bail, ensure};
-use ipc_abi::manifest::{PAGES_MAX, PROCESSES_MAX, STACK_PAGES_MAX};
+use ipc_abi::manifest::{PAGES_MAX, PROCESSES_MAX, REPLIES_MAX, STACK_PAGES_MAX};
 
 use super::{Declared, is_name};
 use crate::system::SUPERVISOR;
@@ -78,7 +78,7 @@ pub(super) fn supervisor_is_as_the_kernel_makes_it(declared: &Declared) -> Resul
         ("heap", first.heap.is_some()),
         ("stack", first.stack.is_some()),
         ("restart", first.restart.is_some()),
-        ("signals", first.signals),
+        ("replies", first.replies != 0),
         ("calls", !first.calls.is_empty()),
         ("devices", !first.devices.is_empty()),
         ("memory", first.memory.is_some()),
@@ -153,6 +153,18 @@ pub(super) fn restart_is_bounded(declared: &Declared) -> Result<()> {
         ensure!(
             restart.limit > 0 && restart.seconds > 0,
             "process `{}`: restart needs a limit and seconds above 0",
+            process.name
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn replies_are_few(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        let count = process.replies;
+        ensure!(
+            count as usize <= REPLIES_MAX,
+            "process `{}` keeps {count} callers waiting, more than {REPLIES_MAX}",
             process.name
         );
     }
