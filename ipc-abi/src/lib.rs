@@ -7,13 +7,19 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate self as ipc_abi;
+
 pub mod boot;
 pub mod call;
 pub mod capability;
 pub mod error;
 pub mod fault;
+pub mod interface;
 pub mod manifest;
+pub mod message;
 pub mod refusal;
 pub mod service;
 pub mod startup;
 pub mod tag;
+
+pub use ipc_abi_macros::interface;

@@ -16,7 +16,8 @@ use crate::manifest::{DEVICE_LINES_MAX, DEVICES_MAX, Name};
 /// The first word of a start-up block: `PECANRUN`.
 pub const STARTUP_MAGIC: u64 = u64::from_le_bytes(*b"PECANRUN");
 /// The most bytes of a start-up block: one page.
-pub const STARTUP_BYTES: usize = PAGE_BYTES as usize;
+pub const STARTUP_BYTES: usize = 4096;
+const _: () = assert!(STARTUP_BYTES as u64 == PAGE_BYTES);
 /// Bytes before the postcard: the magic word and the length.
 pub const STARTUP_HEADER_BYTES: usize = 16;
 /// The most named handles of one process.

@@ -1,2 +1,30 @@
-//! Stub.
+//! The interface attribute: a trait becomes requests, replies, a client and a dispatcher.
+//!
+//! What it accepts and what it makes is told by `ipc_abi::interface`, through which it is used.
 
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the enums of the syntax tree grow; what is not named is refused"
+)]
+
+mod expand;
+mod method;
+mod model;
+mod wire;
+
+use proc_macro::TokenStream;
+use syn::parse_macro_input;
+
+/// Makes a client, a dispatcher and a marker type from a trait; see `ipc_abi::interface`.
+///
+/// `#[interface(version = 1)]` stands before the trait, `#[method(1)]` before each method.
+#[proc_macro_attribute]
+pub fn interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let version = parse_macro_input!(arguments as model::Version);
+    let item = parse_macro_input!(item as syn::ItemTrait);
+    match model::Interface::read(version, item) {
+        Ok(interface) => expand::expand(&interface).into(),
+        Err(error) => error.into_compile_error().into(),
+    }
+}

@@ -1,0 +1,273 @@
+//! What is made from an interface.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::Attribute;
+
+use crate::method::{Method, Returns, Source};
+use crate::model::Interface;
+
+/// Makes everything.
+pub(crate) fn expand(interface: &Interface) -> TokenStream {
+    let item = &interface.item;
+    let marker = expand_marker(interface);
+    let dispatcher = expand_dispatcher(interface);
+    let client = expand_client(interface);
+    quote!(#item #marker #dispatcher #client)
+}
+
+fn expand_marker(interface: &Interface) -> TokenStream {
+    let (visibility, name) = (&interface.item.vis, &interface.item.ident);
+    let marker = format_ident!("{name}Interface");
+    let text = name.to_string();
+    let (version, schema) = (interface.version, interface.schema());
+    let docs = format!("The interface [`{name}`]: what it is, and its dispatcher.");
+    let methods = interface.methods.iter().map(|method| {
+        let (number, name, signature) =
+            (method.number, method.name.to_string(), method.signature());
+        quote!(::ipc_abi::interface::MethodInfo {
+            number: #number, name: #name, signature: #signature,
+        })
+    });
+    let replies = interface
+        .methods
+        .iter()
+        .filter(|method| method.returns.is_deferrable);
+    let replies = replies.map(expand_reply);
+    quote! {
+        #[doc = #docs]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #visibility struct #marker;
+
+        impl ::ipc_abi::interface::Interface for #marker {
+            const NAME: &'static str = #text;
+            const VERSION: u32 = #version;
+            const SCHEMA_HASH: u64 = ::ipc_abi::interface::schema_hash(#schema);
+            const METHODS: &'static [::ipc_abi::interface::MethodInfo] = &[#(#methods),*];
+        }
+
+        impl #marker { #(#replies)* }
+    }
+}
+
+/// Makes the function that makes a late reply.
+fn expand_reply(method: &Method) -> TokenStream {
+    let name = format_ident!("{}_reply", method.name);
+    let docs = format!(
+        "The late reply of `{}`, for a caller that was saved.",
+        method.name
+    );
+    let written = &method.returns.written;
+    let message = expand_message(&method.returns, &quote!(value));
+    quote! {
+        #[doc = #docs]
+        #[must_use]
+        pub fn #name<B: ::ipc_abi::message::LongBuffer>(
+            value: #written,
+            buffer: &mut B,
+        ) -> ::ipc_abi::message::Message {
+            #message
+        }
+    }
+}
+
+/// Makes the message that carries `value`, which is what stands behind `Deferrable`.
+fn expand_message(returns: &Returns, value: &TokenStream) -> TokenStream {
+    let server = quote!(::ipc_abi::interface::server);
+    let result = returns.value.1.wrap(value);
+    let Some((_, wire)) = &returns.error else {
+        return quote!(#server::reply(&#result, buffer));
+    };
+    let result = returns.value.1.wrap(&quote!(result));
+    let error = wire.wrap(&quote!(error));
+    quote! {
+        match #value {
+            Ok(result) => #server::reply(&#result, buffer),
+            Err(error) => #server::reply_service_error(&#error, buffer),
+        }
+    }
+}
+
+fn expand_dispatcher(interface: &Interface) -> TokenStream {
+    let name = &interface.item.ident;
+    let marker = format_ident!("{name}Interface");
+    let arms = interface
+        .methods
+        .iter()
+        .map(|method| expand_arm(interface, method));
+    quote! {
+        impl<S: #name> ::ipc_abi::interface::Dispatch<S> for #marker {
+            #[inline(always)]
+            fn dispatch<B: ::ipc_abi::message::LongBuffer>(
+                server: &mut S,
+                request: ::ipc_abi::message::Incoming,
+                buffer: &mut B,
+            ) -> ::ipc_abi::interface::Outcome {
+                let refuse = |error| ::ipc_abi::interface::Outcome::Reply(
+                    ::ipc_abi::interface::server::reply_protocol_error(error),
+                );
+                match request.tag.method() {
+                    #(#arms)*
+                    _ => ::ipc_abi::interface::server::dispatch_common::<Self, B>(request, buffer),
+                }
+            }
+        }
+    }
+}
+
+fn expand_arm(interface: &Interface, method: &Method) -> TokenStream {
+    let server = quote!(::ipc_abi::interface::server);
+    let (name, number, function) = (&interface.item.ident, method.number, &method.name);
+    let from_message = method
+        .arguments
+        .iter()
+        .filter(|a| !matches!(a.source, Source::Caller));
+    let names = from_message.map(crate::method::Argument::decoded_name);
+    let types: Vec<_> = method
+        .arguments
+        .iter()
+        .filter_map(|a| a.decoded_type())
+        .collect();
+    let types = quote!((#(#types,)*));
+    let handed = method
+        .arguments
+        .iter()
+        .map(crate::method::Argument::handed_value);
+    let message = expand_message(&method.returns, &quote!(value));
+    let reply = if method.returns.is_deferrable {
+        quote! {
+            Ok(::ipc_abi::interface::Deferrable::Now(value)) =>
+                ::ipc_abi::interface::Outcome::Reply(#message),
+            Ok(::ipc_abi::interface::Deferrable::Later) => ::ipc_abi::interface::Outcome::Later,
+        }
+    } else {
+        quote!(Ok(value) => ::ipc_abi::interface::Outcome::Reply(#message),)
+    };
+    quote! {
+        #number => {
+            let size = #server::size_of_arguments::<#types>();
+            let result = #server::with_request(&request, buffer, size, |reader| {
+                let (#(#names,)*) = reader.all::<#types>()?;
+                Ok(<S as #name>::#function(server, #(#handed),*))
+            });
+            match result {
+                #reply
+                Err(error) => refuse(error),
+            }
+        }
+    }
+}
+
+fn expand_client(interface: &Interface) -> TokenStream {
+    let (visibility, name) = (&interface.item.vis, &interface.item.ident);
+    let (client, marker) = (
+        format_ident!("{name}Client"),
+        format_ident!("{name}Interface"),
+    );
+    let docs = format!("A client of [`{name}`] over a transport.");
+    let methods = interface.methods.iter().map(expand_client_method);
+    quote! {
+        #[doc = #docs]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #visibility struct #client<T> {
+            transport: T,
+        }
+
+        impl<T: ::ipc_abi::interface::Transport> #client<T> {
+            /// Makes a client without asking whether the service has the same schema.
+            #[must_use]
+            pub const fn new(transport: T) -> Self {
+                Self { transport }
+            }
+
+            /// Makes a client of a service that has the same schema.
+            ///
+            /// # Errors
+            ///
+            /// `SchemaMismatch`, or why the service could not be asked.
+            pub fn connect(
+                mut transport: T,
+            ) -> ::core::result::Result<Self, ::ipc_abi::interface::ConnectError> {
+                ::ipc_abi::interface::client::check_schema::<#marker, T>(&mut transport)?;
+                Ok(Self { transport })
+            }
+
+            /// The transport.
+            #[must_use]
+            pub const fn transport(&mut self) -> &mut T {
+                &mut self.transport
+            }
+
+            #(#methods)*
+        }
+    }
+}
+
+fn expand_client_method(method: &Method) -> TokenStream {
+    let (name, number, docs) = (&method.name, method.number, &method.docs);
+    let shown = method
+        .arguments
+        .iter()
+        .filter(|a| !matches!(a.source, Source::Caller));
+    let parameters = shown.map(|argument| {
+        let (name, written) = (&argument.name, &argument.written);
+        quote!(#name: #written)
+    });
+    let values = method
+        .arguments
+        .iter()
+        .filter_map(|argument| argument.encoded_value());
+    let arguments = quote!(&(#(#values,)*));
+    let (written, wire) = &method.returns.value;
+    let (encoded, value) = (wire.encoded_type(written), wire.unwrap(&quote!(value)));
+    let client = quote!(::ipc_abi::interface::client);
+    let (returned, body) = match &method.returns.error {
+        None => (
+            quote!(::core::result::Result<#written, ::ipc_abi::interface::CallError>),
+            quote! {
+                let value: #encoded = #client::call(&mut self.transport, #number, #arguments)?;
+                Ok(#value)
+            },
+        ),
+        Some((error_type, error_wire)) => {
+            let error_encoded = error_wire.encoded_type(error_type);
+            let error = error_wire.unwrap(&quote!(error));
+            (
+                quote!(::core::result::Result<
+                    #written,
+                    ::ipc_abi::interface::Failure<#error_type>,
+                >),
+                quote! {
+                    let answer: ::core::result::Result<#encoded, #error_encoded> =
+                        #client::call_fallible(&mut self.transport, #number, #arguments)?;
+                    match answer {
+                        Ok(value) => Ok(#value),
+                        Err(error) => Err(::ipc_abi::interface::Failure::Service(#error)),
+                    }
+                },
+            )
+        }
+    };
+    let errors = document_errors(docs);
+    quote! {
+        #(#docs)*
+        #errors
+        #[inline]
+        pub fn #name(&mut self, #(#parameters),*) -> #returned {
+            #body
+        }
+    }
+}
+
+/// Documents how a client's method fails beyond what its author wrote.
+fn document_errors(docs: &[Attribute]) -> TokenStream {
+    let has_heading = docs
+        .iter()
+        .any(|line| quote!(#line).to_string().contains("# Errors"));
+    let heading = if has_heading {
+        None
+    } else {
+        Some(quote!(#[doc = "\n# Errors\n"]))
+    };
+    quote!(#heading #[doc = "\nThe [`CallError`](::ipc_abi::interface::CallError) if there is no answer."])
+}

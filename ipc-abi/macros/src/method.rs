@@ -1,0 +1,334 @@
+//! A method of an interface, as its author wrote it and checked.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::{
+    Attribute, Error, FnArg, Ident, LitInt, Pat, PatType, Result, ReturnType, Signature,
+    TraitItemFn, Type,
+};
+
+use crate::wire::{Wire, parameters_of};
+
+/// Names that every client has beside the trait's methods.
+const CLIENT_NAMES: &[&str] = &["new", "connect", "transport"];
+
+/// A method.
+pub(crate) struct Method {
+    /// Its number.
+    pub(crate) number: u16,
+    /// Where the number is written.
+    pub(crate) number_span: Span,
+    /// Its name.
+    pub(crate) name: Ident,
+    /// Its documentation.
+    pub(crate) docs: Vec<Attribute>,
+    /// Its arguments.
+    pub(crate) arguments: Vec<Argument>,
+    /// What it returns.
+    pub(crate) returns: Returns,
+}
+
+/// An argument.
+pub(crate) struct Argument {
+    /// Its name.
+    pub(crate) name: Ident,
+    /// Its type, as written.
+    pub(crate) written: Type,
+    /// Where it comes from.
+    pub(crate) source: Source,
+}
+
+/// Where an argument comes from.
+pub(crate) enum Source {
+    /// The kernel: who calls.
+    Caller,
+    /// The message, as written.
+    Value(Wire),
+    /// The message; the server gets a reference to it.
+    Reference(Box<Type>),
+}
+
+/// What a method returns.
+pub(crate) struct Returns {
+    /// Whether the server may answer later.
+    pub(crate) is_deferrable: bool,
+    /// The type behind `Deferrable`, as written.
+    pub(crate) written: Type,
+    /// What it returns when all is well.
+    pub(crate) value: (Type, Wire),
+    /// Its error, if it has one.
+    pub(crate) error: Option<(Type, Wire)>,
+}
+
+impl Method {
+    /// Reads a method and takes the `#[method]` attribute off it.
+    pub(crate) fn read(item: &mut TraitItemFn) -> Result<Method> {
+        let number = take_number(item)?;
+        check_shape(item)?;
+        let mut inputs = item.sig.inputs.iter();
+        check_receiver(inputs.next(), &item.sig)?;
+        let arguments: Result<Vec<Argument>> = inputs.map(Argument::read).collect();
+        let docs = item
+            .attrs
+            .iter()
+            .filter(|attribute| attribute.path().is_ident("doc"))
+            .cloned();
+        Ok(Method {
+            number: read_number(&number)?,
+            number_span: number.span(),
+            name: item.sig.ident.clone(),
+            docs: docs.collect(),
+            arguments: arguments?,
+            returns: Returns::read(&item.sig.output)?,
+        })
+    }
+
+    /// The line of the schema that describes it.
+    pub(crate) fn schema_line(&self) -> String {
+        format!("{} {}{}\n", self.number, self.name, self.signature())
+    }
+
+    /// Its arguments and what it returns, as they are hashed.
+    pub(crate) fn signature(&self) -> String {
+        let arguments: Vec<String> = self
+            .arguments
+            .iter()
+            .filter(|argument| !matches!(argument.source, Source::Caller))
+            .map(|argument| compact(&argument.written))
+            .collect();
+        format!(
+            "({})->{}",
+            arguments.join(","),
+            compact(&self.returns.written)
+        )
+    }
+}
+
+/// A type as text without white space.
+fn compact(written: &Type) -> String {
+    written
+        .to_token_stream()
+        .to_string()
+        .split_whitespace()
+        .collect()
+}
+
+fn take_number(item: &mut TraitItemFn) -> Result<LitInt> {
+    let Some(index) = item
+        .attrs
+        .iter()
+        .position(|attribute| attribute.path().is_ident("method"))
+    else {
+        let message = "this method has no number: write `#[method(…)]` before it";
+        return Err(Error::new(item.sig.ident.span(), message));
+    };
+    let number = item.attrs.remove(index).parse_args::<LitInt>()?;
+    match item
+        .attrs
+        .iter()
+        .find(|attribute| attribute.path().is_ident("method"))
+    {
+        Some(second) => Err(Error::new_spanned(
+            second,
+            "this method has a number already",
+        )),
+        None => Ok(number),
+    }
+}
+
+fn read_number(literal: &LitInt) -> Result<u16> {
+    let number: u16 = literal.base10_parse().map_err(|_| {
+        Error::new(
+            literal.span(),
+            format!("a method number is from 1 to {}", u16::MAX),
+        )
+    })?;
+    if number == 0 {
+        let message = "method 0 is every interface's own: it returns the schema hash";
+        return Err(Error::new(literal.span(), message));
+    }
+    Ok(number)
+}
+
+fn check_shape(item: &TraitItemFn) -> Result<()> {
+    let signature = &item.sig;
+    let refuse = |place: &dyn ToTokens, message: &str| Err(Error::new_spanned(place, message));
+    if let Some(keyword) = &signature.asyncness {
+        return refuse(
+            keyword,
+            "a method of an interface is not async: it has one reply",
+        );
+    }
+    if let Some(keyword) = &signature.constness {
+        return refuse(keyword, "a method of an interface cannot be const");
+    }
+    if let Some(abi) = &signature.abi {
+        return refuse(
+            abi,
+            "a method of an interface has no foreign calling convention",
+        );
+    }
+    if !matches!(signature.safety, syn::Safety::Default) {
+        return refuse(
+            &signature.safety,
+            "a method of an interface has no unsafety of its own",
+        );
+    }
+    if !signature.generics.params.is_empty() || signature.generics.where_clause.is_some() {
+        let message = "a method of an interface cannot be generic: its messages have one format";
+        return refuse(&signature.generics.params, message);
+    }
+    if let Some(body) = &item.default {
+        return refuse(
+            body,
+            "a method of an interface has no body: the server gives it",
+        );
+    }
+    if CLIENT_NAMES.iter().any(|name| signature.ident == name) {
+        let message = format!(
+            "every client has `{}` already: choose another name",
+            signature.ident
+        );
+        return Err(Error::new(signature.ident.span(), message));
+    }
+    Ok(())
+}
+
+fn check_receiver(first: Option<&FnArg>, signature: &Signature) -> Result<()> {
+    let message = "a method of an interface takes `&mut self`";
+    match first {
+        Some(FnArg::Receiver(receiver)) => {
+            let written: String = receiver
+                .to_token_stream()
+                .to_string()
+                .split_whitespace()
+                .collect();
+            if written == "&mutself" {
+                Ok(())
+            } else {
+                Err(Error::new_spanned(receiver, message))
+            }
+        }
+        Some(FnArg::Typed(other)) => Err(Error::new_spanned(other, message)),
+        None => Err(Error::new(signature.ident.span(), message)),
+    }
+}
+
+impl Argument {
+    fn read(input: &FnArg) -> Result<Argument> {
+        let FnArg::Typed(PatType { pat, ty, .. }) = input else {
+            return Err(Error::new_spanned(
+                input,
+                "an argument has a name and a type",
+            ));
+        };
+        let Pat::Ident(name) = &**pat else {
+            return Err(Error::new_spanned(
+                pat,
+                "an argument has a name, not a pattern",
+            ));
+        };
+        let source = Source::read(ty)?;
+        Ok(Argument {
+            name: name.ident.clone(),
+            written: (**ty).clone(),
+            source,
+        })
+    }
+
+    /// Its name in the dispatcher.
+    pub(crate) fn decoded_name(&self) -> Ident {
+        format_ident!("argument_{}", self.name)
+    }
+
+    /// The type that the dispatcher reads from the message, if it comes from there.
+    pub(crate) fn decoded_type(&self) -> Option<TokenStream> {
+        match &self.source {
+            Source::Caller => None,
+            Source::Value(wire) => Some(wire.encoded_type(&self.written)),
+            Source::Reference(referent) => Some(Wire::Serialized.encoded_type(referent)),
+        }
+    }
+
+    /// What the client writes into the message, if anything.
+    pub(crate) fn encoded_value(&self) -> Option<TokenStream> {
+        let name = &self.name;
+        match &self.source {
+            Source::Caller => None,
+            Source::Value(wire) => Some(wire.wrap(&quote!(#name))),
+            Source::Reference(_) => Some(Wire::Serialized.wrap(&quote!(#name))),
+        }
+    }
+
+    /// What the dispatcher hands to the server.
+    pub(crate) fn handed_value(&self) -> TokenStream {
+        let name = self.decoded_name();
+        match &self.source {
+            Source::Caller => quote!(::ipc_abi::interface::Caller::of(&request)),
+            Source::Value(wire) => wire.unwrap(&quote!(#name)),
+            Source::Reference(_) => quote!(&#name.0),
+        }
+    }
+}
+
+impl Source {
+    fn read(written: &Type) -> Result<Source> {
+        if parameters_of(written, "Caller").is_some() {
+            return Ok(Source::Caller);
+        }
+        let Type::Reference(reference) = written else {
+            return Ok(Source::Value(Wire::of(written)?));
+        };
+        if reference.mutability.is_some() {
+            let message = "a service cannot change what its client has: return it instead";
+            return Err(Error::new_spanned(written, message));
+        }
+        match &*reference.elem {
+            Type::Path(path) if !path.path.is_ident("str") => {
+                Ok(Source::Reference(reference.elem.clone()))
+            }
+            _ => Ok(Source::Value(Wire::of(written)?)),
+        }
+    }
+}
+
+impl Returns {
+    fn read(output: &ReturnType) -> Result<Returns> {
+        let whole: Type = match output {
+            ReturnType::Default => syn::parse_quote!(()),
+            ReturnType::Type(_, written) => (**written).clone(),
+        };
+        let deferred = parameters_of(&whole, "Deferrable");
+        let is_deferrable = deferred.is_some();
+        let written = match deferred.as_deref() {
+            Some([inner]) => (*inner).clone(),
+            Some(_) => {
+                return Err(Error::new_spanned(&whole, "write `Deferrable<T>`"));
+            }
+            None => whole.clone(),
+        };
+        let parts = parameters_of(&written, "Result");
+        let (value, error) = match parts.as_deref() {
+            Some([value, error]) => (owned(value)?, Some(owned(error)?)),
+            Some(_) => {
+                let message = "write `Result<T, E>` with both types: they are sent";
+                return Err(Error::new_spanned(&written, message));
+            }
+            None => (owned(&written)?, None),
+        };
+        Ok(Returns {
+            is_deferrable,
+            written,
+            value,
+            error,
+        })
+    }
+}
+
+fn owned(written: &Type) -> Result<(Type, Wire)> {
+    if let Type::Reference(_) = written {
+        let message = "a method returns what it owns: the reply outlives the call";
+        return Err(Error::new_spanned(written, message));
+    }
+    Ok((written.clone(), Wire::of(written)?))
+}

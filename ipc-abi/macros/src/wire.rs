@@ -1,0 +1,152 @@
+//! How a written type travels: by its own fixed encoding, or through serde.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{Error, GenericArgument, PathArguments, Result, Type, TypePath};
+
+/// The types that `ipc_abi::interface::wire` encodes itself.
+const NATIVE: &[&str] = &[
+    "u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128", "f32", "f64", "bool",
+];
+
+/// How a type travels.
+pub(crate) enum Wire {
+    /// By an encoding of its own.
+    Native,
+    /// Through its `Serialize` and `Deserialize`.
+    Serialized,
+    /// Element by element.
+    Tuple(Vec<(Type, Wire)>),
+}
+
+impl Wire {
+    /// Finds how `written` travels.
+    pub(crate) fn of(written: &Type) -> Result<Wire> {
+        match written {
+            Type::Path(path) => Wire::of_path(path),
+            Type::Tuple(tuple) => {
+                let elements: Result<Vec<(Type, Wire)>> = tuple
+                    .elems
+                    .iter()
+                    .map(|element| Ok((element.clone(), Wire::of(element)?)))
+                    .collect();
+                Ok(Wire::Tuple(elements?))
+            }
+            Type::Paren(inner) => Wire::of(&inner.elem),
+            Type::Group(inner) => Wire::of(&inner.elem),
+            Type::Array(_) => Ok(Wire::Serialized),
+            Type::Reference(reference) => Wire::of_borrowed(written, reference),
+            other => Err(Error::new_spanned(
+                other,
+                "a value of this type cannot be sent",
+            )),
+        }
+    }
+
+    fn of_path(path: &TypePath) -> Result<Wire> {
+        let Some(name) = path.path.get_ident().map(ToString::to_string) else {
+            return Ok(Wire::Serialized);
+        };
+        if name == "usize" || name == "isize" {
+            let message = format!(
+                "the width of `{name}` differs between machines: say how wide the number is"
+            );
+            return Err(Error::new_spanned(path, message));
+        }
+        if NATIVE.contains(&name.as_str()) {
+            Ok(Wire::Native)
+        } else {
+            Ok(Wire::Serialized)
+        }
+    }
+
+    fn of_borrowed(written: &Type, reference: &syn::TypeReference) -> Result<Wire> {
+        if is_text_or_bytes(&reference.elem) && reference.mutability.is_none() {
+            Ok(Wire::Native)
+        } else {
+            let message = "only `&str` and `&[u8]` are borrowed from a message";
+            Err(Error::new_spanned(written, message))
+        }
+    }
+
+    /// The type that is written and read for a value of the type `written`.
+    pub(crate) fn encoded_type(&self, written: &Type) -> TokenStream {
+        match self {
+            Wire::Native => quote!(#written),
+            Wire::Serialized => quote!(::ipc_abi::interface::wire::Serialized<#written>),
+            Wire::Tuple(elements) => {
+                let types = elements
+                    .iter()
+                    .map(|(written, wire)| wire.encoded_type(written));
+                quote!((#(#types,)*))
+            }
+        }
+    }
+
+    /// Makes what is written from the value `value`.
+    pub(crate) fn wrap(&self, value: &TokenStream) -> TokenStream {
+        match self {
+            Wire::Native => value.clone(),
+            Wire::Serialized => quote!(::ipc_abi::interface::wire::Serialized(#value)),
+            Wire::Tuple(elements) => each(elements, value, Wire::wrap),
+        }
+    }
+
+    /// Makes the value from what was read, `encoded`.
+    pub(crate) fn unwrap(&self, encoded: &TokenStream) -> TokenStream {
+        match self {
+            Wire::Native => encoded.clone(),
+            Wire::Serialized => quote!(#encoded.0),
+            Wire::Tuple(elements) => each(elements, encoded, Wire::unwrap),
+        }
+    }
+}
+
+/// Whether the type behind a reference is `str` or `[u8]`.
+fn is_text_or_bytes(referent: &Type) -> bool {
+    match referent {
+        Type::Path(path) => path.path.is_ident("str"),
+        Type::Slice(slice) => {
+            matches!(&*slice.elem, Type::Path(element) if element.path.is_ident("u8"))
+        }
+        _ => false,
+    }
+}
+
+/// Takes a tuple apart, does `step` to each element, and puts it together again.
+fn each(
+    elements: &[(Type, Wire)],
+    tuple: &TokenStream,
+    step: impl Fn(&Wire, &TokenStream) -> TokenStream,
+) -> TokenStream {
+    if elements.is_empty() {
+        return tuple.clone();
+    }
+    let names: Vec<_> = (0..elements.len())
+        .map(|index| format_ident!("element_{index}"))
+        .collect();
+    let values = elements
+        .iter()
+        .zip(&names)
+        .map(|((_, wire), name)| step(wire, &quote!(#name)));
+    quote!({ let (#(#names,)*) = #tuple; (#(#values,)*) })
+}
+
+/// The type parameters of `written`, if it is a path whose last part is called `name`.
+pub(crate) fn parameters_of<'a>(written: &'a Type, name: &str) -> Option<Vec<&'a Type>> {
+    let Type::Path(path) = written else {
+        return None;
+    };
+    let last = path.path.segments.last()?;
+    if last.ident != name {
+        return None;
+    }
+    let PathArguments::AngleBracketed(list) = &last.arguments else {
+        return Some(Vec::new());
+    };
+    let types = list.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(parameter) => Some(parameter),
+        _ => None,
+    });
+    Some(types.collect())
+}

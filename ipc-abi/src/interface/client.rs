@@ -1,0 +1,157 @@
+//! The calling side: what the clients that `#[interface]` makes are made of.
+
+use super::error::{CallError, ConnectError, Misbehavior, ProtocolError, status};
+use super::wire::{DecodeOwned, Encode, EncodeOutcome, Reader, encode};
+use super::{Interface, METHOD_SCHEMA};
+use crate::message::{Incoming, LongBuffer, Message, bytes_from_words};
+use crate::tag::{MessageKind, Tag};
+
+/// A way to a service.
+///
+/// `userlib` has the one through the kernel (a gate); [`super::Local`] is one inside the process,
+/// for tests.
+pub trait Transport {
+    /// Where long messages go.
+    type Buffer: LongBuffer;
+
+    /// Where long messages go.
+    fn buffer(&mut self) -> &mut Self::Buffer;
+
+    /// Sends `request` and waits for the reply.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` if nothing came back; `Deferred`.
+    fn call(&mut self, request: Message) -> Result<Incoming, CallError>;
+}
+
+impl<T: Transport> Transport for &mut T {
+    type Buffer = T::Buffer;
+
+    #[inline(always)]
+    fn buffer(&mut self) -> &mut T::Buffer {
+        (**self).buffer()
+    }
+
+    #[inline(always)]
+    fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
+        (**self).call(request)
+    }
+}
+
+/// Calls a method that has no error of its own.
+///
+/// # Errors
+///
+/// Why there is no answer.
+#[inline(always)]
+pub fn call<T: Transport, A: Encode, R: DecodeOwned>(
+    transport: &mut T,
+    method: u16,
+    arguments: &A,
+) -> Result<R, CallError> {
+    let reply = send(transport, method, arguments)?;
+    if let Some(answer) = read_fixed(&reply) {
+        return answer;
+    }
+    match classify(reply.tag)? {
+        Answer::Result => read(transport, reply),
+        Answer::Error => Err(CallError::PeerMisbehavior(Misbehavior::NoSuchError)),
+    }
+}
+
+/// Calls a method that returns a `Result`: the inner one is the service's.
+///
+/// # Errors
+///
+/// Why there is no answer.
+#[inline(always)]
+pub fn call_fallible<T: Transport, A: Encode, R: DecodeOwned, E: DecodeOwned>(
+    transport: &mut T,
+    method: u16,
+    arguments: &A,
+) -> Result<Result<R, E>, CallError> {
+    let reply = send(transport, method, arguments)?;
+    if let Some(answer) = read_fixed(&reply) {
+        return answer.map(Ok);
+    }
+    match classify(reply.tag)? {
+        Answer::Result => read(transport, reply).map(Ok),
+        Answer::Error => read(transport, reply).map(Err),
+    }
+}
+
+/// Asks the service for its schema hash and compares it with the interface's.
+///
+/// # Errors
+///
+/// `SchemaMismatch`, or why there is no answer.
+pub fn check_schema<I: Interface, T: Transport>(transport: &mut T) -> Result<(), ConnectError> {
+    let theirs: u64 = call(transport, METHOD_SCHEMA, &())?;
+    if theirs == I::SCHEMA_HASH {
+        Ok(())
+    } else {
+        Err(ConnectError::SchemaMismatch {
+            ours: I::SCHEMA_HASH,
+            theirs,
+        })
+    }
+}
+
+#[inline(always)]
+fn send<T: Transport, A: Encode>(
+    transport: &mut T,
+    method: u16,
+    arguments: &A,
+) -> Result<Incoming, CallError> {
+    let request = match encode(method, arguments, transport.buffer()) {
+        EncodeOutcome::Message(message) => message,
+        EncodeOutcome::Refused(error) => return Err(CallError::Request(error)),
+    };
+    transport.call(request)
+}
+
+/// Reads the reply if it is what almost every reply is: a result of fixed size, in registers.
+#[inline(always)]
+fn read_fixed<R: DecodeOwned>(reply: &Incoming) -> Option<Result<R, CallError>> {
+    let size = <R as super::wire::Decode<'static>>::SIZE?;
+    let tag = Tag::new(status::OK, u16::try_from(size).ok()?);
+    if size > Tag::REGISTER_BYTES || reply.tag != tag {
+        return None;
+    }
+    let bytes = bytes_from_words(&reply.words);
+    Some(Reader::new(bytes.get(..size)?).all().map_err(malformed))
+}
+
+enum Answer {
+    Result,
+    Error,
+}
+
+/// Tells what a reply is.
+#[inline(never)]
+fn classify(tag: Tag) -> Result<Answer, CallError> {
+    if let Some(error) = tag.error() {
+        return Err(CallError::Refused(error));
+    }
+    if tag.kind() != Some(MessageKind::Message) {
+        return Err(CallError::PeerMisbehavior(Misbehavior::NoReply));
+    }
+    match tag.method() {
+        status::OK => Ok(Answer::Result),
+        status::SERVICE_ERROR => Ok(Answer::Error),
+        other => Err(match ProtocolError::from_raw(other) {
+            Some(error) => CallError::Protocol(error),
+            None => CallError::PeerMisbehavior(Misbehavior::UnknownStatus(other)),
+        }),
+    }
+}
+
+fn read<T: Transport, R: DecodeOwned>(transport: &mut T, reply: Incoming) -> Result<R, CallError> {
+    super::wire::with_bytes(&reply, transport.buffer(), |bytes| Reader::new(bytes).all())
+        .map_err(malformed)
+}
+
+fn malformed(error: ProtocolError) -> CallError {
+    CallError::PeerMisbehavior(Misbehavior::Malformed(error))
+}

@@ -1,0 +1,487 @@
+//! How values become bytes: postcard, with integers of fixed width, least significant byte first.
+//!
+//! Arguments and results whose written type is an integer, `f32`, `f64`, `bool`, `&str`, `&[u8]`,
+//! `()` or a tuple of these are encoded here; every other type goes through its own `Serialize` in
+//! plain postcard, as [`Serialized`]. Either way the bytes are what postcard makes of a struct with
+//! these fields, the integers marked `postcard::fixint::le`.
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::error::{EncodeError, ProtocolError};
+use crate::message::{Incoming, LongBuffer, Message, bytes_from_words};
+use crate::tag::Tag;
+
+/// Where encoded bytes go.
+pub trait Sink {
+    /// Appends `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// `TooLong`, `NoBuffer`.
+    fn put(&mut self, bytes: &[u8]) -> Result<(), EncodeError>;
+}
+
+/// Something that can be written into a message.
+pub trait Encode {
+    /// How many bytes it takes, if that is always the same.
+    const SIZE: Option<usize>;
+
+    /// Appends it to `sink`.
+    ///
+    /// # Errors
+    ///
+    /// `TooLong`, `NoBuffer`, `Unencodable`.
+    fn encode<S: Sink>(&self, sink: &mut S) -> Result<(), EncodeError>;
+}
+
+/// Something that can be read from a message, borrowing from it.
+pub trait Decode<'a>: Sized {
+    /// How many bytes it takes, if that is always the same.
+    const SIZE: Option<usize>;
+
+    /// Takes it from `reader`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the bytes.
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, ProtocolError>;
+}
+
+/// Something that can be read from a message and keeps nothing of it.
+pub trait DecodeOwned: for<'a> Decode<'a> {}
+
+impl<T: for<'a> Decode<'a>> DecodeOwned for T {}
+
+/// The bytes of a message that were not read yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// Starts to read.
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { rest: bytes }
+    }
+
+    /// Reads everything as one value.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the bytes; `TrailingBytes` if some are left.
+    #[inline(always)]
+    pub fn all<T: Decode<'a>>(mut self) -> Result<T, ProtocolError> {
+        let value = T::decode(&mut self)?;
+        if self.rest.is_empty() {
+            Ok(value)
+        } else {
+            Err(ProtocolError::TrailingBytes)
+        }
+    }
+
+    #[inline(always)]
+    fn take<const COUNT: usize>(&mut self) -> Result<[u8; COUNT], ProtocolError> {
+        let (taken, rest) = self
+            .rest
+            .split_first_chunk()
+            .ok_or(ProtocolError::Truncated)?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    fn take_postcard<T: Deserialize<'a>>(&mut self) -> Result<T, ProtocolError> {
+        let (value, rest) = postcard::take_from_bytes(self.rest).map_err(decode_error)?;
+        self.rest = rest;
+        Ok(value)
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "postcard's other errors are of encoding, or tell of a value that its type refused"
+)]
+fn decode_error(error: postcard::Error) -> ProtocolError {
+    match error {
+        postcard::Error::DeserializeUnexpectedEnd => ProtocolError::Truncated,
+        postcard::Error::DeserializeBadVarint => ProtocolError::BadNumber,
+        postcard::Error::DeserializeBadBool => ProtocolError::BadBool,
+        postcard::Error::DeserializeBadChar => ProtocolError::BadCharacter,
+        postcard::Error::DeserializeBadUtf8 => ProtocolError::BadUtf8,
+        postcard::Error::DeserializeBadOption => ProtocolError::BadOption,
+        _ => ProtocolError::BadValue,
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ident)*) => {$(
+        impl Encode for $number {
+            const SIZE: Option<usize> = Some(size_of::<$number>());
+
+            #[inline(always)]
+            fn encode<S: Sink>(&self, sink: &mut S) -> Result<(), EncodeError> {
+                sink.put(&self.to_le_bytes())
+            }
+        }
+
+        impl Decode<'_> for $number {
+            const SIZE: Option<usize> = Some(size_of::<$number>());
+
+            #[inline(always)]
+            fn decode(reader: &mut Reader<'_>) -> Result<$number, ProtocolError> {
+                Ok($number::from_le_bytes(reader.take()?))
+            }
+        }
+    )*};
+}
+
+numbers!(u8 u16 u32 u64 u128 i8 i16 i32 i64 i128 f32 f64);
+
+impl Encode for bool {
+    const SIZE: Option<usize> = Some(1);
+
+    #[inline(always)]
+    fn encode<S: Sink>(&self, sink: &mut S) -> Result<(), EncodeError> {
+        sink.put(&[u8::from(*self)])
+    }
+}
+
+impl Decode<'_> for bool {
+    const SIZE: Option<usize> = Some(1);
+
+    #[inline(always)]
+    fn decode(reader: &mut Reader<'_>) -> Result<bool, ProtocolError> {
+        match reader.take()? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(ProtocolError::BadBool),
+        }
+    }
+}
+
+impl Encode for &str {
+    const SIZE: Option<usize> = None;
+
+    fn encode<S: Sink>(&self, sink: &mut S) -> Result<(), EncodeError> {
+        self.as_bytes().encode(sink)
+    }
+}
+
+impl<'a> Decode<'a> for &'a str {
+    const SIZE: Option<usize> = None;
+
+    fn decode(reader: &mut Reader<'a>) -> Result<&'a str, ProtocolError> {
+        reader.take_postcard()
+    }
+}
+
+impl Encode for &[u8] {
+    const SIZE: Option<usize> = None;
+
+    fn encode<S: Sink>(&self, sink: &mut S) -> Result<(), EncodeError> {
+        encode_with_postcard(&Bytes(self), sink)
+    }
+}
+
+impl<'a> Decode<'a> for &'a [u8] {
+    const SIZE: Option<usize> = None;
+
+    fn decode(reader: &mut Reader<'a>) -> Result<&'a [u8], ProtocolError> {
+        reader.take_postcard()
+    }
+}
+
+/// Bytes that are copied at once, not one by one as serde does with a slice.
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+const fn add(left: Option<usize>, right: Option<usize>) -> Option<usize> {
+    match (left, right) {
+        (Some(left), Some(right)) => left.checked_add(right),
+        (Some(_) | None, None) | (None, Some(_)) => None,
+    }
+}
+
+macro_rules! tuples {
+    ($(($($name:ident)*))*) => {$(
+        impl<$($name: Encode),*> Encode for ($($name,)*) {
+            const SIZE: Option<usize> = {
+                let size = Some(0);
+                $(let size = add(size, $name::SIZE);)*
+                size
+            };
+
+            #[inline(always)]
+            #[expect(non_snake_case, reason = "the field is named as its type")]
+            fn encode<Z: Sink>(&self, sink: &mut Z) -> Result<(), EncodeError> {
+                let ($($name,)*) = self;
+                $($name.encode(sink)?;)*
+                Ok(())
+            }
+        }
+
+        impl<'a, $($name: Decode<'a>),*> Decode<'a> for ($($name,)*) {
+            const SIZE: Option<usize> = {
+                let size = Some(0);
+                $(let size = add(size, $name::SIZE);)*
+                size
+            };
+
+            #[inline(always)]
+            fn decode(reader: &mut Reader<'a>) -> Result<Self, ProtocolError> {
+                Ok(($($name::decode(reader)?,)*))
+            }
+        }
+    )*};
+}
+
+tuples! { (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) (A B C D E F G H) }
+
+impl Encode for () {
+    const SIZE: Option<usize> = Some(0);
+
+    #[inline(always)]
+    fn encode<S: Sink>(&self, _sink: &mut S) -> Result<(), EncodeError> {
+        Ok(())
+    }
+}
+
+impl Decode<'_> for () {
+    const SIZE: Option<usize> = Some(0);
+
+    #[inline(always)]
+    fn decode(_reader: &mut Reader<'_>) -> Result<(), ProtocolError> {
+        Ok(())
+    }
+}
+
+/// A value that is encoded by its own `Serialize`, in plain postcard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Serialized<T>(pub T);
+
+impl<T: Serialize> Encode for Serialized<T> {
+    const SIZE: Option<usize> = None;
+
+    fn encode<S: Sink>(&self, sink: &mut S) -> Result<(), EncodeError> {
+        encode_with_postcard(&self.0, sink)
+    }
+}
+
+impl<'a, T: Deserialize<'a>> Decode<'a> for Serialized<T> {
+    const SIZE: Option<usize> = None;
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Serialized<T>, ProtocolError> {
+        reader.take_postcard().map(Serialized)
+    }
+}
+
+/// Hands postcard's bytes to a sink and remembers why it refused.
+struct Flavor<'a, S> {
+    sink: &'a mut S,
+    refusal: Option<EncodeError>,
+}
+
+impl<S: Sink> postcard::ser_flavors::Flavor for Flavor<'_, S> {
+    type Output = ();
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.sink.put(bytes).map_err(|error| {
+            self.refusal = Some(error);
+            postcard::Error::SerializeBufferFull
+        })
+    }
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+fn encode_with_postcard<T: Serialize + ?Sized, S: Sink>(
+    value: &T,
+    sink: &mut S,
+) -> Result<(), EncodeError> {
+    let output = Flavor {
+        sink,
+        refusal: None,
+    };
+    let mut serializer = postcard::Serializer { output };
+    match value.serialize(&mut serializer) {
+        Ok(()) => Ok(()),
+        Err(_) => Err(serializer
+            .output
+            .refusal
+            .unwrap_or(EncodeError::Unencodable)),
+    }
+}
+
+/// The bytes of a message that surely fits in registers.
+pub(super) struct ShortSink {
+    bytes: [u8; Tag::REGISTER_BYTES],
+    position: usize,
+}
+
+impl ShortSink {
+    #[inline(always)]
+    pub(super) const fn new() -> ShortSink {
+        ShortSink {
+            bytes: [0; Tag::REGISTER_BYTES],
+            position: 0,
+        }
+    }
+
+    /// All bytes; those behind the last that was put are zero.
+    #[inline(always)]
+    pub(super) const fn into_bytes(self) -> [u8; Tag::REGISTER_BYTES] {
+        self.bytes
+    }
+}
+
+impl Sink for ShortSink {
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        let end = self.position.saturating_add(bytes.len());
+        let place = self
+            .bytes
+            .get_mut(self.position..end)
+            .ok_or(EncodeError::TooLong)?;
+        place.copy_from_slice(bytes);
+        self.position = end;
+        Ok(())
+    }
+}
+
+/// The bytes of a message that starts out in registers and moves to the message buffer when it
+/// does not fit.
+pub(super) struct SpillingSink<'a, B> {
+    short: [u8; Tag::REGISTER_BYTES],
+    position: usize,
+    buffer: &'a mut B,
+}
+
+impl<'a, B: LongBuffer> SpillingSink<'a, B> {
+    pub(super) const fn new(buffer: &'a mut B) -> SpillingSink<'a, B> {
+        SpillingSink {
+            short: [0; Tag::REGISTER_BYTES],
+            position: 0,
+            buffer,
+        }
+    }
+
+    /// How many bytes were put: more than [`Tag::REGISTER_BYTES`] if they are in the buffer.
+    pub(super) const fn length(&self) -> usize {
+        self.position
+    }
+
+    /// The bytes, if they are in registers.
+    pub(super) const fn short(&self) -> &[u8; Tag::REGISTER_BYTES] {
+        &self.short
+    }
+
+    fn put_long(&mut self, bytes: &[u8], end: usize) -> Result<(), EncodeError> {
+        if end > Tag::BUFFER_BYTES {
+            return Err(EncodeError::TooLong);
+        }
+        if let Some(short) = self.short.get(..self.position) {
+            self.buffer.write(0, short)?;
+        }
+        self.buffer.write(self.position, bytes)?;
+        self.position = end;
+        Ok(())
+    }
+}
+
+impl<B: LongBuffer> Sink for SpillingSink<'_, B> {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        let end = self.position.saturating_add(bytes.len());
+        match self.short.get_mut(self.position..end) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                self.position = end;
+                Ok(())
+            }
+            None => self.put_long(bytes, end),
+        }
+    }
+}
+
+/// What became of a value that was to be sent.
+pub(super) enum EncodeOutcome {
+    /// The message that carries it.
+    Message(Message),
+    /// It could not be encoded.
+    Refused(EncodeError),
+}
+
+/// Makes the message that carries `value`.
+#[inline(always)]
+pub(super) fn encode<T: Encode, B: LongBuffer>(
+    method: u16,
+    value: &T,
+    buffer: &mut B,
+) -> EncodeOutcome {
+    match T::SIZE {
+        Some(size) if size <= Tag::REGISTER_BYTES => {
+            let mut sink = ShortSink::new();
+            match value.encode(&mut sink) {
+                Ok(()) => {
+                    let length = u16::try_from(size).unwrap_or(u16::MAX);
+                    let bytes = sink.into_bytes();
+                    EncodeOutcome::Message(Message::from_bytes(method, length, &bytes))
+                }
+                Err(error) => EncodeOutcome::Refused(error),
+            }
+        }
+        Some(_) | None => encode_any(method, value, buffer),
+    }
+}
+
+#[inline(never)]
+fn encode_any<T: Encode, B: LongBuffer>(method: u16, value: &T, buffer: &mut B) -> EncodeOutcome {
+    let mut sink = SpillingSink::new(buffer);
+    if let Err(error) = value.encode(&mut sink) {
+        return EncodeOutcome::Refused(error);
+    }
+    let length = sink.length();
+    let Ok(bytes) = u16::try_from(length) else {
+        return EncodeOutcome::Refused(EncodeError::TooLong);
+    };
+    EncodeOutcome::Message(if length <= Tag::REGISTER_BYTES {
+        Message::from_bytes(method, bytes, sink.short())
+    } else {
+        Message {
+            tag: Tag::new(method, bytes).with_long(),
+            ..Message::default()
+        }
+    })
+}
+
+/// Lends the bytes of a message, wherever they are, to `reader`.
+///
+/// # Errors
+///
+/// `NotInRegisters`, `NoBuffer`, or what `reader` says.
+pub(super) fn with_bytes<B: LongBuffer, R>(
+    message: &Incoming,
+    buffer: &mut B,
+    reader: impl FnOnce(&[u8]) -> Result<R, ProtocolError>,
+) -> Result<R, ProtocolError> {
+    let length = message.tag.length();
+    if message.tag.is_long() {
+        if length <= Tag::REGISTER_BYTES {
+            return Err(ProtocolError::NotInRegisters);
+        }
+        return buffer.read(length, reader)?;
+    }
+    let bytes = bytes_from_words(&message.words);
+    reader(bytes.get(..length).ok_or(ProtocolError::Truncated)?)
+}
