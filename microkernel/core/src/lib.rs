@@ -5,18 +5,27 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod allowance;
 pub mod capability;
+pub mod create;
 pub mod death;
+pub mod destroy;
 pub mod fault;
+pub mod frame;
 pub mod ipc;
 pub mod irq;
 pub mod kernel;
 pub mod lend;
+pub mod links;
 pub mod list;
+pub mod mapping;
 pub mod memory;
 pub mod message;
 pub mod notification;
 pub mod object;
 pub mod queue;
+pub mod region;
 pub mod schedule;
+pub mod space;
+pub mod table;
 pub mod thread;

@@ -3,7 +3,7 @@
 //! [`Memory`] is one core's view. Its implementation in `aarch64` is the whole safety argument for
 //! kernel memory; on the host it is an array.
 
-use crate::object::{Entry, Field, Frame, Layout, Number};
+use crate::object::{Entry, Field, Frame, Layout, Number, UNIT_WORDS, UNITS_PER_FRAME};
 
 /// The words of kernel objects, the kinds of frames, and the frame table.
 ///
@@ -24,7 +24,14 @@ pub trait Memory {
     fn entry_store(&self, frame: Frame, word: usize, value: u64);
     /// Zeroes a frame of the kernel, at once. (What a user frame holds is none of `core`'s business:
     /// that is [`crate::kernel::Effect::ZeroFrame`].)
-    fn zero(&self, frame: Frame);
+    fn zero(&self, frame: Frame) {
+        let first = frame.0.wrapping_mul(UNITS_PER_FRAME);
+        for unit in 0..UNITS_PER_FRAME {
+            for word in 0..UNIT_WORDS {
+                self.store(first.wrapping_add(unit), word, 0);
+            }
+        }
+    }
 }
 
 /// Typed access, for every [`Memory`].

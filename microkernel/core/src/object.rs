@@ -12,6 +12,8 @@ use ipc_abi::capability::Kind;
 
 /// Bytes in the unit of object numbers.
 pub const OBJECT_UNIT_BYTES: u64 = 64;
+/// Words in that unit.
+pub const UNIT_WORDS: usize = 8;
 /// Bits in an object number: 46 bits of physical address.
 pub const NUMBER_BITS: u32 = 40;
 /// Object units in one frame.

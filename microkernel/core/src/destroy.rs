@@ -1,0 +1,502 @@
+//! Destroying objects, and taking apart what is left of them.
+//!
+//! `destroy` clears the identity, so that every capability is dead at once, and makes the object
+//! harmless: nothing finds it, nothing runs with it. What refers to it is then unlinked one
+//! referrer per *step*. An object that needs no more than [`DESTROY_STEPS`] goes at once; any other
+//! waits in its core's drain list, first come first served, which every way out of the kernel
+//! shortens by [`DRAIN_STEPS`].
+//!
+//! ```text
+//!              kill                    step, step, …               vacate, free_whole
+//!   alive ─────────────▶ dying (id 0) ───────────────▶ unlinked ─────────────────────▶ free
+//! ```
+//!
+//! A word that names a dying object has its kind in the top byte and its number below.
+//!
+//! Effects: a step leaves at most one, and what waking a thread leaves.
+
+use ipc_abi::capability::{Kind, Rights};
+use ipc_abi::error::Error;
+
+use crate::create::{ENDPOINT_GATES, NOTIFICATION_GATES, unit_bit};
+use crate::frame::SPACE_BITS;
+use crate::kernel::{Answer, Effect, Kernel};
+use crate::memory::{Fields, Memory};
+use crate::object::{
+    Allowance, CapTable, Context, Endpoint, Frame, FrameKind, Gate, ID_WORD, Irq, Layout,
+    Notification, Number, PageTable, Record, Region, Reply, Slots, Space, Thread, UNIT_WORDS,
+    UNITS_PER_FRAME, core_state, endpoint, entry, gate, irq, machine, notification, sort, space,
+    table, thread, user,
+};
+use crate::space::{LAST_LEVEL, LEVEL_SHIFT, frame_of, slot_at};
+
+/// Steps that `destroy` and `reclaim` take themselves.
+pub const DESTROY_STEPS: u64 = 2;
+/// Steps that one way out of the kernel takes.
+pub const DRAIN_STEPS: u64 = 2;
+/// Entries of a page table that one step looks at.
+pub const TABLE_STEPS: u64 = 64;
+
+const KIND_SHIFT: u32 = 56;
+const NUMBER_MASK: u64 = SPACE_BITS;
+const TABLE_ENTRIES: u64 = 512;
+
+/// How far a dying object is after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// Something may still refer to it.
+    More,
+    /// It is gone.
+    Done,
+}
+
+/// Units of an object of type `O`.
+const fn units<O: Layout>() -> u64 {
+    (O::WORDS / UNIT_WORDS) as u64
+}
+
+impl<M: Memory + Copy> Kernel<M> {
+    /// `destroy`.
+    ///
+    /// # Errors
+    ///
+    /// `BadHandle`, `NoRight`, `Stale`; `Itself` for the thread that calls, its table and its space.
+    pub fn destroy(&self, handle: u64) -> Answer {
+        let capability = self.capability_of(self.current(), handle)?;
+        let kind = capability.kind().ok_or(Error::BadHandle)?;
+        if !capability.rights().contains(Rights::DESTROY) {
+            return Err(Error::NoRight);
+        }
+        if !self.is_live(capability) {
+            return Err(Error::Stale);
+        }
+        if self.is_own(kind, capability.number()) {
+            return Err(Error::Itself);
+        }
+        self.kill(kind, capability.number());
+        Ok(0)
+    }
+
+    /// Whether the current thread is, or runs with, the object.
+    fn is_own(&self, kind: Kind, number: u64) -> bool {
+        let current = self.current();
+        match kind {
+            Kind::Thread => number == current.into_raw(),
+            Kind::CapTable => number == self.memory.get(current, thread::TABLE),
+            Kind::AddressSpace => number == self.memory.get(current, thread::SPACE),
+            Kind::Region
+            | Kind::Allowance
+            | Kind::Platform
+            | Kind::Frame
+            | Kind::SchedulingContext
+            | Kind::Endpoint
+            | Kind::Gate
+            | Kind::Notification
+            | Kind::Reply
+            | Kind::Irq => false,
+        }
+    }
+
+    /// Ends the identity of a living object, and takes it apart, now or later.
+    #[inline]
+    fn kill(&self, kind: Kind, number: u64) {
+        self.disarm(kind, number);
+        for _ in 0..DESTROY_STEPS {
+            if self.step(kind, number) == Progress::Done {
+                return;
+            }
+        }
+        self.enqueue((kind as u64) << KIND_SHIFT | number);
+    }
+
+    /// Ends the identity of an object, and makes it harmless: nothing finds it or runs with it.
+    #[inline]
+    fn disarm(&self, kind: Kind, number: u64) {
+        if kind == Kind::Frame {
+            let frame = Frame(number / UNITS_PER_FRAME);
+            self.memory.set_entry(frame, entry::ID, 0);
+            let bits = self.memory.entry(frame, entry::SPACE);
+            self.memory.set_entry(frame, entry::SPACE, bits | user::DYING);
+            return;
+        }
+        self.memory.store(number, ID_WORD, 0);
+        match kind {
+            Kind::Gate => self.unlink_gate(Number::from_raw(number)),
+            Kind::Endpoint => self.kill_endpoint(Number::from_raw(number)),
+            Kind::Notification => self.detach_notification(Number::from_raw(number)),
+            Kind::Thread => self.disarm_thread(Number::from_raw(number)),
+            Kind::Allowance => self.unlink_allowance(Number::from_raw(number)),
+            Kind::Reply => self.detach_reply(Number::from_raw(number)),
+            Kind::SchedulingContext => self.detach_context(Number::from_raw(number)),
+            Kind::Irq => {
+                let irq: Number<Irq> = Number::from_raw(number);
+                self.detach_irq(irq);
+                self.give_number_back(sort::IRQ, self.memory.get(irq, irq::LINE));
+            }
+            Kind::Region
+            | Kind::Platform
+            | Kind::Frame
+            | Kind::AddressSpace
+            | Kind::CapTable => {}
+        }
+    }
+
+    fn unlink_gate(&self, gate: Number<Gate>) {
+        let notification: Number<Notification> = self.memory.link(gate, gate::NOTIFICATION);
+        if !notification.is_none() {
+            self.remove(&NOTIFICATION_GATES, notification, gate);
+            return;
+        }
+        let endpoint: Number<Endpoint> = self.memory.link(gate, gate::ENDPOINT);
+        if endpoint != self.null_endpoint() {
+            self.remove(&ENDPOINT_GATES, endpoint, gate);
+        }
+    }
+
+    fn null_endpoint(&self) -> Number<Endpoint> {
+        self.memory.link(self.machine(), machine::NULL_ENDPOINT)
+    }
+
+    fn disarm_thread(&self, thread: Number<Thread>) {
+        self.stop_thread(thread);
+        self.release_buffer(thread);
+        self.release_table(thread);
+        self.release_space(thread);
+    }
+
+    /// Takes one step.
+    #[inline]
+    fn step(&self, kind: Kind, number: u64) -> Progress {
+        match kind {
+            Kind::Gate => {
+                if self.drain_gate(Number::from_raw(number)) {
+                    return Progress::More;
+                }
+                self.vacate(number, units::<Gate>());
+            }
+            Kind::Frame => return self.step_frame(Frame(number / UNITS_PER_FRAME)),
+            Kind::Endpoint => return self.step_endpoint(Number::from_raw(number)),
+            Kind::Notification => return self.step_notification(Number::from_raw(number)),
+            Kind::AddressSpace => return self.step_space(Number::from_raw(number)),
+            Kind::CapTable => return self.step_table(Number::from_raw(number)),
+            Kind::Thread => {
+                if !self.detach_thread(Number::from_raw(number)) {
+                    return Progress::More;
+                }
+                self.vacate(number, units::<Thread>());
+            }
+            Kind::SchedulingContext => self.vacate(number, units::<Context>()),
+            Kind::Reply => self.vacate(number, units::<Reply>()),
+            Kind::Irq => self.vacate(number, units::<Irq>()),
+            Kind::Region => self.vacate(number, units::<Region>()),
+            Kind::Allowance => self.vacate(number, units::<Allowance>()),
+            Kind::Platform => self.vacate(number, units::<crate::object::Platform>()),
+        }
+        Progress::Done
+    }
+
+    fn step_frame(&self, frame: Frame) -> Progress {
+        let buffer = self.buffer_owner(frame);
+        if !buffer.is_none() {
+            self.release_buffer(buffer);
+        }
+        if self.unmap_one(frame) && self.is_mapped(frame) {
+            return Progress::More;
+        }
+        self.free_whole(frame);
+        Progress::Done
+    }
+
+    fn step_endpoint(&self, endpoint: Number<Endpoint>) -> Progress {
+        if self.drain_endpoint(endpoint) {
+            return Progress::More;
+        }
+        let gate: Number<Gate> = self.memory.link(endpoint, endpoint::GATES);
+        if !gate.is_none() {
+            self.remove(&ENDPOINT_GATES, endpoint, gate);
+            self.memory.set_link(gate, gate::ENDPOINT, self.null_endpoint());
+            return Progress::More;
+        }
+        self.vacate(endpoint.into_raw(), units::<Endpoint>());
+        Progress::Done
+    }
+
+    fn step_notification(&self, notification: Number<Notification>) -> Progress {
+        let irq: Number<Irq> = self.memory.link(notification, notification::IRQS);
+        if !irq.is_none() {
+            self.detach_irq(irq);
+            return Progress::More;
+        }
+        let gate: Number<Gate> = self.memory.link(notification, notification::GATES);
+        if !gate.is_none() {
+            self.remove(&NOTIFICATION_GATES, notification, gate);
+            self.memory.set(gate, gate::NOTIFICATION, 0);
+            return Progress::More;
+        }
+        self.vacate(notification.into_raw(), units::<Notification>());
+        Progress::Done
+    }
+
+    fn step_table(&self, table: Number<CapTable>) -> Progress {
+        let thread: Number<Thread> = self.memory.link(table, table::THREADS);
+        if !thread.is_none() {
+            self.release_table(thread);
+            self.stop_any(thread);
+            return Progress::More;
+        }
+        let chunks = self.memory.get(table, table::CHUNKS);
+        if chunks != 0 {
+            let last = chunks.wrapping_sub(1);
+            let chunk: Number<Slots> = self.memory.link(table, table::CHUNK.at(last));
+            self.memory.set(table, table::CHUNKS, last);
+            self.memory.set(table, table::CHUNK.at(last), 0);
+            self.free_whole(chunk.frame());
+            return Progress::More;
+        }
+        self.vacate(table.into_raw(), units::<CapTable>());
+        Progress::Done
+    }
+
+    /// Stops a thread that may be the current one.
+    fn stop_any(&self, thread: Number<Thread>) {
+        if thread == self.current() {
+            self.settle();
+            self.memory.set(self.core, core_state::CONTEXT, 0);
+            self.memory.set(self.core, core_state::CURRENT, 0);
+        }
+        self.stop_thread(thread);
+    }
+}
+
+/// The death of a space.
+impl<M: Memory + Copy> Kernel<M> {
+    /// First the threads stop; then nothing walks the tables, so the machine forgets them and the
+    /// ASID goes back; then every frame is emptied and freed.
+    fn step_space(&self, space: Number<Space>) -> Progress {
+        let thread: Number<Thread> = self.memory.link(space, space::THREADS);
+        if !thread.is_none() {
+            self.release_space(thread);
+            self.stop_any(thread);
+            return Progress::More;
+        }
+        if self.memory.get(space, space::ROOT) != 0 {
+            let asid = self.memory.get(space, space::ASID);
+            self.leave(Effect::InvalidateSpace { asid });
+            self.give_number_back(sort::ASID, asid);
+            for field in [space::ROOT, space::POOL, space::POOL_COUNT, space::RECORDS] {
+                self.memory.set(space, field, 0);
+            }
+            return Progress::More;
+        }
+        let frame = Frame(self.memory.get(space, space::FRAMES));
+        if frame.0 != 0 {
+            if self.empty_space_frame(space, frame) == Progress::Done {
+                let next = self.memory.entry(frame, entry::ADDRESS);
+                self.memory.set(space, space::FRAMES, next);
+                self.free_whole(frame);
+            }
+            return Progress::More;
+        }
+        self.vacate(space.into_raw(), units::<Space>());
+        Progress::Done
+    }
+
+    /// Unlinks user frames from the mappings that a frame of a dying space holds: a table the first
+    /// mappings, a frame of records the further ones.
+    fn empty_space_frame(&self, space: Number<Space>, frame: Frame) -> Progress {
+        let kind = self.memory.kind(frame);
+        if kind == FrameKind::Records as u8 {
+            self.drop_records(frame);
+            return Progress::Done;
+        }
+        let level = self.memory.entry(frame, entry::SPACE) >> LEVEL_SHIFT;
+        if kind != FrameKind::PageTable as u8 || level != LAST_LEVEL {
+            return Progress::Done;
+        }
+        let cursor = self.memory.get(space, space::CURSOR);
+        for index in 0..TABLE_STEPS {
+            self.forget_first(space, frame, cursor.wrapping_add(index));
+        }
+        let cursor = cursor.wrapping_add(TABLE_STEPS);
+        let is_done = cursor >= TABLE_ENTRIES;
+        self.memory.set(space, space::CURSOR, if is_done { 0 } else { cursor });
+        if is_done { Progress::Done } else { Progress::More }
+    }
+
+    /// Unlinks the frame that entry `index` of a last-level table maps, if that is its first
+    /// mapping. Since nothing walks the table any more, `reclaim` may have freed the frame: then it
+    /// is not a user frame with a first mapping in this space.
+    fn forget_first(&self, space: Number<Space>, table: Frame, index: u64) {
+        let table: Number<PageTable> = crate::create::frame_number(table);
+        let descriptor = self.memory.get(table, slot_at(index));
+        if descriptor == 0 {
+            return;
+        }
+        let frame = frame_of(descriptor);
+        let is_user = self.memory.kind(frame) == FrameKind::User as u8;
+        if is_user && self.memory.entry(frame, entry::SPACE) & SPACE_BITS == space.into_raw() {
+            self.clear_first(frame);
+        }
+    }
+
+    fn drop_records(&self, frame: Frame) {
+        let first: Number<Record> = crate::create::frame_number(frame);
+        for unit in 0..UNITS_PER_FRAME {
+            if self.memory.entry(frame, entry::ID) & 1 << unit != 0 {
+                self.drop_record(Number::from_raw(first.into_raw().wrapping_add(unit)));
+            }
+        }
+    }
+}
+
+/// The drain list.
+impl<M: Memory + Copy> Kernel<M> {
+    fn enqueue(&self, word: u64) {
+        let tail = self.memory.get(self.core, core_state::DRAIN_TAIL);
+        if tail == 0 {
+            self.memory.set(self.core, core_state::DRAIN, word);
+        } else {
+            self.set_drain_next(tail, word);
+        }
+        self.memory.set(self.core, core_state::DRAIN_TAIL, word);
+        self.mark_pending();
+    }
+
+    /// Takes a few steps of what waits to be taken apart. The way out calls it once, with every
+    /// register of the current thread saved, and performs the effects, all of them, after it; the
+    /// current thread may be another one then. `PENDING` stays set while something is left, so that
+    /// the next way out goes on.
+    pub fn drain(&self) {
+        for _ in 0..DRAIN_STEPS {
+            let word = self.memory.get(self.core, core_state::DRAIN);
+            if word == 0 {
+                return;
+            }
+            let next = self.drain_next(word);
+            let is_done = match kind_of(word) {
+                Some(kind) => self.step(kind, word & NUMBER_MASK) == Progress::Done,
+                None => true,
+            };
+            if is_done {
+                self.memory.set(self.core, core_state::DRAIN, next);
+                if next == 0 {
+                    self.memory.set(self.core, core_state::DRAIN_TAIL, 0);
+                    return;
+                }
+            }
+        }
+        self.mark_pending();
+    }
+
+    pub(crate) fn drain_next(&self, word: u64) -> u64 {
+        let number = word & NUMBER_MASK;
+        match drain_word(word) {
+            Some(field) => self.memory.load(number, field),
+            None => self.memory.entry(Frame(number / UNITS_PER_FRAME), entry::ID),
+        }
+    }
+
+    fn set_drain_next(&self, word: u64, next: u64) {
+        let number = word & NUMBER_MASK;
+        match drain_word(word) {
+            Some(field) => self.memory.store(number, field, next),
+            None => self.memory.set_entry(Frame(number / UNITS_PER_FRAME), entry::ID, next),
+        }
+    }
+}
+
+/// The kind of the dying object that `word` names.
+const fn kind_of(word: u64) -> Option<Kind> {
+    Kind::from_raw((word >> KIND_SHIFT) as u8)
+}
+
+/// Which word of a dying object leads to the next one; `None` for a user frame, which has none and
+/// uses its entry's.
+const fn drain_word(word: u64) -> Option<usize> {
+    match kind_of(word) {
+        None | Some(Kind::Frame) => None,
+        Some(Kind::Region) => Some(crate::object::region::DRAIN_NEXT.word()),
+        Some(Kind::Allowance) => Some(crate::object::allowance::DRAIN_NEXT.word()),
+        Some(Kind::Platform) => Some(ID_WORD),
+        Some(Kind::AddressSpace) => Some(space::DRAIN_NEXT.word()),
+        Some(Kind::CapTable) => Some(table::DRAIN_NEXT.word()),
+        Some(Kind::Thread) => Some(thread::DRAIN_NEXT.word()),
+        Some(Kind::SchedulingContext) => Some(crate::object::context::DRAIN_NEXT.word()),
+        Some(Kind::Endpoint) => Some(endpoint::DRAIN_NEXT.word()),
+        Some(Kind::Gate) => Some(gate::DRAIN_NEXT.word()),
+        Some(Kind::Notification) => Some(notification::DRAIN_NEXT.word()),
+        Some(Kind::Reply) => Some(crate::object::reply::DRAIN_NEXT.word()),
+        Some(Kind::Irq) => Some(irq::DRAIN_NEXT.word()),
+    }
+}
+
+/// Reclaiming frames.
+impl<M: Memory + Copy> Kernel<M> {
+    /// `reclaim`: destroys whatever is in the frame, one object per call. What is in a frame of
+    /// slots, page tables, records or a pool is the table or the space it was given to.
+    ///
+    /// # Errors
+    ///
+    /// Those of the region's handle (right `WRITE`); `OutOfRange`; `Itself` for what the calling
+    /// thread is or runs with; `Again` until the frame is free.
+    pub fn reclaim(&self, region: u64, frame: u64) -> Answer {
+        let region = self.find::<Region>(region, Rights::WRITE)?;
+        let frame = Frame(frame);
+        self.check_covers(region, frame)?;
+        if let Some((kind, number)) = self.victim(frame)? {
+            self.kill(kind, number);
+        }
+        if self.memory.kind(frame) == FrameKind::Free as u8 {
+            return Ok(0);
+        }
+        self.mark_pending();
+        Err(Error::Again)
+    }
+
+    /// The next living object to destroy so that `frame` becomes free; none if it is free, or if
+    /// all that is in it is being taken apart.
+    fn victim(&self, frame: Frame) -> Result<Option<(Kind, u64)>, Error> {
+        let byte = self.memory.kind(frame);
+        if byte == FrameKind::Free as u8 {
+            return Ok(None);
+        }
+        if let Some(kind) = Kind::from_raw(byte) {
+            if kind == Kind::Frame {
+                let is_dying = self.memory.entry(frame, entry::SPACE) & user::DYING != 0;
+                let number = frame.0.wrapping_mul(UNITS_PER_FRAME);
+                return Ok(if is_dying { None } else { Some((kind, number)) });
+            }
+            return self.victim_in_pool(frame, kind);
+        }
+        let kind = if byte == FrameKind::Slots as u8 {
+            Kind::CapTable
+        } else if byte >= FrameKind::PageTable as u8 && byte <= FrameKind::Pool as u8 {
+            Kind::AddressSpace
+        } else {
+            return Err(Error::OutOfRange);
+        };
+        let owner = self.space_of(frame).into_raw();
+        if self.is_own(kind, owner) {
+            return Err(Error::Itself);
+        }
+        let is_dying = self.memory.load(owner, ID_WORD) == 0;
+        Ok(if is_dying { None } else { Some((kind, owner)) })
+    }
+
+    fn victim_in_pool(&self, frame: Frame, kind: Kind) -> Result<Option<(Kind, u64)>, Error> {
+        let used = self.memory.entry(frame, entry::ID);
+        let first = frame.0.wrapping_mul(UNITS_PER_FRAME);
+        let mut has_own = false;
+        for unit in 0..UNITS_PER_FRAME {
+            let number = first.wrapping_add(unit);
+            if used & unit_bit(number) == 0 || self.memory.load(number, ID_WORD) == 0 {
+                continue;
+            }
+            if !self.is_own(kind, number) {
+                return Ok(Some((kind, number)));
+            }
+            has_own = true;
+        }
+        if has_own { Err(Error::Itself) } else { Ok(None) }
+    }
+}

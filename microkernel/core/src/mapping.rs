@@ -1,0 +1,401 @@
+//! Mapping frames: `map`, `unmap`, `protect`, and the records by which a frame finds its mappings.
+//!
+//! A frame's first mapping is in its table entry. Each further one is a [`Record`], made of a frame
+//! of the mapping space's pool, in a doubly linked list that the frame's entry heads; the record's
+//! number stands in the *shadow* of the last-level table, a frame beside it, at the same index. So
+//! the frame finds every mapping, and a mapping its record, without a search.
+//!
+//! ```text
+//!   entry(frame).SPACE, ADDRESS ───────────────▶ page at ADDRESS of SPACE     (first mapping)
+//!   entry(frame).RECORDS ──▶ record ◀──▶ record  (each: SPACE, ADDRESS)       (further ones)
+//!   entry(table).RECORDS ──▶ shadow[index] ──▶ record                         (0: first mapping)
+//! ```
+//!
+//! Effects: a call leaves one, or with `reclaim` one per step.
+//!
+//! Break-before-make is never needed: an entry goes from invalid to valid, from valid to invalid
+//! (with an invalidation before anything else runs), or changes permissions only, which Arm ARM DDI
+//! 0487, D8.16.1 does not list among the changes that need it.
+
+use ipc_abi::capability::{Access, Rights};
+use ipc_abi::error::Error;
+
+use crate::frame::{PAGE_BITS, SPACE_BITS};
+use crate::kernel::{Answer, Effect, Kernel};
+use crate::memory::{Fields, Memory};
+use crate::object::{
+    Field, Frame, FrameKind, Number, PageTable, Record, Shadow, Space,
+    UNITS_PER_FRAME, entry, record, space, user,
+};
+use crate::space::{
+    LAST_LEVEL, TABLE_OR_PAGE, check_page_address, frame_of, index_at, slot_at, table_descriptor,
+};
+
+/// `AttrIndx` 1: device memory, nGnRnE. Normal memory is 0.
+pub(crate) const DEVICE_MEMORY: u64 = 1 << 2;
+/// `AP[1]`: EL0 may access.
+pub(crate) const USER: u64 = 1 << 6;
+/// `AP[2]`: nobody may write.
+pub(crate) const READ_ONLY: u64 = 1 << 7;
+/// `SH`: inner shareable.
+const INNER_SHAREABLE: u64 = 0b11 << 8;
+/// `AF`: no access flag fault.
+const ACCESSED: u64 = 1 << 10;
+/// `nG`: belongs to the ASID.
+const NOT_GLOBAL: u64 = 1 << 11;
+/// `PXN`: EL1 may not execute.
+pub(crate) const NO_EXECUTE_KERNEL: u64 = 1 << 53;
+/// `UXN`: EL0 may not execute.
+pub(crate) const NO_EXECUTE_USER: u64 = 1 << 54;
+/// Ignored by hardware (bits 58:55): the capability by which it was mapped has the right `WRITE`.
+pub(crate) const MAY_WRITE: u64 = 1 << 55;
+/// What every page has.
+const EVERY_PAGE: u64 =
+    TABLE_OR_PAGE | USER | INNER_SHAREABLE | ACCESSED | NOT_GLOBAL | NO_EXECUTE_KERNEL;
+
+/// The attributes of a page: of a frame with these [`user`] bits, mapped by a capability with
+/// `rights`, for `access`.
+///
+/// # Errors
+///
+/// `AccessDenied`.
+#[inline]
+fn attributes_of(bits: u64, rights: Rights, access: Access) -> Result<u64, Error> {
+    let is_code = bits & user::CODE != 0;
+    let may_write = rights.contains(Rights::WRITE);
+    if !rights.contains(Rights::READ)
+        || access.is_writable() && (is_code || !may_write)
+        || access.is_executable() && !(is_code && may_write)
+    {
+        return Err(Error::AccessDenied);
+    }
+    let mut attributes = EVERY_PAGE;
+    if !access.is_writable() {
+        attributes |= READ_ONLY;
+    }
+    if !access.is_executable() {
+        attributes |= NO_EXECUTE_USER;
+    }
+    if bits & user::DEVICE != 0 {
+        attributes |= DEVICE_MEMORY;
+    }
+    if may_write {
+        attributes |= MAY_WRITE;
+    }
+    Ok(attributes)
+}
+
+/// The record number beside entry `index` of a last-level table.
+#[must_use]
+pub(crate) const fn shadow_at(index: u64) -> Field<Shadow> {
+    Field::new(0).at(index)
+}
+
+impl<M: Memory + Copy> Kernel<M> {
+    /// `map`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the handles of space (right `WRITE`) and frame; `BadArgument` for no access,
+    /// `Misaligned`, `OutOfRange` for the address, `AccessDenied`, `AlreadyMapped`, `NeedMemory`.
+    pub fn map(&self, space: u64, frame: u64, address: u64, access: u64) -> Answer {
+        let space = self.find::<Space>(space, Rights::WRITE)?;
+        let (frame, rights) = self.find_frame(frame, Rights::NONE)?;
+        let access = Access::from_raw(access).ok_or(Error::BadArgument)?;
+        check_page_address(address)?;
+        let bits = self.memory.entry(frame, entry::SPACE);
+        let attributes = attributes_of(bits, rights, access)?;
+        self.map_page(space, frame, address, attributes)
+    }
+
+    /// Maps a user frame at a page address.
+    #[inline]
+    fn map_page(
+        &self,
+        space: Number<Space>,
+        frame: Frame,
+        address: u64,
+        attributes: u64,
+    ) -> Answer {
+        let Some(table) = self.find_last_table(space, address) else {
+            return self.map_with_pool(space, frame, address, attributes);
+        };
+        let slot = slot_at(index_at(LAST_LEVEL, address));
+        if self.memory.get(table, slot) != 0 {
+            return Err(Error::AlreadyMapped);
+        }
+        if self.memory.entry(frame, entry::SPACE) & SPACE_BITS != 0 {
+            return self.map_with_pool(space, frame, address, attributes);
+        }
+        self.set_first(space, frame, address);
+        self.set_page(table, slot, table_descriptor(frame) | attributes);
+        Ok(0)
+    }
+
+    /// Maps a frame for the boot of the first process.
+    ///
+    /// # Errors
+    ///
+    /// Those of `map`.
+    pub(crate) fn map_at_boot(
+        &self,
+        space: Number<Space>,
+        frame: Frame,
+        address: u64,
+        access: Access,
+    ) -> Answer {
+        check_page_address(address)?;
+        let bits = self.memory.entry(frame, entry::SPACE);
+        let rights = if access == Access::READ { Rights::READ } else { Rights::ALL };
+        let attributes = attributes_of(bits, rights, access)?;
+        self.map_page(space, frame, address, attributes)
+    }
+
+    fn set_first(&self, space: Number<Space>, frame: Frame, address: u64) {
+        let bits = self.memory.entry(frame, entry::SPACE);
+        self.memory.set_entry(frame, entry::SPACE, bits | space.into_raw());
+        let word = self.memory.entry(frame, entry::ADDRESS);
+        self.memory.set_entry(frame, entry::ADDRESS, word | address >> 12);
+    }
+
+    /// Makes an entry valid that was not.
+    fn set_page(&self, table: Number<PageTable>, slot: Field<PageTable>, descriptor: u64) {
+        self.memory.set(table, slot, descriptor);
+        self.count_up(table);
+        self.leave(Effect::PublishTables);
+    }
+
+    /// Maps where frames of the pool may be needed: for tables, a record, a shadow.
+    #[inline(never)]
+    fn map_with_pool(
+        &self,
+        space: Number<Space>,
+        frame: Frame,
+        address: u64,
+        attributes: u64,
+    ) -> Answer {
+        let is_first = self.memory.entry(frame, entry::SPACE) & SPACE_BITS == 0;
+        let mut needed = self.missing_tables(space, address);
+        if !is_first {
+            let has_shadow = self
+                .find_last_table(space, address)
+                .is_some_and(|table| self.memory.entry(table.frame(), entry::RECORDS) != 0);
+            let has_room = self.memory.get(space, space::RECORDS) != 0;
+            needed = needed
+                .wrapping_add(u64::from(!has_shadow))
+                .wrapping_add(u64::from(!has_room));
+        }
+        if self.memory.get(space, space::POOL_COUNT) < needed {
+            return Err(Error::NeedMemory);
+        }
+        let table = self.make_last_table(space, address);
+        if is_first {
+            self.set_first(space, frame, address);
+        } else {
+            self.add_record(space, table, frame, address);
+        }
+        let slot = slot_at(index_at(LAST_LEVEL, address));
+        self.set_page(table, slot, table_descriptor(frame) | attributes);
+        Ok(0)
+    }
+
+    /// `unmap`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the space's handle (right `WRITE`); `Misaligned`, `OutOfRange`, `NotMapped`.
+    pub fn unmap(&self, space: u64, address: u64) -> Answer {
+        let space = self.find::<Space>(space, Rights::WRITE)?;
+        check_page_address(address)?;
+        let (table, descriptor) = self.find_page(space, address)?;
+        self.clear_page(space, table, address, frame_of(descriptor));
+        Ok(0)
+    }
+
+    #[inline]
+    fn find_page(
+        &self,
+        space: Number<Space>,
+        address: u64,
+    ) -> Result<(Number<PageTable>, u64), Error> {
+        let table = self.find_last_table(space, address).ok_or(Error::NotMapped)?;
+        let descriptor = self.memory.get(table, slot_at(index_at(LAST_LEVEL, address)));
+        if descriptor == 0 { Err(Error::NotMapped) } else { Ok((table, descriptor)) }
+    }
+
+    /// Removes a mapping: from the frame's side, from the table, from the machine.
+    fn clear_page(
+        &self,
+        space: Number<Space>,
+        table: Number<PageTable>,
+        address: u64,
+        frame: Frame,
+    ) {
+        let index = index_at(LAST_LEVEL, address);
+        let shadow = Frame(self.memory.entry(table.frame(), entry::RECORDS));
+        let record = self.take_shadow(shadow, index);
+        if record.is_none() {
+            self.clear_first(frame);
+        } else {
+            self.drop_record(record);
+        }
+        self.memory.set(table, slot_at(index), 0);
+        let asid = self.memory.get(space, space::ASID);
+        if self.count_down(table) == 0 {
+            self.drop_last_table(space, address);
+            self.leave(Effect::InvalidateSpace { asid });
+        } else {
+            self.leave(Effect::InvalidatePage { asid, address });
+        }
+    }
+
+    fn take_shadow(&self, shadow: Frame, index: u64) -> Number<Record> {
+        if shadow.0 == 0 {
+            return Number::NONE;
+        }
+        let shadow: Number<Shadow> = crate::create::frame_number(shadow);
+        let record = self.memory.link(shadow, shadow_at(index));
+        self.memory.set(shadow, shadow_at(index), 0);
+        record
+    }
+
+    /// A frame has no first mapping any more.
+    pub(crate) fn clear_first(&self, frame: Frame) {
+        let bits = self.memory.entry(frame, entry::SPACE);
+        self.memory.set_entry(frame, entry::SPACE, bits & !SPACE_BITS);
+        let word = self.memory.entry(frame, entry::ADDRESS);
+        self.memory.set_entry(frame, entry::ADDRESS, word & !PAGE_BITS);
+    }
+
+    /// `protect`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the space's handle (right `WRITE`); `BadArgument` for no access, `Misaligned`,
+    /// `OutOfRange`, `NotMapped`, `AccessDenied` for what neither the frame's mode nor the
+    /// capability by which it was mapped allows.
+    pub fn protect(&self, space: u64, address: u64, access: u64) -> Answer {
+        let space = self.find::<Space>(space, Rights::WRITE)?;
+        let access = Access::from_raw(access).ok_or(Error::BadArgument)?;
+        check_page_address(address)?;
+        let (table, descriptor) = self.find_page(space, address)?;
+        let frame = frame_of(descriptor);
+        let may_write = descriptor & MAY_WRITE != 0;
+        let rights = if may_write { Rights::READ.union(Rights::WRITE) } else { Rights::READ };
+        let bits = self.memory.entry(frame, entry::SPACE);
+        let attributes = attributes_of(bits, rights, access)?;
+        let slot = slot_at(index_at(LAST_LEVEL, address));
+        self.memory.set(table, slot, table_descriptor(frame) | attributes);
+        let asid = self.memory.get(space, space::ASID);
+        self.leave(Effect::InvalidatePage { asid, address });
+        Ok(0)
+    }
+
+    /// Removes one mapping of a user frame; answers whether there was one.
+    pub(crate) fn unmap_one(&self, frame: Frame) -> bool {
+        let record: Number<Record> = Number::from_raw(self.memory.entry(frame, entry::RECORDS));
+        let first = self.memory.entry(frame, entry::SPACE) & SPACE_BITS;
+        if first != 0 {
+            let page = self.memory.entry(frame, entry::ADDRESS) & PAGE_BITS;
+            if !self.unmap_from(Number::from_raw(first), page << 12) {
+                self.clear_first(frame);
+            }
+            return true;
+        }
+        if record.is_none() {
+            return false;
+        }
+        let space: Number<Space> = self.memory.link(record, record::SPACE);
+        let address = self.memory.get(record, record::ADDRESS);
+        if !self.unmap_from(space, address) {
+            self.drop_record(record);
+        }
+        true
+    }
+
+    /// Removes the mapping at `address`; answers whether the space still has tables to walk.
+    fn unmap_from(&self, space: Number<Space>, address: u64) -> bool {
+        if self.memory.get(space, space::ROOT) == 0 {
+            return false;
+        }
+        let Ok((table, descriptor)) = self.find_page(space, address) else { return false };
+        self.clear_page(space, table, address, frame_of(descriptor));
+        true
+    }
+}
+
+/// Records.
+impl<M: Memory + Copy> Kernel<M> {
+    /// Records a further mapping of `frame`; the pool has a frame for each thing that is missing.
+    fn add_record(
+        &self,
+        space: Number<Space>,
+        table: Number<PageTable>,
+        frame: Frame,
+        address: u64,
+    ) {
+        let mut shadow = Frame(self.memory.entry(table.frame(), entry::RECORDS));
+        if shadow.0 == 0 {
+            shadow = self.pop_pool(space, FrameKind::Shadow);
+            self.memory.set_entry(table.frame(), entry::RECORDS, shadow.0);
+        }
+        let record = self.make_record(space);
+        let shadow: Number<Shadow> = crate::create::frame_number(shadow);
+        let index = index_at(LAST_LEVEL, address);
+        self.memory.set_link(shadow, shadow_at(index), record);
+        self.memory.set_link(record, record::SPACE, space);
+        self.memory.set(record, record::ADDRESS, address);
+        self.memory.set(record, record::FRAME, frame.0);
+        let next: Number<Record> = Number::from_raw(self.memory.entry(frame, entry::RECORDS));
+        self.memory.set_link(record, record::NEXT, next);
+        if !next.is_none() {
+            self.memory.set_link(next, record::PREV, record);
+        }
+        self.memory.set_entry(frame, entry::RECORDS, record.into_raw());
+    }
+
+    /// Takes a free record of the space's own, of a new frame if all are in use.
+    fn make_record(&self, space: Number<Space>) -> Number<Record> {
+        let mut frame = Frame(self.memory.get(space, space::RECORDS));
+        if frame.0 == 0 {
+            frame = self.pop_pool(space, FrameKind::Records);
+            self.memory.set(space, space::RECORDS, frame.0);
+        }
+        let used = self.memory.entry(frame, entry::ID);
+        let unit = u64::from(used.trailing_ones()) % UNITS_PER_FRAME;
+        let used = used | 1 << unit;
+        self.memory.set_entry(frame, entry::ID, used);
+        if used == !0 {
+            self.memory.set(space, space::RECORDS, self.memory.entry(frame, entry::RECORDS));
+            self.memory.set_entry(frame, entry::RECORDS, 0);
+        }
+        Number::from_raw(frame.0.wrapping_mul(UNITS_PER_FRAME).wrapping_add(unit))
+    }
+
+    /// Unlinks a record from its frame and frees it.
+    pub(crate) fn drop_record(&self, record: Number<Record>) {
+        let next: Number<Record> = self.memory.link(record, record::NEXT);
+        let prev: Number<Record> = self.memory.link(record, record::PREV);
+        if prev.is_none() {
+            let frame = Frame(self.memory.get(record, record::FRAME));
+            self.memory.set_entry(frame, entry::RECORDS, next.into_raw());
+        } else {
+            self.memory.set_link(prev, record::NEXT, next);
+        }
+        if !next.is_none() {
+            self.memory.set_link(next, record::PREV, prev);
+        }
+        let space: Number<Space> = self.memory.link(record, record::SPACE);
+        for field in [record::SPACE, record::ADDRESS, record::FRAME, record::NEXT, record::PREV] {
+            self.memory.set(record, field, 0);
+        }
+        let frame = record.frame();
+        let used = self.memory.entry(frame, entry::ID);
+        self.memory.set_entry(frame, entry::ID, used & !crate::create::unit_bit(record.into_raw()));
+        if used == !0 && self.memory.get(space, space::ROOT) != 0 {
+            let room = self.memory.get(space, space::RECORDS);
+            self.memory.set_entry(frame, entry::RECORDS, room);
+            self.memory.set(space, space::RECORDS, frame.0);
+        }
+    }
+}
