@@ -2,6 +2,41 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::interface;
+use crate::interface::Deferrable;
+
+/// Text to the screen, lines from the keyboard. Any number of clients write; one at a time reads.
+#[interface(version = 1)]
+pub trait Console {
+    /// Puts text on the screen; each LF ends a line. A line that is being edited stays below it.
+    /// At most [`WRITE_BYTES`].
+    #[method(1)]
+    fn write(&mut self, text: &[u8]) -> Result<(), ConsoleError>;
+
+    /// Lets a person enter a line behind `prompt` (at most [`PROMPT_BYTES`]), and answers when it is
+    /// complete. A cancelled line is empty.
+    #[method(2)]
+    fn read_line(&mut self, prompt: &str) -> Deferrable<Result<LineText, ConsoleError>>;
+
+    /// What came over the line, and what was lost.
+    #[method(3)]
+    fn statistics(&mut self) -> Statistics;
+}
+
+/// Why the console did not do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConsoleError {
+    /// The text is longer than [`WRITE_BYTES`]. Write it in pieces.
+    TextTooLong,
+    /// The prompt is longer than [`PROMPT_BYTES`]. Shorten it.
+    PromptTooLong,
+    /// Somebody else reads. Try again when they have their line.
+    Busy,
+    /// The console cannot keep a caller waiting: it was not given what that takes. Mend
+    /// `system.toml`.
+    CannotWait,
+}
+
 /// The most bytes of a line that a person enters.
 pub const LINE_BYTES: usize = 240;
 /// The most bytes of a prompt.

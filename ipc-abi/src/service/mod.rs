@@ -1,6 +1,7 @@
 //! The interfaces of the services, one file each.
 
 pub mod bench;
+pub mod bench_partner;
 pub mod console;
 pub mod supervisor;
 

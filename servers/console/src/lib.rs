@@ -12,5 +12,6 @@ pub mod history;
 pub mod key;
 pub mod line;
 pub mod pl011;
+pub mod service;
 pub mod terminal;
 pub mod wire;

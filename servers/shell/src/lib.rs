@@ -5,6 +5,8 @@
 extern crate alloc;
 
 pub mod command;
+pub mod info;
+pub mod report;
 pub mod table;
 pub mod unit;
 pub mod words;

@@ -1,0 +1,131 @@
+//! Samples: what one operation cost, round by round.
+//!
+//! A sample is the difference of two readings of the cycle counter around the operation, less what
+//! two readings around nothing cost ([`Overhead`]): as `sel4bench` does it. Under
+//! `qemu -icount shift=0` the counter counts instructions, and every round of a warm system costs the
+//! same.
+
+/// Rounds before the first that counts.
+pub const WARM_UP_ROUNDS: usize = 64;
+/// Rounds that count: odd, so that the median is one of them.
+pub const ROUNDS: usize = 257;
+
+/// The samples of one figure.
+#[derive(Clone, Debug)]
+pub struct Samples {
+    values: [u64; ROUNDS],
+    count: usize,
+    skipped: usize,
+}
+
+/// What two readings of the counter around nothing cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overhead(u64);
+
+/// The least, the middle and the greatest sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The least.
+    pub min: u64,
+    /// The middle.
+    pub median: u64,
+    /// The greatest.
+    pub max: u64,
+}
+
+impl Default for Samples {
+    fn default() -> Self {
+        Samples::new()
+    }
+}
+
+impl Samples {
+    /// Makes an empty collection.
+    #[must_use]
+    pub const fn new() -> Samples {
+        Samples { values: [0; ROUNDS], count: 0, skipped: 0 }
+    }
+
+    /// Takes the next sample: skips the first [`WARM_UP_ROUNDS`] and those after [`ROUNDS`] more.
+    pub fn add(&mut self, sample: u64) {
+        if self.skipped < WARM_UP_ROUNDS {
+            self.skipped += 1;
+        } else if let Some(place) = self.values.get_mut(self.count) {
+            *place = sample;
+            self.count += 1;
+        }
+    }
+
+    /// Whether all rounds are done.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.count == ROUNDS
+    }
+
+    /// Sums up the samples less `overhead`; `None` before all rounds are done.
+    #[must_use]
+    pub fn summarize(&self, overhead: Overhead) -> Option<Summary> {
+        if !self.is_complete() {
+            return None;
+        }
+        let mut sorted = self.values;
+        sorted.sort_unstable();
+        let net = |index: usize| sorted.get(index).map(|value| value.saturating_sub(overhead.0));
+        Some(Summary { min: net(0)?, median: net(ROUNDS / 2)?, max: net(ROUNDS - 1)? })
+    }
+
+    /// The overhead, from samples of nothing: their minimum, so that nothing is subtracted that was
+    /// not spent in every round.
+    #[must_use]
+    pub fn overhead(&self) -> Option<Overhead> {
+        self.summarize(Overhead(0)).map(|summary| Overhead(summary.min))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(value: impl Fn(usize) -> u64) -> Samples {
+        let mut samples = Samples::new();
+        for round in 0..WARM_UP_ROUNDS {
+            samples.add(1_000_000 + round as u64);
+        }
+        for round in 0..ROUNDS {
+            assert!(!samples.is_complete());
+            samples.add(value(round));
+        }
+        samples
+    }
+
+    #[test]
+    fn warm_up_and_surplus_rounds_do_not_count() {
+        let mut samples = filled(|_| 7);
+        samples.add(0);
+        let summary = samples.summarize(Overhead(0));
+        assert_eq!(summary, Some(Summary { min: 7, median: 7, max: 7 }));
+    }
+
+    #[test]
+    fn the_median_is_the_middle_one() {
+        let samples = filled(|round| (ROUNDS - round) as u64);
+        let summary = samples.summarize(Overhead(0));
+        let middle = ROUNDS as u64 / 2 + 1;
+        assert_eq!(summary, Some(Summary { min: 1, median: middle, max: ROUNDS as u64 }));
+    }
+
+    #[test]
+    fn the_overhead_is_the_least_cost_of_nothing_and_is_taken_off() {
+        let nothing = filled(|round| 3 + round as u64 % 2);
+        let overhead = nothing.overhead().expect("the rounds are done");
+        let samples = filled(|round| if round == 0 { 1 } else { 100 });
+        let summary = samples.summarize(overhead);
+        assert_eq!(summary, Some(Summary { min: 0, median: 97, max: 97 }));
+    }
+
+    #[test]
+    fn an_unfinished_measurement_has_no_summary() {
+        assert_eq!(Samples::new().summarize(Overhead(0)), None);
+        assert_eq!(Samples::new().overhead(), None);
+    }
+}
