@@ -5,7 +5,35 @@
 use heapless::String;
 use serde::{Deserialize, Serialize};
 
+use crate::interface;
+use crate::interface::{Caller, Deferrable};
 use crate::manifest::Name;
+
+/// What runs, what it takes, what it may do; power; what there is to say.
+#[interface(version = 1)]
+pub trait Supervisor {
+    /// Tells about the process with this number; processes count from 0.
+    #[method(1)]
+    fn process(&mut self, number: u32) -> Result<ProcessInfo, SupervisorError>;
+
+    /// Tells about the machine's memory.
+    #[method(2)]
+    fn memory(&mut self) -> MemoryInfo;
+
+    /// Tells about the first occupied slot, from `slot` on, of a process's capability table; `None`
+    /// if there is none.
+    #[method(3)]
+    fn capability(&mut self, process: u32, slot: u32) -> Result<Option<SlotInfo>, SupervisorError>;
+
+    /// Switches the machine off; comes back only with an error. Needs the permission `halt`.
+    #[method(4)]
+    fn halt(&mut self, caller: Caller) -> Result<(), SupervisorError>;
+
+    /// Takes the oldest line that the supervisor has to say, or waits for one. Needs the permission
+    /// `log`; one caller waits at a time.
+    #[method(5)]
+    fn next_line(&mut self, caller: Caller) -> Deferrable<Result<Line, SupervisorError>>;
+}
 
 /// The permissions that a caller of the supervisor can have, by number.
 pub const PERMISSIONS: &[&str] = &["halt", "log"];
@@ -102,4 +130,8 @@ pub enum SupervisorError {
     NotRunning,
     /// The caller's gate does not have the permission. Grant it in `system.toml`.
     NotPermitted,
+    /// Somebody else waits for the next line. There should be one that says them.
+    Busy,
+    /// The kernel refused to switch the machine off.
+    Refused,
 }

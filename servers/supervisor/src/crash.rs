@@ -1,0 +1,153 @@
+//! Crash reports: one line that says who died, of what, and in which function.
+
+use alloc::string::String;
+use core::fmt::{self, Display};
+
+use ipc_abi::fault::{FAULT_WORDS, FaultCause, FaultWord};
+use ipc_abi::service::supervisor::Line;
+
+use crate::log::line;
+use crate::symbol::{Symbols, branch_target};
+
+/// The immediate of the `brk` that is a panic of `userlib`.
+const PANIC: u64 = 1;
+/// The most bytes of a panic's text that are told.
+const TEXT_BYTES: usize = 320;
+/// How much of the stack is searched for the function that panicked, in words.
+const STACK_WORDS: usize = 512;
+/// Where the functions come from between the one that panicked and the `brk`.
+const MACHINERY: [&str; 4] = ["core", "alloc", "__rustc", "userlib"];
+
+/// A fault, as the kernel tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    words: [u64; FAULT_WORDS],
+}
+
+/// A look into the memory of the process that crashed: fills the buffer from the address on, or
+/// tells that it cannot.
+pub trait Memory {
+    /// Copies memory from `address` on into `buffer`; whether all of it could be read.
+    fn read(&mut self, address: u64, buffer: &mut [u8]) -> bool;
+}
+
+impl Fault {
+    /// Takes the fault from the words of its message.
+    #[must_use]
+    pub const fn new(words: [u64; FAULT_WORDS]) -> Fault {
+        Fault { words }
+    }
+
+    const fn word(&self, word: FaultWord) -> u64 {
+        self.words[word as usize]
+    }
+
+    fn cause(&self) -> Option<FaultCause> {
+        let raw = self.word(FaultWord::Cause);
+        FaultCause::ALL.iter().copied().find(|cause| *cause as u64 == raw)
+    }
+
+    fn is_panic(&self) -> bool {
+        let immediate = self.word(FaultWord::Syndrome) & 0xFFFF;
+        self.cause() == Some(FaultCause::Breakpoint) && immediate == PANIC
+    }
+
+    /// Writes the report about the process `name`.
+    #[must_use]
+    pub fn report(&self, name: &str, symbols: &Symbols<'_>, memory: &mut dyn Memory) -> Line {
+        let counter = self.word(FaultWord::ProgramCounter);
+        if !self.is_panic() {
+            let place = Place { function: symbols.find(counter), counter };
+            return line(format_args!("{name} crashed: {self} ({place})"));
+        }
+        let text = self.panic_text(memory);
+        match self.panicking_function(symbols, memory) {
+            Some(function) => line(format_args!("{name} crashed: {text} (in {function})")),
+            None => line(format_args!("{name} crashed: {text}")),
+        }
+    }
+
+    fn panic_text(&self, memory: &mut dyn Memory) -> String {
+        let (address, length) = (self.word(FaultWord::Register0), self.word(FaultWord::Register1));
+        let mut buffer = [0; TEXT_BYTES];
+        let length = usize::try_from(length).unwrap_or(TEXT_BYTES).min(TEXT_BYTES);
+        let (text, _) = buffer.split_at_mut(length);
+        if memory.read(address, text) {
+            String::from(String::from_utf8_lossy(text).trim_end())
+        } else {
+            alloc::format!("panicked, with a text at {address:#x} that cannot be read")
+        }
+    }
+
+    /// Looks on the stack for the innermost return address that follows a call from a function of
+    /// the program itself to the panic machinery. What else lies on a stack hardly is such an
+    /// address.
+    fn panicking_function<'a>(
+        &self,
+        symbols: &Symbols<'a>,
+        memory: &mut dyn Memory,
+    ) -> Option<&'a str> {
+        let start = self.word(FaultWord::StackPointer) & !7;
+        let on_stack = (0..STACK_WORDS as u64).map_while(|index| {
+            let mut word = [0; 8];
+            let address = start.checked_add(index.checked_mul(8)?)?;
+            memory.read(address, &mut word).then(|| u64::from_le_bytes(word))
+        });
+        let link = self.word(FaultWord::LinkRegister);
+        core::iter::once(link).chain(on_stack).find_map(|word| panicking_call(symbols, word))
+    }
+}
+
+/// The function that called the panic machinery if `word` is the return address of such a call.
+fn panicking_call<'a>(symbols: &Symbols<'a>, word: u64) -> Option<&'a str> {
+    let call = word.checked_sub(4).filter(|call| call % 4 == 0)?;
+    let target = branch_target(call, symbols.instruction(call)?)?;
+    let (caller, callee) = (symbols.find(call)?, symbols.find(target)?);
+    (is_machinery(callee) && !is_machinery(caller)).then_some(caller)
+}
+
+fn is_machinery(function: &str) -> bool {
+    let path = function.trim_start_matches(['<', '&', '*', '(', '[']);
+    MACHINERY.contains(&path.split("::").next().unwrap_or(path))
+}
+
+/// Where a fault happened.
+struct Place<'a> {
+    function: Option<&'a str>,
+    counter: u64,
+}
+
+impl Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.function {
+            Some(function) => write!(f, "in {function}, at {:#x}", self.counter),
+            None => write!(f, "at {:#x}, in no function", self.counter),
+        }
+    }
+}
+
+/// What happened.
+impl Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (address, syndrome) = (self.word(FaultWord::Address), self.word(FaultWord::Syndrome));
+        match self.cause() {
+            // ISS.WnR, Arm ARM D24.2.40.
+            Some(FaultCause::DataAbort) if syndrome & (1 << 6) != 0 => {
+                write!(f, "cannot write at {address:#x}")
+            }
+            Some(FaultCause::DataAbort) => write!(f, "cannot read at {address:#x}"),
+            Some(FaultCause::InstructionAbort) => write!(f, "cannot execute at {address:#x}"),
+            Some(FaultCause::UndefinedInstruction) => f.write_str("undefined instruction"),
+            Some(FaultCause::Alignment) => write!(f, "misaligned access at {address:#x}"),
+            Some(FaultCause::Breakpoint) => write!(f, "breakpoint {}", syndrome & 0xFFFF),
+            Some(FaultCause::UnknownSystemCall) => {
+                write!(f, "unknown system call {}", syndrome & 0xFFFF)
+            }
+            Some(FaultCause::Other) | None => write!(f, "exception with syndrome {syndrome:#x}"),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "crash_test.rs"]
+mod tests;
