@@ -113,24 +113,24 @@ impl<M: Memory + Copy> Kernel<M> {
         if found == kind as u8 && used & unit_bit(object) == 0 { Ok(()) } else { Err(Error::NotFree) }
     }
 
-    /// Makes the place an object's, all zero but for a new identity.
-    pub(crate) fn occupy(&self, vacancy: &Vacancy) -> u64 {
-        let frame = vacancy.frame();
+    /// Makes an empty place an object's, all zero but for a new identity.
+    pub(crate) fn occupy(&self, region: Number<Region>, number: u64, kind: FrameKind) -> u64 {
+        let frame = Frame(number / UNITS_PER_FRAME);
         if self.memory.kind(frame) == FrameKind::Free as u8 {
-            self.memory.set_kind(frame, vacancy.kind as u8);
+            self.memory.set_kind(frame, kind as u8);
             self.memory.zero(frame);
-            self.raise_high(vacancy.region, frame);
+            self.raise_high(region, frame);
         }
         let used = self.memory.entry(frame, entry::ID);
-        self.memory.set_entry(frame, entry::ID, used | unit_bit(vacancy.number));
+        self.memory.set_entry(frame, entry::ID, used | unit_bit(number));
         let id = self.new_id();
-        self.memory.store(vacancy.number, crate::object::ID_WORD, id);
+        self.memory.store(number, crate::object::ID_WORD, id);
         id
     }
 
     /// Makes the object, and the capability to it: the last thing a creation does.
     pub(crate) fn finish(&self, vacancy: &Vacancy, kind: Kind, rights: Rights) -> Answer {
-        let id = self.occupy(vacancy);
+        let id = self.occupy(vacancy.region, vacancy.number, vacancy.kind);
         self.write_slot(vacancy.slot, Capability::new(id, kind, vacancy.number, rights));
         Ok(0)
     }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod allowance;
+pub mod boot;
 pub mod capability;
 pub mod create;
 pub mod death;
@@ -23,6 +24,7 @@ pub mod memory;
 pub mod message;
 pub mod notification;
 pub mod object;
+pub mod package;
 pub mod queue;
 pub mod region;
 pub mod schedule;

@@ -34,17 +34,14 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// Those of the region's handle (right `WRITE`) and of [`Kernel::find_empty_slot`];
-    /// `BadArgument` for no frame, `OutOfRange` for as many as the region has or more and for a
-    /// region of devices, `NotFree` if one of the frames is in use, `Again`.
+    /// `OutOfRange` for no frame, for as many as the region has or more, and for a region of
+    /// devices, `NotFree` if one of the frames is in use, `Again`.
     pub fn region_split(&self, region: u64, frames: u64, destination: u64) -> Answer {
         let parent = self.find::<Region>(region, Rights::WRITE)?;
-        if frames == 0 {
-            return Err(Error::BadArgument);
-        }
         self.check_is_memory(parent)?;
         let limit = self.memory.get(parent, region::LIMIT);
         let base = self.memory.get(parent, region::BASE);
-        if frames >= limit.wrapping_sub(base) {
+        if frames == 0 || frames >= limit.wrapping_sub(base) {
             return Err(Error::OutOfRange);
         }
         let slot = self.find_empty_slot(destination)?;
@@ -99,17 +96,13 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// # Errors
     ///
-    /// Those of the region's handle (right `WRITE`); `BadArgument` unless 1 to [`MERGE_FRAMES`]
-    /// frames are asked for, `OutOfRange` for more than the region lacks, `NotFree` if one of them
-    /// is in use.
+    /// Those of the region's handle (right `WRITE`); `OutOfRange` unless 1 to [`MERGE_FRAMES`]
+    /// frames are asked for, and no more than the region lacks, `NotFree` if one is in use.
     pub fn region_merge(&self, region: u64, frames: u64) -> Answer {
         let region = self.find::<Region>(region, Rights::WRITE)?;
-        if frames == 0 || frames > MERGE_FRAMES {
-            return Err(Error::BadArgument);
-        }
         let limit = self.memory.get(region, region::LIMIT);
-        let end = self.end_of(region);
-        if frames > end.wrapping_sub(limit) {
+        let lacking = self.end_of(region).wrapping_sub(limit);
+        if frames == 0 || frames > lacking.min(MERGE_FRAMES) {
             return Err(Error::OutOfRange);
         }
         for index in 0..frames {

@@ -4,6 +4,10 @@
 //! the pool with the last one. Every frame that was given to a space is in its list `FRAMES` until
 //! the space dies; the unused ones are in the list `POOL` as well. What is in `POOL` is all zero.
 //!
+//! An ASID is invalidated when its space dies, and again when it is given out: between the two, no
+//! thread of the dead space runs, but the core may still walk its tables on speculation until it
+//! loads another root.
+//!
 //! Arm ARM DDI 0487, D8.3: the stage 1 translation table descriptors of the 4 KiB granule.
 
 use ipc_abi::boot::USER_END;
@@ -12,7 +16,7 @@ use ipc_abi::error::Error;
 
 use crate::create::{HOLDER, frame_number};
 use crate::frame::SPACE_BITS;
-use crate::kernel::{Answer, Kernel};
+use crate::kernel::{Answer, Effect, Kernel};
 use crate::memory::{Fields, Memory};
 use crate::object::{
     Field, Frame, FrameKind, NUMBER_BITS, Number, PageTable, Region, Space, entry, sort, space,
@@ -78,8 +82,8 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// # Errors
     ///
-    /// Those of every creation, and of the handle `allowance` (right `WRITE`); `WrongKind` if it is
-    /// not one of ASIDs, `Exhausted` if it has none left; `OutOfRange`, `NotWhole`, `NotFree` also
+    /// Those of every creation, and of the handle `allowance` (right `WRITE`); `BadArgument` if it
+    /// is not one of ASIDs, `Exhausted` if it has none left; `OutOfRange`, `NotWhole`, `NotFree` also
     /// for the frame `root`.
     pub fn create_space(
         &self,
@@ -100,6 +104,7 @@ impl<M: Memory + Copy> Kernel<M> {
         self.finish(&vacancy, Kind::AddressSpace, HOLDER)?;
         self.take_number(sort::ASID, asid, vacancy.number);
         self.prepare_space(vacancy.region, vacancy.number(), asid, root);
+        self.leave(Effect::InvalidateSpace { asid });
         Ok(0)
     }
 
@@ -255,7 +260,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Gives the last-level table for `address`, which is empty, and those above it that become
     /// empty, but not the first, back to the pool. The walk may have cached them: the caller leaves
-    /// an [`crate::kernel::Effect::InvalidateSpace`].
+    /// an [`Effect::InvalidateSpace`].
     pub(crate) fn drop_last_table(&self, space: Number<Space>, address: u64) {
         let root: Number<PageTable> = self.memory.link(space, space::ROOT);
         let Some(middle) = self.next_table(root, FIRST_LEVEL, address) else { return };

@@ -13,15 +13,15 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// # Errors
     ///
-    /// `BadHandle`, `Stale` for what is copied; those of [`Kernel::find_empty_slot`]; `BadArgument`
-    /// for rights that do not exist.
+    /// `BadHandle`, `Stale` for what is copied; those of [`Kernel::find_empty_slot`]; bits of
+    /// `rights` that are none do not count.
     pub fn capability_copy(&self, handle: u64, destination: u64, rights: u64) -> Answer {
         let capability = self.capability_of(self.current(), handle)?;
         if !self.is_live(capability) {
             return Err(Error::Stale);
         }
         let slot = self.find_empty_slot(destination)?;
-        let rights = u8::try_from(rights).map_err(|_| Error::BadArgument)?;
+        let [rights, ..] = rights.to_le_bytes();
         self.write_slot(slot, capability.with_rights(Rights::from_raw(rights)));
         Ok(0)
     }
