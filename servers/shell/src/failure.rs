@@ -61,7 +61,10 @@ impl fmt::Display for CommandFailure {
             }
             CommandFailure::Bench(Failure::Call(error)) => write_no_answer("bench", *error, f),
             CommandFailure::NoProcess(name) => {
-                write!(f, "caps: there is no process '{name}': 'ps' lists the processes")
+                write!(
+                    f,
+                    "caps: there is no process '{name}': 'ps' lists the processes"
+                )
             }
             CommandFailure::NoFigure(filter) => {
                 write!(f, "bench: no figure has '{filter}' in its name")
@@ -78,7 +81,11 @@ fn describe_supervisor_error(error: SupervisorError) -> &'static str {
     match error {
         SupervisorError::NoSuchProcess => "there is no such process",
         SupervisorError::NotRunning => "the process is dead and has no capabilities",
-        SupervisorError::NotPermitted => "not permitted: system.toml does not grant it to this shell",
+        SupervisorError::NotPermitted => {
+            "not permitted: system.toml does not grant it to this shell"
+        }
+        SupervisorError::Busy => "somebody else takes its lines",
+        SupervisorError::Refused => "the kernel refused to switch the machine off",
     }
 }
 
@@ -101,7 +108,11 @@ fn write_bench_error(error: BenchError, f: &mut fmt::Formatter<'_>) -> fmt::Resu
             let call = SystemCall::ALL.get(usize::from(call));
             let error = Error::from_raw(u64::from(error));
             let call = call.map_or("unknown call", |call| call.name());
-            write!(f, "{call} was refused: {}", error.map_or("unknown error", Error::name))
+            write!(
+                f,
+                "{call} was refused: {}",
+                error.map_or("unknown error", Error::name)
+            )
         }
         BenchError::PartnerMisbehavior => f.write_str("its partner answered what it was not asked"),
         BenchError::NoTurns => f.write_str("the threads of this figure did not take turns"),
@@ -121,7 +132,10 @@ mod tests {
                 CommandFailure::Supervisor(Failure::Service(SupervisorError::NotPermitted)),
                 "supervisor: not permitted: system.toml does not grant it to this shell",
             ),
-            (CommandFailure::Bench(Failure::Call(call)), "bench: no answer: Died"),
+            (
+                CommandFailure::Bench(Failure::Call(call)),
+                "bench: no answer: Died",
+            ),
             (
                 CommandFailure::Bench(Failure::Service(BenchError::Refused(Refusal {
                     call: SystemCall::Map as u16,

@@ -5,8 +5,10 @@
 extern crate alloc;
 
 pub mod command;
+pub mod failure;
 pub mod info;
 pub mod report;
+pub mod shell;
 pub mod table;
 pub mod unit;
 pub mod words;

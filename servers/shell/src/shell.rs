@@ -25,6 +25,8 @@ pub const PROMPT_FAILED: &str = "pecan!> ";
 /// The name of the figure that the shell itself measures.
 pub const FIGURE_TO_PROMPT: &str = "boot/to-prompt";
 
+/// The most processes that are listed: many more than a system has.
+const PROCESSES_LISTED: u32 = 1024;
 /// How often a call to the console is repeated when the console dies under it.
 const CONSOLE_TRIES: usize = 8;
 
@@ -102,7 +104,13 @@ impl<C: Transport, S: Transport, B: Transport, M: Machine> Shell<C, S, B, M> {
     /// Makes a shell that has done nothing yet.
     #[must_use]
     pub fn new(services: Services<C, S, B>, machine: M, identity: Identity) -> Self {
-        Shell { services, machine, identity, status: Status::Succeeded, cycles_to_prompt: None }
+        Shell {
+            services,
+            machine,
+            identity,
+            status: Status::Succeeded,
+            cycles_to_prompt: None,
+        }
     }
 
     /// Reads and carries out lines for as long as there is a console.
@@ -167,7 +175,7 @@ impl<C: Transport, S: Transport, B: Transport, M: Machine> Shell<C, S, B, M> {
 
     fn list_processes(&mut self) -> Result<Vec<ProcessInfo>, CommandFailure> {
         let mut list = Vec::new();
-        for number in 0..=u8::MAX {
+        for number in 0..PROCESSES_LISTED {
             match self.services.supervisor.process(number) {
                 Ok(process) => list.push(process),
                 Err(Failure::Service(SupervisorError::NoSuchProcess)) => break,
@@ -186,18 +194,24 @@ impl<C: Transport, S: Transport, B: Transport, M: Machine> Shell<C, S, B, M> {
     fn report_capabilities(&mut self, name: Option<String>) -> Result<String, CommandFailure> {
         let name = name.unwrap_or_else(|| self.identity.name.as_str().to_string());
         let processes = self.list_processes()?;
-        let found = processes.iter().position(|process| process.name == name.as_str());
-        let number = found.and_then(|number| u8::try_from(number).ok());
+        let found = processes
+            .iter()
+            .position(|process| process.name == name.as_str());
+        let number = found.and_then(|number| u32::try_from(number).ok());
         let Some(number) = number else {
             return Err(CommandFailure::NoProcess(name));
         };
         let mut slots: Vec<SlotInfo> = Vec::new();
         let mut from = 0;
-        while let Some(slot) = self.services.supervisor.slot(number, from)? {
+        while let Some(slot) = self.services.supervisor.capability(number, from)? {
             from = slot.slot.saturating_add(1);
             slots.push(slot);
         }
-        Ok(format!("{}{}", draw_capabilities(&slots), describe_rights()))
+        Ok(format!(
+            "{}{}",
+            draw_capabilities(&slots),
+            describe_rights()
+        ))
     }
 
     fn report_uptime(&self) -> String {
@@ -222,10 +236,16 @@ impl<C: Transport, S: Transport, B: Transport, M: Machine> Shell<C, S, B, M> {
             Err(error) => return Ok(Err(CommandFailure::Bench(Failure::Call(error)))),
         };
         let mut has_any = false;
-        if let Some(cycles) = self.cycles_to_prompt.filter(|_| FIGURE_TO_PROMPT.contains(&*filter))
+        if let Some(cycles) = self
+            .cycles_to_prompt
+            .filter(|_| FIGURE_TO_PROMPT.contains(&*filter))
         {
             has_any = true;
-            let figure = Figure { min: cycles, median: cycles, max: cycles };
+            let figure = Figure {
+                min: cycles,
+                median: cycles,
+                max: cycles,
+            };
             self.print(&write_figure(FIGURE_TO_PROMPT, unit, figure))?;
         }
         for number in 0..count {
@@ -238,7 +258,11 @@ impl<C: Transport, S: Transport, B: Transport, M: Machine> Shell<C, S, B, M> {
                 Err(failure) => return Ok(Err(failure.into())),
             }
         }
-        Ok(if has_any { Ok(String::new()) } else { Err(CommandFailure::NoFigure(filter)) })
+        Ok(if has_any {
+            Ok(String::new())
+        } else {
+            Err(CommandFailure::NoFigure(filter))
+        })
     }
 
     fn prepare_measuring(&mut self) -> Result<(&'static str, u32), CallError> {
@@ -298,7 +322,12 @@ fn write_help(topic: Option<&'static Description>) -> String {
     let mut table = Table::new(&[("COMMAND", Align::Left), ("WHAT IT DOES", Align::Left)]);
     for description in COMMANDS {
         if topic.is_none_or(|topic| topic == description) {
-            let Description { name, arguments, summary, .. } = description;
+            let Description {
+                name,
+                arguments,
+                summary,
+                ..
+            } = description;
             let usage = format!("{name} {arguments}");
             table.add_row([usage.trim_end().to_string(), (*summary).to_string()]);
         }
