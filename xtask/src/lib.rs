@@ -1,4 +1,137 @@
 //! The host side of Pecan: what `./x` does, as a library that the emulator tests share.
+//!
+//! [`image`] compiles the kernel and the programs and puts a system together ([`system`]);
+//! [`machine`] says what is emulated; [`session`] talks with what was booted. The rest serves one
+//! command each.
+#![forbid(unsafe_code)]
 
+mod arguments;
+mod bench;
+mod check;
+mod count;
+mod emulator;
+mod epitaph;
+mod flat;
+pub mod image;
+mod install;
+pub mod machine;
+mod run;
+pub mod session;
+mod step;
+mod suite;
 pub mod system;
+mod tidy;
+pub mod toolchain;
+pub mod transcript;
 pub mod workspace;
+
+use anyhow::Result;
+use arguments::{Arguments, Command, ImageArguments, ToolchainArgument};
+use clap::{Parser, ValueEnum};
+use install::{Installer, Missing, Need, Permission};
+use std::process::ExitCode;
+use toolchain::Toolchain;
+
+/// The variable that says what `--toolchain` says.
+const TOOLCHAIN_VARIABLE: &str = "PECAN_TOOLCHAIN";
+
+/// Does what the command line says. Exit codes: 0 success, 1 failure, 2 a command line that is
+/// not understood, 3 something is missing and may not be installed.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let error = match execute(&arguments) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(error) => error,
+    };
+    if error.downcast_ref::<suite::SuiteFailed>().is_some() {
+        // Its last line is the count.
+        return ExitCode::FAILURE;
+    }
+    eprintln!("x: {error:#}");
+    if install::is_missing(&error) {
+        return ExitCode::from(Missing::EXIT_CODE);
+    }
+    ExitCode::FAILURE
+}
+
+/// The toolchain of the environment, complete as it is: for tests, which install nothing.
+///
+/// # Errors
+/// If the toolchain lacks something.
+pub fn prepared_toolchain() -> Result<Toolchain> {
+    let mut installer = Installer::new(Permission::Refuse);
+    Toolchain::prepare(requested(None)?, &mut installer)
+}
+
+fn execute(arguments: &Arguments) -> Result<()> {
+    let request = requested(arguments.toolchain)?;
+    let permission = if arguments.no_install {
+        Permission::Refuse
+    } else {
+        Permission::Install
+    };
+    let mut installer = Installer::new(permission);
+    let toolchain = Toolchain::prepare(request, &mut installer)?;
+    match &arguments.command {
+        Command::Run(run) => {
+            image::find_system(&run.system.name)?;
+            run::check(run)?;
+            install_emulator(&mut installer)?;
+            let image = image::build(&toolchain, &run.system.name)?;
+            run::run(run, &image)
+        }
+        Command::Image(image) => build_image(image, &toolchain),
+        Command::Test(test) => {
+            install_emulator(&mut installer)?;
+            check::prepare(&toolchain, &mut installer)?;
+            suite::run(&toolchain, test.filter.as_deref())
+        }
+        Command::Bench(bench) => {
+            install_emulator(&mut installer)?;
+            let image = image::build(&toolchain, image::DEFAULT_SYSTEM)?;
+            bench::bench(bench, &image)
+        }
+        Command::Check => {
+            check::prepare(&toolchain, &mut installer)?;
+            check::check(&toolchain)
+        }
+        Command::Fmt => {
+            check::prepare(&toolchain, &mut installer)?;
+            check::format(&toolchain)
+        }
+    }
+}
+
+fn build_image(arguments: &ImageArguments, toolchain: &Toolchain) -> Result<()> {
+    let declaration = image::find_system(&arguments.system.name)?;
+    if arguments.graph {
+        print!("{}", system::graph(&declaration, &image::board_file())?);
+        return Ok(());
+    }
+    let image = image::build(toolchain, &arguments.system.name)?;
+    println!("kernel with symbols: {}", image.kernel_elf.display());
+    println!("kernel image: {}", image.kernel.display());
+    println!("boot package: {}", image.package.display());
+    Ok(())
+}
+
+fn install_emulator(installer: &mut Installer) -> Result<()> {
+    match toolchain::find_on_path(machine::EMULATOR) {
+        Some(_) => Ok(()),
+        None => installer.install(&[Need::EMULATOR]),
+    }
+}
+
+/// What the command line or else the environment asks for.
+fn requested(argument: Option<ToolchainArgument>) -> Result<Option<ToolchainArgument>> {
+    let Some(value) = std::env::var_os(TOOLCHAIN_VARIABLE).filter(|_| argument.is_none()) else {
+        return Ok(argument);
+    };
+    let value = value.to_string_lossy();
+    let parsed = ToolchainArgument::from_str(&value, false);
+    let parsed = parsed.map_err(|_| {
+        anyhow::anyhow!("{TOOLCHAIN_VARIABLE} is {value:?}: it must be rustup or debian")
+    })?;
+    Ok(Some(parsed))
+}

@@ -1,0 +1,129 @@
+//! The command line of `./x`.
+
+use crate::machine::{Gic, MemorySize};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Builds, boots, tests and measures Pecan.
+#[derive(Debug, Parser)]
+#[command(name = "x", bin_name = "./x", arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// Whose Rust to use; the default is what is there, else rustup's, else Debian's.
+    /// PECAN_TOOLCHAIN says the same.
+    #[arg(long, global = true, value_enum, value_name = "WHOSE")]
+    pub toolchain: Option<ToolchainArgument>,
+    /// Install nothing: name what is missing and stop with exit code 3.
+    #[arg(long, global = true)]
+    pub no_install: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Values of `--toolchain`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ToolchainArgument {
+    /// The Rust on the path, with its bare-metal target.
+    Rustup,
+    /// Debian's rustc-web, with core and alloc built from rust-web-src.
+    Debian,
+}
+
+/// What `./x` can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Boots the system in the emulator and gives its console (Ctrl-A x ends it).
+    Run(RunArguments),
+    /// Builds the kernel image and the boot package.
+    Image(ImageArguments),
+    /// Runs every check and test; the last line is `N passed, N failed`.
+    Test(TestArguments),
+    /// Counts the instructions of IPC and compares them with seL4's and Linux's.
+    Bench(BenchArguments),
+    /// Checks formatting, lints and the rules of the house.
+    Check,
+    /// Formats the Rust code.
+    Fmt,
+}
+
+/// Arguments of `./x run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// Types LINE at the prompt and prints the answer; may be given several times. Then the
+    /// system is powered off. The exit code is 0 if every line succeeded.
+    #[arg(long, value_name = "LINE")]
+    pub exec: Vec<String>,
+    /// Seconds that the boot and each line may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+    /// The machine.
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Which system runs.
+    #[command(flatten)]
+    pub system: SystemArguments,
+}
+
+/// The emulated machine.
+#[derive(Debug, Args)]
+pub(crate) struct MachineArguments {
+    /// How many cores.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub cpus: u32,
+    /// How much memory: 64M to 64G.
+    #[arg(long, value_name = "SIZE", default_value = "1G")]
+    pub memory: MemorySize,
+    /// Which processor, as QEMU names it: cortex-a53, cortex-a72, max.
+    #[arg(long, value_name = "MODEL", default_value = "cortex-a53", value_parser = crate::machine::parse_cpu)]
+    pub cpu: String,
+    /// The version of the interrupt controller.
+    #[arg(long, value_enum, value_name = "VERSION", default_value_t = Gic::V2)]
+    pub gic: Gic,
+    /// Count instructions as time: exact and repeatable, and slower.
+    #[arg(long)]
+    pub icount: bool,
+    /// Start at EL2, as a machine with a hypervisor extension does.
+    #[arg(long)]
+    pub el2: bool,
+}
+
+/// Which system runs on the machine.
+#[derive(Debug, Args)]
+pub(crate) struct SystemArguments {
+    /// A system of tests/systems by name, or the one of the board.
+    #[arg(long = "system", value_name = "NAME", default_value = crate::image::DEFAULT_SYSTEM)]
+    pub name: String,
+}
+
+/// Arguments of `./x image`.
+#[derive(Debug, Args)]
+pub(crate) struct ImageArguments {
+    /// Prints who can reach whom.
+    #[arg(long)]
+    pub graph: bool,
+    /// Which system.
+    #[command(flatten)]
+    pub system: SystemArguments,
+}
+
+/// Arguments of `./x test`.
+#[derive(Debug, Args)]
+pub(crate) struct TestArguments {
+    /// Runs only what has TEXT in its name.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+}
+
+/// Arguments of `./x bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArguments {
+    /// Also writes the figures to FILE.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Measures only what has TEXT in its name.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Seconds that the measurement may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+}

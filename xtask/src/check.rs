@@ -1,0 +1,129 @@
+//! `./x check`: formatting, lints, and the rules of the house.
+
+use crate::install::{Installer, Need};
+use crate::step::Step;
+use crate::tidy;
+use crate::toolchain::{Kind, Toolchain};
+use crate::workspace::{self, Package, Place};
+use anyhow::{Result, bail};
+use std::path::Path;
+use std::process::Command;
+
+/// The outcome of one check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Check {
+    /// What was checked.
+    pub name: String,
+    /// What is wrong, if something is.
+    pub problem: Option<String>,
+}
+
+/// Installs what the checks need beyond a compiler.
+pub(crate) fn prepare(toolchain: &Toolchain, installer: &mut Installer) -> Result<()> {
+    match toolchain.kind() {
+        Kind::Debian => {
+            let tools = [
+                ("/usr/bin/cargo-clippy", Need::CLIPPY),
+                ("/usr/bin/rustfmt", Need::FORMATTER),
+            ];
+            let missing = tools
+                .into_iter()
+                .filter(|(path, _)| !Path::new(path).exists());
+            let missing: Vec<Need> = missing.map(|(_, need)| need).collect();
+            installer.install(&missing)
+        }
+        Kind::Rustup => {
+            for (command, component) in [("clippy", "clippy"), ("fmt", "rustfmt")] {
+                let mut probe = toolchain.cargo();
+                let probe = probe.args([command, "--version"]).output();
+                if !probe.is_ok_and(|output| output.status.success()) {
+                    installer.add_rustup_component(component)?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Runs all checks and fails if one does.
+pub(crate) fn check(toolchain: &Toolchain) -> Result<()> {
+    let checks = run(toolchain)?;
+    let failed = checks.iter().filter(|check| check.problem.is_some());
+    let failed: Vec<&str> = failed.map(|check| check.name.as_str()).collect();
+    match failed.as_slice() {
+        [] => Ok(()),
+        failed => bail!("failed: {}", failed.join(", ")),
+    }
+}
+
+/// Formats the Rust code.
+pub(crate) fn format(toolchain: &Toolchain) -> Result<()> {
+    let mut cargo = toolchain.cargo();
+    Step::new("formatting").run(cargo.args(["fmt", "--all"]))?;
+    Ok(())
+}
+
+/// Runs all checks and prints each outcome.
+pub(crate) fn run(toolchain: &Toolchain) -> Result<Vec<Check>> {
+    let packages = workspace::packages(toolchain.cargo())?;
+    let mut format = toolchain.cargo();
+    format.args(["fmt", "--all", "--check"]);
+    let mut checks = vec![
+        command("format", &mut format)?,
+        command(
+            "clippy on the host",
+            &mut clippy_on_host(toolchain, &packages),
+        )?,
+        command(
+            "clippy on the target",
+            &mut clippy_on_target(toolchain, &packages),
+        )?,
+    ];
+    for outcome in tidy::check()? {
+        let findings = outcome.findings.iter().map(ToString::to_string);
+        let findings: Vec<String> = findings.collect();
+        let problem = (!findings.is_empty()).then(|| findings.join("\n"));
+        checks.push(report(format!("tidy: {}", outcome.rule), problem));
+    }
+    Ok(checks)
+}
+
+fn command(name: &str, command: &mut Command) -> Result<Check> {
+    let outcome = Step::new(name).observe(command, |_| ())?;
+    let problem = (!outcome.status.success()).then(|| outcome.lines.join("\n"));
+    Ok(report(name.to_owned(), problem))
+}
+
+fn report(name: String, problem: Option<String>) -> Check {
+    match &problem {
+        None => println!("{name}: ok"),
+        Some(problem) => println!("{name}: FAILED\n{problem}"),
+    }
+    Check { name, problem }
+}
+
+fn clippy_on_host(toolchain: &Toolchain, packages: &[Package]) -> Command {
+    let mut cargo = toolchain.cargo();
+    cargo.args(["clippy", "--tests", "--lib", "--examples"]);
+    let mut has_bin = false;
+    for package in packages.iter().filter(|it| it.place() != Place::Target) {
+        cargo.args(["--package", &package.name]);
+        has_bin |= package.folder == "xtask";
+    }
+    if has_bin {
+        cargo.args(["--bin", "xtask"]);
+    }
+    cargo.args(["--", "-D", "warnings"]);
+    cargo
+}
+
+fn clippy_on_target(toolchain: &Toolchain, packages: &[Package]) -> Command {
+    let mut cargo = toolchain.cargo();
+    cargo.args(["clippy", "--lib", "--bins"]);
+    cargo.args(toolchain.target_options());
+    for package in packages.iter().filter(|it| it.place() != Place::Host) {
+        cargo.args(["--package", &package.name]);
+    }
+    cargo.args(["--", "-D", "warnings"]);
+    cargo
+}

@@ -1,0 +1,200 @@
+//! Builds what boots: the kernel's image and the boot package of a system.
+
+use crate::flat;
+use crate::step::Step;
+use crate::toolchain::{Kind, Toolchain};
+use crate::workspace::{self, Package, TARGET};
+use anyhow::{Context, Result, bail, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The system of the board, as a person meets it.
+pub const DEFAULT_SYSTEM: &str = "default";
+/// The package of the kernel.
+const KERNEL_PACKAGE: &str = "pecan-kernel";
+
+/// The files of a system that can be booted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The kernel with its symbols.
+    pub kernel_elf: PathBuf,
+    /// The kernel as it is loaded.
+    pub kernel: PathBuf,
+    /// The boot package.
+    pub package: PathBuf,
+}
+
+impl Image {
+    /// The bytes of code in the kernel.
+    pub(crate) fn kernel_text_bytes(&self) -> Result<u64> {
+        let elf = fs::read(&self.kernel_elf).context("cannot read the kernel")?;
+        flat::count_text_bytes(&elf)
+    }
+}
+
+/// Where a system is declared: the board's own, or a small one of the tests.
+///
+/// # Errors
+/// If there is none of that name.
+pub fn find_system(name: &str) -> Result<PathBuf> {
+    let root = workspace::root();
+    let path = if name == DEFAULT_SYSTEM {
+        root.join("boards/qemu-virt/system.toml")
+    } else {
+        let is_plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        ensure!(
+            !name.is_empty() && name.bytes().all(is_plain),
+            "no system can be called {name:?}: use a-z, 0-9 and -"
+        );
+        root.join("tests/systems").join(format!("{name}.toml"))
+    };
+    ensure!(
+        path.is_file(),
+        "no system {name}: there is no {}",
+        path.display()
+    );
+    Ok(path)
+}
+
+/// Where the board is declared.
+pub(crate) fn board_file() -> PathBuf {
+    workspace::root().join("boards/qemu-virt/board.toml")
+}
+
+/// The kernel and the programs, compiled, from which systems are put together.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    kernel: PathBuf,
+    folder: PathBuf,
+    names: Vec<String>,
+    images: PathBuf,
+}
+
+impl Programs {
+    /// Compiles the kernel and every program of the tree.
+    ///
+    /// # Errors
+    /// If something does not compile; the compiler's messages have been shown.
+    pub fn build(toolchain: &Toolchain) -> Result<Self> {
+        let packages = workspace::packages(toolchain.cargo())?;
+        let target = toolchain.target_directory();
+        let folder = target.join(TARGET).join("release");
+        let kernel = packages.iter().find(|it| it.name == KERNEL_PACKAGE);
+        let kernel = kernel.context("there is no kernel in the workspace")?;
+        let program = kernel.program().context("the kernel builds no program")?;
+        // Alone, so that no program's features reach the kernel.
+        compile(toolchain, "building the kernel", &[kernel])?;
+        let programs: Vec<&Package> = packages.iter().filter(|it| is_user_program(it)).collect();
+        if !programs.is_empty() {
+            compile(toolchain, "building the programs", &programs)?;
+        }
+        let names = programs.iter().filter_map(|package| package.program());
+        Ok(Self {
+            kernel: folder.join(program),
+            names: names.map(str::to_owned).collect(),
+            images: target.join("images"),
+            folder,
+        })
+    }
+
+    /// The ELF file of a program.
+    ///
+    /// # Errors
+    /// If the tree has no such program.
+    pub fn find(&self, name: &str) -> Result<PathBuf> {
+        if !self.names.iter().any(|own| own == name) {
+            bail!("no program {name}: there are {}", self.names.join(", "));
+        }
+        Ok(self.folder.join(name))
+    }
+
+    /// Puts a system together.
+    ///
+    /// # Errors
+    /// If the system breaks a rule of the builder, or a file cannot be written.
+    pub fn assemble(&self, system: &str) -> Result<Image> {
+        let declaration = find_system(system)?;
+        let folder = self.images.join(system);
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let image = Image {
+            kernel_elf: self.kernel.clone(),
+            kernel: folder.join("Image"),
+            package: folder.join("package"),
+        };
+        let elf = fs::read(&self.kernel)
+            .with_context(|| format!("cannot read {}", self.kernel.display()))?;
+        write(&image.kernel, &flat::flatten(&elf)?)?;
+        crate::system::build(
+            &declaration,
+            &board_file(),
+            &|name| self.find(name),
+            &image.package,
+        )?;
+        Ok(image)
+    }
+}
+
+/// Compiles everything and puts one system together.
+///
+/// # Errors
+/// As [`Programs::build`] and [`Programs::assemble`].
+pub fn build(toolchain: &Toolchain, system: &str) -> Result<Image> {
+    find_system(system)?;
+    Programs::build(toolchain)?.assemble(system)
+}
+
+/// Whether a package is a program that runs in user space.
+fn is_user_program(package: &Package) -> bool {
+    let is_there = ["servers/", "tests/programs/"];
+    is_there.iter().any(|it| package.folder.starts_with(it)) && package.program().is_some()
+}
+
+fn compile(toolchain: &Toolchain, name: &str, packages: &[&Package]) -> Result<()> {
+    let mut cargo = toolchain.cargo();
+    cargo.args(["build", "--release", "--bins"]);
+    cargo.args(toolchain.target_options());
+    for package in packages {
+        cargo.args(["--package", &package.name]);
+    }
+    let kind = match toolchain.kind() {
+        Kind::Rustup => "rustup's Rust",
+        Kind::Debian => "Debian's Rust",
+    };
+    Step::new(format!("{name} ({kind})")).run(&mut cargo)?;
+    Ok(())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_system_is_named() {
+        let error = find_system("no-such-system").expect_err("there is none");
+        let text = error.to_string();
+        assert!(
+            text.starts_with("no system no-such-system: there is no "),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("tests/systems/no-such-system.toml"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn system_names_cannot_leave_the_folder() {
+        for name in ["", "../board", "a/b", "A"] {
+            let error = find_system(name).expect_err("not a name");
+            assert_eq!(
+                error.to_string(),
+                format!("no system can be called {name:?}: use a-z, 0-9 and -")
+            );
+        }
+    }
+}

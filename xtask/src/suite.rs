@@ -1,0 +1,265 @@
+//! `./x test`: the whole suite. Its last line sums up everything.
+
+use crate::bench::{self, Reference};
+use crate::check;
+use crate::count::{Count, parse_failure, parse_summary};
+use crate::image::{self, Image};
+use crate::step::Step;
+use crate::toolchain::Toolchain;
+use crate::workspace::{self, Package, Place};
+use anyhow::Result;
+use std::fmt;
+use std::process::Command;
+use std::time::Duration;
+
+/// How long the measurement may take.
+const BENCH_BOUND: Duration = Duration::from_secs(300);
+/// The package of the emulator tests.
+const EMULATOR_TESTS: &str = "system-tests";
+
+/// Parts of the suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Checks,
+    Host,
+    Image,
+    Verification,
+    Emulator,
+    Figures,
+}
+
+impl Part {
+    const ALL: [Self; 6] = [
+        Self::Checks,
+        Self::Host,
+        Self::Image,
+        Self::Verification,
+        Self::Emulator,
+        Self::Figures,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Checks => "checks",
+            Self::Host => "host",
+            Self::Image => "image",
+            Self::Verification => "verification",
+            Self::Emulator => "emulator",
+            Self::Figures => "figures",
+        }
+    }
+
+    /// Whether the part runs under a filter: those of single tests filter themselves.
+    fn is_wanted(self, filter: Option<&str>) -> bool {
+        match self {
+            Self::Host | Self::Emulator | Self::Image => true,
+            Self::Checks | Self::Verification | Self::Figures => {
+                filter.is_none_or(|filter| self.name().contains(filter))
+            }
+        }
+    }
+}
+
+/// The whole suite has failures; they have been printed.
+#[derive(Debug)]
+pub(crate) struct SuiteFailed;
+
+impl fmt::Display for SuiteFailed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the suite failed")
+    }
+}
+
+impl std::error::Error for SuiteFailed {}
+
+/// Runs the suite.
+pub(crate) fn run(toolchain: &Toolchain, filter: Option<&str>) -> Result<()> {
+    let mut suite = Suite {
+        toolchain,
+        filter,
+        packages: workspace::packages(toolchain.cargo())?,
+        image: None,
+        count: Count::default(),
+        failures: Vec::new(),
+    };
+    for part in Part::ALL.into_iter().filter(|it| it.is_wanted(filter)) {
+        if let Err(error) = suite.run_part(part) {
+            println!("{error:#}");
+            suite.add(part.name(), false);
+        }
+    }
+    if !suite.failures.is_empty() {
+        println!("failed:");
+        for failure in &suite.failures {
+            println!("  {failure}");
+        }
+    }
+    println!("{}", suite.count);
+    if suite.count.failed == 0 {
+        Ok(())
+    } else {
+        Err(SuiteFailed.into())
+    }
+}
+
+struct Suite<'a> {
+    toolchain: &'a Toolchain,
+    filter: Option<&'a str>,
+    packages: Vec<Package>,
+    image: Option<Image>,
+    count: Count,
+    failures: Vec<String>,
+}
+
+impl Suite<'_> {
+    fn run_part(&mut self, part: Part) -> Result<()> {
+        match part {
+            Part::Checks => self.run_checks(),
+            Part::Host => self.run_host_tests(),
+            Part::Image => self.build_image(),
+            Part::Verification => self.run_verification(),
+            Part::Emulator => self.run_emulator_tests(),
+            Part::Figures => self.judge_figures(),
+        }
+    }
+
+    fn add(&mut self, name: &str, has_passed: bool) {
+        self.count += Count::one(has_passed);
+        if !has_passed {
+            self.failures.push(name.to_owned());
+        }
+    }
+
+    fn run_checks(&mut self) -> Result<()> {
+        for check in check::run(self.toolchain)? {
+            self.add(&check.name, check.problem.is_none());
+        }
+        Ok(())
+    }
+
+    fn run_host_tests(&mut self) -> Result<()> {
+        let mut libraries = self.cargo_test("--no-fail-fast");
+        libraries.args(["--lib", "--test", "*", "--examples"]);
+        let mut documentation = self.cargo_test("--doc");
+        for package in self.packages.iter().filter(|it| is_tested_on_host(it)) {
+            libraries.args(["--package", &package.name]);
+            if package
+                .targets
+                .iter()
+                .any(|it| it.is_library() && it.doctest)
+            {
+                documentation.args(["--package", &package.name]);
+            }
+        }
+        for (name, mut command) in [
+            ("host tests", libraries),
+            ("documentation tests", documentation),
+        ] {
+            if let Some(filter) = self.filter {
+                command.args(["--", filter]);
+            }
+            self.run_tests(name, &mut command)?;
+        }
+        Ok(())
+    }
+
+    fn cargo_test(&self, option: &str) -> Command {
+        let mut cargo = self.toolchain.cargo();
+        cargo.args(["test", option]);
+        cargo
+    }
+
+    fn build_image(&mut self) -> Result<()> {
+        self.image = Some(image::build(self.toolchain, image::DEFAULT_SYSTEM)?);
+        if self.filter.is_none() {
+            println!("image: ok");
+            self.add("image", true);
+        }
+        Ok(())
+    }
+
+    fn run_verification(&mut self) -> Result<()> {
+        let Some(image) = &self.image else {
+            anyhow::bail!("verification needs the image");
+        };
+        let mut command = Command::new(workspace::root().join("verification/run"));
+        command.arg("--elf").arg(&image.kernel_elf);
+        command.env("PECAN_TOOLCHAIN", self.toolchain.kind().name());
+        command.env("CARGO_TARGET_DIR", self.toolchain.target_directory());
+        command.current_dir(workspace::root());
+        self.run_tests("verification", &mut command)
+    }
+
+    fn run_emulator_tests(&mut self) -> Result<()> {
+        anyhow::ensure!(self.image.is_some(), "the emulator tests need the image");
+        let mut cargo = self.cargo_test("--package");
+        cargo.arg(EMULATOR_TESTS);
+        cargo.env("PECAN_TOOLCHAIN", self.toolchain.kind().name());
+        if let Some(filter) = self.filter {
+            cargo.args(["--", filter]);
+        }
+        self.run_tests("emulator tests", &mut cargo)
+    }
+
+    fn judge_figures(&mut self) -> Result<()> {
+        let Some(image) = &self.image else {
+            anyhow::bail!("the figures need the image");
+        };
+        let reference = Reference::load()?;
+        let results = bench::measure(image, "", BENCH_BOUND)?;
+        for verdict in bench::judge(&results, &reference, "") {
+            match &verdict.problem {
+                None => println!("figure {}: ok", verdict.name),
+                Some(problem) => println!("figure {}: FAILED\n{problem}", verdict.name),
+            }
+            self.add(&verdict.name, verdict.problem.is_none());
+        }
+        Ok(())
+    }
+
+    /// Runs a command that prints summaries, prints what matters of it, and adds up.
+    fn run_tests(&mut self, name: &str, command: &mut Command) -> Result<()> {
+        let mut count = Count::default();
+        let mut failures = Vec::new();
+        let outcome = Step::new(name).observe(command, |line| {
+            if let Some(summary) = parse_summary(line) {
+                count += summary;
+            }
+            failures.extend(parse_failure(line).map(|test| format!("{name}: {test}")));
+        })?;
+        if !outcome.status.success() {
+            println!("{}", outcome.lines.join("\n"));
+            if count.failed == 0 {
+                // It could not be built, or died: that is a failure that nobody counted.
+                count.failed += 1;
+                failures.push(name.to_owned());
+            }
+        }
+        println!("{name}: {count} ({:.1} s)", outcome.elapsed.as_secs_f64());
+        self.count += count;
+        self.failures.extend(failures);
+        Ok(())
+    }
+}
+
+/// Whether a package has tests that run on the host without an emulator.
+fn is_tested_on_host(package: &Package) -> bool {
+    package.place() != Place::Target && package.name != EMULATOR_TESTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_filter_everything_runs() {
+        assert!(Part::ALL.iter().all(|part| part.is_wanted(None)));
+    }
+
+    #[test]
+    fn filter_leaves_out_what_has_another_name() {
+        assert!(Part::Emulator.is_wanted(Some("boots")));
+        assert!(!Part::Verification.is_wanted(Some("boots")));
+        assert!(Part::Verification.is_wanted(Some("verification")));
+    }
+}

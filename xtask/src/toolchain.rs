@@ -1,0 +1,211 @@
+//! Which Rust builds the system, and how cargo is run with it.
+//!
+//! Everything that runs in the emulator is stable Rust of [`RUST_NEEDED`] for [`TARGET`]. Rustup
+//! has that target ready; Debian has not, so there core and alloc are built from source.
+
+mod facts;
+
+pub(crate) use facts::{Facts, find_on_path};
+
+use crate::arguments::ToolchainArgument;
+use crate::install::{self, Installer};
+use crate::workspace::{self, TARGET};
+use anyhow::{Result, bail};
+use std::fmt;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A Rust version: `1.N`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Version {
+    /// 1.
+    pub major: u32,
+    /// The part that counts.
+    pub minor: u32,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// The oldest Rust that builds the system (`rust-version` of the workspace).
+pub(crate) const RUST_NEEDED: Version = Version {
+    major: 1,
+    minor: 96,
+};
+
+/// Whose Rust it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The one on the path, with its bare-metal target.
+    Rustup,
+    /// Debian's rustc-web.
+    Debian,
+}
+
+impl Kind {
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rustup => "rustup",
+            Self::Debian => "debian",
+        }
+    }
+}
+
+/// What to do to have a toolchain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// It is complete.
+    Use(Kind),
+    /// `rustup target add`; if that fails, the other.
+    AddTarget(Otherwise),
+    /// Debian's packages have to be installed.
+    InstallDebian,
+    /// Nothing can be done; why.
+    Refuse(String),
+}
+
+/// What to do when rustup cannot add the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Otherwise {
+    /// Use Debian's.
+    Debian,
+    /// Stop.
+    Refuse,
+}
+
+/// Decides by what was asked for and what is there.
+pub(crate) fn decide(request: Option<ToolchainArgument>, facts: &Facts) -> Decision {
+    let is_recent = facts.path_rust.is_some_and(|rust| rust >= RUST_NEEDED);
+    match request {
+        Some(ToolchainArgument::Debian) if facts.is_debian_ready() => Decision::Use(Kind::Debian),
+        Some(ToolchainArgument::Debian) => Decision::InstallDebian,
+        Some(ToolchainArgument::Rustup) => match facts.path_rust {
+            None => Decision::Refuse("there is no rustc on the path".to_owned()),
+            Some(rust) if !is_recent => Decision::Refuse(format!(
+                "the Rust on the path is {rust} and {RUST_NEEDED} is needed: run `rustup update`"
+            )),
+            Some(_) if facts.has_path_target => Decision::Use(Kind::Rustup),
+            Some(_) if facts.has_rustup => Decision::AddTarget(Otherwise::Refuse),
+            Some(_) => Decision::Refuse(format!(
+                "the Rust on the path has no target {TARGET}, and there is no rustup to add it"
+            )),
+        },
+        None if is_recent && facts.has_path_target => Decision::Use(Kind::Rustup),
+        None if facts.is_debian_ready() => Decision::Use(Kind::Debian),
+        None if is_recent && facts.has_rustup => Decision::AddTarget(Otherwise::Debian),
+        None => Decision::InstallDebian,
+    }
+}
+
+/// A toolchain that is complete.
+#[derive(Clone, Debug)]
+pub struct Toolchain {
+    kind: Kind,
+    linker: Option<PathBuf>,
+}
+
+impl Toolchain {
+    /// Finds the toolchain, and with `installer`'s permission installs what it lacks.
+    pub(crate) fn prepare(
+        request: Option<ToolchainArgument>,
+        installer: &mut Installer,
+    ) -> Result<Self> {
+        let facts = Facts::collect();
+        match decide(request, &facts) {
+            Decision::Use(kind) => Self::complete(kind, &facts, installer),
+            Decision::Refuse(why) => bail!("{why}"),
+            Decision::InstallDebian => Self::complete(Kind::Debian, &facts, installer),
+            Decision::AddTarget(otherwise) => match installer.add_rustup_target() {
+                Ok(()) => Self::complete(Kind::Rustup, &Facts::collect(), installer),
+                Err(error) if otherwise == Otherwise::Debian && !install::is_missing(&error) => {
+                    eprintln!("x: {error:#}; Debian's Rust is used instead");
+                    Self::complete(Kind::Debian, &facts, installer)
+                }
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    fn complete(kind: Kind, facts: &Facts, installer: &mut Installer) -> Result<Self> {
+        match kind {
+            Kind::Rustup => Ok(Self { kind, linker: None }),
+            Kind::Debian => {
+                installer.install(&facts.missing_for_debian())?;
+                let facts = Facts::collect();
+                if let Some(rust) = facts.debian_rust.filter(|rust| *rust < RUST_NEEDED) {
+                    bail!(
+                        "Debian's rustc-web here is {rust} and {RUST_NEEDED} is needed: \
+                         enable the security archive of Debian 12"
+                    );
+                }
+                let missing = facts.missing_for_debian();
+                if let Some(need) = missing.first() {
+                    bail!("{} was installed and is still not found", need.package);
+                }
+                Ok(Self {
+                    kind,
+                    linker: facts.linker,
+                })
+            }
+        }
+    }
+
+    /// Whose it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Where its builds go.
+    pub(crate) fn target_directory(&self) -> PathBuf {
+        workspace::root().join("target").join(self.kind.name())
+    }
+
+    /// Cargo, run at the root, with its builds in [`Self::target_directory`].
+    pub(crate) fn cargo(&self) -> Command {
+        let mut command = match self.kind {
+            Kind::Rustup => Command::new("cargo"),
+            Kind::Debian => debian_cargo(),
+        };
+        command.current_dir(workspace::root());
+        command.env("CARGO_TARGET_DIR", self.target_directory());
+        command.env_remove("CARGO_BUILD_TARGET");
+        for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+            command.env_remove(variable);
+        }
+        if let Some(linker) = &self.linker {
+            command.env("CARGO_TARGET_AARCH64_UNKNOWN_NONE_SOFTFLOAT_LINKER", linker);
+        }
+        command
+    }
+
+    /// The options that make a cargo command build for the emulator.
+    pub(crate) fn target_options(&self) -> &'static [&'static str] {
+        match self.kind {
+            Kind::Rustup => &["--target", TARGET],
+            Kind::Debian => &["--target", TARGET, "-Zbuild-std=core,alloc"],
+        }
+    }
+}
+
+/// Debian's cargo with Debian's tools, whatever comes first on the path.
+///
+/// `RUSTC_BOOTSTRAP` is for `-Zbuild-std` only: the tree has no unstable feature, and tidy checks.
+fn debian_cargo() -> Command {
+    let mut command = Command::new("/usr/bin/cargo");
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("/usr/bin:{path}"));
+    command.env("RUSTC", "/usr/bin/rustc");
+    command.env("RUSTDOC", "/usr/bin/rustdoc");
+    command.env("RUSTC_BOOTSTRAP", "1");
+    for variable in ["RUSTUP_TOOLCHAIN", "RUSTC_WRAPPER", "CARGO"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests;

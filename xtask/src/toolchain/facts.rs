@@ -1,0 +1,115 @@
+//! What of Rust this machine has.
+
+use super::{RUST_NEEDED, Version};
+use crate::install::Need;
+use crate::workspace::TARGET;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What of Rust this machine has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// The version of the `rustc` on the path.
+    pub path_rust: Option<Version>,
+    /// Whether that one has the bare-metal target.
+    pub has_path_target: bool,
+    /// Whether rustup is on the path.
+    pub has_rustup: bool,
+    /// The version of `/usr/bin/rustc`.
+    pub debian_rust: Option<Version>,
+    /// Whether `/usr/bin/cargo` is there.
+    pub has_debian_cargo: bool,
+    /// Whether the source of the library is there.
+    pub has_debian_source: bool,
+    /// A linker for ELF.
+    pub linker: Option<PathBuf>,
+}
+
+impl Facts {
+    /// Looks.
+    pub(crate) fn collect() -> Self {
+        let sysroot = read_line("rustc", &["--print", "sysroot"]).map(PathBuf::from);
+        let has_path_target = sysroot
+            .as_ref()
+            .is_some_and(|root| root.join("lib/rustlib").join(TARGET).is_dir());
+        let source = "/usr/lib/rustlib/src/rust/library/core/Cargo.toml";
+        Self {
+            path_rust: rust_version("rustc"),
+            has_path_target,
+            has_rustup: read_line("rustup", &["--version"]).is_some(),
+            debian_rust: rust_version("/usr/bin/rustc"),
+            has_debian_cargo: Path::new("/usr/bin/cargo").exists(),
+            has_debian_source: Path::new(source).exists(),
+            linker: sysroot
+                .and_then(|root| rust_lld(&root))
+                .or_else(|| find_on_path("ld.lld"))
+                .or_else(numbered_lld),
+        }
+    }
+
+    /// Whether Debian's Rust can build the system as it is.
+    pub(crate) fn is_debian_ready(&self) -> bool {
+        self.missing_for_debian().is_empty()
+    }
+
+    /// The packages that Debian's Rust lacks.
+    pub(crate) fn missing_for_debian(&self) -> Vec<Need> {
+        let has_rust = self.debian_rust.is_some_and(|rust| rust >= RUST_NEEDED);
+        let needs = [
+            (has_rust, Need::COMPILER),
+            (self.has_debian_cargo, Need::CARGO),
+            (self.has_debian_source && has_rust, Need::SOURCE),
+            (self.linker.is_some(), Need::LINKER),
+        ];
+        let missing = needs.into_iter().filter(|(is_there, _)| !is_there);
+        missing.map(|(_, need)| need).collect()
+    }
+}
+
+/// The version in a line like `rustc 1.96.0 (ac68faa20 2026-05-25)`.
+pub(crate) fn parse_version(line: &str) -> Option<Version> {
+    let mut parts = line.strip_prefix("rustc ")?.split(['.', '-', ' ']);
+    let major = parts.next()?.parse().ok()?;
+    let minor = parts.next()?.parse().ok()?;
+    Some(Version { major, minor })
+}
+
+/// Where a program of the path is.
+pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut candidates = std::env::split_paths(&path).map(|folder| folder.join(name));
+    candidates.find(|candidate| candidate.is_file())
+}
+
+/// The linker that rustup ships with a toolchain.
+fn rust_lld(sysroot: &Path) -> Option<PathBuf> {
+    let hosts = std::fs::read_dir(sysroot.join("lib/rustlib")).ok()?;
+    let mut linkers = hosts.flatten().map(|host| host.path().join("bin/rust-lld"));
+    linkers.find(|linker| linker.is_file())
+}
+
+/// The linker under the name that carries its version, as Debian's versioned packages have it.
+fn numbered_lld() -> Option<PathBuf> {
+    let folder = std::fs::read_dir("/usr/bin").ok()?;
+    let version = |path: &PathBuf| -> Option<u32> {
+        let name = path.file_name()?.to_str()?;
+        name.strip_prefix("ld.lld-")?.parse().ok()
+    };
+    let linkers = folder.flatten().map(|entry| entry.path());
+    linkers
+        .filter(|path| version(path).is_some())
+        .max_by_key(version)
+}
+
+fn rust_version(program: &str) -> Option<Version> {
+    parse_version(&read_line(program, &["--version"])?)
+}
+
+/// The first line a program prints, if it is there and succeeds.
+fn read_line(program: &str, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new(program);
+    command.args(arguments).env_remove("RUSTUP_TOOLCHAIN");
+    let output = command.output().ok().filter(|it| it.status.success())?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines().next().map(str::to_owned)
+}
