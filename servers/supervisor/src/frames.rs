@@ -5,7 +5,7 @@
 
 use buddy_system_allocator::FrameAllocator;
 
-/// Blocks have at most 2^33 frames: more than 46 bits of physical address hold would need 34.
+/// The largest block has 2^33 frames: half of what 46 bits of physical address can hold.
 const ORDERS: usize = 34;
 
 /// The frames that nobody has.

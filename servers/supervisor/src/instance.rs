@@ -1,0 +1,406 @@
+//! One life of a process: how it is made from the manifest, and taken apart again.
+//!
+//! All that a life takes is in its [`Holdings`]. Endpoints, regions and allowances are not: they
+//! outlive it, and it gets copies of their capabilities.
+
+use alloc::vec::Vec;
+
+use ipc_abi::boot::{FirstHandle, INFO_ADDRESS, PAGE_BYTES};
+use ipc_abi::call::Place;
+use ipc_abi::capability::{Access, Kind, Rights};
+use ipc_abi::manifest::{Badge, Call, Device, Name, Process, Segment};
+use ipc_abi::startup::{
+    DeviceGrant, IrqGrant, MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup,
+};
+
+use crate::crash::Memory;
+use crate::grant::Grants;
+use crate::kernel::{Handle, Kernel, Object, ThreadParts, ThreadStart};
+use crate::layout;
+use crate::store::{Holdings, MakeError, Store};
+use crate::symbol::slice;
+
+/// Slots of a new table.
+const TABLE_SLOTS: u32 = 256;
+/// What a process may do with what is its own.
+const USE: Rights = Rights::READ.union(Rights::WRITE);
+
+/// What a life is made from.
+#[derive(Clone, Copy)]
+pub struct Order<'a> {
+    /// The number of the process.
+    pub number: u8,
+    /// What the manifest says about it.
+    pub process: &'a Process,
+    /// The package.
+    pub package: &'a [u8],
+    /// How many lives it had before.
+    pub incarnation: u32,
+    /// The endpoint to which its faults go.
+    pub faults: Handle,
+    /// The endpoint of each process that serves.
+    pub endpoints: &'a [Option<Handle>],
+    /// What outlives it.
+    pub grants: &'a Grants,
+}
+
+/// A life.
+pub struct Instance {
+    /// All that it takes.
+    pub holdings: Holdings,
+    /// Its capability table.
+    pub table: Handle,
+    /// Its thread.
+    pub thread: Handle,
+    readable: Vec<(u64, Handle)>,
+}
+
+impl Instance {
+    /// Makes and starts a life.
+    ///
+    /// # Errors
+    ///
+    /// Why not; then all that was made was taken apart again.
+    pub fn start<K: Kernel>(
+        store: &mut Store<K>,
+        order: Order<'_>,
+    ) -> Result<Instance, MakeError> {
+        let mut holdings = Holdings::default();
+        match Builder::new(store, order, &mut holdings).and_then(Builder::build) {
+            Ok(parts) => Ok(Instance {
+                holdings,
+                table: parts.table,
+                thread: parts.thread,
+                readable: parts.readable,
+            }),
+            Err(error) => {
+                store.release(holdings);
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes the life apart; tells how many frames did not come back.
+    pub fn end<K: Kernel>(self, store: &mut Store<K>) -> u64 {
+        // First of all it must not run on. Its frame is reclaimed below whatever this answers.
+        let _ = store.kernel.destroy_thread(self.thread);
+        store.release(self.holdings)
+    }
+
+    /// A look into its stack, its data and its message buffer.
+    pub fn memory<'a, K: Kernel>(&'a self, kernel: &'a mut K) -> InstanceMemory<'a, K> {
+        InstanceMemory { readable: &self.readable, kernel }
+    }
+}
+
+/// The memory of a life, as far as the supervisor can look.
+pub struct InstanceMemory<'a, K> {
+    readable: &'a [(u64, Handle)],
+    kernel: &'a mut K,
+}
+
+impl<K: Kernel> Memory for InstanceMemory<'_, K> {
+    fn read(&mut self, address: u64, buffer: &mut [u8]) -> bool {
+        let mut address = address;
+        let mut rest = buffer;
+        while !rest.is_empty() {
+            let (page, offset) = (address - address % PAGE_BYTES, address % PAGE_BYTES);
+            let length = rest.len().min(usize::try_from(PAGE_BYTES - offset).unwrap_or(0));
+            let (part, after) = rest.split_at_mut(length);
+            let frame = self.readable.iter().find(|(start, _)| *start == page);
+            let Some((_, frame)) = frame else { return false };
+            let offset = usize::try_from(offset).unwrap_or(0);
+            if self.kernel.read_frame(*frame, offset, part).is_err() {
+                return false;
+            }
+            address = address.wrapping_add(length as u64);
+            rest = after;
+        }
+        true
+    }
+}
+
+/// What a builder leaves beside the holdings.
+struct Parts {
+    table: Handle,
+    thread: Handle,
+    readable: Vec<(u64, Handle)>,
+}
+
+struct Builder<'a, K> {
+    store: &'a mut Store<K>,
+    order: Order<'a>,
+    holdings: &'a mut Holdings,
+    table: Handle,
+    space: Handle,
+    next_slot: u32,
+    readable: Vec<(u64, Handle)>,
+    startup: Startup,
+}
+
+impl<'a, K: Kernel> Builder<'a, K> {
+    fn new(
+        store: &'a mut Store<K>,
+        order: Order<'a>,
+        holdings: &'a mut Holdings,
+    ) -> Result<Builder<'a, K>, MakeError> {
+        let slots = store.take_frame(holdings)?;
+        let table = store.make(holdings, Object::Table { slots })?;
+        let root = store.take_frame(holdings)?;
+        let asids = FirstHandle::Asids as Handle;
+        let space = store.make(holdings, Object::Space { asids, root })?;
+        let startup = Startup {
+            name: order.process.name.clone(),
+            incarnation: order.incarnation,
+            message_buffer: layout::BUFFER,
+            ..Startup::default()
+        };
+        let readable = Vec::new();
+        Ok(Builder { store, order, holdings, table, space, next_slot: 1, readable, startup })
+    }
+
+    fn build(mut self) -> Result<Parts, MakeError> {
+        let process = self.order.process;
+        self.startup.table = self.grant(self.table, USE)?;
+        for segment in &process.program.segments {
+            self.load_segment(segment)?;
+        }
+        self.map_heap(process.heap_pages)?;
+        self.map_stack(process.stack_pages)?;
+        let buffer = self.make_page(layout::BUFFER, &[], Access::READ_WRITE)?;
+        self.readable.push((layout::BUFFER, buffer));
+        self.map(FirstHandle::Info as Handle, INFO_ADDRESS, Access::READ)?;
+        let notification = self.give_devices()?;
+        let (thread, parts) = self.make_thread(buffer, notification)?;
+        self.give_services()?;
+        self.give_authority(thread, parts.context)?;
+        self.write_startup()?;
+        self.store.kernel.equip_thread(thread, parts)?;
+        let start = ThreadStart {
+            entry: process.program.entry,
+            stack: layout::STACK_TOP,
+            argument: layout::STARTUP,
+        };
+        self.store.kernel.start_thread(thread, start)?;
+        self.store.drop_slot(self.holdings, parts.context)?;
+        self.store.drop_slot(self.holdings, parts.handler)?;
+        if let Some(notification) = parts.notification {
+            self.store.drop_slot(self.holdings, notification)?;
+        }
+        Ok(Parts { table: self.table, thread, readable: self.readable })
+    }
+
+    fn map(&mut self, frame: Handle, address: u64, access: Access) -> Result<(), MakeError> {
+        self.store.map(self.holdings, self.space, frame, (address, access))
+    }
+
+    /// Makes and maps a page that starts with `bytes`; its capability stays in the slot.
+    fn make_page(
+        &mut self,
+        address: u64,
+        bytes: &[u8],
+        access: Access,
+    ) -> Result<Handle, MakeError> {
+        let slot = self.store.make_filled(self.holdings, bytes)?;
+        if access.is_executable() {
+            self.store.kernel.set_code(slot)?;
+        }
+        self.map(slot, address, access)?;
+        Ok(slot)
+    }
+
+    /// Makes and maps a page of which the supervisor keeps no capability.
+    fn make_private_page(
+        &mut self,
+        address: u64,
+        bytes: &[u8],
+        access: Access,
+    ) -> Result<(), MakeError> {
+        let slot = self.make_page(address, bytes, access)?;
+        self.store.drop_slot(self.holdings, slot)
+    }
+
+    fn load_segment(&mut self, segment: &Segment) -> Result<(), MakeError> {
+        let access = Access::from_raw(u64::from(segment.access)).ok_or(MakeError::BadPackage)?;
+        let length = u64::from(segment.file_pages) * PAGE_BYTES;
+        let bytes = slice(self.order.package, segment.offset, length);
+        let bytes = bytes.ok_or(MakeError::BadPackage)?;
+        let mut pages = bytes.chunks(4096);
+        for page in 0..u64::from(segment.pages) {
+            let address = segment.address + page * PAGE_BYTES;
+            let content = pages.next().unwrap_or(&[]);
+            if access.is_writable() {
+                let slot = self.make_page(address, content, access)?;
+                self.readable.push((address, slot));
+            } else {
+                self.make_private_page(address, content, access)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn map_heap(&mut self, pages: u32) -> Result<(), MakeError> {
+        for page in 0..u64::from(pages) {
+            let address = layout::HEAP + page * PAGE_BYTES;
+            self.make_private_page(address, &[], Access::READ_WRITE)?;
+        }
+        let bytes = u64::from(pages) * PAGE_BYTES;
+        self.startup.heap = MemoryRange { address: layout::HEAP, bytes };
+        Ok(())
+    }
+
+    fn map_stack(&mut self, pages: u32) -> Result<(), MakeError> {
+        for page in 1..=u64::from(pages) {
+            let address = layout::STACK_TOP - page * PAGE_BYTES;
+            let slot = self.make_page(address, &[], Access::READ_WRITE)?;
+            self.readable.push((address, slot));
+        }
+        Ok(())
+    }
+
+    /// Maps the devices and makes their interrupts signals; tells the notification.
+    fn give_devices(&mut self) -> Result<Option<Handle>, MakeError> {
+        let devices = &self.order.process.devices;
+        if devices.is_empty() {
+            return Ok(None);
+        }
+        let notification = self.store.make(self.holdings, Object::Notification)?;
+        self.startup.notification = Some(self.grant(notification, Rights::RECEIVE)?);
+        let mut address = layout::DEVICES;
+        let mut line = 0;
+        for device in devices {
+            let irqs = self.give_lines(device, notification, &mut line)?;
+            for page in 0..u64::from(device.pages) {
+                let registers = device.address + page * PAGE_BYTES;
+                let slot = self.store.make_device(self.holdings, registers)?;
+                self.map(slot, address + page * PAGE_BYTES, Access::READ_WRITE)?;
+                self.store.drop_slot(self.holdings, slot)?;
+            }
+            let bytes = u64::from(device.pages) * PAGE_BYTES;
+            let grant = DeviceGrant { name: device.name.clone(), address, bytes, irqs };
+            self.startup.devices.push(grant).map_err(|_| MakeError::TooMuch)?;
+            address += bytes + PAGE_BYTES;
+        }
+        Ok(Some(notification))
+    }
+
+    fn give_lines(
+        &mut self,
+        device: &Device,
+        notification: Handle,
+        next_line: &mut u32,
+    ) -> Result<heapless::Vec<IrqGrant, { ipc_abi::manifest::DEVICE_LINES_MAX }>, MakeError> {
+        let mut irqs = heapless::Vec::new();
+        for line in &device.lines {
+            let object = Object::Irq { lines: FirstHandle::Irqs as Handle, line: *line };
+            let irq = self.store.make(self.holdings, object)?;
+            let bits = 1_u64.checked_shl(*next_line).ok_or(MakeError::TooMuch)?;
+            *next_line += 1;
+            self.store.kernel.bind_irq(irq, notification, bits)?;
+            let handle = self.grant(irq, USE)?;
+            self.store.drop_slot(self.holdings, irq)?;
+            irqs.push(IrqGrant { handle, bits }).map_err(|_| MakeError::TooMuch)?;
+        }
+        Ok(irqs)
+    }
+
+    fn make_thread(
+        &mut self,
+        buffer: Handle,
+        notification: Option<Handle>,
+    ) -> Result<(Handle, ThreadParts), MakeError> {
+        let object = Object::Thread { table: self.table, space: self.space };
+        let thread = self.store.make(self.holdings, object)?;
+        let priority = self.order.process.priority;
+        let object = Object::Context { time: FirstHandle::Time as Handle, priority };
+        let context = self.store.make(self.holdings, object)?;
+        let badge = Badge::new(self.order.number, 0).into_raw();
+        let object = Object::Gate { target: self.order.faults, badge };
+        let handler = self.store.make(self.holdings, object)?;
+        Ok((thread, ThreadParts { context, buffer, handler, notification }))
+    }
+
+    /// Gives the endpoint where it serves, the gates to those that it may call, and the objects
+    /// that keep its callers waiting.
+    fn give_services(&mut self) -> Result<(), MakeError> {
+        let own = self.order.endpoints.get(usize::from(self.order.number));
+        if let Some(endpoint) = own.copied().flatten() {
+            self.startup.endpoint = Some(self.grant(endpoint, Rights::RECEIVE)?);
+        }
+        for call in &self.order.process.calls {
+            self.give_gate(call)?;
+        }
+        for _ in 0..self.order.process.replies {
+            let reply = self.store.make(self.holdings, Object::Reply)?;
+            self.give_named("reply", Kind::Reply, reply)?;
+            self.store.drop_slot(self.holdings, reply)?;
+        }
+        Ok(())
+    }
+
+    fn give_gate(&mut self, call: &Call) -> Result<(), MakeError> {
+        let endpoint = self.order.endpoints.get(usize::from(call.process)).copied().flatten();
+        // A service that is dead for good has no endpoint: its clients start without the gate and
+        // hear so when they look for it.
+        let Some(target) = endpoint else { return Ok(()) };
+        let badge = Badge::new(self.order.number, call.permissions).into_raw();
+        let gate = self.store.make(self.holdings, Object::Gate { target, badge })?;
+        let handle = self.grant(gate, Rights::SEND)?;
+        self.store.drop_slot(self.holdings, gate)?;
+        self.name(call.service.clone(), Kind::Gate, handle)
+    }
+
+    fn give_authority(&mut self, thread: Handle, context: Handle) -> Result<(), MakeError> {
+        let grants = self.order.grants;
+        if let Some(region) = &grants.memory {
+            self.give_named("memory", Kind::Region, region.handle)?;
+        }
+        if let Some(time) = grants.time {
+            self.give_named("time", Kind::Allowance, time)?;
+        }
+        if let Some(asids) = grants.asids {
+            self.give_named("asids", Kind::Allowance, asids)?;
+        }
+        if self.order.process.authority.platform {
+            self.give_named("platform", Kind::Platform, FirstHandle::Platform as Handle)?;
+        }
+        if self.order.process.authority.itself {
+            self.give_named("space", Kind::AddressSpace, self.space)?;
+            self.give_named("thread", Kind::Thread, thread)?;
+            self.give_named("context", Kind::SchedulingContext, context)?;
+        }
+        Ok(())
+    }
+
+    fn give_named(&mut self, name: &str, kind: Kind, from: Handle) -> Result<(), MakeError> {
+        let handle = self.grant(from, USE)?;
+        let name = Name::try_from(name).map_err(|_| MakeError::TooMuch)?;
+        self.name(name, kind, handle)
+    }
+
+    fn name(&mut self, name: Name, kind: Kind, handle: u32) -> Result<(), MakeError> {
+        let named = NamedHandle { name, kind, handle };
+        self.startup.handles.push(named).map_err(|_| MakeError::TooMuch)
+    }
+
+    /// Copies a capability into the process's table; tells its handle there.
+    fn grant(&mut self, from: Handle, rights: Rights) -> Result<u32, MakeError> {
+        let slot = self.next_slot;
+        self.store.kernel.copy(from, Place::new(self.table, slot), rights)?;
+        self.next_slot += 1;
+        Ok(slot)
+    }
+
+    fn write_startup(&mut self) -> Result<(), MakeError> {
+        let first = self.next_slot;
+        self.startup.slots = SlotRange { first, count: TABLE_SLOTS - first };
+        let mut page = [0; STARTUP_BYTES];
+        let length = self.startup.write(&mut page).map_err(|_| MakeError::TooMuch)?;
+        let used = page.get(..length).ok_or(MakeError::TooMuch)?;
+        self.make_private_page(layout::STARTUP, used, Access::READ)
+    }
+}
+
+#[cfg(test)]
+#[path = "instance_test.rs"]
+mod tests;

@@ -1,0 +1,365 @@
+//! The supervisor: makes the system, watches it, tells about it.
+//!
+//! ```text
+//!             start            on_fault                  restart
+//!   (manifest) ----> running ------------> taken apart ----------> running
+//!                                               | policy says no
+//!                                               v
+//!                                             dead: its endpoint is destroyed, so that whoever
+//!                                                   waits there is woken with `Died`
+//! ```
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use ipc_abi::boot::{FIRST_FREE_SLOT, FirstHandle};
+use ipc_abi::call::Place;
+use ipc_abi::fault::FAULT_WORDS;
+use ipc_abi::interface::{Caller, Deferrable};
+use ipc_abi::manifest::{Badge, ManifestError, Processes, Restart};
+use ipc_abi::service::supervisor::{
+    Line, MemoryInfo, PERMISSION_HALT, PERMISSION_LOG, ProcessInfo, ProcessState, SlotInfo,
+    Supervisor as Service, SupervisorError,
+};
+
+use crate::crash::Fault;
+use crate::frames::Frames;
+use crate::grant;
+use crate::instance::{Instance, Order};
+use crate::kernel::{Handle, Kernel, Object};
+use crate::log::{Log, line};
+use crate::policy::Verdict;
+use crate::process::{Process, process_state};
+use crate::slots::Slots;
+use crate::store::{Holdings, MEMORY, MakeError, Store};
+use crate::symbol::Symbols;
+
+/// Slots of the table that the kernel gives the first process.
+const FIRST_TABLE_SLOTS: u32 = 256;
+/// Frames for the tables and records of the supervisor's own address space: where it looks into
+/// frames of others, it maps one page at one address.
+const OWN_SPACE_FRAMES: usize = 6;
+/// Slots of a table that one `capability` call looks at.
+const LOOK_SLOTS: u32 = 256;
+/// The number of the supervisor itself.
+const OWN_NUMBER: usize = 0;
+
+/// Why there is no system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartError {
+    /// The package has no manifest that can be read.
+    Manifest(ManifestError),
+    /// What the supervisor itself needs could not be made.
+    Make(MakeError),
+}
+
+impl From<ManifestError> for StartError {
+    fn from(error: ManifestError) -> StartError {
+        StartError::Manifest(error)
+    }
+}
+
+impl From<MakeError> for StartError {
+    fn from(error: MakeError) -> StartError {
+        StartError::Make(error)
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Manifest(error) => write!(f, "the boot package is damaged: {error:?}"),
+            StartError::Make(error) => write!(f, "the supervisor cannot start: {error}"),
+        }
+    }
+}
+
+/// The supervisor.
+pub struct Supervisor<'a, K> {
+    store: Store<K>,
+    package: &'a [u8],
+    processes: Vec<Process>,
+    endpoints: Vec<Option<Handle>>,
+    endpoint: Handle,
+    reply: Handle,
+    reader: Option<u8>,
+    log: Log,
+    hertz: u64,
+}
+
+impl<'a, K: Kernel> Supervisor<'a, K> {
+    /// Makes the system that `package` describes and starts its processes; `hertz` is the frequency
+    /// of the kernel's counter. A process that cannot be started is dead, and a line says so.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no system.
+    pub fn start(
+        kernel: K,
+        package: &'a [u8],
+        hertz: u64,
+    ) -> Result<Supervisor<'a, K>, StartError> {
+        let mut processes = Vec::new();
+        for process in Processes::read(package)? {
+            processes.push(Process::new(process?));
+        }
+        let mut store = make_store(kernel, &mut processes)?;
+        let mut own = Holdings::default();
+        for _ in 0..OWN_SPACE_FRAMES {
+            store.donate(&mut own, FirstHandle::Space as Handle)?;
+        }
+        let endpoint = store.make(&mut own, Object::Endpoint)?;
+        let reply = store.make(&mut own, Object::Reply)?;
+        let endpoints = make_estates(&mut store, &mut processes, endpoint)?;
+        if let Some(process) = processes.get_mut(OWN_NUMBER) {
+            process.estate = own;
+        }
+        let mut supervisor = Supervisor {
+            store,
+            package,
+            processes,
+            endpoints,
+            endpoint,
+            reply,
+            reader: None,
+            log: Log::default(),
+            hertz,
+        };
+        for number in 1..supervisor.processes.len() {
+            supervisor.revive(number, "was not started");
+        }
+        Ok(supervisor)
+    }
+
+    /// Where the supervisor receives: calls, and the faults of all processes.
+    #[must_use]
+    pub const fn endpoint(&self) -> Handle {
+        self.endpoint
+    }
+
+    /// A process faulted: tells why, takes it apart, and starts it again if its policy says so. Its
+    /// thread is gone then, so there is nothing to answer.
+    pub fn on_fault(&mut self, badge: u64, words: [u64; FAULT_WORDS]) {
+        let number = usize::from(Badge::from_raw(badge).client());
+        let Some(process) = self.processes.get_mut(number) else { return };
+        let Some(instance) = process.instance.take() else { return };
+        let description = &process.description;
+        let name = description.name.as_str();
+        let symbols = Symbols::new(self.package, &description.program);
+        let mut memory = instance.memory(&mut self.store.kernel);
+        let report = Fault::new(words).report(name, &symbols, &mut memory);
+        let mut lost = instance.end(&mut self.store);
+        lost += grant::empty(&mut self.store, &process.grants);
+        let now = self.store.kernel.now_ticks();
+        let verdict = process.history.decide(description.restart, now, self.hertz);
+        let last_words = match (verdict, description.restart) {
+            (Verdict::Restart, _) => None,
+            (Verdict::GiveUp, Restart::Always { limit, seconds }) => Some(line(format_args!(
+                "supervisor: {name} stays dead: it died more than {limit} times in {seconds} s"
+            ))),
+            (Verdict::GiveUp | Verdict::StayDead, _) => {
+                Some(line(format_args!("supervisor: {name} stays dead")))
+            }
+        };
+        let loss = (lost > 0)
+            .then(|| line(format_args!("supervisor: {lost} frames of {name} did not come back")));
+        if self.reader == u8::try_from(number).ok() {
+            self.reader = None;
+        }
+        self.say(report);
+        loss.into_iter().for_each(|line| self.say(line));
+        match last_words {
+            None => self.restart(number),
+            Some(line) => {
+                self.say(line);
+                self.bury(number);
+            }
+        }
+    }
+
+    fn restart(&mut self, number: usize) {
+        if let Some(process) = self.processes.get_mut(number) {
+            process.restarts = process.restarts.saturating_add(1);
+        }
+        self.revive(number, "was not started again");
+    }
+
+    /// Gives a process a life; if that fails, says so and buries it.
+    fn revive(&mut self, number: usize, failure: &str) {
+        let Some(process) = self.processes.get_mut(number) else { return };
+        let order = Order {
+            number: u8::try_from(number).unwrap_or(u8::MAX),
+            process: &process.description,
+            package: self.package,
+            incarnation: process.restarts,
+            faults: self.endpoint,
+            endpoints: &self.endpoints,
+            grants: &process.grants,
+        };
+        match Instance::start(&mut self.store, order) {
+            Ok(instance) => process.instance = Some(instance),
+            Err(error) => {
+                let name = process.description.name.as_str();
+                let line = line(format_args!("supervisor: {name} {failure}: {error}"));
+                self.say(line);
+                self.bury(number);
+            }
+        }
+    }
+
+    /// Takes back what outlives a process: it gets no further life. Who waits at its endpoint is
+    /// woken with `Died`.
+    fn bury(&mut self, number: usize) {
+        let Some(process) = self.processes.get_mut(number) else { return };
+        let estate = core::mem::take(&mut process.estate);
+        process.grants.time = None;
+        process.grants.asids = None;
+        if let Some(endpoint) = self.endpoints.get_mut(number) {
+            *endpoint = None;
+        }
+        let name = process.description.name.clone();
+        let lost = self.store.release(estate);
+        if lost > 0 {
+            self.say(line(format_args!("supervisor: {lost} frames of {name} did not come back")));
+        }
+    }
+
+    /// Says a line: to the waiting reader, or to the log.
+    fn say(&mut self, line: Line) {
+        self.log.push(line);
+        if self.reader.is_none() {
+            return;
+        }
+        self.reader = None;
+        let Some(line) = self.log.take() else { return };
+        let answer = Ok(line);
+        if self.store.kernel.answer_line(self.reply, &answer).is_err()
+            && let Ok(line) = answer
+        {
+            self.log.put_back(line);
+        }
+    }
+
+    /// The table of a process, by a handle of the supervisor's own.
+    fn table(&self, number: u32) -> Result<Handle, SupervisorError> {
+        let number = number as usize;
+        let process = self.processes.get(number).ok_or(SupervisorError::NoSuchProcess)?;
+        if number == OWN_NUMBER {
+            return Ok(FirstHandle::Table as Handle);
+        }
+        let instance = process.instance.as_ref().ok_or(SupervisorError::NotRunning)?;
+        Ok(instance.table)
+    }
+}
+
+impl<K: Kernel> Service for Supervisor<'_, K> {
+    fn process(&mut self, number: u32) -> Result<ProcessInfo, SupervisorError> {
+        let process = self.processes.get(number as usize);
+        let process = process.ok_or(SupervisorError::NoSuchProcess)?;
+        let state = match &process.instance {
+            None if number as usize == OWN_NUMBER => ProcessState::Ready,
+            None => ProcessState::Dead,
+            Some(instance) => match self.store.kernel.inspect_thread(instance.thread) {
+                Ok(state) => process_state(state),
+                Err(_) => ProcessState::Stopped,
+            },
+        };
+        Ok(ProcessInfo {
+            name: process.description.name.clone(),
+            state,
+            priority: process.description.priority,
+            restarts: process.restarts,
+            frames: u32::try_from(process.frames()).unwrap_or(u32::MAX),
+        })
+    }
+
+    fn memory(&mut self) -> MemoryInfo {
+        let regions = self.processes.iter().filter_map(|process| process.grants.memory);
+        let granted: u64 = regions.map(|region| region.frames).sum();
+        MemoryInfo {
+            total_frames: self.store.frames.total() + granted,
+            free_frames: self.store.frames.free(),
+            lost_frames: self.store.frames.lost(),
+        }
+    }
+
+    fn capability(&mut self, process: u32, slot: u32) -> Result<Option<SlotInfo>, SupervisorError> {
+        let table = self.table(process)?;
+        let first = slot.max(1);
+        for slot in first..first.saturating_add(LOOK_SLOTS) {
+            // The kernel refuses a slot behind the table's end.
+            let Ok(found) = self.store.kernel.inspect(Place::new(table, slot)) else { break };
+            if let Some(kind) = found.kind() {
+                return Ok(Some(SlotInfo {
+                    slot,
+                    kind: kind as u8,
+                    rights: found.rights().into_raw(),
+                    is_live: found.is_live(),
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn halt(&mut self, caller: Caller) -> Result<(), SupervisorError> {
+        if !Badge::from_raw(caller.badge).has_permission(PERMISSION_HALT) {
+            return Err(SupervisorError::NotPermitted);
+        }
+        self.store.kernel.power_off().map_err(|_| SupervisorError::Refused)
+    }
+
+    fn next_line(&mut self, caller: Caller) -> Deferrable<Result<Line, SupervisorError>> {
+        let badge = Badge::from_raw(caller.badge);
+        if !badge.has_permission(PERMISSION_LOG) {
+            return Deferrable::Now(Err(SupervisorError::NotPermitted));
+        }
+        if let Some(line) = self.log.take() {
+            return Deferrable::Now(Ok(line));
+        }
+        if self.reader.is_some() || self.store.kernel.save_caller(self.reply).is_err() {
+            return Deferrable::Now(Err(SupervisorError::Busy));
+        }
+        self.reader = Some(badge.client());
+        Deferrable::Later
+    }
+}
+
+/// Splits off the regions that are granted; all other memory becomes the supervisor's frames.
+fn make_store<K: Kernel>(kernel: K, processes: &mut [Process]) -> Result<Store<K>, StartError> {
+    let slots = Slots::new(FIRST_FREE_SLOT, FIRST_TABLE_SLOTS);
+    let mut store = Store::new(kernel, Frames::new(0, 0), slots);
+    for process in processes {
+        let frames = process.description.authority.memory_frames;
+        process.grants.memory = grant::split_memory(&mut store, &mut Holdings::default(), frames)?;
+    }
+    let (first, frames) = store.kernel.inspect_region(MEMORY).map_err(MakeError::from)?;
+    // The region's own object lies in its first frame.
+    store.frames = Frames::new(first.saturating_add(1), first.saturating_add(frames));
+    Ok(store)
+}
+
+/// Makes what outlives each process; tells the endpoints.
+fn make_estates<K: Kernel>(
+    store: &mut Store<K>,
+    processes: &mut [Process],
+    own_endpoint: Handle,
+) -> Result<Vec<Option<Handle>>, StartError> {
+    let mut endpoints = Vec::new();
+    for (number, process) in processes.iter_mut().enumerate() {
+        if number == OWN_NUMBER {
+            endpoints.push(Some(own_endpoint));
+            continue;
+        }
+        let Process { description, estate, grants, .. } = process;
+        let serves = description.serves;
+        let endpoint =
+            if serves { Some(store.make(estate, Object::Endpoint)?) } else { None };
+        endpoints.push(endpoint);
+        grant::split_allowances(store, estate, &description.authority, grants)?;
+    }
+    Ok(endpoints)
+}
+
+#[cfg(test)]
+#[path = "supervisor_test.rs"]
+mod tests;
