@@ -131,7 +131,10 @@ pub struct KernelInfo {
     pub console_irq: u64,
     /// `CNTVCT_EL0` when the kernel started.
     pub boot_ticks: u64,
+    /// The physical address of the package, whose frames are in the region
+    /// [`FirstHandle::Memory`] and not free.
+    pub package_address: u64,
 }
 
 /// Words in a [`KernelInfo`].
-pub const INFO_WORDS: usize = 12;
+pub const INFO_WORDS: usize = 13;

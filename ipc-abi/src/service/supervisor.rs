@@ -13,6 +13,10 @@ use crate::manifest::Name;
 #[interface(version = 1)]
 pub trait Supervisor {
     /// Tells about the process with this number; processes count from 0.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchProcess`.
     #[method(1)]
     fn process(&mut self, number: u32) -> Result<ProcessInfo, SupervisorError>;
 
@@ -22,15 +26,23 @@ pub trait Supervisor {
 
     /// Tells about the first occupied slot, from `slot` on, of a process's capability table; `None`
     /// if there is none.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchProcess`, `NotRunning`.
     #[method(3)]
     fn capability(&mut self, process: u32, slot: u32) -> Result<Option<SlotInfo>, SupervisorError>;
 
     /// Switches the machine off; comes back only with an error. Needs the permission `halt`.
+    ///
+    /// # Errors
+    ///
+    /// `NotPermitted`, `Refused`.
     #[method(4)]
     fn halt(&mut self, caller: Caller) -> Result<(), SupervisorError>;
 
     /// Takes the oldest line that the supervisor has to say, or waits for one. Needs the permission
-    /// `log`; one caller waits at a time.
+    /// `log`; one caller waits at a time. Refusals: `NotPermitted`, `Busy`.
     #[method(5)]
     fn next_line(&mut self, caller: Caller) -> Deferrable<Result<Line, SupervisorError>>;
 }
