@@ -1,0 +1,291 @@
+//! The system calls: one C function for each, with the call's own name, found by the assembly through
+//! the table at the end of `entry.s`. What each does and refuses is in `pecan_core` under that name.
+//!
+//! An argument is a register, unread: `pecan_core` checks it.
+
+use pecan_aarch64::direct_map::this_core;
+use pecan_core::kernel::Answer;
+
+/// What goes back in `x0` and `x1`.
+#[repr(C)]
+struct Outcome {
+    status: u64,
+    value: u64,
+}
+
+impl From<Answer> for Outcome {
+    #[inline]
+    fn from(answer: Answer) -> Outcome {
+        match answer {
+            Ok(value) => Outcome { status: 0, value },
+            Err(error) => Outcome {
+                status: error.into_raw(),
+                value: 0,
+            },
+        }
+    }
+}
+
+/// Every message call whose fast path does not apply: the thread's registers are saved.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn message_call(number: u64) {
+    this_core().message_call(number);
+}
+
+/// Fills the places of the table that no function call has. Nobody gets here: the assembly answers
+/// those numbers itself.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn refuse_system_call() -> Outcome {
+    Outcome {
+        status: ipc_abi::error::Error::BadArgument.into_raw(),
+        value: 0,
+    }
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn signal(a: u64) -> Outcome {
+    this_core().signal(a).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn r#yield() -> Outcome {
+    this_core().r#yield().into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn save_caller(a: u64) -> Outcome {
+    this_core().save_caller(a).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn capability_copy(a: u64, b: u64, c: u64) -> Outcome {
+    this_core().capability_copy(a, b, c).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn capability_delete(a: u64) -> Outcome {
+    this_core().capability_delete(a).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn capability_inspect(a: u64) -> Outcome {
+    this_core().capability_inspect(a).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn destroy(a: u64) -> Outcome {
+    this_core().destroy(a).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn region_split(a: u64, b: u64, c: u64) -> Outcome {
+    this_core().region_split(a, b, c).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn region_merge(a: u64, b: u64) -> Outcome {
+    this_core().region_merge(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn region_inspect(a: u64) -> Outcome {
+    this_core().region_inspect(a).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn reclaim(a: u64, b: u64) -> Outcome {
+    this_core().reclaim(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn allowance_split(a: u64, b: u64, c: u64, d: u64, e: u64) -> Outcome {
+    this_core().allowance_split(a, b, c, d, e).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn allowance_merge(a: u64, b: u64) -> Outcome {
+    this_core().allowance_merge(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn create_frame(a: u64, b: u64, c: u64) -> Outcome {
+    this_core().create_frame(a, b, c).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn create_space(a: u64, b: u64, c: u64, d: u64, e: u64) -> Outcome {
+    this_core().create_space(a, b, c, d, e).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn create_table(a: u64, b: u64, c: u64, d: u64) -> Outcome {
+    this_core().create_table(a, b, c, d).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn create_thread(a: u64, b: u64, c: u64, d: u64, e: u64) -> Outcome {
+    this_core().create_thread(a, b, c, d, e).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn create_context(a: u64, b: u64, c: u64, d: u64, e: u64) -> Outcome {
+    this_core().create_context(a, b, c, d, e).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn create_endpoint(a: u64, b: u64, c: u64) -> Outcome {
+    this_core().create_endpoint(a, b, c).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn create_gate(a: u64, b: u64, c: u64, d: u64, e: u64) -> Outcome {
+    this_core().create_gate(a, b, c, d, e).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn create_notification(a: u64, b: u64, c: u64) -> Outcome {
+    this_core().create_notification(a, b, c).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn create_reply(a: u64, b: u64, c: u64) -> Outcome {
+    this_core().create_reply(a, b, c).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn create_irq(a: u64, b: u64, c: u64, d: u64, e: u64) -> Outcome {
+    this_core().create_irq(a, b, c, d, e).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn space_donate(a: u64, b: u64, c: u64) -> Outcome {
+    this_core().space_donate(a, b, c).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn map(a: u64, b: u64, c: u64, d: u64) -> Outcome {
+    this_core().map(a, b, c, d).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn unmap(a: u64, b: u64) -> Outcome {
+    this_core().unmap(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn protect(a: u64, b: u64, c: u64) -> Outcome {
+    this_core().protect(a, b, c).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn table_extend(a: u64, b: u64, c: u64) -> Outcome {
+    this_core().table_extend(a, b, c).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn thread_start(a: u64, b: u64, c: u64, d: u64) -> Outcome {
+    this_core().thread_start(a, b, c, d).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn thread_stop(a: u64) -> Outcome {
+    this_core().thread_stop(a).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn thread_resume(a: u64) -> Outcome {
+    this_core().thread_resume(a).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn thread_set_buffer(a: u64, b: u64) -> Outcome {
+    this_core().thread_set_buffer(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn thread_set_handler(a: u64, b: u64) -> Outcome {
+    this_core().thread_set_handler(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn thread_set_context(a: u64, b: u64) -> Outcome {
+    this_core().thread_set_context(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn thread_bind(a: u64, b: u64) -> Outcome {
+    this_core().thread_bind(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn thread_inspect(a: u64) -> Outcome {
+    this_core().thread_inspect(a).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn irq_bind(a: u64, b: u64, c: u64) -> Outcome {
+    this_core().irq_bind(a, b, c).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn irq_acknowledge(a: u64) -> Outcome {
+    this_core().irq_acknowledge(a).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn platform_control(a: u64, b: u64) -> Outcome {
+    this_core().platform_control(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn frame_set_mode(a: u64, b: u64) -> Outcome {
+    this_core().frame_set_mode(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn frame_inspect(a: u64) -> Outcome {
+    this_core().frame_inspect(a).into()
+}

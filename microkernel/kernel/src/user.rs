@@ -1,0 +1,57 @@
+//! What interrupts user code: its own faults, interrupt lines, asynchronous errors.
+
+use ipc_abi::fault::FaultCause;
+use pecan_aarch64::direct_map::{DirectMap, this_core};
+use pecan_aarch64::effect::perform;
+use pecan_aarch64::exception::decode_fault;
+use pecan_aarch64::{interrupt, timer};
+use pecan_core::kernel::Kernel;
+use pecan_core::memory::Fields;
+use pecan_core::object::thread;
+
+/// A synchronous exception of user code that is no system call.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn user_exception(syndrome: u64, fault_address: u64) {
+    let kernel = this_core();
+    let fault = decode_fault(syndrome, fault_address);
+    if fault.advance != 0 {
+        let current = kernel.current();
+        let counter = kernel
+            .memory
+            .get(current, thread::PC)
+            .wrapping_sub(fault.advance);
+        kernel.memory.set(current, thread::PC, counter);
+    }
+    kernel.fault(fault.cause, fault.address, syndrome);
+}
+
+/// An asynchronous error: the thread that it hit may not have caused it, so it is reported, no more.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn user_serror(syndrome: u64) {
+    this_core().fault(FaultCause::Other, 0, syndrome);
+}
+
+/// An interrupt arrived while user code ran.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn interrupt_arrived() {
+    take_interrupt(this_core());
+}
+
+/// Takes one interrupt, if there still is one.
+pub(crate) fn take_interrupt(kernel: Kernel<DirectMap>) {
+    let Some(taken) = interrupt::take() else {
+        return;
+    };
+    if taken.line() == timer::line() {
+        timer::stop_slice();
+        kernel.slice_end();
+    } else {
+        kernel.interrupt(taken.line());
+        // The line is masked before its interrupt is ended, or a level would come again at once.
+        kernel.take_effects(perform);
+    }
+    interrupt::end(taken);
+}
