@@ -1,2 +1,34 @@
-//! Stub.
+#![doc = include_str!("../README.md")]
 #![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+mod buffer;
+mod control;
+mod counter;
+mod device;
+mod environment;
+mod gate;
+pub mod heap;
+mod memory;
+mod panic;
+mod serve;
+#[doc(hidden)]
+pub mod start;
+pub mod syscall;
+mod thread;
+
+pub use buffer::MessageBuffer;
+pub use control::ThreadControl;
+pub use counter::{kernel_info, read_cycles, read_ticks};
+pub use device::{Device, DeviceError, IrqLine};
+pub use environment::{Environment, EnvironmentError};
+pub use gate::{Endpoint, Gate, Notification, ReplyPlace};
+pub use memory::{PageWindow, WindowError, package};
+pub use panic::PANIC_TEXT_BYTES;
+pub use serve::{Events, Fault, FaultAnswer, serve, serve_events};
+pub use thread::{Stack, start_thread};
+
+pub use ipc_abi;
+pub use safe_mmio;

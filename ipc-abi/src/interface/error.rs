@@ -78,8 +78,6 @@ protocol_errors! {
     29 ReplyUnencodable,
     /// The service meant to answer later, but did not keep its caller. The service is to blame.
     30 Unanswered,
-    /// The caller's message buffer is missing, and the answer is long. Set one, or ask for less.
-    31 CallerWithoutBuffer,
 }
 
 impl ProtocolError {

@@ -1,0 +1,77 @@
+//! What a thread finds through its thread pointer: its control block.
+//!
+//! `TPIDR_EL0` holds the address of a [`ThreadControl`], or 0 in a thread that was started without
+//! one. The two words are those that the ELF thread-local ABI reserves there, so that thread-local
+//! variables can follow the block. The kernel never reads the register.
+
+#![cfg_attr(
+    target_os = "none",
+    expect(unsafe_code, reason = "reading and writing the thread pointer")
+)]
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// The block behind the thread pointer.
+#[derive(Debug, Default)]
+#[repr(C, align(16))]
+pub struct ThreadControl {
+    message_buffer: AtomicU64,
+    reserved: AtomicU64,
+}
+
+impl ThreadControl {
+    /// A block without a message buffer.
+    #[must_use]
+    pub const fn new() -> ThreadControl {
+        ThreadControl {
+            message_buffer: AtomicU64::new(0),
+            reserved: AtomicU64::new(0),
+        }
+    }
+
+    /// Writes down where the thread's message buffer is mapped; 0 if it has none.
+    pub(crate) fn set_message_buffer(&self, address: u64) {
+        self.message_buffer.store(address, Ordering::Relaxed);
+    }
+
+    /// Makes this the block of the current thread.
+    #[cfg(target_os = "none")]
+    pub(crate) fn install(&'static self) {
+        let address = core::ptr::from_ref(self).expose_provenance();
+        // SAFETY: `TPIDR_EL0` is this crate's to use, and the block lives for ever.
+        unsafe {
+            core::arch::asm!("msr tpidr_el0, {}", in(reg) address, options(nomem, nostack));
+        }
+    }
+
+    /// There is no thread pointer of ours on the host.
+    #[cfg(not(target_os = "none"))]
+    pub(crate) fn install(&'static self) {}
+}
+
+/// Where the current thread's message buffer is mapped; `None` if it has none.
+#[cfg(target_os = "none")]
+#[inline]
+pub(crate) fn message_buffer() -> Option<core::ptr::NonNull<u8>> {
+    let address: usize;
+    // SAFETY: reading a register has no effect.
+    unsafe {
+        core::arch::asm!(
+            "mrs {}, tpidr_el0",
+            out(reg) address,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    let control = core::ptr::with_exposed_provenance::<ThreadControl>(address);
+    // SAFETY: the register is 0 or what `install` or `thread::start` put there: a block that lives
+    // for ever and has only atomic fields.
+    let control = unsafe { control.as_ref() }?;
+    let buffer = usize::try_from(control.message_buffer.load(Ordering::Relaxed)).ok()?;
+    core::ptr::NonNull::new(core::ptr::with_exposed_provenance_mut(buffer))
+}
+
+/// There is no message buffer on the host.
+#[cfg(not(target_os = "none"))]
+pub(crate) fn message_buffer() -> Option<core::ptr::NonNull<u8>> {
+    None
+}

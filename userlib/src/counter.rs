@@ -1,0 +1,100 @@
+//! Counters of the processor and facts of the kernel, which every process may read.
+
+#![cfg_attr(
+    target_os = "none",
+    expect(
+        unsafe_code,
+        reason = "reading counters and the kernel information page"
+    )
+)]
+
+use ipc_abi::boot::KernelInfo;
+
+/// Reads `PMCCNTR_EL0`: processor cycles; under the emulator's instruction counting, instructions.
+///
+/// Nothing orders it against the instructions around it.
+#[cfg(target_os = "none")]
+#[inline(always)]
+#[must_use]
+pub fn read_cycles() -> u64 {
+    let cycles;
+    // SAFETY: reading the counter has no effect; the kernel lets every process read it. Memory is
+    // not declared untouched, so that the compiler moves no access across.
+    unsafe {
+        core::arch::asm!("mrs {}, pmccntr_el0", out(reg) cycles, options(nostack, preserves_flags));
+    }
+    cycles
+}
+
+/// Reads `CNTVCT_EL0`: ticks of [`KernelInfo::counter_hertz`].
+#[cfg(target_os = "none")]
+#[inline(always)]
+#[must_use]
+pub fn read_ticks() -> u64 {
+    let ticks;
+    // SAFETY: reading the counter has no effect; the kernel lets every process read it. `isb` keeps
+    // it from being read early (Arm ARM DDI 0487, D12.2.2).
+    unsafe {
+        core::arch::asm!("isb", "mrs {}, cntvct_el0", out(reg) ticks, options(nostack));
+    }
+    ticks
+}
+
+/// There is no such counter on the host.
+///
+/// # Panics
+///
+/// Always.
+#[cfg(not(target_os = "none"))]
+#[must_use]
+pub fn read_cycles() -> u64 {
+    panic!("no cycle counter here");
+}
+
+/// There is no such counter on the host.
+///
+/// # Panics
+///
+/// Always.
+#[cfg(not(target_os = "none"))]
+#[must_use]
+pub fn read_ticks() -> u64 {
+    panic!("no tick counter here");
+}
+
+/// Reads the kernel information page.
+///
+/// # Panics
+///
+/// If it is no such page: the kernel or whoever made this process is at fault.
+#[cfg(target_os = "none")]
+#[must_use]
+pub fn kernel_info() -> KernelInfo {
+    use ipc_abi::boot::{ABI_VERSION, INFO_ADDRESS, INFO_MAGIC};
+
+    let page = core::ptr::with_exposed_provenance::<KernelInfo>(INFO_ADDRESS as usize);
+    // SAFETY: every process has the page mapped there, read-only, and the kernel wrote it before it
+    // started the first one (`ipc_abi::boot`); every bit pattern is a `KernelInfo`.
+    let info = unsafe { page.read_volatile() };
+    assert!(
+        info.magic == INFO_MAGIC,
+        "there is no kernel information page"
+    );
+    let version = info.abi_version;
+    assert!(
+        version == ABI_VERSION,
+        "the kernel's ABI is version {version}, not {ABI_VERSION}"
+    );
+    info
+}
+
+/// There is no kernel on the host.
+///
+/// # Panics
+///
+/// Always.
+#[cfg(not(target_os = "none"))]
+#[must_use]
+pub fn kernel_info() -> KernelInfo {
+    panic!("there is no kernel here");
+}

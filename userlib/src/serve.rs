@@ -1,0 +1,233 @@
+//! The loop of a server: receive, dispatch, reply and receive in one system call.
+//!
+//! Nothing that a client sends ends the loop. It ends only when the endpoint cannot be received from
+//! any more, and then says why.
+
+use ipc_abi::error::Error;
+use ipc_abi::fault::{FaultCause, FaultReply, FaultWord};
+use ipc_abi::interface::server::{reply_protocol_error, without_kind};
+use ipc_abi::interface::{Dispatch, Outcome, ProtocolError};
+use ipc_abi::message::{Incoming, Message};
+use ipc_abi::tag::{MessageKind, Tag};
+
+use crate::buffer::MessageBuffer;
+use crate::gate::Endpoint;
+
+/// What a server hears beside requests.
+pub trait Events {
+    /// Signals arrived: of the interrupts and gates whose bits these are.
+    fn on_signal(&mut self, bits: u64) {
+        let _ = bits;
+    }
+
+    /// A thread whose faults come here has faulted.
+    fn on_fault(&mut self, fault: Fault) -> FaultAnswer {
+        let _ = fault;
+        FaultAnswer::Stop
+    }
+}
+
+/// A fault of another thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The badge of the gate that is the thread's fault handler: who faulted.
+    pub badge: u64,
+    /// Why; `None` if the kernel gives a cause that this crate does not know.
+    pub cause: Option<FaultCause>,
+    /// Where it was.
+    pub program_counter: u64,
+    /// What it touched.
+    pub address: u64,
+    /// The exception syndrome.
+    pub syndrome: u64,
+    /// Its stack pointer.
+    pub stack_pointer: u64,
+    /// Its `x30`.
+    pub link_register: u64,
+    /// Its `x0` and `x1`: in a panic, where its text is and how long.
+    pub registers: [u64; 2],
+}
+
+impl Fault {
+    /// Reads a message of kind [`MessageKind::Fault`].
+    #[must_use]
+    pub fn from_message(message: &Incoming) -> Fault {
+        let word = |word: FaultWord| message.words[word as usize];
+        let cause = word(FaultWord::Cause);
+        Fault {
+            badge: message.badge,
+            cause: FaultCause::ALL
+                .iter()
+                .find(|known| **known as u64 == cause)
+                .copied(),
+            program_counter: word(FaultWord::ProgramCounter),
+            address: word(FaultWord::Address),
+            syndrome: word(FaultWord::Syndrome),
+            stack_pointer: word(FaultWord::StackPointer),
+            link_register: word(FaultWord::LinkRegister),
+            registers: [word(FaultWord::Register0), word(FaultWord::Register1)],
+        }
+    }
+}
+
+/// What becomes of a thread that faulted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultAnswer {
+    /// It goes on at the instruction that faulted.
+    Retry,
+    /// It goes on at this address.
+    ContinueAt(u64),
+    /// It stays stopped.
+    Stop,
+}
+
+impl FaultAnswer {
+    /// The reply that says so.
+    #[must_use]
+    pub const fn into_message(self) -> Message {
+        match self {
+            FaultAnswer::Retry => Message::empty(FaultReply::Retry as u16),
+            FaultAnswer::ContinueAt(address) => {
+                let mut message = Message::empty(0);
+                message.tag = Tag::new(FaultReply::ContinueAt as u16, 8);
+                message.words[0] = address;
+                message
+            }
+            FaultAnswer::Stop => Message::empty(FaultReply::Stop as u16),
+        }
+    }
+}
+
+/// Serves requests on `endpoint` for ever; returns only if it cannot be received from.
+///
+/// Signals are taken and nobody hears of them; threads whose faults come here stay stopped.
+pub fn serve<I: Dispatch<S>, S>(interface: I, endpoint: Endpoint, server: &mut S) -> Error {
+    run(interface, &mut Kernel(endpoint), server, &Deaf)
+}
+
+/// Serves requests on `endpoint` for ever, and tells the server of signals and faults; returns only
+/// if it cannot be received from.
+pub fn serve_events<I: Dispatch<S>, S: Events>(
+    interface: I,
+    endpoint: Endpoint,
+    server: &mut S,
+) -> Error {
+    run(interface, &mut Kernel(endpoint), server, &Hearing)
+}
+
+/// Where messages come from.
+trait Source {
+    fn receive(&mut self) -> Incoming;
+    fn reply_receive(&mut self, reply: Message) -> Incoming;
+}
+
+struct Kernel(Endpoint);
+
+impl Source for Kernel {
+    #[inline(always)]
+    fn receive(&mut self) -> Incoming {
+        self.0.receive()
+    }
+
+    #[inline(always)]
+    fn reply_receive(&mut self, reply: Message) -> Incoming {
+        self.0.reply_receive(reply)
+    }
+}
+
+/// How events reach the server.
+trait Ears<S> {
+    fn signal(&self, server: &mut S, bits: u64);
+    fn fault(&self, server: &mut S, fault: Fault) -> FaultAnswer;
+}
+
+struct Deaf;
+
+impl<S> Ears<S> for Deaf {
+    fn signal(&self, _server: &mut S, _bits: u64) {}
+
+    fn fault(&self, _server: &mut S, _fault: Fault) -> FaultAnswer {
+        FaultAnswer::Stop
+    }
+}
+
+struct Hearing;
+
+impl<S: Events> Ears<S> for Hearing {
+    fn signal(&self, server: &mut S, bits: u64) {
+        server.on_signal(bits);
+    }
+
+    fn fault(&self, server: &mut S, fault: Fault) -> FaultAnswer {
+        server.on_fault(fault)
+    }
+}
+
+/// What to do next.
+enum Step {
+    Reply(Message),
+    Receive,
+    End(Error),
+}
+
+fn run<I: Dispatch<S>, S>(
+    _interface: I,
+    source: &mut impl Source,
+    server: &mut S,
+    ears: &impl Ears<S>,
+) -> Error {
+    let mut buffer = MessageBuffer;
+    let mut message = source.receive();
+    loop {
+        if message.tag.into_raw() & Tag::KERNEL_BITS == 0
+            && let Outcome::Reply(reply) = I::dispatch(server, message, &mut buffer)
+        {
+            message = source.reply_receive(reply);
+            continue;
+        }
+        let step = match message.tag.kind() {
+            Some(MessageKind::OneWay) => {
+                I::dispatch(server, without_kind(message), &mut buffer);
+                Step::Receive
+            }
+            Some(MessageKind::Signal) => {
+                ears.signal(server, message.words[0]);
+                Step::Receive
+            }
+            Some(MessageKind::Fault) => Step::Reply(
+                ears.fault(server, Fault::from_message(&message))
+                    .into_message(),
+            ),
+            Some(MessageKind::Refusal) => after_refusal(message.tag),
+            // A request that the server answers later, or a kind from a later kernel.
+            Some(MessageKind::Message) | None => Step::Receive,
+        };
+        message = match step {
+            Step::Reply(reply) => source.reply_receive(reply),
+            Step::Receive => source.receive(),
+            Step::End(error) => return error,
+        };
+    }
+}
+
+/// What to do when the kernel refused to receive or to reply. It did nothing then, so a caller may
+/// still wait for its answer.
+#[cold]
+fn after_refusal(tag: Tag) -> Step {
+    match tag.error() {
+        // The caller is gone, or the call did one bounded step.
+        Some(Error::NoCaller | Error::Again) => Step::Receive,
+        // The server said that it answers later, but keeps nobody.
+        Some(Error::CallerWaits) => Step::Reply(reply_protocol_error(ProtocolError::Unanswered)),
+        // The reply cannot be sent as it is.
+        Some(Error::NoBuffer) => Step::Reply(reply_protocol_error(ProtocolError::NoBuffer)),
+        Some(Error::TooLong) => Step::Reply(reply_protocol_error(ProtocolError::ReplyTooLong)),
+        // A fault was answered in a way that faults cannot be.
+        Some(Error::BadArgument) => Step::Reply(FaultAnswer::Stop.into_message()),
+        Some(error) => Step::End(error),
+        None => Step::Receive,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! Start-up: from the kernel's first instruction to `main`.
+//!
+//! A program says `userlib::entry!(main)`, the first process `userlib::first_entry!(main, bytes)`.
+
+#![expect(unsafe_code, reason = "reading what the process was started with")]
+
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use ipc_abi::boot::{FIRST_BUFFER_ADDRESS, FIRST_FREE_SLOT, FirstHandle};
+use ipc_abi::capability::Kind;
+use ipc_abi::manifest::Name;
+use ipc_abi::startup::{MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup, StartupError};
+
+use crate::control::ThreadControl;
+use crate::environment::Environment;
+use crate::heap::{self, Arena};
+
+/// The first thread's control block.
+static CONTROL: ThreadControl = ThreadControl::new();
+/// Whether the process has started.
+static STARTED: AtomicBool = AtomicBool::new(false);
+
+/// Slots that the first table has: a table starts with 256.
+const FIRST_TABLE_SLOTS: u32 = 256;
+
+/// Makes `$main`, a `fn(Environment)` that does not return, what the program does.
+#[macro_export]
+macro_rules! entry {
+    ($main:path) => {
+        $crate::define_start!(|startup| $crate::start::run(startup, $main), $main);
+    };
+}
+
+/// Makes `$main`, a `fn(Environment)` that does not return, what the first process does, with a heap
+/// of `$heap_bytes` in its own image.
+#[macro_export]
+macro_rules! first_entry {
+    ($main:path, $heap_bytes:expr) => {
+        #[cfg(target_os = "none")]
+        static FIRST_HEAP: $crate::heap::Arena<{ $heap_bytes }> = $crate::heap::Arena::new();
+
+        $crate::define_start!(
+            |_startup| $crate::start::run_first(&FIRST_HEAP, $main),
+            $main
+        );
+    };
+}
+
+/// Defines the symbol at which a program starts; on the host, a `main` that says that it cannot.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! define_start {
+    (|$startup:ident| $run:expr, $main:path) => {
+        #[cfg(target_os = "none")]
+        #[unsafe(no_mangle)]
+        extern "C" fn _start($startup: u64) -> ! {
+            // SAFETY: this is where the process starts, with the registers that its maker set.
+            unsafe { $run }
+        }
+
+        #[cfg(not(target_os = "none"))]
+        fn main() {
+            let _ = $main as fn($crate::Environment) -> _;
+            panic!("this program runs on Pecan only");
+        }
+    };
+}
+
+/// Starts a process whose start-up block is at `startup`.
+///
+/// # Safety
+///
+/// This is the first that the process does, and `startup` is what it was started with.
+#[doc(hidden)]
+pub unsafe fn run<T>(startup: u64, main: fn(Environment) -> T) -> ! {
+    let startup = usize::try_from(startup).unwrap_or(0);
+    let block = core::ptr::with_exposed_provenance::<[u8; STARTUP_BYTES]>(startup);
+    // SAFETY: the address is 0 or that of a page that nobody changes (`ipc_abi::startup`).
+    let block = unsafe { block.as_ref() };
+    match block.map(|page| Startup::read(page)) {
+        // SAFETY: the heap of the block is mapped and the process's own (`ipc_abi::startup`).
+        Some(Ok(startup)) => unsafe { begin(startup, main) },
+        Some(Err(error)) => refuse(error),
+        None => refuse(StartupError::BadMagic),
+    }
+}
+
+/// Starts the first process, with `arena` as its heap.
+///
+/// # Safety
+///
+/// This is the first that the process does, and it is the first process.
+#[doc(hidden)]
+pub unsafe fn run_first<T, const BYTES: usize>(
+    arena: &'static Arena<BYTES>,
+    main: fn(Environment) -> T,
+) -> ! {
+    // SAFETY: the arena is the allocator's alone: it gives itself to nobody else, and a process
+    // begins once.
+    unsafe { begin(first_startup(arena.range()), main) }
+}
+
+/// # Safety
+///
+/// The heap is mapped, and nothing else uses it.
+unsafe fn begin<T>(startup: Startup, main: fn(Environment) -> T) -> ! {
+    assert!(
+        !STARTED.swap(true, Ordering::Relaxed),
+        "a process starts once"
+    );
+    CONTROL.set_message_buffer(startup.message_buffer);
+    CONTROL.install();
+    // SAFETY: the caller's promise.
+    unsafe { heap::claim(startup.heap) };
+    main(Environment::new(startup));
+    panic!("main returned");
+}
+
+#[cold]
+fn refuse(error: StartupError) -> ! {
+    panic!("no start-up block: {error:?}");
+}
+
+/// What the first process has: it has no start-up block, only handles that are always the same.
+fn first_startup(heap: MemoryRange) -> Startup {
+    const NAMED: &[(&str, Kind, FirstHandle)] = &[
+        ("space", Kind::AddressSpace, FirstHandle::Space),
+        ("thread", Kind::Thread, FirstHandle::Thread),
+        ("context", Kind::SchedulingContext, FirstHandle::Context),
+        ("memory", Kind::Region, FirstHandle::Memory),
+        ("devices", Kind::Region, FirstHandle::Devices),
+        ("time", Kind::Allowance, FirstHandle::Time),
+        ("irqs", Kind::Allowance, FirstHandle::Irqs),
+        ("asids", Kind::Allowance, FirstHandle::Asids),
+        ("platform", Kind::Platform, FirstHandle::Platform),
+        ("info", Kind::Frame, FirstHandle::Info),
+    ];
+    let handles = NAMED.iter().map(|(name, kind, handle)| NamedHandle {
+        name: short_name(name),
+        kind: *kind,
+        handle: *handle as u32,
+    });
+    Startup {
+        name: short_name("supervisor"),
+        table: FirstHandle::Table as u32,
+        heap,
+        message_buffer: FIRST_BUFFER_ADDRESS,
+        slots: SlotRange {
+            first: FIRST_FREE_SLOT,
+            count: FIRST_TABLE_SLOTS - FIRST_FREE_SLOT,
+        },
+        handles: handles.collect(),
+        ..Startup::default()
+    }
+}
+
+fn short_name(text: &str) -> Name {
+    Name::try_from(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_process_has_every_first_handle_by_name() {
+        let startup = first_startup(MemoryRange {
+            address: 4096,
+            bytes: 8192,
+        });
+        assert_eq!(startup.handles.len(), 10);
+        assert!(startup.handles.iter().all(|handle| !handle.name.is_empty()));
+        assert_eq!(startup.table, 1);
+        assert_eq!(startup.name, "supervisor");
+        let slots = startup.slots;
+        assert!(
+            startup
+                .handles
+                .iter()
+                .all(|handle| handle.handle < slots.first)
+        );
+        assert_eq!(slots.first + slots.count, FIRST_TABLE_SLOTS);
+    }
+}

@@ -1,0 +1,148 @@
+//! The message calls.
+//!
+//! What comes back is what the kernel left in the registers: look at the tag's kind first.
+
+use ipc_abi::call::{SystemCall, Window};
+use ipc_abi::error::Error;
+use ipc_abi::message::{Incoming, Message};
+use ipc_abi::tag::Tag;
+
+use super::raw::exchange;
+
+/// Sends `message` through `gate` and waits for the reply.
+#[inline(always)]
+pub fn call(gate: u32, message: Message) -> Incoming {
+    exchange::<{ SystemCall::Call as u16 }>(gate, message, Window::NONE)
+}
+
+/// `call`, with a place for capabilities that come with the reply.
+#[inline(always)]
+pub fn call_with_window(gate: u32, message: Message, window: Window) -> Incoming {
+    exchange::<{ SystemCall::Call as u16 }>(gate, message, window)
+}
+
+/// Answers the current caller with `message`, then receives from `endpoint`.
+#[inline(always)]
+pub fn reply_receive(endpoint: u32, message: Message, window: Window) -> Incoming {
+    exchange::<{ SystemCall::ReplyReceive as u16 }>(endpoint, message, window)
+}
+
+/// Receives from `endpoint`.
+#[inline(always)]
+pub fn receive(endpoint: u32, window: Window) -> Incoming {
+    exchange::<{ SystemCall::Receive as u16 }>(endpoint, Message::empty(0), window)
+}
+
+/// Sends `message` one way through `gate`; waits for a receiver.
+///
+/// # Errors
+///
+/// Those of the gate; `BadArgument`, `TooLong`, `NoBuffer`, `NoSlots`, `NoTime`, `Died`.
+#[inline(always)]
+pub fn send(gate: u32, message: Message) -> Result<(), Error> {
+    done(exchange::<{ SystemCall::Send as u16 }>(
+        gate,
+        message,
+        Window::NONE,
+    ))
+}
+
+/// `call`, but refuses with `WouldBlock` when nobody is receiving.
+#[inline(always)]
+pub fn try_call(gate: u32, message: Message, window: Window) -> Incoming {
+    exchange::<{ SystemCall::TryCall as u16 }>(gate, message, window)
+}
+
+/// `send`, but refuses when nobody is receiving.
+///
+/// # Errors
+///
+/// `WouldBlock`, and those of `send`.
+#[inline(always)]
+pub fn try_send(gate: u32, message: Message) -> Result<(), Error> {
+    done(exchange::<{ SystemCall::TrySend as u16 }>(
+        gate,
+        message,
+        Window::NONE,
+    ))
+}
+
+/// `receive`, but refuses with `WouldBlock` when nothing is there.
+#[inline(always)]
+pub fn try_receive(endpoint: u32, window: Window) -> Incoming {
+    exchange::<{ SystemCall::TryReceive as u16 }>(endpoint, Message::empty(0), window)
+}
+
+/// Answers the current caller with `message` and goes on.
+///
+/// # Errors
+///
+/// `NoCaller`, `NoTime`, `BadArgument`, `TooLong`, `NoBuffer`, `NoRight`.
+#[inline(always)]
+pub fn reply(message: Message) -> Result<(), Error> {
+    done(exchange::<{ SystemCall::Reply as u16 }>(
+        0,
+        message,
+        Window::NONE,
+    ))
+}
+
+/// Answers the caller saved in the reply object `saved` with `message` and goes on.
+///
+/// # Errors
+///
+/// Those of the handle; `NoCaller`, `BadArgument`, `TooLong`, `NoBuffer`, `NoRight`.
+#[inline(always)]
+pub fn reply_to(saved: u32, message: Message) -> Result<(), Error> {
+    done(exchange::<{ SystemCall::ReplyTo as u16 }>(
+        saved,
+        message,
+        Window::NONE,
+    ))
+}
+
+/// Waits for `notification` and takes its bits.
+///
+/// # Errors
+///
+/// Those of the handle; `InUse`, `Died`.
+#[inline(always)]
+pub fn wait(notification: u32) -> Result<u64, Error> {
+    bits(exchange::<{ SystemCall::Wait as u16 }>(
+        notification,
+        Message::empty(0),
+        Window::NONE,
+    ))
+}
+
+/// `wait`, but refuses when no bit is set.
+///
+/// # Errors
+///
+/// `WouldBlock`, and those of `wait`.
+#[inline(always)]
+pub fn try_wait(notification: u32) -> Result<u64, Error> {
+    bits(exchange::<{ SystemCall::TryWait as u16 }>(
+        notification,
+        Message::empty(0),
+        Window::NONE,
+    ))
+}
+
+#[inline(always)]
+fn done(answer: Incoming) -> Result<(), Error> {
+    check(answer.tag)
+}
+
+#[inline(always)]
+fn bits(answer: Incoming) -> Result<u64, Error> {
+    check(answer.tag).map(|()| answer.words[0])
+}
+
+#[inline(always)]
+fn check(tag: Tag) -> Result<(), Error> {
+    if tag.into_raw() & Tag::KERNEL_BITS == Tag::default().into_raw() {
+        return Ok(());
+    }
+    tag.error().map_or(Ok(()), Err)
+}
