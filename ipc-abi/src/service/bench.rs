@@ -19,10 +19,18 @@ pub trait Bench {
     fn count(&mut self) -> u32;
 
     /// The name of a figure.
+    ///
+    /// # Errors
+    ///
+    /// `NoFigure`.
     #[method(2)]
     fn name(&mut self, figure: u32) -> Result<FigureName, BenchError>;
 
     /// Measures a figure.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be measured.
     #[method(3)]
     fn measure(&mut self, figure: u32) -> Result<Figure, BenchError>;
 

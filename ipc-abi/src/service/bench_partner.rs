@@ -1,50 +1,63 @@
-//! What the bench program's partner understands: raw messages in fast loops, and one typed service.
+//! What the bench program's partner understands: one typed method, and modes of raw messages.
 //!
-//! The partner is a process of its own. It starts in [`mode::CONTROL`]; a call whose method is one of
-//! [`mode`] is answered by an empty reply, after which the partner serves in that mode. In a mode, a
-//! call of method [`MEASURED`] is the measured one; any other is the next change of mode.
+//! The partner is a process of its own, so that calls to it cross address spaces. It serves
+//! [`Partner`]; after [`Partner::enter`] it serves raw messages in a [`mode`] until one comes with the
+//! method [`LEAVE`], which it answers with an empty message before it serves [`Partner`] again.
 
 use crate::interface;
+use crate::interface::Deferrable;
 
-/// The method of the call that is measured.
-pub const MEASURED: u16 = 0;
-
-/// How the partner serves: the method of the call that changes it.
-pub mod mode {
-    /// Answers nothing but changes of mode.
-    pub const CONTROL: u16 = 0x100;
-    /// Answers an empty message with an empty one.
-    pub const WORDS_0: u16 = 0x101;
-    /// Answers four words with four words.
-    pub const WORDS_4: u16 = 0x102;
-    /// Answers sixteen words with sixteen words.
-    pub const WORDS_16: u16 = 0x103;
-    /// Answers a long message with a long message of the same length.
-    pub const LONG: u16 = 0x104;
-    /// Takes one capability, and answers with an empty message. A call of method [`super::CLEAN`]
-    /// makes it delete the capability.
-    pub const CAPABILITY: u16 = 0x105;
-    /// Waits for the notification that came as the first capability and signals the gate that came
-    /// as the second, until bit [`super::STOP_BIT`] is set.
-    pub const PING_PONG: u16 = 0x106;
-    /// Yields word 0 times, then goes back to [`CONTROL`], where a call is answered with the number
-    /// of yields in word 0.
-    pub const YIELD: u16 = 0x107;
-    /// Lets threads that fault go on behind the instruction.
-    pub const FAULT: u16 = 0x108;
-}
-
-/// In [`mode::CAPABILITY`]: delete what came.
-pub const CLEAN: u16 = 1;
-/// In [`mode::PING_PONG`]: the bit that ends it.
-pub const STOP_BIT: u64 = 1 << 1;
-/// In [`mode::PING_PONG`]: the bit of a ping and of a pong.
-pub const BALL_BIT: u64 = 1 << 0;
-
-/// What the typed figure calls.
+/// What the bench program calls.
 #[interface(version = 1)]
-pub trait Adder {
-    /// Adds two numbers; wraps around.
+pub trait Partner {
+    /// Adds two numbers; wraps around. This is the call of the typed figure.
     #[method(1)]
     fn add(&mut self, left: u64, right: u64) -> u64;
+
+    /// Goes into a [`mode`]; answers first, with what it was given, or 0 for a mode that it does
+    /// not know.
+    #[method(2)]
+    fn enter(&mut self, mode: u64) -> Deferrable<u64>;
+
+    /// Answers, then yields `count` times.
+    #[method(3)]
+    fn take_turns(&mut self, count: u64) -> Deferrable<u64>;
+
+    /// How many yields of the last [`Partner::take_turns`] are done.
+    #[method(4)]
+    fn turns_taken(&mut self) -> u64;
 }
+
+/// How the partner serves raw messages.
+pub mod mode {
+    /// Answers a call with an empty message, whatever came.
+    pub const EMPTY: u64 = 1;
+    /// Answers a call with the first four words that came.
+    pub const WORDS_4: u64 = 2;
+    /// Answers a call with the sixteen words that came.
+    pub const WORDS_16: u64 = 3;
+    /// Answers a long message of [`super::LONG_BYTES`] with what came.
+    pub const LONG: u64 = 4;
+    /// Takes one capability with a call of method [`super::MEASURED`]; deletes it at one of method
+    /// [`super::CLEAN`]. Answers with empty messages.
+    pub const CAPABILITY: u64 = 5;
+    /// Takes a notification and a gate with the first call. Then waits for the notification and
+    /// signals the gate, until [`super::STOP_BIT`] comes; deletes both.
+    pub const PING_PONG: u64 = 6;
+    /// Lets threads whose faults come here go on behind the instruction that faulted.
+    pub const FAULT: u64 = 7;
+}
+
+/// The method of a raw message that is measured.
+pub const MEASURED: u16 = 0;
+/// In [`mode::LONG`]: how long the messages are.
+pub const LONG_BYTES: u16 = 1024;
+/// In [`mode::CAPABILITY`]: delete what came.
+pub const CLEAN: u16 = 1;
+/// In every mode but [`mode::PING_PONG`]: go back to [`Partner`].
+pub const LEAVE: u16 = 2;
+
+/// In [`mode::PING_PONG`]: the bit of a ping and of a pong.
+pub const BALL_BIT: u64 = 1 << 0;
+/// In [`mode::PING_PONG`]: the bit that ends it.
+pub const STOP_BIT: u64 = 1 << 1;

@@ -10,11 +10,15 @@ use crate::interface::Deferrable;
 pub trait Console {
     /// Puts text on the screen; each LF ends a line. A line that is being edited stays below it.
     /// At most [`WRITE_BYTES`].
+    ///
+    /// # Errors
+    ///
+    /// `TextTooLong`.
     #[method(1)]
     fn write(&mut self, text: &[u8]) -> Result<(), ConsoleError>;
 
     /// Lets a person enter a line behind `prompt` (at most [`PROMPT_BYTES`]), and answers when it is
-    /// complete. A cancelled line is empty.
+    /// complete. A cancelled line is empty. Refusals: `PromptTooLong`, `Busy`, `CannotWait`.
     #[method(2)]
     fn read_line(&mut self, prompt: &str) -> Deferrable<Result<LineText, ConsoleError>>;
 

@@ -13,5 +13,6 @@ pub mod key;
 pub mod line;
 pub mod pl011;
 pub mod service;
+pub mod system;
 pub mod terminal;
 pub mod wire;

@@ -1,28 +1,33 @@
 //! The service: what clients ask, on a [`Terminal`].
 //!
-//! A reader's call is answered when its line is complete; until then the caller is kept by a
-//! [`Waiting`], and writers are served meanwhile. If the reader dies, its place is free for the next
-//! one: the kernel lets go of a dead caller, and the new read starts the line afresh.
+//! A reader's call is answered when its line is complete; until then the [`System`] keeps the caller,
+//! and writers are served meanwhile. If the reader dies, its place is free for the next one: the
+//! kernel lets go of a dead caller, and the new read starts the line afresh.
 
 use ipc_abi::interface::Deferrable;
 use ipc_abi::service::console::{
     Console, ConsoleError, LineText, PromptText, Statistics, WRITE_BYTES,
 };
 
+use userlib::Events;
+
 use crate::pl011::Registers;
 use crate::terminal::Terminal;
 
-/// The place of the one caller that waits for a line.
-pub trait Waiting {
+/// What the console needs of the system it runs on.
+pub trait System {
     /// Keeps the caller that is being served, to be answered later.
     ///
     /// # Errors
     ///
-    /// Why it was not kept; then it is still to be answered.
-    fn keep(&mut self) -> Result<(), KeepError>;
+    /// Why it was not kept; unless it is gone, it is still to be answered.
+    fn keep_caller(&mut self) -> Result<(), KeepError>;
 
     /// Answers the caller that was kept; nothing happens if it is gone.
-    fn answer(&mut self, line: &LineText);
+    fn answer_caller(&mut self, line: &LineText);
+
+    /// Lets the interrupts that came as these signal bits come again.
+    fn acknowledge(&mut self, bits: u64);
 }
 
 /// Why a caller was not kept.
@@ -30,35 +35,39 @@ pub trait Waiting {
 pub enum KeepError {
     /// Another caller is kept, and is alive.
     Occupied,
+    /// The caller is gone.
+    Gone,
     /// There is no place at all.
     NoPlace,
 }
 
 /// The console server.
 #[derive(Debug)]
-pub struct Server<R, W> {
+pub struct Server<R, S> {
     terminal: Terminal<R>,
-    waiting: W,
+    system: S,
 }
 
-impl<R: Registers, W: Waiting> Server<R, W> {
+impl<R: Registers, S: System> Server<R, S> {
     /// Takes the device over.
-    pub fn start(registers: R, waiting: W) -> Server<R, W> {
+    pub fn start(registers: R, system: S) -> Server<R, S> {
         Server {
             terminal: Terminal::start(registers),
-            waiting,
-        }
-    }
-
-    /// Serves the device after an interrupt.
-    pub fn serve_device(&mut self) {
-        if let Some(line) = self.terminal.serve_device() {
-            self.waiting.answer(&line);
+            system,
         }
     }
 }
 
-impl<R: Registers, W: Waiting> Console for Server<R, W> {
+impl<R: Registers, S: System> Events for Server<R, S> {
+    fn on_signal(&mut self, bits: u64) {
+        if let Some(line) = self.terminal.serve_device() {
+            self.system.answer_caller(&line);
+        }
+        self.system.acknowledge(bits);
+    }
+}
+
+impl<R: Registers, S: System> Console for Server<R, S> {
     fn write(&mut self, text: &[u8]) -> Result<(), ConsoleError> {
         if text.len() > WRITE_BYTES {
             return Err(ConsoleError::TextTooLong);
@@ -71,13 +80,14 @@ impl<R: Registers, W: Waiting> Console for Server<R, W> {
         let Ok(prompt) = PromptText::try_from(prompt) else {
             return Deferrable::Now(Err(ConsoleError::PromptTooLong));
         };
-        match self.waiting.keep() {
+        match self.system.keep_caller() {
             Ok(()) => {}
+            Err(KeepError::Gone) => return Deferrable::Later,
             Err(KeepError::Occupied) => return Deferrable::Now(Err(ConsoleError::Busy)),
             Err(KeepError::NoPlace) => return Deferrable::Now(Err(ConsoleError::CannotWait)),
         }
         if let Some(line) = self.terminal.start_read(prompt) {
-            self.waiting.answer(&line);
+            self.system.answer_caller(&line);
         }
         Deferrable::Later
     }
@@ -97,18 +107,19 @@ mod tests {
     use std::string::String;
     use std::vec::Vec;
 
-    /// A place that can be told what became of its caller.
+    /// A system that can be told what became of its caller.
     #[derive(Debug, Default)]
-    struct FakePlace {
+    struct FakeSystem {
         is_occupied: bool,
-        is_missing: bool,
+        refusal: Option<KeepError>,
         answers: Vec<String>,
+        acknowledged: u64,
     }
 
-    impl Waiting for FakePlace {
-        fn keep(&mut self) -> Result<(), KeepError> {
-            if self.is_missing {
-                return Err(KeepError::NoPlace);
+    impl System for FakeSystem {
+        fn keep_caller(&mut self) -> Result<(), KeepError> {
+            if let Some(error) = self.refusal {
+                return Err(error);
             }
             if self.is_occupied {
                 return Err(KeepError::Occupied);
@@ -117,23 +128,27 @@ mod tests {
             Ok(())
         }
 
-        fn answer(&mut self, line: &LineText) {
+        fn answer_caller(&mut self, line: &LineText) {
             if self.is_occupied {
                 self.answers.push(line.as_str().into());
             }
             self.is_occupied = false;
         }
+
+        fn acknowledge(&mut self, bits: u64) {
+            self.acknowledged |= bits;
+        }
     }
 
-    type FakeServer = Server<FakeUart, FakePlace>;
+    type FakeServer = Server<FakeUart, FakeSystem>;
 
     fn server() -> FakeServer {
-        Server::start(FakeUart::fast(), FakePlace::default())
+        Server::start(FakeUart::fast(), FakeSystem::default())
     }
 
     fn enter(server: &mut FakeServer, bytes: &[u8]) {
         server.terminal.registers().arrive(bytes);
-        server.serve_device();
+        server.on_signal(1);
     }
 
     #[test]
@@ -141,9 +156,9 @@ mod tests {
         let mut server = server();
         assert_eq!(server.read_line("> "), Deferrable::Later);
         assert_eq!(server.write(b"news\n"), Ok(()));
-        assert!(server.waiting.answers.is_empty());
+        assert!(server.system.answers.is_empty());
         enter(&mut server, b"line\r");
-        assert_eq!(server.waiting.answers, ["line"]);
+        assert_eq!(server.system.answers, ["line"]);
     }
 
     #[test]
@@ -151,7 +166,7 @@ mod tests {
         let mut server = server();
         enter(&mut server, b"early\r");
         assert_eq!(server.read_line("> "), Deferrable::Later);
-        assert_eq!(server.waiting.answers, ["early"]);
+        assert_eq!(server.system.answers, ["early"]);
     }
 
     #[test]
@@ -171,21 +186,31 @@ mod tests {
         let mut server = server();
         assert_eq!(server.read_line("> "), Deferrable::Later);
         enter(&mut server, b"half a li");
-        server.waiting.is_occupied = false;
+        server.system.is_occupied = false;
         assert_eq!(server.read_line("> "), Deferrable::Later);
         enter(&mut server, b"whole\r");
-        assert_eq!(server.waiting.answers, ["whole"]);
+        assert_eq!(server.system.answers, ["whole"]);
     }
 
     #[test]
-    fn without_a_place_nobody_waits() {
+    fn without_a_place_or_a_caller_nobody_waits() {
         let mut server = server();
-        server.waiting.is_missing = true;
+        server.system.refusal = Some(KeepError::NoPlace);
         assert_eq!(
             server.read_line("> "),
             Deferrable::Now(Err(ConsoleError::CannotWait))
         );
         assert!(!server.terminal.is_reading());
+        server.system.refusal = Some(KeepError::Gone);
+        assert_eq!(server.read_line("> "), Deferrable::Later);
+        assert!(!server.terminal.is_reading());
+    }
+
+    #[test]
+    fn interrupts_are_acknowledged_after_the_device_was_served() {
+        let mut server = server();
+        server.on_signal(0b101);
+        assert_eq!(server.system.acknowledged, 0b101);
     }
 
     #[test]
