@@ -115,7 +115,11 @@ pub struct PermittedCall {
     /// The service.
     pub service: String,
     /// The names of the permissions.
+    #[serde(default)]
     pub may: Vec<String>,
+    /// Whether capabilities can be passed with these calls and their replies.
+    #[serde(default)]
+    pub passes_capabilities: bool,
 }
 
 impl Call {
@@ -125,6 +129,15 @@ impl Call {
         match self {
             Call::Plain(service) => service,
             Call::Permitted(call) => &call.service,
+        }
+    }
+
+    /// Whether capabilities can be passed.
+    #[must_use]
+    pub const fn passes_capabilities(&self) -> bool {
+        match self {
+            Call::Plain(_) => false,
+            Call::Permitted(call) => call.passes_capabilities,
         }
     }
 

@@ -44,6 +44,9 @@ fn draw_calls(declared: &Declared, text: &mut String) {
             if !call.permissions().is_empty() {
                 let _ = write!(text, " ({})", call.permissions().join(", "));
             }
+            if call.passes_capabilities() {
+                text.push_str(" passing capabilities");
+            }
             text.push('\n');
         }
         for name in &process.devices {

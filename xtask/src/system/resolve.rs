@@ -85,6 +85,7 @@ fn resolve_call(declared: &Declared, call: &declaration::Call) -> Result<Call> {
         service: name(service)?,
         process: u8::try_from(number)?,
         permissions,
+        passes_capabilities: call.passes_capabilities(),
     })
 }
 

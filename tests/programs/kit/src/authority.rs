@@ -1,0 +1,28 @@
+//! What a test program was given.
+
+/// Handles and places of the program's own; 0 where it was given none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Authority {
+    /// Its capability table.
+    pub table: u64,
+    /// Its address space.
+    pub space: u64,
+    /// Its thread.
+    pub thread: u64,
+    /// A region of memory that nobody else uses.
+    pub memory: u64,
+    /// Time.
+    pub time: u64,
+    /// ASIDs.
+    pub asids: u64,
+    /// Interrupt lines.
+    pub irqs: u64,
+    /// The platform.
+    pub platform: u64,
+    /// The first of its empty slots.
+    pub first_slot: u64,
+    /// How many empty slots it has.
+    pub slots: u64,
+    /// Where its message buffer is mapped.
+    pub message_buffer: u64,
+}

@@ -1,0 +1,78 @@
+//! What the test programs need that Rust cannot say: system calls with every register chosen, and
+//! memory that other threads write.
+//!
+//! The only unsafe code of the test programs. The rest of the kit keeps the promises: an address
+//! given to [`read_word`] or [`write_word`] is mapped, readable or writable, and in nothing that Rust
+//! knows of.
+
+#![expect(
+    unsafe_code,
+    reason = "registers and memory outside of what Rust knows"
+)]
+
+use core::arch::global_asm;
+
+use ipc_abi::call::SYSTEM_CALL_COUNT;
+
+use crate::step::{END, STEP_BYTES, Step, status, word};
+
+global_asm!(
+    include_str!("agent.s"),
+    RUNNING = const status::RUNNING,
+    DONE = const status::DONE,
+    STATUS = const word::STATUS * 8,
+    ACTION = const word::ACTION * 8,
+    TARGET = const word::TARGET * 8,
+    POINTER = const word::POINTER * 8,
+    FLAGS = const word::FLAGS * 8,
+    CALLER_STACK = const word::CALLER_STACK * 8,
+    STEP_BYTES = const STEP_BYTES,
+    END = const END,
+    CALLS = const SYSTEM_CALL_COUNT,
+);
+
+// SAFETY: `agent.s` defines these with these types.
+unsafe extern "C" {
+    fn do_step(step: *mut Step);
+    static agent_code: u32;
+    static agent_after: u32;
+    static agent_code_end: u32;
+}
+
+/// The code of an agent, in this program: where it starts, and its bytes.
+#[must_use]
+pub fn agent_code_range() -> (u64, u64) {
+    let start = &raw const agent_code as u64;
+    (start, &raw const agent_code_end as u64 - start)
+}
+
+/// Where, from the start of its code, an agent goes on after an action.
+#[must_use]
+pub fn agent_after_offset() -> u64 {
+    &raw const agent_after as u64 - agent_code_range().0
+}
+
+/// Does one step on this thread. `TPIDR_EL0` is this thread's own.
+///
+/// What the kernel does for the step may take from this program what it needs to run: that is the
+/// caller's to avoid, and the harness's to notice.
+pub fn perform(step: &mut Step) {
+    let step: *mut Step = step;
+    // SAFETY: `step` is exclusive and aligned; `do_step` keeps what the calling convention says.
+    unsafe { do_step(step) };
+}
+
+/// Reads a word that others may write.
+#[must_use]
+pub fn read_word(address: u64) -> u64 {
+    let pointer = address as *const u64;
+    // SAFETY: the kit's promise: mapped, readable, aligned, unknown to Rust.
+    unsafe { pointer.read_volatile() }
+}
+
+/// Writes a word that others may read.
+pub fn write_word(address: u64, value: u64) {
+    let pointer = address as *mut u64;
+    // SAFETY: the kit's promise: mapped, writable, aligned, unknown to Rust.
+    unsafe { pointer.write_volatile(value) };
+}

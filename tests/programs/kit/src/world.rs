@@ -1,0 +1,411 @@
+//! Everything that a case makes, and taking it back.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use ipc_abi::call::{Place, SystemCall};
+use ipc_abi::capability::{Access, FrameMode, Kind};
+use ipc_abi::error::Error;
+
+use crate::agent::{AGENT_PAGES, AgentState};
+use crate::authority::Authority;
+use crate::failure::{Fact, Failure};
+use crate::ledger::Ledger;
+use crate::raw;
+use crate::step::{Message, Received, Step};
+
+/// Where the kit maps its own pages: 2 MiB, one last-level table.
+pub(crate) const AREA: u64 = 0x60_0000_0000;
+/// Bytes in a page.
+pub(crate) const PAGE: u64 = 4096;
+/// Pages for the agents' code.
+pub(crate) const CODE_PAGES: u64 = 2;
+/// Where a case's own pages start.
+const WORK: u64 = AREA + (CODE_PAGES + AGENT_PAGES) * PAGE;
+/// Where they end.
+const WORK_END: u64 = AREA + 512 * PAGE;
+/// Frames given to the program's own space: tables, records, a shadow.
+const OWN_POOL: u64 = 8;
+/// Steps that reclaiming one frame may take.
+const RECLAIM_STEPS: u64 = 1 << 20;
+/// How many object kinds there are, with 0.
+const KINDS: usize = 14;
+
+/// A frame in which objects of one kind are made.
+#[derive(Clone, Copy, Default)]
+struct Pool {
+    next: u64,
+    end: u64,
+}
+
+/// A program's authority and what was made from it.
+pub struct World {
+    /// What the program was given.
+    pub authority: Authority,
+    /// The errors that were seen.
+    pub ledger: Ledger,
+    pub(crate) agents: Vec<AgentState>,
+    pub(crate) code: [u64; CODE_PAGES as usize],
+    pub(crate) pages: Vec<u64>,
+    violation: Option<String>,
+    pools: [Pool; KINDS],
+    base_frame: u64,
+    frames: u64,
+    first_frame: u64,
+    next_frame: u64,
+    split_frames: u64,
+    split_asids: u64,
+    split_irqs: u64,
+    first_slot: u64,
+    next_slot: u64,
+    next_page: u64,
+    seed: u64,
+    pub(crate) spare_line: Option<u64>,
+}
+
+impl World {
+    /// Prepares the pages that all agents use.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel refused.
+    pub fn new(authority: Authority) -> Result<World, Failure> {
+        let mut world = World {
+            authority,
+            ledger: Ledger::default(),
+            agents: Vec::new(),
+            code: [0; CODE_PAGES as usize],
+            pages: Vec::new(),
+            violation: None,
+            pools: [Pool::default(); KINDS],
+            base_frame: 0,
+            frames: 0,
+            first_frame: 0,
+            next_frame: 0,
+            split_frames: 0,
+            split_asids: 0,
+            split_irqs: 0,
+            first_slot: authority.first_slot,
+            next_slot: authority.first_slot,
+            next_page: WORK,
+            seed: 1,
+            spare_line: None,
+        };
+        let region = world.must(SystemCall::RegionInspect, &[authority.memory])?;
+        world.base_frame = region & ((1 << 34) - 1);
+        world.frames = region >> 34;
+        world.next_frame = world.base_frame + 1;
+        for _ in 0..OWN_POOL {
+            let frame = world.frame();
+            world.must(
+                SystemCall::SpaceDonate,
+                &[authority.space, authority.memory, frame],
+            )?;
+        }
+        world.make_code()?;
+        for page in 0..AGENT_PAGES {
+            let frame = world.user_frame()?;
+            world.pages.push(frame);
+            world.map(
+                authority.space,
+                frame,
+                AREA + (CODE_PAGES + page) * PAGE,
+                Access::READ_WRITE,
+            )?;
+        }
+        world.first_frame = world.next_frame;
+        world.first_slot = world.next_slot;
+        Ok(world)
+    }
+
+    /// Copies the agents' code into frames of its own, which other spaces can map.
+    fn make_code(&mut self) -> Fact {
+        let (start, bytes) = raw::agent_code_range();
+        Failure::unless(
+            bytes <= CODE_PAGES * PAGE,
+            "the agents' code is longer than its pages",
+        )?;
+        let space = self.authority.space;
+        for page in 0..CODE_PAGES {
+            let frame = self.user_frame()?;
+            let address = AREA + page * PAGE;
+            self.map(space, frame, address, Access::READ_WRITE)?;
+            for offset in (0..PAGE).step_by(8) {
+                let from = page * PAGE + offset;
+                if from < bytes {
+                    raw::write_word(address + offset, raw::read_word(start + from));
+                }
+            }
+            self.must(SystemCall::Unmap, &[space, address])?;
+            self.must(SystemCall::FrameSetMode, &[frame, FrameMode::Code as u64])?;
+            self.map(space, frame, address, Access::READ_EXECUTE)?;
+            self.code[usize::try_from(page).unwrap_or(0)] = frame;
+        }
+        Ok(())
+    }
+
+    // ---- System calls ------------------------------------------------------------------------
+
+    /// Does a step on this thread and looks at every register.
+    pub fn perform(&mut self, step: Step) -> Step {
+        let mut script = step;
+        raw::perform(&mut script);
+        if let Err(why) = script.check(&step) {
+            self.note_violation(why);
+        }
+        script
+    }
+
+    /// Notes that a register was not what it must be; the case fails at its end.
+    pub(crate) fn note_violation(&mut self, why: String) {
+        self.violation.get_or_insert(why);
+    }
+
+    /// A number that no step had yet.
+    pub fn new_seed(&mut self) -> u64 {
+        self.seed = self.seed.wrapping_add(64);
+        self.seed
+    }
+
+    /// Makes a function call.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel refused with.
+    pub fn function(&mut self, call: SystemCall, arguments: &[u64]) -> Result<u64, Error> {
+        let seed = self.new_seed();
+        self.perform(Step::function(call, arguments, seed)).answer()
+    }
+
+    /// Makes a message call.
+    pub fn message(&mut self, call: SystemCall, message: &Message) -> Received {
+        let seed = self.new_seed();
+        self.perform(Step::message(call, message, seed)).received()
+    }
+
+    /// Makes a function call that must succeed.
+    ///
+    /// # Errors
+    ///
+    /// If it does not.
+    pub fn must(&mut self, call: SystemCall, arguments: &[u64]) -> Result<u64, Failure> {
+        self.function(call, arguments)
+            .map_err(|error| Failure::refused(call, error))
+    }
+
+    /// Makes a message call that must succeed.
+    ///
+    /// # Errors
+    ///
+    /// If it does not.
+    pub fn must_message(
+        &mut self,
+        call: SystemCall,
+        message: &Message,
+    ) -> Result<Received, Failure> {
+        let received = self.message(call, message);
+        match received.refusal() {
+            None => Ok(received),
+            Some(error) => Err(Failure::refused(call, error)),
+        }
+    }
+
+    /// Repeats a function call until it no longer answers `Again`.
+    ///
+    /// # Errors
+    ///
+    /// If it does not succeed in the end.
+    pub fn must_finish(&mut self, call: SystemCall, arguments: &[u64]) -> Fact {
+        for _ in 0..RECLAIM_STEPS {
+            match self.function(call, arguments) {
+                Ok(_) => return Ok(()),
+                Err(Error::Again) => {}
+                Err(error) => return Err(Failure::refused(call, error)),
+            }
+        }
+        Err(Failure(format!("{} never ended", call.name())))
+    }
+
+    /// Makes a function call that must be refused with `error`.
+    ///
+    /// # Errors
+    ///
+    /// If it is not.
+    pub fn refuse(&mut self, call: SystemCall, arguments: &[u64], error: Error) -> Fact {
+        let answer = self.function(call, arguments).err();
+        self.expect(call, answer, error)
+    }
+
+    /// Makes a message call that must be refused with `error`.
+    ///
+    /// # Errors
+    ///
+    /// If it is not.
+    pub fn refuse_message(&mut self, call: SystemCall, message: &Message, error: Error) -> Fact {
+        let received = self.message(call, message);
+        self.expect(call, received.refusal(), error)
+    }
+
+    /// Compares how a call was refused with how it must be.
+    ///
+    /// # Errors
+    ///
+    /// If the two differ.
+    pub fn expect(&mut self, call: SystemCall, found: Option<Error>, wanted: Error) -> Fact {
+        if found == Some(wanted) {
+            self.ledger.note_seen(call, wanted);
+            return Ok(());
+        }
+        let found = found.map_or("success", Error::name);
+        let why = format!("{}: {found}, not {}", call.name(), wanted.name());
+        self.ledger.note_failed(call, wanted, &why);
+        Err(Failure(why))
+    }
+
+    // ---- Places ------------------------------------------------------------------------------
+
+    /// An empty slot of the program's own table.
+    pub fn slot(&mut self) -> u64 {
+        let slot = self.next_slot;
+        self.next_slot += 1;
+        slot
+    }
+
+    /// Several empty slots in a row; the first.
+    pub fn slots(&mut self, count: u64) -> u64 {
+        let slot = self.next_slot;
+        self.next_slot += count;
+        slot
+    }
+
+    /// A slot as a place in the program's own table.
+    #[must_use]
+    pub fn place(&self, slot: u64) -> u64 {
+        place_in(self.authority.table, slot)
+    }
+
+    /// A free frame of the region.
+    pub fn frame(&mut self) -> u64 {
+        let frame = self.next_frame;
+        self.next_frame += 1;
+        frame
+    }
+
+    /// A free frame beyond those that [`World::frame`] gives, from the top: number `index`.
+    #[must_use]
+    pub const fn top_frame(&self, index: u64) -> u64 {
+        self.base_frame + self.frames - self.split_frames - 1 - index
+    }
+
+    /// The first frame of the region and the first behind it.
+    #[must_use]
+    pub const fn region_range(&self) -> (u64, u64) {
+        (self.base_frame, self.base_frame + self.frames)
+    }
+
+    /// A free place for an object of a kind that takes `units` times 64 bytes.
+    pub fn object(&mut self, kind: Kind, units: u64) -> u64 {
+        let mut pool = self.pools[kind as usize];
+        if pool.next + units > pool.end {
+            let frame = self.frame();
+            pool = Pool {
+                next: frame * 64,
+                end: (frame + 1) * 64,
+            };
+        }
+        let object = pool.next;
+        pool.next += units;
+        self.pools[kind as usize] = pool;
+        object
+    }
+
+    /// An unmapped page of the program's own space.
+    pub fn page(&mut self) -> u64 {
+        let page = self.next_page;
+        self.next_page += PAGE;
+        assert!(page < WORK_END, "a case maps more pages than one table has");
+        page
+    }
+
+    /// Reads a word of a page that was mapped.
+    #[must_use]
+    pub fn read(&self, address: u64) -> u64 {
+        raw::read_word(address)
+    }
+
+    /// Writes a word of a page that was mapped.
+    pub fn write(&mut self, address: u64, value: u64) {
+        raw::write_word(address, value);
+    }
+
+    /// Notes that frames were split off the region's end.
+    pub(crate) fn note_split(&mut self, frames: u64) {
+        self.split_frames += frames;
+    }
+
+    /// Notes that numbers were split off the allowance `handle`.
+    pub(crate) fn note_split_numbers(&mut self, handle: u64, count: u64) {
+        if handle == self.authority.asids {
+            self.split_asids += count;
+        } else if handle == self.authority.irqs {
+            self.split_irqs += count;
+        }
+    }
+
+    // ---- Taking back -------------------------------------------------------------------------
+
+    /// Takes back everything that was made since the last time, and tells whether a register ever
+    /// was not what it must be.
+    ///
+    /// # Errors
+    ///
+    /// If it was not, or something cannot be taken back.
+    pub fn clear(&mut self) -> Fact {
+        self.agents.clear();
+        let (_, end) = self.region_range();
+        let split = end - self.split_frames;
+        for frame in (self.first_frame..self.next_frame).chain(split..end) {
+            self.must_finish(SystemCall::Reclaim, &[self.authority.memory, frame])?;
+        }
+        while self.split_frames > 0 {
+            let count = self.split_frames.min(64);
+            self.must(SystemCall::RegionMerge, &[self.authority.memory, count])?;
+            self.split_frames -= count;
+        }
+        for slot in self.first_slot..self.next_slot {
+            let place = self.place(slot);
+            match self.function(SystemCall::CapabilityDelete, &[place]) {
+                Ok(_) | Err(Error::BadHandle) => {}
+                Err(error) => return Err(Failure::refused(SystemCall::CapabilityDelete, error)),
+            }
+        }
+        self.merge_numbers()?;
+        self.pools = [Pool::default(); KINDS];
+        self.next_frame = self.first_frame;
+        self.next_slot = self.first_slot;
+        self.next_page = WORK;
+        match self.violation.take() {
+            None => Ok(()),
+            Some(why) => Err(Failure(why)),
+        }
+    }
+
+    fn merge_numbers(&mut self) -> Fact {
+        let asids = (self.authority.asids, core::mem::take(&mut self.split_asids));
+        let irqs = (self.authority.irqs, core::mem::take(&mut self.split_irqs));
+        for (allowance, count) in [asids, irqs] {
+            if count > 0 {
+                self.must(SystemCall::AllowanceMerge, &[allowance, count])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A slot of a table as a place.
+#[must_use]
+pub(crate) fn place_in(table: u64, slot: u64) -> u64 {
+    let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    Place::new(narrow(table), narrow(slot)).into_raw()
+}
