@@ -15,7 +15,9 @@ const HANDLE: &[Error] = &[
 ];
 /// What looking up a handle, and a place for a new capability, can find wrong.
 const PLACE: &[Error] = &[Error::BadSlot, Error::SlotOccupied];
-/// What making an object at a place of a region can find wrong.
+/// What looking up a frame of a region, or a place for an object of 64 bytes, can find wrong.
+const FRAME: &[Error] = &[Error::OutOfRange, Error::NotWhole, Error::NotFree];
+/// What looking up a place for a greater object can find wrong.
 const OBJECT: &[Error] = &[
     Error::OutOfRange,
     Error::Misaligned,
@@ -38,113 +40,217 @@ const ANSWER: &[Error] = &[
     Error::NoCaller,
 ];
 
+/// A system call and the errors that it can return, in groups.
+type Row = (SystemCall, &'static [&'static [Error]]);
+
+/// One row for each system call, by number.
+const ROWS: &[Row] = &[
+    (SystemCall::Call, &[HANDLE, MESSAGE]),
+    (
+        SystemCall::ReplyReceive,
+        &[HANDLE, ANSWER, &[Error::Again, Error::Died]],
+    ),
+    (
+        SystemCall::Receive,
+        &[HANDLE, &[Error::CallerWaits, Error::Again, Error::Died]],
+    ),
+    (SystemCall::Send, &[HANDLE, MESSAGE, &[Error::NoTime]]),
+    (
+        SystemCall::TryCall,
+        &[HANDLE, MESSAGE, &[Error::WouldBlock]],
+    ),
+    (
+        SystemCall::TrySend,
+        &[HANDLE, MESSAGE, &[Error::NoTime, Error::WouldBlock]],
+    ),
+    (
+        SystemCall::TryReceive,
+        &[
+            HANDLE,
+            &[Error::CallerWaits, Error::WouldBlock, Error::Again],
+        ],
+    ),
+    (
+        SystemCall::Reply,
+        &[ANSWER, &[Error::NoRight, Error::BadHandle, Error::NoTime]],
+    ),
+    (SystemCall::ReplyTo, &[HANDLE, ANSWER, &[Error::Died]]),
+    (SystemCall::Wait, &[HANDLE, &[Error::InUse, Error::Died]]),
+    (SystemCall::TryWait, &[HANDLE, &[Error::WouldBlock]]),
+    (SystemCall::Null, &[]),
+    (SystemCall::Signal, &[HANDLE, &[Error::Died]]),
+    (SystemCall::Yield, &[]),
+    (
+        SystemCall::SaveCaller,
+        &[
+            HANDLE,
+            &[Error::InUse, Error::NoTime, Error::NoCaller, Error::Died],
+        ],
+    ),
+    (SystemCall::CapabilityCopy, &[HANDLE, PLACE]),
+    (SystemCall::CapabilityDelete, &[HANDLE, &[Error::BadSlot]]),
+    (SystemCall::CapabilityInspect, &[HANDLE, &[Error::BadSlot]]),
+    (
+        SystemCall::Destroy,
+        &[&[
+            Error::BadHandle,
+            Error::NoRight,
+            Error::Stale,
+            Error::Itself,
+        ]],
+    ),
+    (
+        SystemCall::RegionSplit,
+        &[
+            HANDLE,
+            PLACE,
+            &[Error::OutOfRange, Error::NotFree, Error::Again],
+        ],
+    ),
+    (
+        SystemCall::RegionMerge,
+        &[HANDLE, &[Error::OutOfRange, Error::NotFree]],
+    ),
+    (SystemCall::RegionInspect, &[HANDLE]),
+    (
+        SystemCall::Reclaim,
+        &[HANDLE, &[Error::OutOfRange, Error::Itself, Error::Again]],
+    ),
+    (
+        SystemCall::AllowanceSplit,
+        &[
+            HANDLE,
+            PLACE,
+            FRAME,
+            &[Error::Exhausted, Error::BadArgument],
+        ],
+    ),
+    (
+        SystemCall::AllowanceMerge,
+        &[
+            HANDLE,
+            &[Error::OutOfRange, Error::InUse, Error::BadArgument],
+        ],
+    ),
+    (SystemCall::CreateFrame, &[HANDLE, PLACE, OBJECT]),
+    (
+        SystemCall::CreateSpace,
+        &[
+            HANDLE,
+            PLACE,
+            OBJECT,
+            &[Error::Exhausted, Error::BadArgument],
+        ],
+    ),
+    (SystemCall::CreateTable, &[HANDLE, PLACE, OBJECT]),
+    (SystemCall::CreateThread, &[HANDLE, PLACE, OBJECT]),
+    (
+        SystemCall::CreateContext,
+        &[HANDLE, PLACE, OBJECT, &[Error::BadArgument]],
+    ),
+    (SystemCall::CreateEndpoint, &[HANDLE, PLACE, OBJECT]),
+    (SystemCall::CreateGate, &[HANDLE, PLACE, FRAME]),
+    (SystemCall::CreateNotification, &[HANDLE, PLACE, OBJECT]),
+    (SystemCall::CreateReply, &[HANDLE, PLACE, FRAME]),
+    (
+        SystemCall::CreateIrq,
+        &[
+            HANDLE,
+            PLACE,
+            FRAME,
+            &[Error::Exhausted, Error::BadArgument],
+        ],
+    ),
+    (SystemCall::SpaceDonate, &[HANDLE, FRAME]),
+    (
+        SystemCall::Map,
+        &[
+            HANDLE,
+            &[
+                Error::BadArgument,
+                Error::Misaligned,
+                Error::OutOfRange,
+                Error::AccessDenied,
+                Error::AlreadyMapped,
+                Error::NeedMemory,
+            ],
+        ],
+    ),
+    (
+        SystemCall::Unmap,
+        &[
+            HANDLE,
+            &[Error::Misaligned, Error::OutOfRange, Error::NotMapped],
+        ],
+    ),
+    (
+        SystemCall::Protect,
+        &[
+            HANDLE,
+            &[
+                Error::BadArgument,
+                Error::Misaligned,
+                Error::OutOfRange,
+                Error::AccessDenied,
+                Error::NotMapped,
+            ],
+        ],
+    ),
+    (
+        SystemCall::TableExtend,
+        &[HANDLE, FRAME, &[Error::Exhausted]],
+    ),
+    (
+        SystemCall::ThreadStart,
+        &[HANDLE, &[Error::NotStopped, Error::NoTime]],
+    ),
+    (
+        SystemCall::ThreadStop,
+        &[HANDLE, &[Error::Itself, Error::NotStarted]],
+    ),
+    (SystemCall::ThreadResume, &[HANDLE, &[Error::NotStarted]]),
+    (
+        SystemCall::ThreadSetBuffer,
+        &[HANDLE, &[Error::AccessDenied, Error::InUse]],
+    ),
+    (SystemCall::ThreadSetHandler, &[HANDLE]),
+    (SystemCall::ThreadSetContext, &[HANDLE, &[Error::InUse]]),
+    (
+        SystemCall::ThreadBind,
+        &[HANDLE, &[Error::InUse, Error::NoTime]],
+    ),
+    (SystemCall::ThreadInspect, &[HANDLE]),
+    (
+        SystemCall::IrqBind,
+        &[HANDLE, &[Error::InUse, Error::BadArgument]],
+    ),
+    (SystemCall::IrqAcknowledge, &[HANDLE]),
+    (
+        SystemCall::PlatformControl,
+        &[HANDLE, &[Error::BadArgument]],
+    ),
+    (
+        SystemCall::FrameSetMode,
+        &[HANDLE, &[Error::BadArgument, Error::InUse]],
+    ),
+    (SystemCall::FrameInspect, &[HANDLE]),
+];
+
+// The rows stand where `errors` looks for them.
+const _: () = {
+    assert!(ROWS.len() == SystemCall::ALL.len());
+    let mut number = 0;
+    while number < ROWS.len() {
+        assert!(ROWS[number].0 as usize == number);
+        number += 1;
+    }
+};
+
 impl SystemCall {
     /// The errors that this call can return, in groups. [`SystemCall::can_return`] looks one up.
     #[must_use]
     pub const fn errors(self) -> &'static [&'static [Error]] {
-        match self {
-            SystemCall::Call => &[HANDLE, MESSAGE],
-            SystemCall::Send => &[HANDLE, MESSAGE, &[Error::NoTime]],
-            SystemCall::TryCall => &[HANDLE, MESSAGE, &[Error::WouldBlock]],
-            SystemCall::TrySend => &[HANDLE, MESSAGE, &[Error::NoTime, Error::WouldBlock]],
-            SystemCall::ReplyReceive => &[HANDLE, ANSWER, &[Error::Again, Error::Died]],
-            SystemCall::Receive => &[HANDLE, &[Error::CallerWaits, Error::Again, Error::Died]],
-            SystemCall::TryReceive => &[
-                HANDLE,
-                &[Error::CallerWaits, Error::WouldBlock, Error::Again],
-            ],
-            SystemCall::Reply => &[ANSWER, &[Error::NoRight, Error::BadHandle, Error::NoTime]],
-            SystemCall::ReplyTo => &[HANDLE, ANSWER, &[Error::Died]],
-            SystemCall::Wait => &[HANDLE, &[Error::InUse, Error::Died]],
-            SystemCall::TryWait => &[HANDLE, &[Error::WouldBlock]],
-            SystemCall::Null | SystemCall::Yield => &[],
-            SystemCall::Signal => &[HANDLE, &[Error::Died]],
-            SystemCall::SaveCaller => &[
-                HANDLE,
-                &[Error::InUse, Error::NoTime, Error::NoCaller, Error::Died],
-            ],
-            SystemCall::CapabilityCopy => &[HANDLE, PLACE],
-            SystemCall::CapabilityDelete => &[HANDLE, &[Error::BadSlot]],
-            SystemCall::CapabilityInspect => &[HANDLE, &[Error::BadSlot]],
-            SystemCall::Destroy => &[HANDLE, &[Error::Itself, Error::Again]],
-            SystemCall::RegionSplit => &[
-                HANDLE,
-                PLACE,
-                &[Error::OutOfRange, Error::NotFree, Error::Again],
-            ],
-            SystemCall::RegionMerge => &[HANDLE, &[Error::OutOfRange, Error::NotFree]],
-            SystemCall::RegionInspect | SystemCall::FrameInspect => &[HANDLE],
-            SystemCall::Reclaim => &[HANDLE, &[Error::OutOfRange, Error::Itself, Error::Again]],
-            SystemCall::AllowanceSplit => &[
-                HANDLE,
-                PLACE,
-                OBJECT,
-                &[Error::Exhausted, Error::BadArgument],
-            ],
-            SystemCall::AllowanceMerge => &[
-                HANDLE,
-                &[Error::OutOfRange, Error::InUse, Error::BadArgument],
-            ],
-            SystemCall::CreateFrame => &[HANDLE, PLACE, OBJECT],
-            SystemCall::CreateSpace => &[
-                HANDLE,
-                PLACE,
-                OBJECT,
-                &[Error::Exhausted, Error::BadArgument],
-            ],
-            SystemCall::CreateTable => &[HANDLE, PLACE, OBJECT],
-            SystemCall::CreateThread
-            | SystemCall::CreateEndpoint
-            | SystemCall::CreateGate
-            | SystemCall::CreateNotification
-            | SystemCall::CreateReply => &[HANDLE, PLACE, OBJECT],
-            SystemCall::CreateContext => &[HANDLE, PLACE, OBJECT, &[Error::BadArgument]],
-            SystemCall::CreateIrq => &[
-                HANDLE,
-                PLACE,
-                OBJECT,
-                &[Error::Exhausted, Error::BadArgument],
-            ],
-            SystemCall::SpaceDonate => &[HANDLE, OBJECT],
-            SystemCall::Map => &[
-                HANDLE,
-                &[
-                    Error::BadArgument,
-                    Error::Misaligned,
-                    Error::OutOfRange,
-                    Error::AccessDenied,
-                    Error::AlreadyMapped,
-                    Error::NeedMemory,
-                ],
-            ],
-            SystemCall::Unmap => &[
-                HANDLE,
-                &[Error::Misaligned, Error::OutOfRange, Error::NotMapped],
-            ],
-            SystemCall::Protect => &[
-                HANDLE,
-                &[
-                    Error::BadArgument,
-                    Error::Misaligned,
-                    Error::OutOfRange,
-                    Error::AccessDenied,
-                    Error::NotMapped,
-                ],
-            ],
-            SystemCall::TableExtend => &[HANDLE, OBJECT, &[Error::Exhausted]],
-            SystemCall::ThreadStart => &[HANDLE, &[Error::NotStopped, Error::NoTime]],
-            SystemCall::ThreadStop => &[HANDLE, &[Error::Itself, Error::NotStarted]],
-            SystemCall::ThreadResume => &[HANDLE, &[Error::NotStarted]],
-            SystemCall::ThreadSetBuffer => &[HANDLE, &[Error::AccessDenied, Error::InUse]],
-            SystemCall::ThreadSetHandler
-            | SystemCall::ThreadInspect
-            | SystemCall::IrqAcknowledge => &[HANDLE],
-            SystemCall::ThreadSetContext => &[HANDLE, &[Error::InUse]],
-            SystemCall::ThreadBind => &[HANDLE, &[Error::InUse, Error::NoTime]],
-            SystemCall::IrqBind => &[HANDLE, &[Error::InUse, Error::BadArgument]],
-            SystemCall::PlatformControl => &[HANDLE, &[Error::BadArgument]],
-            SystemCall::FrameSetMode => &[HANDLE, &[Error::BadArgument, Error::InUse]],
-        }
+        ROWS[self as usize].1
     }
 
     /// Whether this call can return `error`.
