@@ -140,6 +140,8 @@ pub struct Call {
     /// What the service lets this caller do beyond what it lets everybody do: bit *n* is the *n*-th
     /// name of [`crate::service::permissions`].
     pub permissions: u32,
+    /// Whether capabilities can be passed with these calls and their replies.
+    pub passes_capabilities: bool,
 }
 
 /// The badge of a client's gate: who calls, and what the service lets it do.

@@ -3,8 +3,9 @@
 use alloc::string::String;
 use core::fmt::{self, Display};
 
-use ipc_abi::fault::{FAULT_WORDS, FaultCause, FaultWord};
+use ipc_abi::fault::FaultCause;
 use ipc_abi::service::supervisor::Line;
+use userlib::Fault;
 
 use crate::log::line;
 use crate::symbol::{Symbols, branch_target};
@@ -18,12 +19,6 @@ const STACK_WORDS: usize = 512;
 /// Where the functions come from between the one that panicked and the `brk`.
 const MACHINERY: [&str; 4] = ["core", "alloc", "__rustc", "userlib"];
 
-/// A fault, as the kernel tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    words: [u64; FAULT_WORDS],
-}
-
 /// A look into the memory of the process that crashed: fills the buffer from the address on, or
 /// tells that it cannot.
 pub trait Memory {
@@ -31,71 +26,61 @@ pub trait Memory {
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> bool;
 }
 
-impl Fault {
-    /// Takes the fault from the words of its message.
-    #[must_use]
-    pub const fn new(words: [u64; FAULT_WORDS]) -> Fault {
-        Fault { words }
+/// Writes the report about the process `name`.
+#[must_use]
+pub fn report(fault: &Fault, name: &str, symbols: &Symbols<'_>, memory: &mut dyn Memory) -> Line {
+    let counter = fault.program_counter;
+    if !is_panic(fault) {
+        let place = Place {
+            function: symbols.find(counter),
+            counter,
+        };
+        return line(format_args!("{name} crashed: {} ({place})", What(fault)));
     }
+    let text = panic_text(fault, memory);
+    match panicking_function(fault, symbols, memory) {
+        Some(function) => line(format_args!("{name} crashed: {text} (in {function})")),
+        None => line(format_args!("{name} crashed: {text}")),
+    }
+}
 
-    const fn word(&self, word: FaultWord) -> u64 {
-        self.words[word as usize]
-    }
+fn is_panic(fault: &Fault) -> bool {
+    fault.cause == Some(FaultCause::Breakpoint) && fault.syndrome & 0xFFFF == PANIC
+}
 
-    fn cause(&self) -> Option<FaultCause> {
-        let raw = self.word(FaultWord::Cause);
-        FaultCause::ALL.iter().copied().find(|cause| *cause as u64 == raw)
+fn panic_text(fault: &Fault, memory: &mut dyn Memory) -> String {
+    let [address, length] = fault.registers;
+    let mut buffer = [0; TEXT_BYTES];
+    let length = usize::try_from(length)
+        .unwrap_or(TEXT_BYTES)
+        .min(TEXT_BYTES);
+    let (text, _) = buffer.split_at_mut(length);
+    if memory.read(address, text) {
+        String::from(String::from_utf8_lossy(text).trim_end())
+    } else {
+        alloc::format!("panicked, with a text at {address:#x} that cannot be read")
     }
+}
 
-    fn is_panic(&self) -> bool {
-        let immediate = self.word(FaultWord::Syndrome) & 0xFFFF;
-        self.cause() == Some(FaultCause::Breakpoint) && immediate == PANIC
-    }
-
-    /// Writes the report about the process `name`.
-    #[must_use]
-    pub fn report(&self, name: &str, symbols: &Symbols<'_>, memory: &mut dyn Memory) -> Line {
-        let counter = self.word(FaultWord::ProgramCounter);
-        if !self.is_panic() {
-            let place = Place { function: symbols.find(counter), counter };
-            return line(format_args!("{name} crashed: {self} ({place})"));
-        }
-        let text = self.panic_text(memory);
-        match self.panicking_function(symbols, memory) {
-            Some(function) => line(format_args!("{name} crashed: {text} (in {function})")),
-            None => line(format_args!("{name} crashed: {text}")),
-        }
-    }
-
-    fn panic_text(&self, memory: &mut dyn Memory) -> String {
-        let (address, length) = (self.word(FaultWord::Register0), self.word(FaultWord::Register1));
-        let mut buffer = [0; TEXT_BYTES];
-        let length = usize::try_from(length).unwrap_or(TEXT_BYTES).min(TEXT_BYTES);
-        let (text, _) = buffer.split_at_mut(length);
-        if memory.read(address, text) {
-            String::from(String::from_utf8_lossy(text).trim_end())
-        } else {
-            alloc::format!("panicked, with a text at {address:#x} that cannot be read")
-        }
-    }
-
-    /// Looks on the stack for the innermost return address that follows a call from a function of
-    /// the program itself to the panic machinery. What else lies on a stack hardly is such an
-    /// address.
-    fn panicking_function<'a>(
-        &self,
-        symbols: &Symbols<'a>,
-        memory: &mut dyn Memory,
-    ) -> Option<&'a str> {
-        let start = self.word(FaultWord::StackPointer) & !7;
-        let on_stack = (0..STACK_WORDS as u64).map_while(|index| {
-            let mut word = [0; 8];
-            let address = start.checked_add(index.checked_mul(8)?)?;
-            memory.read(address, &mut word).then(|| u64::from_le_bytes(word))
-        });
-        let link = self.word(FaultWord::LinkRegister);
-        core::iter::once(link).chain(on_stack).find_map(|word| panicking_call(symbols, word))
-    }
+/// Looks on the stack for the innermost return address that follows a call from a function of the
+/// program itself to the panic machinery. What else lies on a stack hardly is such an address.
+fn panicking_function<'a>(
+    fault: &Fault,
+    symbols: &Symbols<'a>,
+    memory: &mut dyn Memory,
+) -> Option<&'a str> {
+    let start = fault.stack_pointer & !7;
+    let on_stack = (0..STACK_WORDS as u64).map_while(|index| {
+        let mut word = [0; 8];
+        let address = start.checked_add(index.checked_mul(8)?)?;
+        memory
+            .read(address, &mut word)
+            .then(|| u64::from_le_bytes(word))
+    });
+    let words = core::iter::once(fault.link_register).chain(on_stack);
+    words
+        .into_iter()
+        .find_map(|word| panicking_call(symbols, word))
 }
 
 /// The function that called the panic machinery if `word` is the return address of such a call.
@@ -127,10 +112,14 @@ impl Display for Place<'_> {
 }
 
 /// What happened.
-impl Display for Fault {
+struct What<'a>(&'a Fault);
+
+impl Display for What<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (address, syndrome) = (self.word(FaultWord::Address), self.word(FaultWord::Syndrome));
-        match self.cause() {
+        let Fault {
+            address, syndrome, ..
+        } = *self.0;
+        match self.0.cause {
             // ISS.WnR, Arm ARM D24.2.40.
             Some(FaultCause::DataAbort) if syndrome & (1 << 6) != 0 => {
                 write!(f, "cannot write at {address:#x}")

@@ -21,8 +21,10 @@ impl Bytes {
 
 impl Memory for Bytes {
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> bool {
-        let bytes: Option<Vec<u8>> =
-            (address..).take(buffer.len()).map(|at| self.0.get(&at).copied()).collect();
+        let bytes: Option<Vec<u8>> = (address..)
+            .take(buffer.len())
+            .map(|at| self.0.get(&at).copied())
+            .collect();
         bytes.map(|bytes| buffer.copy_from_slice(&bytes)).is_some()
     }
 }
@@ -45,12 +47,23 @@ fn program() -> (Vec<u8>, ipc_abi::manifest::Program) {
 }
 
 fn fault(cause: FaultCause, address: u64, syndrome: u64) -> Fault {
-    Fault::new([cause as u64, BASE + 4, address, syndrome, 0x7000, 0, 0x5000, 5])
+    Fault {
+        badge: 0,
+        cause: Some(cause),
+        program_counter: BASE + 4,
+        address,
+        syndrome,
+        stack_pointer: 0x7000,
+        link_register: 0,
+        registers: [0x5000, 5],
+    }
 }
 
-fn report(fault: Fault, memory: &mut Bytes) -> String {
+fn told(fault: Fault, memory: &mut Bytes) -> String {
     let (package, program) = program();
-    fault.report("shell", &Symbols::new(&package, &program), memory).as_str().into()
+    report(&fault, "shell", &Symbols::new(&package, &program), memory)
+        .as_str()
+        .into()
 }
 
 const BRK: u64 = 0x3C << 26 | 1 << 25;
@@ -60,7 +73,7 @@ fn panic_is_told_with_text_and_function() {
     let mut memory = Bytes::default();
     memory.put(0x5000, b"panic");
     memory.put_words(0x7000, &[3, BASE + 0x24, BASE + 12, 0x7010, BASE + 8, 9]);
-    let told = report(fault(FaultCause::Breakpoint, 0, BRK | 1), &mut memory);
+    let told = told(fault(FaultCause::Breakpoint, 0, BRK | 1), &mut memory);
     assert_eq!(told, "shell crashed: panic (in shell::command::run)");
 }
 
@@ -69,23 +82,31 @@ fn call_of_the_program_to_itself_is_no_panic() {
     let mut memory = Bytes::default();
     memory.put(0x5000, b"panic");
     memory.put_words(0x7000, &[BASE + 12]);
-    let told = report(fault(FaultCause::Breakpoint, 0, BRK | 1), &mut memory);
+    let told = told(fault(FaultCause::Breakpoint, 0, BRK | 1), &mut memory);
     assert_eq!(told, "shell crashed: panic");
 }
 
 #[test]
 fn unreadable_panic_is_told_as_such() {
-    let told = report(fault(FaultCause::Breakpoint, 0, BRK | 1), &mut Bytes::default());
-    assert_eq!(told, "shell crashed: panicked, with a text at 0x5000 that cannot be read");
+    let told = told(
+        fault(FaultCause::Breakpoint, 0, BRK | 1),
+        &mut Bytes::default(),
+    );
+    assert_eq!(
+        told,
+        "shell crashed: panicked, with a text at 0x5000 that cannot be read"
+    );
 }
 
 #[test]
 fn long_panic_is_cut() {
     let mut memory = Bytes::default();
     memory.put(0x5000, &[b'x'; 1000]);
-    let mut words = fault(FaultCause::Breakpoint, 0, BRK | 1).words;
-    words[FaultWord::Register1 as usize] = u64::MAX;
-    let told = report(Fault::new(words), &mut memory);
+    let endless = Fault {
+        registers: [0x5000, u64::MAX],
+        ..fault(FaultCause::Breakpoint, 0, BRK | 1)
+    };
+    let told = told(endless, &mut memory);
     assert_eq!(told.len(), "shell crashed: ".len() + TEXT_BYTES);
 }
 
@@ -103,15 +124,20 @@ fn other_faults_are_told_with_place() {
         (FaultCause::Other, 0x1F, "exception with syndrome 0x1f"),
     ];
     for (cause, syndrome, what) in cases {
-        let told = report(fault(cause, 0x18, syndrome), &mut Bytes::default());
+        let told = told(fault(cause, 0x18, syndrome), &mut Bytes::default());
         assert_eq!(told, std::format!("shell crashed: {what} {place}"));
     }
 }
 
 #[test]
 fn place_outside_the_program_is_told_as_such() {
-    let mut words = fault(FaultCause::InstructionAbort, 8, 0).words;
-    words[FaultWord::ProgramCounter as usize] = 8;
-    let told = report(Fault::new(words), &mut Bytes::default());
-    assert_eq!(told, "shell crashed: cannot execute at 0x8 (at 0x8, in no function)");
+    let jump = Fault {
+        program_counter: 8,
+        ..fault(FaultCause::InstructionAbort, 8, 0)
+    };
+    let told = told(jump, &mut Bytes::default());
+    assert_eq!(
+        told,
+        "shell crashed: cannot execute at 0x8 (at 0x8, in no function)"
+    );
 }

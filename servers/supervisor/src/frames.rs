@@ -1,6 +1,6 @@
 //! All memory of user space, frame by frame.
 //!
-//! Invariant: free + taken + lost = total. A frame is lost when the kernel does not give it back;
+//! Invariant: free + taken + lost = total; what the first process started with is taken. A frame is lost when the kernel does not give it back;
 //! that is counted and said, never hidden.
 
 use buddy_system_allocator::FrameAllocator;
@@ -17,17 +17,24 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// Starts with the frames from `first` to below `end`.
-    #[must_use]
-    pub fn new(first: u64, end: u64) -> Frames {
+    /// Starts with `total` frames, of which those in `ranges` (first, end) are free.
+    pub fn new(total: u64, ranges: impl IntoIterator<Item = (u64, u64)>) -> Frames {
         let mut allocator = FrameAllocator::new();
-        let total = end.saturating_sub(first);
-        if let (Ok(first), Ok(end)) = (usize::try_from(first), usize::try_from(end))
-            && first < end
-        {
-            allocator.insert(first..end);
+        let mut free = 0;
+        for (first, end) in ranges {
+            if let (Ok(start), Ok(stop)) = (usize::try_from(first), usize::try_from(end))
+                && start < stop
+            {
+                allocator.insert(start..stop);
+                free += end - first;
+            }
         }
-        Frames { allocator, total, free: total, lost: 0 }
+        Frames {
+            allocator,
+            total,
+            free,
+            lost: 0,
+        }
     }
 
     /// Takes a frame; `None` if there is none.
@@ -77,10 +84,10 @@ mod tests {
 
     #[test]
     fn every_frame_is_given_once_and_comes_back() {
-        let mut frames = Frames::new(1001, 1101);
+        let mut frames = Frames::new(110, [(1001, 1051), (1051, 1101)]);
         let taken: BTreeSet<u64> = std::iter::from_fn(|| frames.take()).collect();
         assert_eq!(taken, (1001..1101).collect());
-        assert_eq!((frames.free(), frames.total()), (0, 100));
+        assert_eq!((frames.free(), frames.total()), (0, 110));
         assert_eq!(frames.take(), None);
         taken.iter().for_each(|frame| frames.give_back(*frame));
         assert_eq!(frames.free(), 100);
@@ -89,13 +96,13 @@ mod tests {
 
     #[test]
     fn no_memory_is_no_frames() {
-        assert_eq!(Frames::new(5, 5).take(), None);
-        assert_eq!(Frames::new(6, 5).total(), 0);
+        assert_eq!(Frames::new(0, [(5, 5)]).take(), None);
+        assert_eq!(Frames::new(0, [(6, 5)]).free(), 0);
     }
 
     #[test]
     fn lost_frames_are_counted() {
-        let mut frames = Frames::new(1, 3);
+        let mut frames = Frames::new(2, [(1, 3)]);
         frames.take();
         frames.count_lost();
         assert_eq!((frames.total(), frames.free(), frames.lost()), (2, 1, 1));

@@ -61,7 +61,11 @@ pub fn split_memory<K: Kernel>(
         }
     }
     let (first, frames) = store.kernel.inspect_region(handle)?;
-    Ok(Some(GrantedRegion { handle, first, frames }))
+    Ok(Some(GrantedRegion {
+        handle,
+        first,
+        frames,
+    }))
 }
 
 /// Splits the granted allowances of a process off the supervisor's.
@@ -77,12 +81,18 @@ pub fn split_allowances<K: Kernel>(
 ) -> Result<(), MakeError> {
     if let Some(priority) = authority.time {
         let from = FirstHandle::Time as Handle;
-        let object = Object::Allowance { from, count: u64::from(priority) };
+        let object = Object::Allowance {
+            from,
+            count: u64::from(priority),
+        };
         grants.time = Some(store.make(holdings, object)?);
     }
     if authority.asids > 0 {
         let from = FirstHandle::Asids as Handle;
-        let object = Object::Allowance { from, count: u64::from(authority.asids) };
+        let object = Object::Allowance {
+            from,
+            count: u64::from(authority.asids),
+        };
         grants.asids = Some(store.make(holdings, object)?);
     }
     Ok(())
@@ -90,7 +100,10 @@ pub fn split_allowances<K: Kernel>(
 
 /// Takes back what a dead process made of its grants; tells how many frames could not be freed.
 pub fn empty<K: Kernel>(store: &mut Store<K>, grants: &Grants) -> u64 {
-    let lost = grants.memory.as_ref().map_or(0, |region| empty_region(store, region));
+    let lost = grants
+        .memory
+        .as_ref()
+        .map_or(0, |region| empty_region(store, region));
     for allowance in [grants.time, grants.asids].into_iter().flatten() {
         // The kernel refuses when nothing is missing, or what is missing is still used.
         for _ in 0..MERGE_NUMBERS_MAX {

@@ -61,10 +61,7 @@ impl Instance {
     /// # Errors
     ///
     /// Why not; then all that was made was taken apart again.
-    pub fn start<K: Kernel>(
-        store: &mut Store<K>,
-        order: Order<'_>,
-    ) -> Result<Instance, MakeError> {
+    pub fn start<K: Kernel>(store: &mut Store<K>, order: Order<'_>) -> Result<Instance, MakeError> {
         let mut holdings = Holdings::default();
         match Builder::new(store, order, &mut holdings).and_then(Builder::build) {
             Ok(parts) => Ok(Instance {
@@ -89,7 +86,10 @@ impl Instance {
 
     /// A look into its stack, its data and its message buffer.
     pub fn memory<'a, K: Kernel>(&'a self, kernel: &'a mut K) -> InstanceMemory<'a, K> {
-        InstanceMemory { readable: &self.readable, kernel }
+        InstanceMemory {
+            readable: &self.readable,
+            kernel,
+        }
     }
 }
 
@@ -105,10 +105,14 @@ impl<K: Kernel> Memory for InstanceMemory<'_, K> {
         let mut rest = buffer;
         while !rest.is_empty() {
             let (page, offset) = (address - address % PAGE_BYTES, address % PAGE_BYTES);
-            let length = rest.len().min(usize::try_from(PAGE_BYTES - offset).unwrap_or(0));
+            let length = rest
+                .len()
+                .min(usize::try_from(PAGE_BYTES - offset).unwrap_or(0));
             let (part, after) = rest.split_at_mut(length);
             let frame = self.readable.iter().find(|(start, _)| *start == page);
-            let Some((_, frame)) = frame else { return false };
+            let Some((_, frame)) = frame else {
+                return false;
+            };
             let offset = usize::try_from(offset).unwrap_or(0);
             if self.kernel.read_frame(*frame, offset, part).is_err() {
                 return false;
@@ -156,7 +160,16 @@ impl<'a, K: Kernel> Builder<'a, K> {
             ..Startup::default()
         };
         let readable = Vec::new();
-        Ok(Builder { store, order, holdings, table, space, next_slot: 1, readable, startup })
+        Ok(Builder {
+            store,
+            order,
+            holdings,
+            table,
+            space,
+            next_slot: 1,
+            readable,
+            startup,
+        })
     }
 
     fn build(mut self) -> Result<Parts, MakeError> {
@@ -187,11 +200,16 @@ impl<'a, K: Kernel> Builder<'a, K> {
         if let Some(notification) = parts.notification {
             self.store.drop_slot(self.holdings, notification)?;
         }
-        Ok(Parts { table: self.table, thread, readable: self.readable })
+        Ok(Parts {
+            table: self.table,
+            thread,
+            readable: self.readable,
+        })
     }
 
     fn map(&mut self, frame: Handle, address: u64, access: Access) -> Result<(), MakeError> {
-        self.store.map(self.holdings, self.space, frame, (address, access))
+        self.store
+            .map(self.holdings, self.space, frame, (address, access))
     }
 
     /// Makes and maps a page that starts with `bytes`; its capability stays in the slot.
@@ -245,7 +263,10 @@ impl<'a, K: Kernel> Builder<'a, K> {
             self.make_private_page(address, &[], Access::READ_WRITE)?;
         }
         let bytes = u64::from(pages) * PAGE_BYTES;
-        self.startup.heap = MemoryRange { address: layout::HEAP, bytes };
+        self.startup.heap = MemoryRange {
+            address: layout::HEAP,
+            bytes,
+        };
         Ok(())
     }
 
@@ -277,8 +298,16 @@ impl<'a, K: Kernel> Builder<'a, K> {
                 self.store.drop_slot(self.holdings, slot)?;
             }
             let bytes = u64::from(device.pages) * PAGE_BYTES;
-            let grant = DeviceGrant { name: device.name.clone(), address, bytes, irqs };
-            self.startup.devices.push(grant).map_err(|_| MakeError::TooMuch)?;
+            let grant = DeviceGrant {
+                name: device.name.clone(),
+                address,
+                bytes,
+                irqs,
+            };
+            self.startup
+                .devices
+                .push(grant)
+                .map_err(|_| MakeError::TooMuch)?;
             address += bytes + PAGE_BYTES;
         }
         Ok(Some(notification))
@@ -292,14 +321,18 @@ impl<'a, K: Kernel> Builder<'a, K> {
     ) -> Result<heapless::Vec<IrqGrant, { ipc_abi::manifest::DEVICE_LINES_MAX }>, MakeError> {
         let mut irqs = heapless::Vec::new();
         for line in &device.lines {
-            let object = Object::Irq { lines: FirstHandle::Irqs as Handle, line: *line };
+            let object = Object::Irq {
+                lines: FirstHandle::Irqs as Handle,
+                line: *line,
+            };
             let irq = self.store.make(self.holdings, object)?;
             let bits = 1_u64.checked_shl(*next_line).ok_or(MakeError::TooMuch)?;
             *next_line += 1;
             self.store.kernel.bind_irq(irq, notification, bits)?;
             let handle = self.grant(irq, USE)?;
             self.store.drop_slot(self.holdings, irq)?;
-            irqs.push(IrqGrant { handle, bits }).map_err(|_| MakeError::TooMuch)?;
+            irqs.push(IrqGrant { handle, bits })
+                .map_err(|_| MakeError::TooMuch)?;
         }
         Ok(irqs)
     }
@@ -309,15 +342,32 @@ impl<'a, K: Kernel> Builder<'a, K> {
         buffer: Handle,
         notification: Option<Handle>,
     ) -> Result<(Handle, ThreadParts), MakeError> {
-        let object = Object::Thread { table: self.table, space: self.space };
+        let object = Object::Thread {
+            table: self.table,
+            space: self.space,
+        };
         let thread = self.store.make(self.holdings, object)?;
         let priority = self.order.process.priority;
-        let object = Object::Context { time: FirstHandle::Time as Handle, priority };
+        let object = Object::Context {
+            time: FirstHandle::Time as Handle,
+            priority,
+        };
         let context = self.store.make(self.holdings, object)?;
         let badge = Badge::new(self.order.number, 0).into_raw();
-        let object = Object::Gate { target: self.order.faults, badge };
+        let object = Object::Gate {
+            target: self.order.faults,
+            badge,
+        };
         let handler = self.store.make(self.holdings, object)?;
-        Ok((thread, ThreadParts { context, buffer, handler, notification }))
+        Ok((
+            thread,
+            ThreadParts {
+                context,
+                buffer,
+                handler,
+                notification,
+            },
+        ))
     }
 
     /// Gives the endpoint where it serves, the gates to those that it may call, and the objects
@@ -339,13 +389,28 @@ impl<'a, K: Kernel> Builder<'a, K> {
     }
 
     fn give_gate(&mut self, call: &Call) -> Result<(), MakeError> {
-        let endpoint = self.order.endpoints.get(usize::from(call.process)).copied().flatten();
+        let endpoint = self
+            .order
+            .endpoints
+            .get(usize::from(call.process))
+            .copied()
+            .flatten();
         // A service that is dead for good has no endpoint: its clients start without the gate and
         // hear so when they look for it.
-        let Some(target) = endpoint else { return Ok(()) };
+        let Some(target) = endpoint else {
+            return Ok(());
+        };
         let badge = Badge::new(self.order.number, call.permissions).into_raw();
-        let gate = self.store.make(self.holdings, Object::Gate { target, badge })?;
-        let handle = self.grant(gate, Rights::SEND)?;
+        let gate = self
+            .store
+            .make(self.holdings, Object::Gate { target, badge })?;
+        let passing = Rights::GRANT.union(Rights::GRANT_REPLY);
+        let rights = if call.passes_capabilities {
+            Rights::SEND.union(passing)
+        } else {
+            Rights::SEND
+        };
+        let handle = self.grant(gate, rights)?;
         self.store.drop_slot(self.holdings, gate)?;
         self.name(call.service.clone(), Kind::Gate, handle)
     }
@@ -380,22 +445,33 @@ impl<'a, K: Kernel> Builder<'a, K> {
 
     fn name(&mut self, name: Name, kind: Kind, handle: u32) -> Result<(), MakeError> {
         let named = NamedHandle { name, kind, handle };
-        self.startup.handles.push(named).map_err(|_| MakeError::TooMuch)
+        self.startup
+            .handles
+            .push(named)
+            .map_err(|_| MakeError::TooMuch)
     }
 
     /// Copies a capability into the process's table; tells its handle there.
     fn grant(&mut self, from: Handle, rights: Rights) -> Result<u32, MakeError> {
         let slot = self.next_slot;
-        self.store.kernel.copy(from, Place::new(self.table, slot), rights)?;
+        self.store
+            .kernel
+            .copy(from, Place::new(self.table, slot), rights)?;
         self.next_slot += 1;
         Ok(slot)
     }
 
     fn write_startup(&mut self) -> Result<(), MakeError> {
         let first = self.next_slot;
-        self.startup.slots = SlotRange { first, count: TABLE_SLOTS - first };
+        self.startup.slots = SlotRange {
+            first,
+            count: TABLE_SLOTS - first,
+        };
         let mut page = [0; STARTUP_BYTES];
-        let length = self.startup.write(&mut page).map_err(|_| MakeError::TooMuch)?;
+        let length = self
+            .startup
+            .write(&mut page)
+            .map_err(|_| MakeError::TooMuch)?;
         let used = page.get(..length).ok_or(MakeError::TooMuch)?;
         self.make_private_page(layout::STARTUP, used, Access::READ)
     }

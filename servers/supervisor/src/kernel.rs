@@ -184,6 +184,13 @@ pub trait Kernel {
     /// As the kernel refuses.
     fn inspect_region(&mut self, region: Handle) -> Result<(u64, u64), Refused>;
 
+    /// `frame_inspect`.
+    ///
+    /// # Errors
+    ///
+    /// As the kernel refuses.
+    fn frame_address(&mut self, frame: Handle) -> Result<u64, Refused>;
+
     /// One step of `reclaim`.
     ///
     /// # Errors

@@ -29,7 +29,9 @@ impl Log {
     pub fn take(&mut self) -> Option<Line> {
         if self.dropped > 0 {
             let dropped = core::mem::take(&mut self.dropped);
-            return Some(line(format_args!("supervisor: {dropped} older lines were dropped")));
+            return Some(line(format_args!(
+                "supervisor: {dropped} older lines were dropped"
+            )));
         }
         self.lines.pop_front()
     }
@@ -57,7 +59,11 @@ struct Cutting {
 impl Write for Cutting {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
-            let character = if character.is_control() { ' ' } else { character };
+            let character = if character.is_control() {
+                ' '
+            } else {
+                character
+            };
             if self.line.push(character).is_err() {
                 break;
             }
@@ -90,7 +96,10 @@ mod tests {
         for number in 0..=LINES_MAX {
             log.push(line(format_args!("{number}")));
         }
-        assert_eq!(log.take().as_deref(), Some("supervisor: 1 older lines were dropped"));
+        assert_eq!(
+            log.take().as_deref(),
+            Some("supervisor: 1 older lines were dropped")
+        );
         assert_eq!(log.take().as_deref(), Some("1"));
     }
 

@@ -45,7 +45,10 @@ impl Process {
     #[must_use]
     pub fn frames(&self) -> u64 {
         let region = self.grants.memory.map_or(0, |region| region.frames);
-        let life = self.instance.as_ref().map_or(0, |instance| instance.holdings.frames());
+        let life = self
+            .instance
+            .as_ref()
+            .map_or(0, |instance| instance.holdings.frames());
         self.estate.frames() + life + region
     }
 }

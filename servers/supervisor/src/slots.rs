@@ -14,7 +14,11 @@ impl Slots {
     /// Starts with the slots from `first` to below `end`.
     #[must_use]
     pub const fn new(first: u32, end: u32) -> Slots {
-        Slots { returned: Vec::new(), next: first, end }
+        Slots {
+            returned: Vec::new(),
+            next: first,
+            end,
+        }
     }
 
     /// Takes a slot; `None` if the table has to be extended first.
@@ -48,7 +52,10 @@ mod tests {
     #[test]
     fn slots_are_given_once_and_come_back() {
         let mut slots = Slots::new(16, 18);
-        assert_eq!([slots.take(), slots.take(), slots.take()], [Some(16), Some(17), None]);
+        assert_eq!(
+            [slots.take(), slots.take(), slots.take()],
+            [Some(16), Some(17), None]
+        );
         slots.give_back(16);
         assert_eq!([slots.take(), slots.take()], [Some(16), None]);
         slots.extend(1);

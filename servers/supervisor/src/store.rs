@@ -93,7 +93,11 @@ pub struct Store<K> {
 impl<K: Kernel> Store<K> {
     /// Starts with these frames and slots.
     pub const fn new(kernel: K, frames: Frames, slots: Slots) -> Store<K> {
-        Store { kernel, frames, slots }
+        Store {
+            kernel,
+            frames,
+            slots,
+        }
     }
 
     /// Takes a frame.
@@ -161,7 +165,11 @@ impl<K: Kernel> Store<K> {
             }
             None => {
                 let frame = self.take_frame(holdings)?;
-                holdings.pools.push(Pool { kind, frame, used_bytes: bytes });
+                holdings.pools.push(Pool {
+                    kind,
+                    frame,
+                    used_bytes: bytes,
+                });
                 frame * PAGE_BYTES
             }
         };
@@ -184,7 +192,8 @@ impl<K: Kernel> Store<K> {
         }
         let slot = self.take_slot(holdings)?;
         let frame = self.take_frame(holdings)?;
-        self.kernel.create_filled(number(frame * PAGE_BYTES), slot, bytes)?;
+        self.kernel
+            .create_filled(number(frame * PAGE_BYTES), slot, bytes)?;
         Ok(slot)
     }
 
@@ -199,7 +208,8 @@ impl<K: Kernel> Store<K> {
         address: u64,
     ) -> Result<Handle, MakeError> {
         let slot = self.take_slot(holdings)?;
-        self.kernel.create(DEVICES, number(address), slot, Object::Frame)?;
+        self.kernel
+            .create(DEVICES, number(address), slot, Object::Frame)?;
         holdings.devices.push(address / PAGE_BYTES);
         Ok(slot)
     }

@@ -14,15 +14,15 @@ use core::fmt;
 
 use ipc_abi::boot::{FIRST_FREE_SLOT, FirstHandle};
 use ipc_abi::call::Place;
-use ipc_abi::fault::FAULT_WORDS;
 use ipc_abi::interface::{Caller, Deferrable};
 use ipc_abi::manifest::{Badge, ManifestError, Processes, Restart};
 use ipc_abi::service::supervisor::{
     Line, MemoryInfo, PERMISSION_HALT, PERMISSION_LOG, ProcessInfo, ProcessState, SlotInfo,
     Supervisor as Service, SupervisorError,
 };
+use userlib::{Events, Fault, FaultAnswer};
 
-use crate::crash::Fault;
+use crate::crash::report;
 use crate::frames::Frames;
 use crate::grant;
 use crate::instance::{Instance, Order};
@@ -31,7 +31,8 @@ use crate::log::{Log, line};
 use crate::policy::Verdict;
 use crate::process::{Process, process_state};
 use crate::slots::Slots;
-use crate::store::{Holdings, MEMORY, MakeError, Store};
+use crate::store::{Holdings, MakeError, Store};
+use crate::survey::{PackagePlace, survey};
 use crate::symbol::Symbols;
 
 /// Slots of the table that the kernel gives the first process.
@@ -74,6 +75,17 @@ impl fmt::Display for StartError {
     }
 }
 
+/// What the first process finds when it starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Boot<'a> {
+    /// The boot package.
+    pub package: &'a [u8],
+    /// Where it lies in memory.
+    pub place: PackagePlace,
+    /// Ticks of the counter in a second.
+    pub hertz: u64,
+}
+
 /// The supervisor.
 pub struct Supervisor<'a, K> {
     store: Store<K>,
@@ -85,25 +97,23 @@ pub struct Supervisor<'a, K> {
     reader: Option<u8>,
     log: Log,
     hertz: u64,
+    boot_frames: u64,
 }
 
 impl<'a, K: Kernel> Supervisor<'a, K> {
-    /// Makes the system that `package` describes and starts its processes; `hertz` is the frequency
-    /// of the kernel's counter. A process that cannot be started is dead, and a line says so.
+    /// Makes the system that `boot` describes and starts its processes. A process that cannot be
+    /// started is dead, and a line says so.
     ///
     /// # Errors
     ///
     /// Why there is no system.
-    pub fn start(
-        kernel: K,
-        package: &'a [u8],
-        hertz: u64,
-    ) -> Result<Supervisor<'a, K>, StartError> {
+    pub fn start(kernel: K, boot: Boot<'a>) -> Result<Supervisor<'a, K>, StartError> {
         let mut processes = Vec::new();
-        for process in Processes::read(package)? {
+        for process in Processes::read(boot.package)? {
             processes.push(Process::new(process?));
         }
-        let mut store = make_store(kernel, &mut processes)?;
+        let mut store = make_store(kernel, &mut processes, boot.place)?;
+        let boot_frames = store.frames.total() - store.frames.free();
         let mut own = Holdings::default();
         for _ in 0..OWN_SPACE_FRAMES {
             store.donate(&mut own, FirstHandle::Space as Handle)?;
@@ -116,14 +126,15 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         }
         let mut supervisor = Supervisor {
             store,
-            package,
+            package: boot.package,
             processes,
             endpoints,
             endpoint,
             reply,
             reader: None,
             log: Log::default(),
-            hertz,
+            hertz: boot.hertz,
+            boot_frames,
         };
         for number in 1..supervisor.processes.len() {
             supervisor.revive(number, "was not started");
@@ -139,15 +150,19 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
 
     /// A process faulted: tells why, takes it apart, and starts it again if its policy says so. Its
     /// thread is gone then, so there is nothing to answer.
-    pub fn on_fault(&mut self, badge: u64, words: [u64; FAULT_WORDS]) {
-        let number = usize::from(Badge::from_raw(badge).client());
-        let Some(process) = self.processes.get_mut(number) else { return };
-        let Some(instance) = process.instance.take() else { return };
+    fn handle_fault(&mut self, fault: Fault) {
+        let number = usize::from(Badge::from_raw(fault.badge).client());
+        let Some(process) = self.processes.get_mut(number) else {
+            return;
+        };
+        let Some(instance) = process.instance.take() else {
+            return;
+        };
         let description = &process.description;
         let name = description.name.as_str();
         let symbols = Symbols::new(self.package, &description.program);
         let mut memory = instance.memory(&mut self.store.kernel);
-        let report = Fault::new(words).report(name, &symbols, &mut memory);
+        let report = report(&fault, name, &symbols, &mut memory);
         let mut lost = instance.end(&mut self.store);
         lost += grant::empty(&mut self.store, &process.grants);
         let now = self.store.kernel.now_ticks();
@@ -161,8 +176,11 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
                 Some(line(format_args!("supervisor: {name} stays dead")))
             }
         };
-        let loss = (lost > 0)
-            .then(|| line(format_args!("supervisor: {lost} frames of {name} did not come back")));
+        let loss = (lost > 0).then(|| {
+            line(format_args!(
+                "supervisor: {lost} frames of {name} did not come back"
+            ))
+        });
         if self.reader == u8::try_from(number).ok() {
             self.reader = None;
         }
@@ -186,7 +204,9 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
 
     /// Gives a process a life; if that fails, says so and buries it.
     fn revive(&mut self, number: usize, failure: &str) {
-        let Some(process) = self.processes.get_mut(number) else { return };
+        let Some(process) = self.processes.get_mut(number) else {
+            return;
+        };
         let order = Order {
             number: u8::try_from(number).unwrap_or(u8::MAX),
             process: &process.description,
@@ -210,7 +230,9 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
     /// Takes back what outlives a process: it gets no further life. Who waits at its endpoint is
     /// woken with `Died`.
     fn bury(&mut self, number: usize) {
-        let Some(process) = self.processes.get_mut(number) else { return };
+        let Some(process) = self.processes.get_mut(number) else {
+            return;
+        };
         let estate = core::mem::take(&mut process.estate);
         process.grants.time = None;
         process.grants.asids = None;
@@ -220,7 +242,9 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         let name = process.description.name.clone();
         let lost = self.store.release(estate);
         if lost > 0 {
-            self.say(line(format_args!("supervisor: {lost} frames of {name} did not come back")));
+            self.say(line(format_args!(
+                "supervisor: {lost} frames of {name} did not come back"
+            )));
         }
     }
 
@@ -243,12 +267,25 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
     /// The table of a process, by a handle of the supervisor's own.
     fn table(&self, number: u32) -> Result<Handle, SupervisorError> {
         let number = number as usize;
-        let process = self.processes.get(number).ok_or(SupervisorError::NoSuchProcess)?;
+        let process = self
+            .processes
+            .get(number)
+            .ok_or(SupervisorError::NoSuchProcess)?;
         if number == OWN_NUMBER {
             return Ok(FirstHandle::Table as Handle);
         }
-        let instance = process.instance.as_ref().ok_or(SupervisorError::NotRunning)?;
+        let instance = process
+            .instance
+            .as_ref()
+            .ok_or(SupervisorError::NotRunning)?;
         Ok(instance.table)
+    }
+}
+
+impl<K: Kernel> Events for Supervisor<'_, K> {
+    fn on_fault(&mut self, fault: Fault) -> FaultAnswer {
+        self.handle_fault(fault);
+        FaultAnswer::Stop
     }
 }
 
@@ -264,17 +301,26 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
                 Err(_) => ProcessState::Stopped,
             },
         };
+        let boot_frames = if number as usize == OWN_NUMBER {
+            self.boot_frames
+        } else {
+            0
+        };
+        let frames = process.frames() + boot_frames;
         Ok(ProcessInfo {
             name: process.description.name.clone(),
             state,
             priority: process.description.priority,
             restarts: process.restarts,
-            frames: u32::try_from(process.frames()).unwrap_or(u32::MAX),
+            frames: u32::try_from(frames).unwrap_or(u32::MAX),
         })
     }
 
     fn memory(&mut self) -> MemoryInfo {
-        let regions = self.processes.iter().filter_map(|process| process.grants.memory);
+        let regions = self
+            .processes
+            .iter()
+            .filter_map(|process| process.grants.memory);
         let granted: u64 = regions.map(|region| region.frames).sum();
         MemoryInfo {
             total_frames: self.store.frames.total() + granted,
@@ -288,7 +334,9 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
         let first = slot.max(1);
         for slot in first..first.saturating_add(LOOK_SLOTS) {
             // The kernel refuses a slot behind the table's end.
-            let Ok(found) = self.store.kernel.inspect(Place::new(table, slot)) else { break };
+            let Ok(found) = self.store.kernel.inspect(Place::new(table, slot)) else {
+                break;
+            };
             if let Some(kind) = found.kind() {
                 return Ok(Some(SlotInfo {
                     slot,
@@ -305,7 +353,10 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
         if !Badge::from_raw(caller.badge).has_permission(PERMISSION_HALT) {
             return Err(SupervisorError::NotPermitted);
         }
-        self.store.kernel.power_off().map_err(|_| SupervisorError::Refused)
+        self.store
+            .kernel
+            .power_off()
+            .map_err(|_| SupervisorError::Refused)
     }
 
     fn next_line(&mut self, caller: Caller) -> Deferrable<Result<Line, SupervisorError>> {
@@ -325,16 +376,18 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
 }
 
 /// Splits off the regions that are granted; all other memory becomes the supervisor's frames.
-fn make_store<K: Kernel>(kernel: K, processes: &mut [Process]) -> Result<Store<K>, StartError> {
+fn make_store<K: Kernel>(
+    kernel: K,
+    processes: &mut [Process],
+    package: PackagePlace,
+) -> Result<Store<K>, StartError> {
     let slots = Slots::new(FIRST_FREE_SLOT, FIRST_TABLE_SLOTS);
-    let mut store = Store::new(kernel, Frames::new(0, 0), slots);
+    let mut store = Store::new(kernel, Frames::new(0, []), slots);
     for process in processes {
         let frames = process.description.authority.memory_frames;
         process.grants.memory = grant::split_memory(&mut store, &mut Holdings::default(), frames)?;
     }
-    let (first, frames) = store.kernel.inspect_region(MEMORY).map_err(MakeError::from)?;
-    // The region's own object lies in its first frame.
-    store.frames = Frames::new(first.saturating_add(1), first.saturating_add(frames));
+    store.frames = survey(&mut store, package)?;
     Ok(store)
 }
 
@@ -350,10 +403,18 @@ fn make_estates<K: Kernel>(
             endpoints.push(Some(own_endpoint));
             continue;
         }
-        let Process { description, estate, grants, .. } = process;
+        let Process {
+            description,
+            estate,
+            grants,
+            ..
+        } = process;
         let serves = description.serves;
-        let endpoint =
-            if serves { Some(store.make(estate, Object::Endpoint)?) } else { None };
+        let endpoint = if serves {
+            Some(store.make(estate, Object::Endpoint)?)
+        } else {
+            None
+        };
         endpoints.push(endpoint);
         grant::split_allowances(store, estate, &description.authority, grants)?;
     }

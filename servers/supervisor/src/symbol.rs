@@ -22,7 +22,12 @@ impl<'a> Symbols<'a> {
         let bytes = slice(package, table.offset, table.bytes).unwrap_or(&[]);
         let split = (table.count as usize).saturating_mul(SYMBOL_BYTES);
         let (records, names) = bytes.split_at_checked(split).unwrap_or((&[], &[]));
-        Symbols { package, program, records, names }
+        Symbols {
+            package,
+            program,
+            records,
+            names,
+        }
     }
 
     /// The function to which the instruction at `address` belongs.
@@ -31,7 +36,11 @@ impl<'a> Symbols<'a> {
         let (mut low, mut high) = (0, self.records.len() / SYMBOL_BYTES);
         while low < high {
             let middle = low.midpoint(high);
-            if self.word(middle, 0)? <= address { low = middle + 1 } else { high = middle }
+            if self.word(middle, 0)? <= address {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         let place = self.word(low.checked_sub(1)?, 8)?;
         let name = slice(self.names, place & 0xFFFF_FFFF, place >> 32)?;
@@ -44,10 +53,14 @@ impl<'a> Symbols<'a> {
     pub fn instruction(&self, address: u64) -> Option<u32> {
         let holds = |segment: &&Segment| {
             let bytes = u64::from(segment.file_pages).saturating_mul(PAGE as u64);
-            address.checked_sub(segment.address).is_some_and(|offset| offset < bytes)
+            address
+                .checked_sub(segment.address)
+                .is_some_and(|offset| offset < bytes)
         };
         let segment = self.program.segments.iter().find(holds)?;
-        let offset = segment.offset.checked_add(address.checked_sub(segment.address)?)?;
+        let offset = segment
+            .offset
+            .checked_add(address.checked_sub(segment.address)?)?;
         let bytes = slice(self.package, offset, 4)?;
         Some(u32::from_le_bytes(bytes.try_into().ok()?))
     }
@@ -97,8 +110,13 @@ pub(crate) mod tests {
         }
         package.extend(names);
         let mut program = Program::default();
-        let segment =
-            Segment { offset: 0, address: 0x21_0000, file_pages: 1, pages: 1, access: 5 };
+        let segment = Segment {
+            offset: 0,
+            address: 0x21_0000,
+            file_pages: 1,
+            pages: 1,
+            access: 5,
+        };
         program.segments.push(segment).unwrap();
         program.symbols = Place {
             offset: PAGE as u64,
@@ -110,8 +128,10 @@ pub(crate) mod tests {
 
     #[test]
     fn names_count_from_their_address_to_the_next() {
-        let (package, program) =
-            package(&[], &[(0x21_0000, "a"), (0x21_0010, "b::c"), (0x21_0020, "")]);
+        let (package, program) = package(
+            &[],
+            &[(0x21_0000, "a"), (0x21_0010, "b::c"), (0x21_0020, "")],
+        );
         let symbols = Symbols::new(&package, &program);
         assert_eq!(symbols.find(0x20_FFFF), None);
         assert_eq!(symbols.find(0x21_0000), Some("a"));

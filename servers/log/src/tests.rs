@@ -1,0 +1,129 @@
+use std::collections::VecDeque;
+use std::vec::Vec;
+
+use ipc_abi::interface::{Caller, Deferrable, HostBuffer, Local};
+use ipc_abi::message::{Incoming, Message};
+use ipc_abi::service::console::{Console, ConsoleInterface, LineText, Statistics};
+use ipc_abi::service::supervisor::{
+    MemoryInfo, ProcessInfo, SlotInfo, Supervisor, SupervisorInterface,
+};
+
+use super::*;
+
+struct Lines(VecDeque<Line>);
+
+impl Supervisor for Lines {
+    fn process(&mut self, _number: u32) -> Result<ProcessInfo, SupervisorError> {
+        Err(SupervisorError::NoSuchProcess)
+    }
+
+    fn memory(&mut self) -> MemoryInfo {
+        MemoryInfo::default()
+    }
+
+    fn capability(&mut self, _: u32, _: u32) -> Result<Option<SlotInfo>, SupervisorError> {
+        Ok(None)
+    }
+
+    fn halt(&mut self, _caller: Caller) -> Result<(), SupervisorError> {
+        Err(SupervisorError::NotPermitted)
+    }
+
+    fn next_line(&mut self, _caller: Caller) -> Deferrable<Result<Line, SupervisorError>> {
+        Deferrable::Now(self.0.pop_front().ok_or(SupervisorError::NotPermitted))
+    }
+}
+
+#[derive(Default)]
+struct Screen(Vec<u8>);
+
+impl Console for Screen {
+    fn write(&mut self, text: &[u8]) -> Result<(), ConsoleError> {
+        self.0.extend(text);
+        Ok(())
+    }
+
+    fn read_line(&mut self, _prompt: &str) -> Deferrable<Result<LineText, ConsoleError>> {
+        Deferrable::Now(Err(ConsoleError::CannotWait))
+    }
+
+    fn statistics(&mut self) -> Statistics {
+        Statistics::default()
+    }
+}
+
+/// A console that dies over its first calls.
+struct Dying {
+    deaths: u32,
+    screen: Local<ConsoleInterface, Screen>,
+}
+
+impl Transport for Dying {
+    type Buffer = HostBuffer;
+
+    fn buffer(&mut self) -> &mut HostBuffer {
+        self.screen.buffer()
+    }
+
+    fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
+        if self.deaths > 0 {
+            self.deaths -= 1;
+            return Err(CallError::Refused(Error::Died));
+        }
+        self.screen.call(request)
+    }
+}
+
+fn supervisor(lines: &[&str]) -> SupervisorClient<Local<SupervisorInterface, Lines>> {
+    let lines = lines
+        .iter()
+        .map(|line| Line::try_from(*line).expect("it is short"));
+    SupervisorClient::new(Local::new(Lines(lines.collect())))
+}
+
+fn dying(deaths: u32) -> Dying {
+    Dying {
+        deaths,
+        screen: Local::new(Screen::default()),
+    }
+}
+
+#[test]
+fn lines_are_carried_in_order() {
+    let mut supervisor = supervisor(&["a", "b"]);
+    let mut screen = Local::<ConsoleInterface, _>::new(Screen::default());
+    let mut console = ConsoleClient::new(&mut screen);
+    assert_eq!(carry(&mut supervisor, &mut console), Ok(()));
+    assert_eq!(carry(&mut supervisor, &mut console), Ok(()));
+    let refused = End::Supervisor(Failure::Service(SupervisorError::NotPermitted));
+    assert_eq!(carry(&mut supervisor, &mut console), Err(refused));
+    assert_eq!(screen.server().0, b"a\nb\n");
+}
+
+#[test]
+fn longest_line_is_carried_whole() {
+    let long = "x".repeat(LINE_BYTES);
+    let mut supervisor = supervisor(&[&long]);
+    let mut screen = Local::<ConsoleInterface, _>::new(Screen::default());
+    assert_eq!(
+        carry(&mut supervisor, &mut ConsoleClient::new(&mut screen)),
+        Ok(())
+    );
+    assert_eq!(screen.server().0.len(), LINE_BYTES + 1);
+}
+
+#[test]
+fn line_is_offered_again_when_the_console_dies_over_it() {
+    let mut mortal = dying(OFFERS_MAX - 1);
+    let mut console = ConsoleClient::new(&mut mortal);
+    assert_eq!(carry(&mut supervisor(&["a"]), &mut console), Ok(()));
+    assert_eq!(mortal.screen.server().0, b"a\n");
+}
+
+#[test]
+fn one_death_too_many_is_the_end() {
+    let mut mortal = dying(OFFERS_MAX);
+    let mut console = ConsoleClient::new(&mut mortal);
+    let died = End::Console(Failure::Call(CallError::Refused(Error::Died)));
+    assert_eq!(carry(&mut supervisor(&["a"]), &mut console), Err(died));
+}
