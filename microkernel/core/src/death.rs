@@ -46,9 +46,10 @@ impl<M: Memory + Copy> Kernel<M> {
             }
             wait::REPLY | wait::SLOW_REPLY => {
                 let server: Number<Thread> = Number::from_raw(waits);
+                let lent = self.take_back(server);
                 self.memory.set(server, thread::CALLER, 0);
                 self.set_special(server, special::CALLER_GONE);
-                Number::NONE
+                lent
             }
             wait::SAVED | wait::SAVED_FAULT => {
                 let reply: Number<Reply> = Number::from_raw(waits);

@@ -88,46 +88,66 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// Nobody uses `context` any more, which is in no queue: it goes back to its owner, who runs on
-    /// it if it can run and has no other.
+    /// Nobody uses `context` any more, which is in no queue: it goes back to its owner, or to the end
+    /// of the chain of calls that its owner made; who runs on it if it can run and has no other.
     pub(crate) fn release_context(&self, context: Number<Context>) {
         let owner: Number<Thread> = self.memory.link(context, context::OWNER);
         self.memory.set_link(context, context::RUNNING, owner);
-        if owner.is_none() || owner == self.current() {
+        if owner.is_none() {
             return;
         }
-        let held: Number<Context> = self.memory.link(owner, thread::CONTEXT);
-        if self.is_runnable(owner) && held.is_none() {
-            self.resume_on(owner, context);
+        let Some(end) = self.chain_end(owner) else { return };
+        let held: Number<Context> = self.memory.link(end, thread::CONTEXT);
+        if end != self.current() && self.is_runnable(end) && held.is_none() {
+            self.resume_on(end, context);
         }
     }
 
-    /// Takes back the context that flowed into `server` from its caller, wherever it is now along
-    /// the chain of calls that `server` made; none if there is none or the chain is too long. Whoever
-    /// used it goes on with its own context.
-    pub(crate) fn take_back(&self, server: Number<Thread>) -> Number<Context> {
-        let mut user = server;
+    /// The last thread of the chain of calls that begins with `first`; `None` if the chain is longer
+    /// than [`CHAIN_LIMIT`].
+    fn chain_end(&self, first: Number<Thread>) -> Option<Number<Thread>> {
+        let mut end = first;
         for _ in 0..CHAIN_LIMIT {
+            let waits = self.memory.get(end, thread::WAIT);
+            let reason = waits & wait::REASON;
+            if reason != wait::REPLY && reason != wait::SLOW_REPLY {
+                return Some(end);
+            }
+            end = Number::from_raw(waits);
+        }
+        None
+    }
+
+    /// Whether a thread of the chain of calls that begins with `first` owns `context`.
+    fn is_owned_along(&self, context: Number<Context>, first: Number<Thread>) -> bool {
+        let mut user = first;
+        for _ in 0..CHAIN_LIMIT {
+            if self.memory.link(user, thread::OWN_CONTEXT) == context {
+                return true;
+            }
             let waits = self.memory.get(user, thread::WAIT);
             let reason = waits & wait::REASON;
             if reason != wait::REPLY && reason != wait::SLOW_REPLY {
-                return self.take_from(user);
+                return false;
             }
             user = Number::from_raw(waits);
         }
-        Number::NONE
+        false
     }
 
-    /// Takes the lent context from `user`, the last of a chain; none if it uses its own.
-    fn take_from(&self, user: Number<Thread>) -> Number<Context> {
+    /// Takes back the context that flowed into `server` from its caller, from whoever uses it now at
+    /// the end of the chain of calls that `server` made, if that thread can go on with a context of
+    /// its own. None if not, and the context comes back when its user answers.
+    pub(crate) fn take_back(&self, server: Number<Thread>) -> Number<Context> {
+        let Some(user) = self.chain_end(server) else { return Number::NONE };
         let is_current = user == self.current();
         let used: Number<Context> = if is_current {
             self.current_context()
         } else {
             self.memory.link(user, thread::CONTEXT)
         };
-        let own: Number<Context> = self.memory.link(user, thread::OWN_CONTEXT);
-        if used.is_none() || used == own {
+        let own = self.own_idle_context(user);
+        if used.is_none() || own.is_none() || self.is_owned_along(used, server) {
             return Number::NONE;
         }
         if self.memory.get(user, thread::CALLER) != 0 {
@@ -138,12 +158,9 @@ impl<M: Memory + Copy> Kernel<M> {
             self.continue_on_own(user);
         } else {
             self.unqueue(used);
-            self.memory.set_link(user, thread::CONTEXT, own);
-            if !own.is_none() {
-                self.attach(user, own);
-                if self.is_runnable(user) {
-                    self.make_ready(own);
-                }
+            self.attach(user, own);
+            if self.is_runnable(user) {
+                self.make_ready(own);
             }
         }
         used

@@ -4,16 +4,27 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used)
+)]
 
 pub mod allowance;
 pub mod boot;
 pub mod capability;
+pub mod check;
 pub mod create;
 pub mod death;
 pub mod destroy;
 pub mod fault;
 pub mod frame;
+#[cfg(any(test, feature = "host"))]
+pub mod host;
 pub mod ipc;
+#[cfg(test)]
+mod ipc_random_test;
+#[cfg(test)]
+mod ipc_test;
 pub mod irq;
 pub mod kernel;
 pub mod lend;
@@ -31,3 +42,8 @@ pub mod schedule;
 pub mod space;
 pub mod table;
 pub mod thread;
+#[cfg(test)]
+mod world;
+
+#[cfg(test)]
+mod tests;

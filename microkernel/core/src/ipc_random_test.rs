@@ -1,0 +1,141 @@
+//! Random message calls, signals, faults, stops and deaths by whichever thread is current: every
+//! invariant holds after each, and no call returns an error that `ABI.md` does not list for it.
+
+extern crate std;
+
+use std::vec::Vec;
+
+use ipc_abi::call::{SystemCall, Window};
+use ipc_abi::fault::FaultCause;
+use ipc_abi::tag::Tag;
+use proptest::prelude::*;
+
+use crate::kernel::Answer;
+use crate::memory::Fields;
+use crate::object::thread;
+use crate::world::World;
+
+/// Threads beside the first.
+const THREADS: usize = 5;
+
+/// One step of a scenario; what the numbers mean is chosen by `operation`.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    operation: u8,
+    object: u8,
+    other: u8,
+    tag: u8,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    (any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>())
+        .prop_map(|(operation, object, other, tag)| Step { operation, object, other, tag })
+}
+
+/// A system with a few of everything.
+struct Scene {
+    world: World,
+    handles: Vec<u64>,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let mut world = World::new();
+        let endpoints = [world.endpoint(), world.endpoint()];
+        let notifications = [world.notification(), world.notification()];
+        let mut handles: Vec<u64> = endpoints.into_iter().chain(notifications).collect();
+        for (badge, target) in (1..).zip(endpoints.into_iter().chain(notifications).cycle()).take(8)
+        {
+            handles.push(world.gate(target, badge));
+        }
+        handles.extend([world.reply(), world.reply(), 0, 255, 256, u64::MAX]);
+        for index in 0..THREADS {
+            let priority = if index == 0 { 254 } else { 255 };
+            let actor = world.started(priority);
+            handles.extend([actor.handle, actor.context]);
+        }
+        Scene { world, handles }
+    }
+
+    fn handle(&self, index: u8) -> u64 {
+        self.handles[usize::from(index) % self.handles.len()]
+    }
+
+    fn tag(bits: u8) -> Tag {
+        let tag = Tag::new(u16::from(bits & 3), u16::from(bits) * 4);
+        let tag = if bits & 0x10 == 0 { tag } else { tag.with_capabilities(u64::from(bits >> 5)) };
+        if bits & 0x0C == 0x0C { tag.with_long() } else { tag }
+    }
+
+    /// Whether somebody is there to go on.
+    fn take(&mut self, step: Step) -> bool {
+        let current = self.world.current();
+        if current.is_none() {
+            return false;
+        }
+        match step.operation % 32 {
+            call @ 0..=18 => self.send(call % 11, step),
+            operation => {
+                self.operate(operation, step);
+                self.world.leave();
+            }
+        }
+        true
+    }
+
+    fn send(&self, number: u8, step: Step) {
+        let current = self.world.current();
+        for index in 0..16 {
+            let word = self.handle(step.other.wrapping_add(index));
+            self.world.set_register(current, u64::from(index), word);
+        }
+        let window = Window::new(240, u64::from(step.other % 6)).into_raw();
+        let call = SystemCall::ALL[usize::from(number)];
+        self.world.raw_message(call, self.handle(step.object), Scene::tag(step.tag), window);
+        let is_free = self.world.kernel().memory.get(current, thread::WAIT) == 0;
+        let tag = Tag::from_raw(self.world.register(current, 16));
+        if let Some(error) = tag.error()
+            && is_free
+        {
+            assert!(call.can_return(error), "{} returned {error:?}", call.name());
+        }
+    }
+
+    fn operate(&self, operation: u8, step: Step) {
+        let kernel = self.world.kernel();
+        let (object, other) = (self.handle(step.object), self.handle(step.other));
+        let allowed = |call: SystemCall, answer: Answer| {
+            if let Err(error) = answer {
+                assert!(call.can_return(error), "{} returned {error:?}", call.name());
+            }
+        };
+        match operation {
+            19 => allowed(SystemCall::Signal, kernel.signal(object)),
+            20 => allowed(SystemCall::SaveCaller, kernel.save_caller(object)),
+            21 => allowed(SystemCall::ThreadStop, kernel.thread_stop(object)),
+            22 => allowed(SystemCall::ThreadResume, kernel.thread_resume(object)),
+            23 => allowed(SystemCall::ThreadStart, kernel.thread_start(object, 0x1000, 0, 0)),
+            24 => allowed(SystemCall::ThreadSetHandler, kernel.thread_set_handler(object, other)),
+            25 => allowed(SystemCall::ThreadBind, kernel.thread_bind(object, other)),
+            26 => kernel.fault(FaultCause::DataAbort, 8, 8),
+            27 => allowed(SystemCall::Destroy, kernel.destroy(object)),
+            28 => allowed(SystemCall::ThreadSetContext, kernel.thread_set_context(object, other)),
+            29 => kernel.slice_end(),
+            _ => allowed(SystemCall::Yield, kernel.r#yield()),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn random_steps_keep_every_invariant(steps in proptest::collection::vec(step(), 1..120)) {
+        let mut scene = Scene::new();
+        for step in steps {
+            if !scene.take(step) {
+                break;
+            }
+        }
+    }
+}
