@@ -13,6 +13,7 @@ mod gate;
 pub mod heap;
 mod memory;
 mod panic;
+mod provoke;
 mod serve;
 #[doc(hidden)]
 pub mod start;
@@ -27,6 +28,7 @@ pub use environment::{Environment, EnvironmentError};
 pub use gate::{Endpoint, Gate, Notification, ReplyPlace};
 pub use memory::{PageWindow, WindowError, package};
 pub use panic::PANIC_TEXT_BYTES;
+pub use provoke::{provoke_null, provoke_undefined};
 pub use serve::{Events, Fault, FaultAnswer, serve, serve_events};
 pub use thread::{Stack, start_thread};
 

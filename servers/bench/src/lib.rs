@@ -1,2 +1,12 @@
-//! Stub.
+#![doc = include_str!("../README.md")]
 #![no_std]
+#![forbid(unsafe_code)]
+
+pub mod figure;
+pub mod measure;
+pub mod partner;
+pub mod rig;
+pub mod samples;
+pub mod service;
+pub mod workbench;
+pub mod worker;

@@ -1,9 +1,9 @@
 //! Samples: what one operation cost, round by round.
 //!
-//! A sample is the difference of two readings of the cycle counter around the operation, less what
-//! two readings around nothing cost ([`Overhead`]): as `sel4bench` does it. Under
-//! `qemu -icount shift=0` the counter counts instructions, and every round of a warm system costs the
-//! same.
+//! A sample is the difference of two readings of the cycle counter around the operation. From the
+//! summary of all samples is taken off what two readings around nothing cost ([`Overhead`]), as
+//! `sel4bench` does it. Under `qemu -icount shift=0` the counter counts instructions, and every round
+//! of a warm system costs the same.
 
 /// Rounds before the first that counts.
 pub const WARM_UP_ROUNDS: usize = 64;
@@ -43,7 +43,11 @@ impl Samples {
     /// Makes an empty collection.
     #[must_use]
     pub const fn new() -> Samples {
-        Samples { values: [0; ROUNDS], count: 0, skipped: 0 }
+        Samples {
+            values: [0; ROUNDS],
+            count: 0,
+            skipped: 0,
+        }
     }
 
     /// Takes the next sample: skips the first [`WARM_UP_ROUNDS`] and those after [`ROUNDS`] more.
@@ -62,23 +66,38 @@ impl Samples {
         self.count == ROUNDS
     }
 
-    /// Sums up the samples less `overhead`; `None` before all rounds are done.
+    /// Sums up the samples; `None` before all rounds are done.
     #[must_use]
-    pub fn summarize(&self, overhead: Overhead) -> Option<Summary> {
+    pub fn summarize(&self) -> Option<Summary> {
         if !self.is_complete() {
             return None;
         }
         let mut sorted = self.values;
         sorted.sort_unstable();
-        let net = |index: usize| sorted.get(index).map(|value| value.saturating_sub(overhead.0));
-        Some(Summary { min: net(0)?, median: net(ROUNDS / 2)?, max: net(ROUNDS - 1)? })
+        Some(Summary {
+            min: *sorted.first()?,
+            median: *sorted.get(ROUNDS / 2)?,
+            max: *sorted.last()?,
+        })
     }
+}
 
-    /// The overhead, from samples of nothing: their minimum, so that nothing is subtracted that was
+impl Summary {
+    /// The overhead, from samples of nothing: their minimum, so that nothing is taken off that was
     /// not spent in every round.
     #[must_use]
-    pub fn overhead(&self) -> Option<Overhead> {
-        self.summarize(Overhead(0)).map(|summary| Overhead(summary.min))
+    pub const fn overhead(self) -> Overhead {
+        Overhead(self.min)
+    }
+
+    /// The summary without what the readings themselves cost.
+    #[must_use]
+    pub const fn less(self, overhead: Overhead) -> Summary {
+        Summary {
+            min: self.min.saturating_sub(overhead.0),
+            median: self.median.saturating_sub(overhead.0),
+            max: self.max.saturating_sub(overhead.0),
+        }
     }
 }
 
@@ -102,30 +121,50 @@ mod tests {
     fn warm_up_and_surplus_rounds_do_not_count() {
         let mut samples = filled(|_| 7);
         samples.add(0);
-        let summary = samples.summarize(Overhead(0));
-        assert_eq!(summary, Some(Summary { min: 7, median: 7, max: 7 }));
+        let summary = samples.summarize();
+        assert_eq!(
+            summary,
+            Some(Summary {
+                min: 7,
+                median: 7,
+                max: 7
+            })
+        );
     }
 
     #[test]
     fn the_median_is_the_middle_one() {
         let samples = filled(|round| (ROUNDS - round) as u64);
-        let summary = samples.summarize(Overhead(0));
         let middle = ROUNDS as u64 / 2 + 1;
-        assert_eq!(summary, Some(Summary { min: 1, median: middle, max: ROUNDS as u64 }));
+        let expected = Summary {
+            min: 1,
+            median: middle,
+            max: ROUNDS as u64,
+        };
+        assert_eq!(samples.summarize(), Some(expected));
     }
 
     #[test]
     fn the_overhead_is_the_least_cost_of_nothing_and_is_taken_off() {
         let nothing = filled(|round| 3 + round as u64 % 2);
-        let overhead = nothing.overhead().expect("the rounds are done");
+        let overhead = nothing.summarize().expect("the rounds are done").overhead();
         let samples = filled(|round| if round == 0 { 1 } else { 100 });
-        let summary = samples.summarize(overhead);
-        assert_eq!(summary, Some(Summary { min: 0, median: 97, max: 97 }));
+        let summary = samples
+            .summarize()
+            .expect("the rounds are done")
+            .less(overhead);
+        assert_eq!(
+            summary,
+            Summary {
+                min: 0,
+                median: 97,
+                max: 97
+            }
+        );
     }
 
     #[test]
     fn an_unfinished_measurement_has_no_summary() {
-        assert_eq!(Samples::new().summarize(Overhead(0)), None);
-        assert_eq!(Samples::new().overhead(), None);
+        assert_eq!(Samples::new().summarize(), None);
     }
 }

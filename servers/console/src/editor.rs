@@ -34,7 +34,7 @@ pub struct Editor {
 impl Editor {
     /// Makes an editor with an empty line and no history.
     #[must_use]
-    pub const fn new() -> Editor {
+    pub fn new() -> Editor {
         Editor {
             prompt: PromptText::new(),
             line: Line::new(),

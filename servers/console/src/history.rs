@@ -1,6 +1,7 @@
 //! The lines that were entered before.
 
-use heapless::Deque;
+use alloc::collections::VecDeque;
+
 use ipc_abi::service::console::LineText;
 
 /// How many lines are remembered; an older one makes way.
@@ -9,7 +10,7 @@ pub const HISTORY_LINES: usize = 32;
 /// Lines, oldest first, and which of them is shown.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    lines: Deque<LineText, HISTORY_LINES>,
+    lines: VecDeque<LineText>,
     /// How far back the shown line is; 0 is the line that is being written.
     depth: usize,
     /// The line that was being written when the person went back.
@@ -19,9 +20,9 @@ pub struct History {
 impl History {
     /// Makes an empty history.
     #[must_use]
-    pub const fn new() -> History {
+    pub fn new() -> History {
         History {
-            lines: Deque::new(),
+            lines: VecDeque::with_capacity(HISTORY_LINES),
             depth: 0,
             draft: LineText::new(),
         }
@@ -33,11 +34,10 @@ impl History {
         if line.trim().is_empty() || self.lines.back() == Some(line) {
             return;
         }
-        if self.lines.is_full() {
-            let _ = self.lines.pop_front();
+        if self.lines.len() == HISTORY_LINES {
+            self.lines.pop_front();
         }
-        let fits = self.lines.push_back(line.clone());
-        debug_assert!(fits.is_ok(), "room was made");
+        self.lines.push_back(line.clone());
     }
 
     /// Goes to the present.

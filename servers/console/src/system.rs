@@ -1,24 +1,19 @@
 //! What the kernel gives the console: registers, interrupts, and the place of a caller that waits.
 
 use heapless::Vec;
-use ipc_abi::call::Place;
 use ipc_abi::capability::Kind;
 use ipc_abi::error::Error;
 use ipc_abi::manifest::DEVICE_LINES_MAX;
 use ipc_abi::service::console::{ConsoleInterface, LineText};
 use userlib::safe_mmio::fields::{ReadPure, ReadPureWrite, ReadWrite, WriteOnly};
 use userlib::safe_mmio::{UniqueMmioPointer, field, field_shared};
-use userlib::{
-    DeviceError, Environment, EnvironmentError, IrqLine, MessageBuffer, ReplyPlace, syscall,
-};
+use userlib::{DeviceError, Environment, EnvironmentError, IrqLine, MessageBuffer, ReplyPlace};
 
 use crate::pl011::{Register, Registers};
 use crate::service::{KeepError, Server, System};
 
 /// The name of the console's device on every board.
 const DEVICE: &str = "uart0";
-/// Object numbers in one frame.
-const OBJECTS_PER_FRAME: u64 = 64;
 
 /// The register block of a PL011 (Arm DDI 0183G table 3-1).
 #[repr(C)]
@@ -142,7 +137,10 @@ impl From<DeviceError> for StartError {
 ///
 /// What it was not given.
 pub fn start(environment: &mut Environment) -> Result<Server<Mmio, Kernel>, StartError> {
-    let place = make_place(environment);
+    let place = environment
+        .handle("reply", Kind::Reply)
+        .ok()
+        .map(ReplyPlace::new);
     let device = environment.device(DEVICE)?;
     let irqs: Vec<IrqLine, DEVICE_LINES_MAX> = device.irqs().collect();
     let registers = Mmio {
@@ -152,15 +150,4 @@ pub fn start(environment: &mut Environment) -> Result<Server<Mmio, Kernel>, Star
     // An interrupt of an earlier incarnation may still be waiting to be acknowledged.
     system.acknowledge(u64::MAX);
     Ok(Server::start(registers, system))
-}
-
-/// Makes the reply object in the region that the process was given; `None` if it was given none.
-fn make_place(environment: &mut Environment) -> Option<ReplyPlace> {
-    let region = environment.handle("memory", Kind::Region).ok()?;
-    let slot = environment.take_slots(1).ok()?.first;
-    // The region's own object lies in its first frame.
-    let frame = syscall::region_inspect(region).ok()?.first_frame + 1;
-    let place = Place::new(environment.table(), slot);
-    syscall::create_reply(region, frame * OBJECTS_PER_FRAME, place).ok()?;
-    Some(ReplyPlace::new(slot))
 }

@@ -8,7 +8,7 @@
 //! While nobody reads, what is typed waits, unseen, in a queue of [`INPUT_BYTES`]. While somebody
 //! reads, text of writers goes above the line that is being edited, which is drawn again below it.
 
-use heapless::Deque;
+use alloc::collections::VecDeque;
 use ipc_abi::service::console::{LineText, PromptText, Statistics};
 
 use crate::editor::Editor;
@@ -32,7 +32,7 @@ enum Typed {
 #[derive(Debug)]
 pub struct Terminal<R> {
     wire: Wire<R>,
-    input: Deque<Typed, INPUT_BYTES>,
+    input: VecDeque<Typed>,
     decoder: KeyDecoder,
     editor: Editor,
     is_reading: bool,
@@ -44,7 +44,7 @@ impl<R: Registers> Terminal<R> {
     pub fn start(registers: R) -> Terminal<R> {
         Terminal {
             wire: Wire::start(registers),
-            input: Deque::new(),
+            input: VecDeque::with_capacity(INPUT_BYTES),
             decoder: KeyDecoder::new(),
             editor: Editor::new(),
             is_reading: false,
@@ -122,31 +122,35 @@ impl<R: Registers> Terminal<R> {
             };
             if self.is_reading {
                 complete = self.press(typed);
-            } else if self.input.push_back(typed).is_err() {
-                self.statistics.input_lost = self.statistics.input_lost.saturating_add(1);
-                self.editor.ring(&mut self.wire);
+            } else {
+                self.take_ahead(typed);
             }
             if complete.is_some() {
-                // The rest of the FIFO is typed ahead.
-                self.take_ahead();
+                self.empty_receiver();
                 break;
             }
         }
         complete
     }
 
-    fn take_ahead(&mut self) {
+    /// Takes what is left in the receiver as typed ahead.
+    fn empty_receiver(&mut self) {
         for _ in 0..RECEIVE_BATCH {
             let Some(received) = self.wire.receive() else {
                 break;
             };
-            let Some(typed) = self.note(received) else {
-                continue;
-            };
-            if self.input.push_back(typed).is_err() {
-                self.statistics.input_lost = self.statistics.input_lost.saturating_add(1);
-                self.editor.ring(&mut self.wire);
+            if let Some(typed) = self.note(received) {
+                self.take_ahead(typed);
             }
+        }
+    }
+
+    fn take_ahead(&mut self, typed: Typed) {
+        if self.input.len() < INPUT_BYTES {
+            self.input.push_back(typed);
+        } else {
+            self.statistics.input_lost = self.statistics.input_lost.saturating_add(1);
+            self.editor.ring(&mut self.wire);
         }
     }
 

@@ -4,7 +4,7 @@
 //! text goes out by looking at the transmitter, a bounded number of times for each byte; a byte that
 //! finds no room even so (a transmitter that stands still) is dropped and counted.
 
-use heapless::Deque;
+use alloc::collections::VecDeque;
 
 use crate::editor::Screen;
 use crate::pl011::{Pl011, Received, Registers};
@@ -19,7 +19,7 @@ pub const TRANSMIT_POLLS: u32 = 200_000;
 #[derive(Debug)]
 pub struct Wire<R> {
     device: Pl011<R>,
-    output: Deque<u8, OUTPUT_BYTES>,
+    output: VecDeque<u8>,
     is_at_line_start: bool,
     lost: u64,
 }
@@ -29,7 +29,7 @@ impl<R: Registers> Wire<R> {
     pub fn start(registers: R) -> Wire<R> {
         Wire {
             device: Pl011::start(registers),
-            output: Deque::new(),
+            output: VecDeque::with_capacity(OUTPUT_BYTES),
             is_at_line_start: true,
             lost: 0,
         }
@@ -91,7 +91,8 @@ impl<R: Registers> Wire<R> {
 
     fn queue(&mut self, byte: u8) {
         for _ in 0..TRANSMIT_POLLS {
-            if self.output.push_back(byte).is_ok() {
+            if self.output.len() < OUTPUT_BYTES {
+                self.output.push_back(byte);
                 return;
             }
             self.transmit();

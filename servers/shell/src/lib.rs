@@ -9,6 +9,7 @@ pub mod failure;
 pub mod info;
 pub mod report;
 pub mod shell;
+pub mod system;
 pub mod table;
 pub mod unit;
 pub mod words;

@@ -1,0 +1,95 @@
+//! The typed service, and the way into the modes.
+
+use ipc_abi::call::Place;
+use ipc_abi::interface::Deferrable;
+use ipc_abi::message::Message;
+use ipc_abi::service::bench_partner::{Partner, PartnerInterface, mode};
+use userlib::{Endpoint, MessageBuffer, syscall};
+
+use crate::raw;
+
+/// Two slots of the partner's table, for capabilities that come along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slots {
+    /// The table.
+    pub table: u32,
+    /// The first of the slots.
+    pub first: u32,
+}
+
+impl Slots {
+    /// Empties the slot `first + index`, if something is in it.
+    pub fn empty(self, index: u32) {
+        let place = Place::new(self.table, self.first.saturating_add(index));
+        // An empty slot is refused, and is what is wanted.
+        let _ = syscall::capability_delete(place);
+    }
+}
+
+/// The partner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Server {
+    endpoint: Endpoint,
+    slots: Slots,
+    turns: u64,
+}
+
+impl Server {
+    /// Makes a partner that serves raw messages on `endpoint`, too.
+    #[must_use]
+    pub const fn new(endpoint: Endpoint, slots: Slots) -> Server {
+        Server {
+            endpoint,
+            slots,
+            turns: 0,
+        }
+    }
+}
+
+impl Partner for Server {
+    fn add(&mut self, left: u64, right: u64) -> u64 {
+        left.wrapping_add(right)
+    }
+
+    fn enter(&mut self, mode: u64) -> Deferrable<u64> {
+        let Server {
+            endpoint, slots, ..
+        } = *self;
+        if !(mode::EMPTY..=mode::FAULT).contains(&mode) {
+            return Deferrable::Now(0);
+        }
+        answer(PartnerInterface::enter_reply(mode, &mut MessageBuffer));
+        match mode {
+            mode::WORDS_4 => raw::serve_words::<32>(endpoint),
+            mode::WORDS_16 => raw::serve_words::<128>(endpoint),
+            mode::LONG => raw::serve_long(endpoint),
+            mode::CAPABILITY => raw::serve_capability(endpoint, slots),
+            mode::PING_PONG => raw::serve_ping_pong(endpoint, slots),
+            mode::FAULT => raw::serve_faults(endpoint),
+            _ => raw::serve_empty(endpoint),
+        }
+        Deferrable::Later
+    }
+
+    fn take_turns(&mut self, count: u64) -> Deferrable<u64> {
+        answer(PartnerInterface::take_turns_reply(
+            count,
+            &mut MessageBuffer,
+        ));
+        self.turns = 0;
+        while self.turns < count && syscall::r#yield().is_ok() {
+            self.turns = self.turns.saturating_add(1);
+        }
+        Deferrable::Later
+    }
+
+    fn turns_taken(&mut self) -> u64 {
+        self.turns
+    }
+}
+
+/// Answers the caller before the method is over.
+fn answer(reply: Message) {
+    // The caller may be gone: then there is nobody to be answered.
+    let _ = syscall::reply(reply);
+}

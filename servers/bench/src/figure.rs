@@ -1,0 +1,259 @@
+//! The figures: what is measured, by name.
+
+use core::hint::black_box;
+
+use ipc_abi::call::SystemCall;
+use ipc_abi::capability::Access;
+use ipc_abi::error::Error;
+use ipc_abi::message::{Incoming, LongBuffer, Message};
+use ipc_abi::service::bench::{BenchError, Grant};
+use ipc_abi::service::bench_partner::{BALL_BIT, CLEAN, LONG_BYTES, MEASURED, mode};
+use ipc_abi::tag::Tag;
+use userlib::{MessageBuffer, syscall};
+
+use crate::measure::{measure, measure_prepared};
+use crate::partner::{check, no_answer, with_capabilities};
+use crate::rig::{MAP_ADDRESS, Rig};
+use crate::samples::Summary;
+use crate::workbench::refused;
+use crate::worker::{job, read_summary};
+
+/// How a figure is measured.
+pub type Measurement = fn(&mut Rig) -> Result<Summary, BenchError>;
+
+/// Every figure, in the order in which they are measured.
+pub const FIGURES: &[(&str, Measurement)] = &[
+    ("ipc/call-reply/0-words", measure_words_0),
+    (
+        "ipc/call-reply/4-words",
+        measure_words::<{ mode::WORDS_4 }, 4>,
+    ),
+    (
+        "ipc/call-reply/16-words",
+        measure_words::<{ mode::WORDS_16 }, 16>,
+    ),
+    ("ipc/call-reply/same-space", measure_same_space),
+    ("ipc/call-reply/typed", measure_typed),
+    ("ipc/call-reply/1024-bytes", measure_long),
+    ("ipc/call/one-capability", measure_capability),
+    ("ipc/signal/no-waiter", measure_signal),
+    ("ipc/signal/ping-pong", measure_ping_pong),
+    ("syscall/null", measure_null),
+    ("thread/yield-round-trip", measure_yield),
+    ("fault/exception-round-trip", measure_fault),
+    ("memory/map-page", measure_map),
+    ("memory/unmap-page", measure_unmap),
+];
+
+fn measure_words_0(rig: &mut Rig) -> Result<Summary, BenchError> {
+    let gate = rig.partner.handle();
+    rig.partner
+        .in_mode(mode::EMPTY, || measure_empty_calls(gate))
+}
+
+fn measure_same_space(rig: &mut Rig) -> Result<Summary, BenchError> {
+    measure_empty_calls(rig.worker)
+}
+
+fn measure_empty_calls(gate: u32) -> Result<Summary, BenchError> {
+    measure(
+        || syscall::call(gate, Message::empty(MEASURED)),
+        |reply| check(reply).map(drop),
+    )
+}
+
+/// Measures calls of `COUNT` words that come back.
+fn measure_words<const MODE: u64, const COUNT: usize>(
+    rig: &mut Rig,
+) -> Result<Summary, BenchError> {
+    let gate = rig.partner.handle();
+    let mut message = Message {
+        tag: words_tag(COUNT),
+        ..Message::default()
+    };
+    for (word, value) in message.words.iter_mut().zip(1..=COUNT as u64) {
+        *word = value;
+    }
+    let expected = message.words;
+    let words = black_box(message.words);
+    rig.partner.in_mode(MODE, || {
+        measure(
+            || {
+                syscall::call(
+                    gate,
+                    Message {
+                        tag: words_tag(COUNT),
+                        words,
+                    },
+                )
+            },
+            |reply| match check(reply)? {
+                Incoming { words, .. } if words == expected => Ok(()),
+                _ => Err(BenchError::PartnerMisbehavior),
+            },
+        )
+    })
+}
+
+/// The tag of a message of `count` words.
+#[inline(always)]
+const fn words_tag(count: usize) -> Tag {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a message has at most 16 words"
+    )]
+    Tag::new(MEASURED, (count * 8) as u16)
+}
+
+fn measure_typed(rig: &mut Rig) -> Result<Summary, BenchError> {
+    let mut client = rig.partner.client();
+    let (left, right) = (black_box(20), black_box(22));
+    measure(
+        || client.add(left, right),
+        |sum| match sum {
+            Ok(42) => Ok(()),
+            Ok(_) => Err(BenchError::PartnerMisbehavior),
+            Err(error) => Err(no_answer(error)),
+        },
+    )
+}
+
+fn measure_long(rig: &mut Rig) -> Result<Summary, BenchError> {
+    let gate = rig.partner.handle();
+    let tag = Tag::new(MEASURED, LONG_BYTES).with_long();
+    rig.partner.in_mode(mode::LONG, || {
+        let bytes = [0x5A; LONG_BYTES as usize];
+        let written = MessageBuffer.write(0, &bytes);
+        written.map_err(|_| BenchError::NotGranted(Grant::Buffer))?;
+        measure(
+            || {
+                syscall::call(
+                    gate,
+                    Message {
+                        tag,
+                        ..Message::default()
+                    },
+                )
+            },
+            |reply| match check(reply)? {
+                reply if reply.tag == tag => Ok(()),
+                _ => Err(BenchError::PartnerMisbehavior),
+            },
+        )
+    })
+}
+
+fn measure_capability(rig: &mut Rig) -> Result<Summary, BenchError> {
+    let gate = rig.partner.handle();
+    let message = with_capabilities(MEASURED, &[rig.idle.gate]);
+    rig.partner.in_mode(mode::CAPABILITY, || {
+        measure_prepared(
+            || check(syscall::call(gate, Message::empty(CLEAN))).map(drop),
+            || syscall::call(gate, message),
+            |reply| check(reply).map(drop),
+        )
+    })
+}
+
+fn measure_signal(rig: &mut Rig) -> Result<Summary, BenchError> {
+    let idle = rig.idle;
+    measure_prepared(
+        || match syscall::try_wait(idle.notification) {
+            Ok(_) | Err(Error::WouldBlock) => Ok(()),
+            Err(error) => Err(refused(SystemCall::TryWait)(error)),
+        },
+        || syscall::signal(idle.gate),
+        |result| result.map_err(refused(SystemCall::Signal)),
+    )
+}
+
+/// Measures a signal to the partner and the wait for its signal. The partner is more important than
+/// the caller whose time is spent, so it runs at once.
+fn measure_ping_pong(rig: &mut Rig) -> Result<Summary, BenchError> {
+    let (gate, ping, pong) = (rig.partner.handle(), rig.ping, rig.pong);
+    rig.partner.enter(mode::PING_PONG)?;
+    let capabilities = with_capabilities(MEASURED, &[ping.notification, pong.gate]);
+    check(syscall::call(gate, capabilities))?;
+    let result = measure(
+        || {
+            let signalled = syscall::signal(ping.gate);
+            (signalled, syscall::wait(pong.notification))
+        },
+        |outcome| match outcome {
+            (Ok(()), Ok(BALL_BIT)) => Ok(()),
+            (Ok(()), Ok(_)) => Err(BenchError::PartnerMisbehavior),
+            (Err(error), _) => Err(refused(SystemCall::Signal)(error)),
+            (Ok(()), Err(error)) => Err(refused(SystemCall::Wait)(error)),
+        },
+    );
+    syscall::signal(rig.stop).map_err(refused(SystemCall::Signal))?;
+    result
+}
+
+fn measure_null(_rig: &mut Rig) -> Result<Summary, BenchError> {
+    measure(syscall::null, |result| {
+        result.map_err(refused(SystemCall::Null))
+    })
+}
+
+fn measure_yield(rig: &mut Rig) -> Result<Summary, BenchError> {
+    check(syscall::call(rig.worker, Message::empty(job::YIELD)))?;
+    let reply = syscall::call(rig.worker, Message::empty(job::COLLECT));
+    read_summary(&reply).ok_or(BenchError::NoTurns)
+}
+
+fn measure_fault(rig: &mut Rig) -> Result<Summary, BenchError> {
+    let worker = rig.worker;
+    rig.partner.in_mode(mode::FAULT, || {
+        let reply = syscall::call(worker, Message::empty(job::FAULT));
+        read_summary(&reply).ok_or(BenchError::PartnerMisbehavior)
+    })
+}
+
+fn map(rig: &Rig) -> Result<(), Error> {
+    syscall::map(rig.space, rig.frame, MAP_ADDRESS, Access::READ_WRITE)
+}
+
+fn measure_map(rig: &mut Rig) -> Result<Summary, BenchError> {
+    measure(
+        || map(rig),
+        |result| {
+            result.map_err(refused(SystemCall::Map))?;
+            syscall::unmap(rig.space, MAP_ADDRESS).map_err(refused(SystemCall::Unmap))
+        },
+    )
+}
+
+fn measure_unmap(rig: &mut Rig) -> Result<Summary, BenchError> {
+    measure_prepared(
+        || map(rig).map_err(refused(SystemCall::Map)),
+        || syscall::unmap(rig.space, MAP_ADDRESS),
+        |result| result.map_err(refused(SystemCall::Unmap)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ipc_abi::service::bench::FIGURE_NAME_BYTES;
+
+    #[test]
+    fn names_are_short_and_different() {
+        for (index, (name, _)) in FIGURES.iter().enumerate() {
+            assert!(name.len() <= FIGURE_NAME_BYTES, "{name}");
+            assert!(
+                FIGURES
+                    .iter()
+                    .skip(index + 1)
+                    .all(|(other, _)| other != name),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_tag_of_words_has_their_length() {
+        assert_eq!(words_tag(4), Tag::new(0, 32));
+        assert_eq!(words_tag(16), Tag::new(0, 128));
+    }
+}

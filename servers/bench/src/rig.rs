@@ -1,0 +1,151 @@
+//! The rig: everything that measurements need and that is made once.
+
+use ipc_abi::call::SystemCall;
+use ipc_abi::capability::{Access, Kind};
+use ipc_abi::service::bench::{BenchError, Grant};
+use ipc_abi::service::bench_partner::{BALL_BIT, STOP_BIT};
+use ipc_abi::startup::SlotRange;
+use userlib::{Environment, Gate, Stack, start_thread, syscall};
+
+use crate::partner::Partner;
+use crate::workbench::{Signalling, Workbench, refused};
+use crate::worker::{Handles, work};
+
+/// The priority of the worker and of the partner: they take turns only if it is the same.
+/// `system.toml` gives the partner its priority.
+pub const YIELD_PRIORITY: u8 = 110;
+
+/// Where frames are mapped to measure it: nothing else of the process is ever there. The page after
+/// it stays mapped, so that the page tables do.
+pub const MAP_ADDRESS: u64 = 0x70_0000_0000;
+
+/// Frames that page tables and mapping records at [`MAP_ADDRESS`] take.
+const TABLE_FRAMES: usize = 8;
+/// Bytes of the worker's stack.
+const WORKER_STACK_BYTES: usize = 16 * 1024;
+
+/// What the bench program was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grants {
+    /// Its capability table.
+    pub table: u32,
+    /// Empty slots in it.
+    pub slots: SlotRange,
+    /// A region of memory.
+    pub memory: Option<u32>,
+    /// An allowance of time.
+    pub time: Option<u32>,
+    /// Its own address space.
+    pub space: Option<u32>,
+    /// The gate to its partner.
+    pub partner: Option<Gate>,
+}
+
+impl Grants {
+    /// Reads what the process was given.
+    #[must_use]
+    pub fn read(environment: &Environment) -> Grants {
+        let handle = |name, kind| environment.handle(name, kind).ok();
+        Grants {
+            table: environment.table(),
+            slots: environment.startup().slots,
+            memory: handle("memory", Kind::Region),
+            time: handle("time", Kind::Allowance),
+            space: handle("space", Kind::AddressSpace),
+            partner: environment.gate("bench-partner").ok(),
+        }
+    }
+}
+
+/// What measurements need.
+#[derive(Debug)]
+pub struct Rig {
+    /// The partner, in its own space.
+    pub partner: Partner,
+    /// The process's own space.
+    pub space: u32,
+    /// A notification for which nobody waits.
+    pub idle: Signalling,
+    /// What the partner waits for in a game of ping-pong.
+    pub ping: Signalling,
+    /// A gate that ends the game.
+    pub stop: u32,
+    /// What the bench program waits for in a game of ping-pong.
+    pub pong: Signalling,
+    /// The gate to the worker, in the process's own space.
+    pub worker: u32,
+    /// A frame that can be mapped at [`MAP_ADDRESS`].
+    pub frame: u32,
+}
+
+impl Rig {
+    /// Makes it all.
+    ///
+    /// # Errors
+    ///
+    /// `NotGranted`, `OutOfMemory`, `OutOfSlots`, `Refused`.
+    pub fn build(grants: &Grants) -> Result<Rig, BenchError> {
+        let memory = grants.memory.ok_or(BenchError::NotGranted(Grant::Memory))?;
+        let time = grants.time.ok_or(BenchError::NotGranted(Grant::Time))?;
+        let space = grants.space.ok_or(BenchError::NotGranted(Grant::Space))?;
+        let partner = grants
+            .partner
+            .ok_or(BenchError::NotGranted(Grant::Partner))?;
+        let mut workbench = Workbench::new(grants.table, grants.slots, memory)?;
+        let ping = workbench.create_notification(BALL_BIT)?;
+        Ok(Rig {
+            partner: Partner::new(partner),
+            space,
+            idle: workbench.create_notification(BALL_BIT)?,
+            ping,
+            stop: workbench.create_gate(ping.notification, STOP_BIT)?,
+            pong: workbench.create_notification(BALL_BIT)?,
+            worker: start_worker(&mut workbench, space, time, partner.handle())?,
+            frame: prepare_mapping(&mut workbench, space)?,
+        })
+    }
+}
+
+/// Starts the worker's thread; tells the handle of the gate to it.
+fn start_worker(
+    workbench: &mut Workbench,
+    space: u32,
+    time: u32,
+    partner: u32,
+) -> Result<u32, BenchError> {
+    let endpoint = workbench.create(SystemCall::CreateEndpoint, syscall::create_endpoint)?;
+    let gate = workbench.create_gate(endpoint, 0)?;
+    let table = workbench.table();
+    let thread = workbench.create(SystemCall::CreateThread, |region, object, place| {
+        syscall::create_thread(region, object, place, table, space)
+    })?;
+    let context = workbench.create(SystemCall::CreateContext, |region, object, place| {
+        syscall::create_context(region, object, place, time, YIELD_PRIORITY)
+    })?;
+    syscall::thread_set_context(thread, context).map_err(refused(SystemCall::ThreadSetContext))?;
+    syscall::thread_set_handler(thread, partner).map_err(refused(SystemCall::ThreadSetHandler))?;
+    let argument = Handles { endpoint, partner }.into_raw();
+    start_thread(
+        thread,
+        Stack::<WORKER_STACK_BYTES>::new(),
+        0,
+        (work, argument),
+    )
+    .map_err(refused(SystemCall::ThreadStart))?;
+    Ok(gate)
+}
+
+/// Maps a page beside [`MAP_ADDRESS`], so that its tables exist; tells the handle of a frame to be
+/// mapped there.
+fn prepare_mapping(workbench: &mut Workbench, space: u32) -> Result<u32, BenchError> {
+    for _ in 0..TABLE_FRAMES {
+        let frame = workbench.take_frame()?;
+        syscall::space_donate(space, workbench.region(), frame)
+            .map_err(refused(SystemCall::SpaceDonate))?;
+    }
+    let neighbour = workbench.create(SystemCall::CreateFrame, syscall::create_frame)?;
+    let address = MAP_ADDRESS + ipc_abi::boot::PAGE_BYTES;
+    syscall::map(space, neighbour, address, Access::READ_WRITE)
+        .map_err(refused(SystemCall::Map))?;
+    workbench.create(SystemCall::CreateFrame, syscall::create_frame)
+}

@@ -1,0 +1,167 @@
+//! The worker: a second thread in the bench program's own space.
+//!
+//! It is the other side of the call in the same space, and it does what cannot be done on the time of
+//! a caller or with the bench program's own fault handler: it yields and it faults. It serves raw
+//! messages; what it measured is in the first words of the reply.
+
+use ipc_abi::message::{Incoming, Message};
+use ipc_abi::service::bench::BenchError;
+use ipc_abi::service::bench_partner::PartnerClient;
+use ipc_abi::tag::{MessageKind, Tag};
+use userlib::{Endpoint, Gate, provoke_undefined, syscall};
+
+use crate::measure::measure;
+use crate::partner::no_answer;
+use crate::samples::{ROUNDS, Summary, WARM_UP_ROUNDS};
+
+/// What the worker is asked: the method of the message.
+pub mod job {
+    /// Answers with an empty message: the call that is measured.
+    pub const ECHO: u16 = 0;
+    /// Measures faults and answers with their summary.
+    pub const FAULT: u16 = 1;
+    /// Answers, then measures yields.
+    pub const YIELD: u16 = 2;
+    /// Answers with the summary of the yields.
+    pub const COLLECT: u16 = 3;
+}
+
+/// The status of a reply without a summary: the measurement failed.
+const STATUS_FAILED: u16 = 1;
+/// The status of the reply to a job that does not exist.
+const STATUS_NO_JOB: u16 = 2;
+/// The turns that the partner takes: as many as the worker, and some before and after.
+const PARTNER_TURNS: u64 = (WARM_UP_ROUNDS + ROUNDS) as u64 + 64;
+
+/// The handles that a worker needs, as the argument of its thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handles {
+    /// Where it receives.
+    pub endpoint: u32,
+    /// The gate to the partner.
+    pub partner: u32,
+}
+
+impl Handles {
+    /// The argument of the thread.
+    #[must_use]
+    pub const fn into_raw(self) -> u64 {
+        (self.partner as u64) << 32 | self.endpoint as u64
+    }
+
+    /// Reads the argument.
+    #[must_use]
+    pub fn from_raw(raw: u64) -> Handles {
+        let [a, b, c, d, e, f, g, h] = raw.to_le_bytes();
+        Handles {
+            endpoint: u32::from_le_bytes([a, b, c, d]),
+            partner: u32::from_le_bytes([e, f, g, h]),
+        }
+    }
+}
+
+/// What the worker's thread does.
+pub fn work(argument: u64) -> ! {
+    let handles = Handles::from_raw(argument);
+    let endpoint = Endpoint::new(handles.endpoint);
+    let mut yields = Err(BenchError::NoTurns);
+    let mut request = endpoint.receive();
+    loop {
+        while request.tag.into_raw() & !LENGTH_BITS == u64::from(job::ECHO) {
+            request = endpoint.reply_receive(Message::empty(0));
+        }
+        request = match (request.tag.kind(), request.tag.method()) {
+            (Some(MessageKind::Message), job::FAULT) => {
+                endpoint.reply_receive(write_summary(measure_faults()))
+            }
+            (Some(MessageKind::Message), job::YIELD) => {
+                // The caller may be gone: then there is nobody to be answered.
+                let _ = syscall::reply(Message::empty(0));
+                yields = measure_yields(handles.partner);
+                endpoint.receive()
+            }
+            (Some(MessageKind::Message), job::COLLECT) => {
+                endpoint.reply_receive(write_summary(yields))
+            }
+            (Some(MessageKind::Message), _) => {
+                endpoint.reply_receive(Message::empty(STATUS_NO_JOB))
+            }
+            _ => endpoint.receive(),
+        };
+    }
+}
+
+/// The bits of a tag that are a message's length.
+const LENGTH_BITS: u64 = 0xFFFF_0000;
+
+fn measure_faults() -> Result<Summary, BenchError> {
+    measure(provoke_undefined, |()| Ok(()))
+}
+
+/// Measures yields to the partner and back. The partner takes turns only if it has the worker's
+/// priority: a yield to nobody costs less.
+fn measure_yields(partner: u32) -> Result<Summary, BenchError> {
+    let lonely = measure(syscall::r#yield, |_| Ok(()))?;
+    PartnerClient::new(Gate::new(partner))
+        .take_turns(PARTNER_TURNS)
+        .map_err(no_answer)?;
+    let together = measure(syscall::r#yield, |_| Ok(()))?;
+    if together.min > lonely.max {
+        Ok(together)
+    } else {
+        Err(BenchError::NoTurns)
+    }
+}
+
+/// Writes a summary as a reply.
+fn write_summary(summary: Result<Summary, BenchError>) -> Message {
+    let Ok(Summary { min, median, max }) = summary else {
+        return Message::empty(STATUS_FAILED);
+    };
+    let mut message = Message {
+        tag: Tag::new(0, 24),
+        ..Message::default()
+    };
+    let [first, second, third, ..] = &mut message.words;
+    (*first, *second, *third) = (min, median, max);
+    message
+}
+
+/// Reads a summary from a reply; `None` if there is none.
+#[must_use]
+pub fn read_summary(reply: &Incoming) -> Option<Summary> {
+    let [min, median, max, ..] = reply.words;
+    (reply.tag == Tag::new(0, 24)).then_some(Summary { min, median, max })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_travel_in_one_word() {
+        let handles = Handles {
+            endpoint: 5,
+            partner: u32::MAX,
+        };
+        assert_eq!(Handles::from_raw(handles.into_raw()), handles);
+    }
+
+    #[test]
+    fn summaries_travel_in_three_words_and_failures_in_the_status() {
+        let summary = Summary {
+            min: 1,
+            median: 2,
+            max: 3,
+        };
+        let incoming = |message: Message| Incoming {
+            tag: message.tag,
+            badge: 0,
+            words: message.words,
+        };
+        let reply = incoming(write_summary(Ok(summary)));
+        assert_eq!(read_summary(&reply), Some(summary));
+        let failed = incoming(write_summary(Err(BenchError::NoTurns)));
+        assert_eq!(read_summary(&failed), None);
+    }
+}

@@ -1,0 +1,81 @@
+//! What the kernel gives the shell: gates to its services, counters, and ways to crash.
+
+use ipc_abi::boot::KernelInfo;
+use ipc_abi::interface::ConnectError;
+use ipc_abi::manifest::Name;
+use ipc_abi::service::bench::BenchClient;
+use ipc_abi::service::console::ConsoleClient;
+use ipc_abi::service::supervisor::SupervisorClient;
+use userlib::{
+    Environment, EnvironmentError, Gate, kernel_info, provoke_null, provoke_undefined, read_cycles,
+    read_ticks,
+};
+
+use crate::command::Crash;
+use crate::shell::{Identity, Machine, Services, Shell};
+
+/// The machine that the shell runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Processor;
+
+impl Machine for Processor {
+    fn info(&self) -> KernelInfo {
+        kernel_info()
+    }
+
+    fn ticks(&self) -> u64 {
+        read_ticks()
+    }
+
+    fn cycles(&self) -> u64 {
+        read_cycles()
+    }
+
+    fn crash(&mut self, how: Crash) {
+        match how {
+            Crash::Panic => panic!("somebody asked for it"),
+            Crash::Null => provoke_null(),
+            Crash::Undefined => provoke_undefined(),
+        }
+    }
+}
+
+/// A shell over the kernel.
+pub type KernelShell = Shell<Gate, Gate, Gate, Processor>;
+
+/// Why the shell cannot start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartError {
+    /// It was not given what it needs. Mend `system.toml`.
+    Environment(EnvironmentError),
+    /// A service does not answer, or was built from another interface.
+    Connect(&'static str, ConnectError),
+}
+
+impl From<EnvironmentError> for StartError {
+    fn from(error: EnvironmentError) -> Self {
+        StartError::Environment(error)
+    }
+}
+
+/// Makes a shell on the services that the process was given.
+///
+/// # Errors
+///
+/// What it was not given, or which service does not fit.
+pub fn start(environment: &Environment) -> Result<KernelShell, StartError> {
+    let not_fit = |service| move |error| StartError::Connect(service, error);
+    let services = Services {
+        console: ConsoleClient::connect(environment.gate("console")?)
+            .map_err(not_fit("console"))?,
+        supervisor: SupervisorClient::connect(environment.gate("supervisor")?)
+            .map_err(not_fit("supervisor"))?,
+        bench: BenchClient::new(environment.gate("bench")?),
+    };
+    let name = Name::try_from(environment.name()).unwrap_or_default();
+    let identity = Identity {
+        name,
+        incarnation: environment.incarnation(),
+    };
+    Ok(Shell::new(services, Processor, identity))
+}
