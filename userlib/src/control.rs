@@ -66,7 +66,7 @@ pub(crate) fn message_buffer() -> Option<core::ptr::NonNull<u8>> {
     // SAFETY: the register is 0 or what `install` or `thread::start` put there: a block that lives
     // for ever and has only atomic fields.
     let control = unsafe { control.as_ref() }?;
-    let buffer = usize::try_from(control.message_buffer.load(Ordering::Relaxed)).ok()?;
+    let buffer = crate::address::from_abi(control.message_buffer.load(Ordering::Relaxed));
     core::ptr::NonNull::new(core::ptr::with_exposed_provenance_mut(buffer))
 }
 

@@ -70,9 +70,10 @@ pub fn read_ticks() -> u64 {
 #[cfg(target_os = "none")]
 #[must_use]
 pub fn kernel_info() -> KernelInfo {
+    use crate::address;
     use ipc_abi::boot::{ABI_VERSION, INFO_ADDRESS, INFO_MAGIC};
 
-    let page = core::ptr::with_exposed_provenance::<KernelInfo>(INFO_ADDRESS as usize);
+    let page = core::ptr::with_exposed_provenance::<KernelInfo>(address::from_abi(INFO_ADDRESS));
     // SAFETY: every process has the page mapped there, read-only, and the kernel wrote it before it
     // started the first one (`ipc_abi::boot`); every bit pattern is a `KernelInfo`.
     let info = unsafe { page.read_volatile() };

@@ -9,6 +9,7 @@ use ipc_abi::manifest::{DEVICE_LINES_MAX, Name};
 use ipc_abi::startup::{DeviceGrant, IrqGrant};
 use safe_mmio::UniqueMmioPointer;
 
+use crate::address;
 use crate::syscall;
 
 /// A device. There is one value for each device of a process.
@@ -65,8 +66,8 @@ impl Device {
         if size_of::<T>() as u64 > self.bytes {
             return Err(DeviceError::TooShort);
         }
-        let address = usize::try_from(self.address).map_err(|_| DeviceError::Misaligned)?;
-        let registers = core::ptr::with_exposed_provenance_mut::<T>(address);
+        let registers = address::from_abi(self.address);
+        let registers = core::ptr::with_exposed_provenance_mut::<T>(registers);
         match NonNull::new(registers).filter(|registers| registers.is_aligned()) {
             // SAFETY: the registers are mapped as device memory for as long as the process lives
             // (`ipc_abi::startup`), they are long enough and aligned (checked), and this is their

@@ -44,6 +44,11 @@ impl Transport for Gate {
     fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
         Ok(syscall::call(self.handle, request))
     }
+
+    #[inline(always)]
+    fn call_short(&mut self, request: Message, used_words: usize) -> Result<Incoming, CallError> {
+        Ok(syscall::call_short(self.handle, request, used_words))
+    }
 }
 
 /// Where a server receives.
@@ -77,6 +82,14 @@ impl Endpoint {
     #[must_use]
     pub fn reply_receive(self, reply: Message) -> Incoming {
         syscall::reply_receive(self.handle, reply, Window::NONE)
+    }
+
+    /// `reply_receive` with a reply of which at most the first `used_words` words, a constant, are
+    /// not zero.
+    #[inline(always)]
+    #[must_use]
+    pub fn reply_receive_short(self, reply: Message, used_words: usize) -> Incoming {
+        syscall::reply_receive_short(self.handle, reply, used_words)
     }
 }
 

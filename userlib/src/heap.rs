@@ -11,6 +11,7 @@ use talc::TalcLock;
 use talc::lock_api::{GuardSend, RawMutex};
 use talc::source::Manual;
 
+use crate::address;
 use crate::syscall;
 
 #[cfg_attr(target_os = "none", global_allocator)]
@@ -22,10 +23,6 @@ struct YieldingMutex(AtomicBool);
 // SAFETY: `try_lock` gives the lock to at most one at a time, as one atomic exchange decides, and
 // acquire and release order what is done under it.
 unsafe impl RawMutex for YieldingMutex {
-    #[expect(
-        clippy::declare_interior_mutable_const,
-        reason = "how lock_api makes locks"
-    )]
     const INIT: YieldingMutex = YieldingMutex(AtomicBool::new(false));
 
     type GuardMarker = GuardSend;
@@ -52,11 +49,8 @@ unsafe impl RawMutex for YieldingMutex {
 ///
 /// The range is mapped readable and writable for ever, and nothing else uses it.
 pub(crate) unsafe fn claim(range: MemoryRange) {
-    let (Ok(address), Ok(bytes)) = (usize::try_from(range.address), usize::try_from(range.bytes))
-    else {
-        return;
-    };
-    let start = core::ptr::with_exposed_provenance_mut(address);
+    let start = core::ptr::with_exposed_provenance_mut(address::from_abi(range.address));
+    let bytes = address::from_abi(range.bytes);
     // SAFETY: the caller's promise. Too little memory is left alone; then allocations fail.
     let _ = unsafe { HEAP.lock().claim(start, bytes) };
 }

@@ -4,6 +4,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod address;
 mod buffer;
 mod control;
 mod counter;

@@ -7,6 +7,7 @@ use ipc_abi::boot::{PACKAGE_ADDRESS, PAGE_BYTES};
 use ipc_abi::capability::{Access, Kind};
 use ipc_abi::error::Error;
 
+use crate::address;
 use crate::counter::kernel_info;
 use crate::environment::{Environment, EnvironmentError};
 use crate::syscall;
@@ -94,7 +95,7 @@ fn check_range(offset: u64, length: usize) -> Result<usize, WindowError> {
     if end > PAGE_BYTES {
         return Err(WindowError::OutOfRange);
     }
-    usize::try_from(WINDOW_ADDRESS + offset).map_err(|_| WindowError::OutOfRange)
+    Ok(address::from_abi(WINDOW_ADDRESS + offset))
 }
 
 /// The boot package; `None` if there is none. Only the first process has it: only there is the
@@ -105,16 +106,11 @@ fn check_range(offset: u64, length: usize) -> Result<usize, WindowError> {
 /// `Missing`, `WrongKind` if this is not the first process.
 pub fn package(environment: &Environment) -> Result<Option<&'static [u8]>, EnvironmentError> {
     environment.handle("devices", Kind::Region)?;
-    let Ok(length) = usize::try_from(kernel_info().package_bytes) else {
-        return Ok(None);
-    };
+    let length = address::from_abi(kernel_info().package_bytes);
     if length == 0 {
         return Ok(None);
     }
-    let Ok(address) = usize::try_from(PACKAGE_ADDRESS) else {
-        return Ok(None);
-    };
-    let start = core::ptr::with_exposed_provenance::<u8>(address);
+    let start = core::ptr::with_exposed_provenance::<u8>(address::from_abi(PACKAGE_ADDRESS));
     // SAFETY: the kernel maps this many bytes there, read-only and for ever (`ipc_abi::boot`).
     Ok(Some(unsafe { core::slice::from_raw_parts(start, length) }))
 }
@@ -125,7 +121,7 @@ mod tests {
 
     #[test]
     fn window_is_one_page() {
-        let address = usize::try_from(WINDOW_ADDRESS).expect("it is an address");
+        let address = address::from_abi(WINDOW_ADDRESS);
         assert_eq!(check_range(0, 4096), Ok(address));
         assert_eq!(check_range(4096, 0), Ok(address + 4096));
         assert_eq!(check_range(1, 4096), Err(WindowError::OutOfRange));

@@ -9,10 +9,6 @@ pub const PANIC_TEXT_BYTES: usize = 512;
 
 /// A text that takes what fits and forgets the rest.
 #[derive(Debug)]
-#[cfg_attr(
-    not(any(test, target_os = "none")),
-    expect(dead_code, reason = "the host has its own")
-)]
 pub(crate) struct CutText {
     text: heapless::String<PANIC_TEXT_BYTES>,
     is_cut: bool,

@@ -5,9 +5,9 @@
 
 use ipc_abi::error::Error;
 use ipc_abi::fault::{FaultCause, FaultReply, FaultWord};
-use ipc_abi::interface::server::{reply_protocol_error, without_kind};
-use ipc_abi::interface::{Dispatch, Outcome, ProtocolError};
-use ipc_abi::message::{Incoming, Message};
+use ipc_abi::interface::server::reply_protocol_error;
+use ipc_abi::interface::{Dispatch, ProtocolError, Replier};
+use ipc_abi::message::{Incoming, MESSAGE_WORDS, Message};
 use ipc_abi::tag::{MessageKind, Tag};
 
 use crate::buffer::MessageBuffer;
@@ -102,7 +102,7 @@ impl FaultAnswer {
 ///
 /// Signals are taken and nobody hears of them; threads whose faults come here stay stopped.
 pub fn serve<I: Dispatch<S>, S>(interface: I, endpoint: Endpoint, server: &mut S) -> Error {
-    run(interface, &mut Kernel(endpoint), server, &Deaf)
+    run(interface, endpoint, server, &Deaf)
 }
 
 /// Serves requests on `endpoint` for ever, and tells the server of signals and faults; returns only
@@ -112,26 +112,48 @@ pub fn serve_events<I: Dispatch<S>, S: Events>(
     endpoint: Endpoint,
     server: &mut S,
 ) -> Error {
-    run(interface, &mut Kernel(endpoint), server, &Hearing)
+    run(interface, endpoint, server, &Hearing)
 }
 
-/// Where messages come from.
-trait Source {
-    fn receive(&mut self) -> Incoming;
-    fn reply_receive(&mut self, reply: Message) -> Incoming;
+/// Where messages come from: the endpoint, or a test's script.
+trait Source: Copy {
+    fn receive(self) -> Incoming;
+    fn reply_receive(self, reply: Message, used_words: usize) -> Incoming;
 }
 
-struct Kernel(Endpoint);
-
-impl Source for Kernel {
+impl Source for Endpoint {
     #[inline(always)]
-    fn receive(&mut self) -> Incoming {
-        self.0.receive()
+    fn receive(self) -> Incoming {
+        Endpoint::receive(self)
     }
 
     #[inline(always)]
-    fn reply_receive(&mut self, reply: Message) -> Incoming {
-        self.0.reply_receive(reply)
+    fn reply_receive(self, reply: Message, used_words: usize) -> Incoming {
+        self.reply_receive_short(reply, used_words)
+    }
+}
+
+/// Replies and receives the next message in one system call.
+struct Fused<E> {
+    source: E,
+    is_one_way: bool,
+}
+
+impl<E: Source> Replier for Fused<E> {
+    type Next = Incoming;
+
+    #[inline(always)]
+    fn reply(self, reply: Message, used_words: usize) -> Incoming {
+        if self.is_one_way {
+            self.source.receive()
+        } else {
+            self.source.reply_receive(reply, used_words)
+        }
+    }
+
+    #[inline(always)]
+    fn later(self) -> Incoming {
+        self.source.receive()
     }
 }
 
@@ -163,6 +185,32 @@ impl<S: Events> Ears<S> for Hearing {
     }
 }
 
+fn run<I: Dispatch<S>, S>(
+    _interface: I,
+    source: impl Source,
+    server: &mut S,
+    ears: &impl Ears<S>,
+) -> Error {
+    let mut buffer = MessageBuffer;
+    let mut message = source.receive();
+    loop {
+        let is_one_way = match message.tag.into_raw() & Tag::KERNEL_BITS {
+            0 => false,
+            _ if message.tag.kind() == Some(MessageKind::OneWay) => true,
+            _ => {
+                message = match handle_event(message, server, ears) {
+                    Step::Reply(reply) => source.reply_receive(reply, MESSAGE_WORDS),
+                    Step::Receive => source.receive(),
+                    Step::End(error) => return error,
+                };
+                continue;
+            }
+        };
+        message.tag = message.tag.with_kind(MessageKind::Message);
+        message = I::dispatch(server, message, &mut buffer, Fused { source, is_one_way });
+    }
+}
+
 /// What to do next.
 enum Step {
     Reply(Message),
@@ -170,49 +218,26 @@ enum Step {
     End(Error),
 }
 
-fn run<I: Dispatch<S>, S>(
-    _interface: I,
-    source: &mut impl Source,
-    server: &mut S,
-    ears: &impl Ears<S>,
-) -> Error {
-    let mut buffer = MessageBuffer;
-    let mut message = source.receive();
-    loop {
-        if message.tag.into_raw() & Tag::KERNEL_BITS == 0
-            && let Outcome::Reply(reply) = I::dispatch(server, message, &mut buffer)
-        {
-            message = source.reply_receive(reply);
-            continue;
+/// Handles what is no request.
+#[inline(never)]
+fn handle_event<S>(message: Incoming, server: &mut S, ears: &impl Ears<S>) -> Step {
+    match message.tag.kind() {
+        Some(MessageKind::Signal) => {
+            ears.signal(server, message.words[0]);
+            Step::Receive
         }
-        let step = match message.tag.kind() {
-            Some(MessageKind::OneWay) => {
-                I::dispatch(server, without_kind(message), &mut buffer);
-                Step::Receive
-            }
-            Some(MessageKind::Signal) => {
-                ears.signal(server, message.words[0]);
-                Step::Receive
-            }
-            Some(MessageKind::Fault) => Step::Reply(
-                ears.fault(server, Fault::from_message(&message))
-                    .into_message(),
-            ),
-            Some(MessageKind::Refusal) => after_refusal(message.tag),
-            // A request that the server answers later, or a kind from a later kernel.
-            Some(MessageKind::Message) | None => Step::Receive,
-        };
-        message = match step {
-            Step::Reply(reply) => source.reply_receive(reply),
-            Step::Receive => source.receive(),
-            Step::End(error) => return error,
-        };
+        Some(MessageKind::Fault) => Step::Reply(
+            ears.fault(server, Fault::from_message(&message))
+                .into_message(),
+        ),
+        Some(MessageKind::Refusal) => after_refusal(message.tag),
+        // Requests do not come here; a kind from a later kernel is passed over.
+        Some(MessageKind::Message | MessageKind::OneWay) | None => Step::Receive,
     }
 }
 
 /// What to do when the kernel refused to receive or to reply. It did nothing then, so a caller may
 /// still wait for its answer.
-#[cold]
 fn after_refusal(tag: Tag) -> Step {
     match tag.error() {
         // The caller is gone, or the call did one bounded step.

@@ -11,6 +11,7 @@ use ipc_abi::capability::Kind;
 use ipc_abi::manifest::Name;
 use ipc_abi::startup::{MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup, StartupError};
 
+use crate::address;
 use crate::control::ThreadControl;
 use crate::environment::Environment;
 use crate::heap::{self, Arena};
@@ -73,8 +74,8 @@ macro_rules! define_start {
 /// This is the first that the process does, and `startup` is what it was started with.
 #[doc(hidden)]
 pub unsafe fn run<T>(startup: u64, main: fn(Environment) -> T) -> ! {
-    let startup = usize::try_from(startup).unwrap_or(0);
-    let block = core::ptr::with_exposed_provenance::<[u8; STARTUP_BYTES]>(startup);
+    let block = address::from_abi(startup);
+    let block = core::ptr::with_exposed_provenance::<[u8; STARTUP_BYTES]>(block);
     // SAFETY: the address is 0 or that of a page that nobody changes (`ipc_abi::startup`).
     let block = unsafe { block.as_ref() };
     match block.map(|page| Startup::read(page)) {

@@ -38,7 +38,7 @@ impl<const BYTES: usize> Stack<BYTES> {
     pub fn new() -> Box<Stack<BYTES>> {
         const {
             assert!(
-                BYTES % 16 == 0 && BYTES >= 1024,
+                BYTES.is_multiple_of(16) && BYTES >= 1024,
                 "a stack is at least 1 KiB, in 16s"
             )
         };

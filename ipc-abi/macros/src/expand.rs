@@ -74,16 +74,44 @@ fn expand_reply(method: &Method) -> TokenStream {
 /// Makes the message that carries `value`, which is what stands behind `Deferrable`.
 fn expand_message(returns: &Returns, value: &TokenStream) -> TokenStream {
     let server = quote!(::ipc_abi::interface::server);
-    let result = returns.value.1.wrap(value);
+    expand_result(returns, value, &|result, error| {
+        let function = if error {
+            quote!(reply_service_error)
+        } else {
+            quote!(reply)
+        };
+        quote!(#server::#function(&#result, buffer))
+    })
+}
+
+/// Answers with `value`, which is what stands behind `Deferrable`.
+fn expand_answer(returns: &Returns, value: &TokenStream) -> TokenStream {
+    let server = quote!(::ipc_abi::interface::server);
+    expand_result(returns, value, &|result, error| {
+        let function = if error {
+            quote!(answer_service_error)
+        } else {
+            quote!(answer)
+        };
+        quote!(#server::#function(&#result, buffer, replier))
+    })
+}
+
+/// Does `step` to what is written for `value`; its flag tells that this is the service's error.
+fn expand_result(
+    returns: &Returns,
+    value: &TokenStream,
+    step: &dyn Fn(TokenStream, bool) -> TokenStream,
+) -> TokenStream {
     let Some((_, wire)) = &returns.error else {
-        return quote!(#server::reply(&#result, buffer));
+        return step(returns.value.1.wrap(value), false);
     };
-    let result = returns.value.1.wrap(&quote!(result));
-    let error = wire.wrap(&quote!(error));
+    let result = step(returns.value.1.wrap(&quote!(result)), false);
+    let error = step(wire.wrap(&quote!(error)), true);
     quote! {
         match #value {
-            Ok(result) => #server::reply(&#result, buffer),
-            Err(error) => #server::reply_service_error(&#error, buffer),
+            Ok(result) => #result,
+            Err(error) => #error,
         }
     }
 }
@@ -98,25 +126,30 @@ fn expand_dispatcher(interface: &Interface) -> TokenStream {
     quote! {
         impl<S: #name> ::ipc_abi::interface::Dispatch<S> for #marker {
             #[inline(always)]
-            fn dispatch<B: ::ipc_abi::message::LongBuffer>(
+            fn dispatch<B: ::ipc_abi::message::LongBuffer, R: ::ipc_abi::interface::Replier>(
                 server: &mut S,
                 request: ::ipc_abi::message::Incoming,
                 buffer: &mut B,
-            ) -> ::ipc_abi::interface::Outcome {
-                let refuse = |error| ::ipc_abi::interface::Outcome::Reply(
-                    ::ipc_abi::interface::server::reply_protocol_error(error),
-                );
-                match request.tag.method() {
+                replier: R,
+            ) -> R::Next {
+                use ::ipc_abi::interface::server as support;
+                let error = match request.tag.method() {
                     #(#arms)*
-                    _ => ::ipc_abi::interface::server::dispatch_common::<Self, B>(request, buffer),
-                }
+                    _ => match support::read_schema_request(request, buffer) {
+                        Ok(()) => {
+                            let hash = <Self as ::ipc_abi::interface::Interface>::SCHEMA_HASH;
+                            return support::answer(&hash, buffer, replier);
+                        }
+                        Err(error) => error,
+                    },
+                };
+                support::answer_protocol_error(error, replier)
             }
         }
     }
 }
 
 fn expand_arm(interface: &Interface, method: &Method) -> TokenStream {
-    let server = quote!(::ipc_abi::interface::server);
     let (name, number, function) = (&interface.item.ident, method.number, &method.name);
     let from_message = method
         .arguments
@@ -133,26 +166,25 @@ fn expand_arm(interface: &Interface, method: &Method) -> TokenStream {
         .arguments
         .iter()
         .map(crate::method::Argument::handed_value);
-    let message = expand_message(&method.returns, &quote!(value));
-    let reply = if method.returns.is_deferrable {
+    let answer = expand_answer(&method.returns, &quote!(value));
+    let done = if method.returns.is_deferrable {
         quote! {
-            Ok(::ipc_abi::interface::Deferrable::Now(value)) =>
-                ::ipc_abi::interface::Outcome::Reply(#message),
-            Ok(::ipc_abi::interface::Deferrable::Later) => ::ipc_abi::interface::Outcome::Later,
+            Ok(::ipc_abi::interface::Deferrable::Now(value)) => return #answer,
+            Ok(::ipc_abi::interface::Deferrable::Later) => return replier.later(),
         }
     } else {
-        quote!(Ok(value) => ::ipc_abi::interface::Outcome::Reply(#message),)
+        quote!(Ok(value) => return #answer,)
     };
     quote! {
         #number => {
-            let size = #server::size_of_arguments::<#types>();
-            let result = #server::with_request(&request, buffer, size, |reader| {
+            let size = support::size_of_arguments::<#types>();
+            let result = support::with_request(&request, buffer, size, |reader| {
                 let (#(#names,)*) = reader.all::<#types>()?;
                 Ok(<S as #name>::#function(server, #(#handed),*))
             });
             match result {
-                #reply
-                Err(error) => refuse(error),
+                #done
+                Err(error) => error,
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::client::Transport;
 use super::error::CallError;
-use super::server::{Dispatch, Outcome};
+use super::server::{Dispatch, Replier};
 use crate::message::{Incoming, LongBuffer, LongBufferError, Message};
 use crate::tag::Tag;
 
@@ -95,13 +95,25 @@ impl<I: Dispatch<S>, S> Transport for Local<I, S> {
             badge: self.badge,
             words: request.words,
         };
-        match I::dispatch(&mut self.server, request, &mut self.buffer) {
-            Outcome::Reply(Message { tag, words }) => Ok(Incoming {
-                tag,
-                badge: 0,
-                words,
-            }),
-            Outcome::Later => Err(CallError::Deferred),
-        }
+        I::dispatch(&mut self.server, request, &mut self.buffer, Return)
+    }
+}
+
+/// Hands the reply back to the caller.
+struct Return;
+
+impl Replier for Return {
+    type Next = Result<Incoming, CallError>;
+
+    fn reply(self, Message { tag, words }: Message, _used_words: usize) -> Self::Next {
+        Ok(Incoming {
+            tag,
+            badge: 0,
+            words,
+        })
+    }
+
+    fn later(self) -> Self::Next {
+        Err(CallError::Deferred)
     }
 }

@@ -1,25 +1,34 @@
 //! The serving side: what the dispatchers that `#[interface]` makes are made of.
 
 use super::error::{EncodeError, ProtocolError, status};
-use super::wire::{Decode, Encode, EncodeOutcome, Reader, encode, with_bytes};
+use super::wire::{Decode, Encode, EncodeOutcome, Reader, encode, used_words, with_bytes};
 use super::{Interface, METHOD_SCHEMA};
 use crate::message::{Incoming, LongBuffer, Message};
-use crate::tag::{MessageKind, Tag};
+use crate::tag::Tag;
 
 /// Hands requests to a server `S`: implemented by an interface's marker type for every `S` that
 /// implements its trait.
 pub trait Dispatch<S>: Interface {
     /// Lets `server` answer `request`, which is a call or a one-way message.
-    fn dispatch<B: LongBuffer>(server: &mut S, request: Incoming, buffer: &mut B) -> Outcome;
+    fn dispatch<B: LongBuffer, R: Replier>(
+        server: &mut S,
+        request: Incoming,
+        buffer: &mut B,
+        replier: R,
+    ) -> R::Next;
 }
 
-/// What a dispatcher leaves to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Send this reply.
-    Reply(Message),
-    /// Send nothing: the server keeps the caller and answers later.
-    Later,
+/// What a dispatcher does when a method has returned: it sends the reply and, in a server's loop,
+/// receives the next request, so that each method's reply has instructions of its own.
+pub trait Replier {
+    /// What comes of it.
+    type Next;
+
+    /// Sends `reply`, of which at most the first `used_words` words are not zero.
+    fn reply(self, reply: Message, used_words: usize) -> Self::Next;
+
+    /// Sends nothing: the server keeps the caller and answers later.
+    fn later(self) -> Self::Next;
 }
 
 /// What a method returns that may answer later.
@@ -98,17 +107,20 @@ fn misfit(tag: Tag, size: usize) -> ProtocolError {
     }
 }
 
-/// Answers what every interface answers alike: its schema hash, and unknown methods.
+/// Reads a request for no method of the trait: if it is well made, it asks for the schema hash.
+///
+/// # Errors
+///
+/// `UnknownMethod`, or what is wrong with the request.
 #[inline(never)]
-pub fn dispatch_common<I: Interface, B: LongBuffer>(request: Incoming, buffer: &mut B) -> Outcome {
+pub fn read_schema_request<B: LongBuffer>(
+    request: Incoming,
+    buffer: &mut B,
+) -> Result<(), ProtocolError> {
     if request.tag.method() != METHOD_SCHEMA {
-        return Outcome::Reply(reply_protocol_error(ProtocolError::UnknownMethod));
+        return Err(ProtocolError::UnknownMethod);
     }
-    let result = with_request(&request, buffer, Some(0), |reader| reader.all::<()>());
-    Outcome::Reply(match result {
-        Ok(()) => reply(&I::SCHEMA_HASH, buffer),
-        Err(error) => reply_protocol_error(error),
-    })
+    with_request(&request, buffer, Some(0), |reader| reader.all())
 }
 
 /// How many bytes a list of arguments takes, if that is always the same.
@@ -116,6 +128,32 @@ pub fn dispatch_common<I: Interface, B: LongBuffer>(request: Incoming, buffer: &
 #[must_use]
 pub const fn size_of_arguments<'a, A: Decode<'a>>() -> Option<usize> {
     A::SIZE
+}
+
+/// Answers with what a method returned.
+#[inline(always)]
+pub fn answer<T: Encode, B: LongBuffer, R: Replier>(
+    value: &T,
+    buffer: &mut B,
+    replier: R,
+) -> R::Next {
+    replier.reply(reply(value, buffer), used_words::<T>())
+}
+
+/// Answers with a service's own error.
+#[inline(always)]
+pub fn answer_service_error<T: Encode, B: LongBuffer, R: Replier>(
+    error: &T,
+    buffer: &mut B,
+    replier: R,
+) -> R::Next {
+    replier.reply(reply_service_error(error, buffer), used_words::<T>())
+}
+
+/// Refuses a request.
+#[inline(always)]
+pub fn answer_protocol_error<R: Replier>(error: ProtocolError, replier: R) -> R::Next {
+    replier.reply(reply_protocol_error(error), 0)
 }
 
 /// The reply that carries what a method returned.
@@ -152,15 +190,5 @@ fn reply_with<R: Encode, B: LongBuffer>(status: u16, value: &R, buffer: &mut B) 
         EncodeOutcome::Refused(EncodeError::Unencodable) => {
             reply_protocol_error(ProtocolError::ReplyUnencodable)
         }
-    }
-}
-
-/// Takes the kernel's mark of a one-way message off a tag: the dispatcher does not care.
-#[inline(always)]
-#[must_use]
-pub const fn without_kind(request: Incoming) -> Incoming {
-    Incoming {
-        tag: request.tag.with_kind(MessageKind::Message),
-        ..request
     }
 }

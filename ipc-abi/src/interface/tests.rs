@@ -54,7 +54,6 @@ trait Sample {
     fn later(&mut self, now: bool) -> Deferrable<Result<u64, SampleError>>;
     /// Takes more fixed arguments than registers hold.
     #[method(10)]
-    #[expect(clippy::type_complexity, reason = "a long list on purpose")]
     fn wide(&mut self, a: (u128, u128, u128, u128), b: (u128, u128, u128, u128), c: u8) -> u128;
     /// Finds one of several.
     #[method(11)]

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::error::{EncodeError, ProtocolError};
-use crate::message::{Incoming, LongBuffer, Message, bytes_from_words};
+use crate::message::{Incoming, LongBuffer, MESSAGE_WORDS, Message, bytes_from_words};
 use crate::tag::Tag;
 
 /// Where encoded bytes go.
@@ -420,6 +420,15 @@ pub(super) enum EncodeOutcome {
     Message(Message),
     /// It could not be encoded.
     Refused(EncodeError),
+}
+
+/// How many words of a message that carries a `T` can differ from zero, at most.
+#[inline(always)]
+pub(super) const fn used_words<T: Encode>() -> usize {
+    match T::SIZE {
+        Some(size) if size <= Tag::REGISTER_BYTES => size.div_ceil(8),
+        Some(_) | None => MESSAGE_WORDS,
+    }
 }
 
 /// Makes the message that carries `value`.

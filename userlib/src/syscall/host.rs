@@ -22,6 +22,7 @@ pub(super) fn exchange<const NUMBER: u16>(
     handle: u32,
     _message: Message,
     _window: Window,
+    _used_words: usize,
 ) -> Incoming {
     panic!("system call {NUMBER} on handle {handle}: there is no kernel here");
 }

@@ -4,7 +4,7 @@
 
 use ipc_abi::call::{SystemCall, Window};
 use ipc_abi::error::Error;
-use ipc_abi::message::{Incoming, Message};
+use ipc_abi::message::{Incoming, MESSAGE_WORDS, Message};
 use ipc_abi::tag::Tag;
 
 use super::raw::exchange;
@@ -12,25 +12,39 @@ use super::raw::exchange;
 /// Sends `message` through `gate` and waits for the reply.
 #[inline(always)]
 pub fn call(gate: u32, message: Message) -> Incoming {
-    exchange::<{ SystemCall::Call as u16 }>(gate, message, Window::NONE)
+    exchange::<{ SystemCall::Call as u16 }>(gate, message, Window::NONE, MESSAGE_WORDS)
+}
+
+/// `call` with a message of which at most the first `used_words` words are not zero: the fewer, the
+/// fewer instructions. Meant for a constant.
+#[inline(always)]
+pub fn call_short(gate: u32, message: Message, used_words: usize) -> Incoming {
+    exchange::<{ SystemCall::Call as u16 }>(gate, message, Window::NONE, used_words)
 }
 
 /// `call`, with a place for capabilities that come with the reply.
 #[inline(always)]
 pub fn call_with_window(gate: u32, message: Message, window: Window) -> Incoming {
-    exchange::<{ SystemCall::Call as u16 }>(gate, message, window)
+    exchange::<{ SystemCall::Call as u16 }>(gate, message, window, MESSAGE_WORDS)
 }
 
 /// Answers the current caller with `message`, then receives from `endpoint`.
 #[inline(always)]
 pub fn reply_receive(endpoint: u32, message: Message, window: Window) -> Incoming {
-    exchange::<{ SystemCall::ReplyReceive as u16 }>(endpoint, message, window)
+    exchange::<{ SystemCall::ReplyReceive as u16 }>(endpoint, message, window, MESSAGE_WORDS)
+}
+
+/// `reply_receive` with a reply of which at most the first `used_words` words are not zero, and
+/// without a window.
+#[inline(always)]
+pub fn reply_receive_short(endpoint: u32, message: Message, used_words: usize) -> Incoming {
+    exchange::<{ SystemCall::ReplyReceive as u16 }>(endpoint, message, Window::NONE, used_words)
 }
 
 /// Receives from `endpoint`.
 #[inline(always)]
 pub fn receive(endpoint: u32, window: Window) -> Incoming {
-    exchange::<{ SystemCall::Receive as u16 }>(endpoint, Message::empty(0), window)
+    exchange::<{ SystemCall::Receive as u16 }>(endpoint, Message::empty(0), window, 0)
 }
 
 /// Sends `message` one way through `gate`; waits for a receiver.
@@ -44,13 +58,14 @@ pub fn send(gate: u32, message: Message) -> Result<(), Error> {
         gate,
         message,
         Window::NONE,
+        MESSAGE_WORDS,
     ))
 }
 
 /// `call`, but refuses with `WouldBlock` when nobody is receiving.
 #[inline(always)]
 pub fn try_call(gate: u32, message: Message, window: Window) -> Incoming {
-    exchange::<{ SystemCall::TryCall as u16 }>(gate, message, window)
+    exchange::<{ SystemCall::TryCall as u16 }>(gate, message, window, MESSAGE_WORDS)
 }
 
 /// `send`, but refuses when nobody is receiving.
@@ -64,13 +79,14 @@ pub fn try_send(gate: u32, message: Message) -> Result<(), Error> {
         gate,
         message,
         Window::NONE,
+        MESSAGE_WORDS,
     ))
 }
 
 /// `receive`, but refuses with `WouldBlock` when nothing is there.
 #[inline(always)]
 pub fn try_receive(endpoint: u32, window: Window) -> Incoming {
-    exchange::<{ SystemCall::TryReceive as u16 }>(endpoint, Message::empty(0), window)
+    exchange::<{ SystemCall::TryReceive as u16 }>(endpoint, Message::empty(0), window, 0)
 }
 
 /// Answers the current caller with `message` and goes on.
@@ -84,6 +100,7 @@ pub fn reply(message: Message) -> Result<(), Error> {
         0,
         message,
         Window::NONE,
+        MESSAGE_WORDS,
     ))
 }
 
@@ -98,6 +115,7 @@ pub fn reply_to(saved: u32, message: Message) -> Result<(), Error> {
         saved,
         message,
         Window::NONE,
+        MESSAGE_WORDS,
     ))
 }
 
@@ -112,6 +130,7 @@ pub fn wait(notification: u32) -> Result<u64, Error> {
         notification,
         Message::empty(0),
         Window::NONE,
+        0,
     ))
 }
 
@@ -126,6 +145,7 @@ pub fn try_wait(notification: u32) -> Result<u64, Error> {
         notification,
         Message::empty(0),
         Window::NONE,
+        0,
     ))
 }
 

@@ -132,14 +132,16 @@ define_message_call!(
     clears []
 );
 
-/// Makes the message call `NUMBER` with `message`; the fewer words it uses, the fewer instructions.
+/// Makes the message call `NUMBER` with `message`, of which at most the first `used_words` words are
+/// not zero: the fewer, the fewer instructions, if it is a constant.
 #[inline(always)]
 pub(super) fn exchange<const NUMBER: u16>(
     handle: u32,
     message: Message,
     window: Window,
+    used_words: usize,
 ) -> Incoming {
-    match message.used_words() {
+    match used_words {
         0 => exchange0::<NUMBER>(handle, message, window),
         1 | 2 => exchange2::<NUMBER>(handle, message, window),
         3 | 4 => exchange4::<NUMBER>(handle, message, window),
