@@ -1,7 +1,7 @@
 //! `./x check`: formatting, lints, and the rules of the house.
 
 use crate::install::{Installer, Need};
-use crate::step::Step;
+use crate::step::{self, Step};
 use crate::tidy;
 use crate::toolchain::{Kind, Toolchain};
 use crate::workspace::{self, Package, Place};
@@ -67,7 +67,8 @@ pub(crate) fn format(toolchain: &Toolchain) -> Result<()> {
 pub(crate) fn run(toolchain: &Toolchain) -> Result<Vec<Check>> {
     let packages = workspace::packages(toolchain.cargo())?;
     let mut format = toolchain.cargo();
-    format.args(["fmt", "--all", "--check"]);
+    // Names only: `./x fmt` mends them.
+    format.args(["fmt", "--all", "--check", "--", "--files-with-diff"]);
     let mut checks = vec![
         command("format", &mut format)?,
         command(
@@ -90,7 +91,7 @@ pub(crate) fn run(toolchain: &Toolchain) -> Result<Vec<Check>> {
 
 fn command(name: &str, command: &mut Command) -> Result<Check> {
     let outcome = Step::new(name).observe(command, |_| ())?;
-    let problem = (!outcome.status.success()).then(|| outcome.lines.join("\n"));
+    let problem = (!outcome.status.success()).then(|| step::without_progress(&outcome.lines));
     Ok(report(name.to_owned(), problem))
 }
 
@@ -107,7 +108,7 @@ fn clippy_on_host(toolchain: &Toolchain, packages: &[Package]) -> Command {
     cargo.args(["clippy", "--tests", "--lib", "--examples"]);
     let mut has_bin = false;
     for package in packages.iter().filter(|it| it.place() != Place::Target) {
-        cargo.args(["--package", &package.name]);
+        cargo.args(["--package", &package.specification]);
         has_bin |= package.folder == "xtask";
     }
     if has_bin {
@@ -122,7 +123,7 @@ fn clippy_on_target(toolchain: &Toolchain, packages: &[Package]) -> Command {
     cargo.args(["clippy", "--lib", "--bins"]);
     cargo.args(toolchain.target_options());
     for package in packages.iter().filter(|it| it.place() != Place::Host) {
-        cargo.args(["--package", &package.name]);
+        cargo.args(["--package", &package.specification]);
     }
     cargo.args(["--", "-D", "warnings"]);
     cargo

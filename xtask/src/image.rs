@@ -155,7 +155,7 @@ fn compile(toolchain: &Toolchain, name: &str, packages: &[&Package]) -> Result<(
     cargo.args(["build", "--release", "--bins"]);
     cargo.args(toolchain.target_options());
     for package in packages {
-        cargo.args(["--package", &package.name]);
+        cargo.args(["--package", &package.specification]);
     }
     let kind = match toolchain.kind() {
         Kind::Rustup => "rustup's Rust",

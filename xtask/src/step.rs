@@ -18,6 +18,15 @@ const LINE_CHARACTERS: usize = 70;
 /// Steps shorter than this are not worth a line.
 const WORTH_A_LINE: Duration = Duration::from_secs(2);
 
+/// How cargo's lines about what it is busy with start.
+const BUSY: [&str; 5] = [
+    "Compiling",
+    "Checking",
+    "Downloading",
+    "Downloaded",
+    "Fresh",
+];
+
 /// How a step ended, and what it printed.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -62,9 +71,7 @@ impl Step {
         let name = self.name.clone();
         let outcome = self.observe(command, |_| ())?;
         if !outcome.status.success() {
-            for line in &outcome.lines {
-                eprintln!("{line}");
-            }
+            eprintln!("{}", without_progress(&outcome.lines));
             bail!("{name} failed ({})", outcome.status);
         }
         Ok(outcome)
@@ -144,6 +151,16 @@ fn read_lines(child: &mut Child, sender: &Sender<String>) {
     }
 }
 
+/// What was printed but for cargo's lines about what it is busy with.
+pub(crate) fn without_progress(lines: &[String]) -> String {
+    let is_progress = |line: &str| {
+        let verb = line.trim_start().split(' ').next().unwrap_or_default();
+        line.starts_with(' ') && BUSY.contains(&verb)
+    };
+    let lines = lines.iter().filter(|line| !is_progress(line));
+    lines.map(String::as_str).collect::<Vec<_>>().join("\n")
+}
+
 /// The start of a line.
 fn shorten(line: &str) -> String {
     line.trim().chars().take(LINE_CHARACTERS).collect()
@@ -175,6 +192,18 @@ mod tests {
         let mut command = Command::new("no-such-program");
         let error = Step::new("a step").run(&mut command).expect_err("it fails");
         assert_eq!(error.to_string(), "a step: cannot run no-such-program");
+    }
+
+    #[test]
+    fn lines_of_progress_are_left_out() {
+        let lines = [
+            "   Compiling a v1",
+            "error: b",
+            "  Compiling c",
+            "    Finished d",
+        ];
+        let kept = without_progress(&lines.map(str::to_owned));
+        assert_eq!(kept, "error: b\n    Finished d");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::bench::{self, Reference};
 use crate::check;
 use crate::count::{Count, parse_failure, parse_summary};
 use crate::image::{self, Image};
-use crate::step::Step;
+use crate::step::{self, Step};
 use crate::toolchain::Toolchain;
 use crate::workspace::{self, Package, Place};
 use anyhow::Result;
@@ -142,13 +142,13 @@ impl Suite<'_> {
         libraries.args(["--lib", "--test", "*", "--examples"]);
         let mut documentation = self.cargo_test("--doc");
         for package in self.packages.iter().filter(|it| is_tested_on_host(it)) {
-            libraries.args(["--package", &package.name]);
+            libraries.args(["--package", &package.specification]);
             if package
                 .targets
                 .iter()
                 .any(|it| it.is_library() && it.doctest)
             {
-                documentation.args(["--package", &package.name]);
+                documentation.args(["--package", &package.specification]);
             }
         }
         for (name, mut command) in [
@@ -228,7 +228,7 @@ impl Suite<'_> {
             failures.extend(parse_failure(line).map(|test| format!("{name}: {test}")));
         })?;
         if !outcome.status.success() {
-            println!("{}", outcome.lines.join("\n"));
+            println!("{}", step::without_progress(&outcome.lines));
             if count.failed == 0 {
                 // It could not be built, or died: that is a failure that nobody counted.
                 count.failed += 1;

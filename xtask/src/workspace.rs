@@ -31,6 +31,8 @@ pub(crate) enum Place {
 pub(crate) struct Package {
     /// As cargo knows it.
     pub name: String,
+    /// The name by which cargo finds it and no other: a library may have the same name.
+    pub specification: String,
     /// Its folder, from the root.
     pub folder: String,
     /// Its targets.
@@ -91,6 +93,7 @@ struct Metadata {
 #[derive(Deserialize)]
 struct MetadataPackage {
     name: String,
+    version: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
 }
@@ -114,6 +117,7 @@ pub(crate) fn packages(mut cargo: Command) -> Result<Vec<Package>> {
         let folder = package.manifest_path.parent().unwrap_or(&root);
         let folder = folder.strip_prefix(&root).unwrap_or(folder);
         Package {
+            specification: format!("{}@{}", package.name, package.version),
             name: package.name,
             folder: folder.display().to_string(),
             targets: package.targets,
@@ -135,6 +139,7 @@ mod tests {
         };
         Package {
             name: "x".to_owned(),
+            specification: "x@1.0.0".to_owned(),
             folder: folder.to_owned(),
             targets: vec![target("x", "lib"), target("y", "bin")],
         }

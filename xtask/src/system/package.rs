@@ -11,6 +11,10 @@ use ipc_abi::manifest::{self, MANIFEST_OFFSET, Process, Symbols};
 
 use super::program::Program;
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a page is far smaller than any address space"
+)]
 const PAGE: usize = PAGE_BYTES as usize;
 
 /// A process and the program that it runs; the process's `program` is filled in here.

@@ -17,7 +17,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ),
     ("userlib", &["ipc-abi"]),
     ("servers/*", &["ipc-abi", "userlib"]),
-    ("tests/programs/*", &["ipc-abi", "userlib"]),
+    ("tests/programs/*", &["ipc-abi", "test-kit", "userlib"]),
     ("xtask", &["ipc-abi"]),
     ("tests", &["ipc-abi", "xtask"]),
     ("verification/*", &["ipc-abi", "pecan-core"]),
