@@ -15,13 +15,13 @@ const SERVERS: List<Endpoint, Thread> = List {
     prev: thread::PREV,
 };
 /// Threads that wait to send through a gate.
-const GATE_CALLERS: List<Gate, Thread> = List {
+pub(crate) const GATE_CALLERS: List<Gate, Thread> = List {
     head: gate::CALLERS,
     next: thread::GATE_NEXT,
     prev: thread::GATE_PREV,
 };
 /// Reply objects that hold a caller of a server.
-const REPLIES: List<Thread, Reply> = List {
+pub(crate) const REPLIES: List<Thread, Reply> = List {
     head: thread::REPLIES,
     next: reply::NEXT,
     prev: reply::PREV,

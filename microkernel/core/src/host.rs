@@ -1,0 +1,359 @@
+//! The kernel on the host, for tests: memory as arrays, and what `aarch64` does around `core`.
+//!
+//! [`HostMemory`] panics on every access that [`Memory`] forbids: outside the described frames, to a
+//! user's or a device's memory, to a free frame. [`HostMachine`] boots the first process as the boot
+//! code does, makes system calls for the current thread, and performs what they leave, with a
+//! translation cache that forgets exactly what it is told to.
+
+extern crate std;
+
+use core::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::vec::Vec;
+
+use ipc_abi::boot::{PACKAGE_HEADER_WORDS, PACKAGE_MAGIC, PACKAGE_VERSION};
+
+use crate::boot::{BootPlan, Package};
+use crate::kernel::{Effect, Kernel};
+use crate::memory::{Fields, Memory};
+use crate::object::{
+    Core, Frame, FrameKind, Layout, Machine, Number, UNITS_PER_FRAME, core_state, machine,
+};
+use crate::package::BootError;
+use crate::space::{DESCRIPTOR_ADDRESS, index_at};
+
+/// The first frame of a host machine's memory.
+pub const FIRST_FRAME: u64 = 0x4_0000;
+/// The first frame of its devices.
+pub const FIRST_DEVICE: u64 = 0x9000;
+/// How many device frames it has.
+pub const DEVICES: u64 = 8;
+/// Interrupt lines it has.
+pub const LINES: u64 = 96;
+
+const FRAME_WORDS: usize = 512;
+const ENTRY_WORDS: usize = 4;
+const MACHINE_FRAMES: u64 = 12;
+const CORE_FRAMES: u64 = 2;
+
+/// A range of frames and what the frame table says of them.
+struct Segment {
+    first: u64,
+    kinds: Vec<Cell<u8>>,
+    entries: Vec<[Cell<u64>; ENTRY_WORDS]>,
+}
+
+impl Segment {
+    fn new(first: u64, frames: u64) -> Segment {
+        let count = usize::try_from(frames).expect("few frames");
+        Segment {
+            first,
+            kinds: (0..count).map(|_| Cell::new(0)).collect(),
+            entries: (0..count).map(|_| [const { Cell::new(0) }; ENTRY_WORDS]).collect(),
+        }
+    }
+
+    fn index(&self, frame: Frame) -> Option<usize> {
+        let index = usize::try_from(frame.0.checked_sub(self.first)?).ok()?;
+        (index < self.kinds.len()).then_some(index)
+    }
+}
+
+/// Memory and devices of a host machine.
+pub struct HostMemory {
+    words: Vec<Cell<u64>>,
+    memory: Segment,
+    devices: Segment,
+}
+
+impl HostMemory {
+    /// Makes a machine with `frames` frames of memory, all of them free and none of them zero.
+    #[must_use]
+    pub fn new(frames: u64) -> HostMemory {
+        let count = usize::try_from(frames).expect("few frames");
+        HostMemory {
+            words: (0..count * FRAME_WORDS).map(|_| Cell::new(0xDEAD_BEEF_DEAD_BEEF)).collect(),
+            memory: Segment::new(FIRST_FRAME, frames),
+            devices: Segment::new(FIRST_DEVICE, DEVICES),
+        }
+    }
+
+    /// Every frame that the frame table describes.
+    pub fn frames(&self) -> impl Iterator<Item = Frame> + Clone {
+        let range = |segment: &Segment| segment.first..segment.first + segment.kinds.len() as u64;
+        range(&self.memory).chain(range(&self.devices)).map(Frame)
+    }
+
+    fn described(&self, frame: Frame) -> (&Segment, usize) {
+        for segment in [&self.memory, &self.devices] {
+            if let Some(index) = segment.index(frame) {
+                return (segment, index);
+            }
+        }
+        panic!("frame {:#x} is not described", frame.0);
+    }
+
+    fn word(&self, number: u64, word: usize) -> &Cell<u64> {
+        let frame = Frame(number / UNITS_PER_FRAME);
+        let index = self.memory.index(frame).unwrap_or_else(|| panic!("{number:#x} is no memory"));
+        let kind = self.memory.kinds[index].get();
+        let is_kernel = kind != FrameKind::Free as u8
+            && kind != FrameKind::User as u8
+            && kind != FrameKind::Absent as u8;
+        assert!(is_kernel, "{number:#x} is in a frame of kind {kind}");
+        self.raw_word(number, word)
+    }
+
+    fn raw_word(&self, number: u64, word: usize) -> &Cell<u64> {
+        let unit = usize::try_from(number - FIRST_FRAME * UNITS_PER_FRAME).expect("in memory");
+        &self.words[unit * 8 + word]
+    }
+
+    fn fill_zero(&self, frame: Frame) {
+        for word in 0..FRAME_WORDS {
+            self.raw_word(frame.0 * UNITS_PER_FRAME, word).set(0);
+        }
+    }
+
+    /// Whether all of a frame of memory is zero, as its user would see it.
+    #[must_use]
+    pub fn is_zero(&self, frame: Frame) -> bool {
+        (0..FRAME_WORDS).all(|word| self.raw_word(frame.0 * UNITS_PER_FRAME, word).get() == 0)
+    }
+
+    /// Everything that calls can change, for comparison: a refused call changes none of it.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<u64> {
+        let words = self.words.iter().map(Cell::get);
+        let segments = [&self.memory, &self.devices];
+        let kinds = segments.into_iter().flat_map(|s| s.kinds.iter().map(|kind| kind.get().into()));
+        let entries = segments
+            .into_iter()
+            .flat_map(|s| s.entries.iter().flat_map(|entry| entry.iter().map(Cell::get)));
+        words.chain(kinds).chain(entries).collect()
+    }
+
+    /// Writes a frame as its user would.
+    pub fn scribble(&self, frame: Frame, value: u64) {
+        for word in 0..FRAME_WORDS {
+            self.raw_word(frame.0 * UNITS_PER_FRAME, word).set(value);
+        }
+    }
+}
+
+impl Memory for &HostMemory {
+    fn load(&self, number: u64, word: usize) -> u64 {
+        self.word(number, word).get()
+    }
+
+    fn store(&self, number: u64, word: usize, value: u64) {
+        self.word(number, word).set(value);
+    }
+
+    fn kind(&self, frame: Frame) -> u8 {
+        let (segment, index) = self.described(frame);
+        segment.kinds[index].get()
+    }
+
+    fn set_kind(&self, frame: Frame, kind: u8) {
+        let (segment, index) = self.described(frame);
+        segment.kinds[index].set(kind);
+    }
+
+    fn entry_load(&self, frame: Frame, word: usize) -> u64 {
+        let (segment, index) = self.described(frame);
+        segment.entries[index][word].get()
+    }
+
+    fn entry_store(&self, frame: Frame, word: usize, value: u64) {
+        let (segment, index) = self.described(frame);
+        segment.entries[index][word].set(value);
+    }
+
+    fn zero(&self, frame: Frame) {
+        assert!(self.memory.index(frame).is_some(), "a frame of memory is zeroed");
+        assert_ne!(self.kind(frame), FrameKind::User as u8, "user memory is not touched");
+        self.fill_zero(frame);
+    }
+}
+
+/// A page walk that the machine may remember: through which root, for which page.
+type Translation = (u64, u64);
+
+/// A machine of one core.
+pub struct HostMachine {
+    /// Its memory.
+    pub memory: HostMemory,
+    core: Number<Core>,
+    /// What a translation cache may hold: ASID and page, to last-level table and descriptor.
+    cache: RefCell<BTreeMap<Translation, (u64, u64)>>,
+    /// The effects that were performed, oldest first.
+    pub performed: RefCell<Vec<Effect>>,
+    info: Frame,
+    free: Frame,
+    end: Frame,
+}
+
+impl HostMachine {
+    /// Makes a machine with `frames` frames of memory whose boot code has run.
+    #[must_use]
+    pub fn new(frames: u64) -> HostMachine {
+        let memory = HostMemory::new(frames);
+        let machine = FIRST_FRAME;
+        let core = machine + MACHINE_FRAMES;
+        let null = core + CORE_FRAMES;
+        for frame in machine..null + 3 {
+            (&memory).set_kind(Frame(frame), FrameKind::Kernel as u8);
+            memory.fill_zero(Frame(frame));
+        }
+        let host = HostMachine {
+            memory,
+            core: Number::from_raw(core * UNITS_PER_FRAME),
+            cache: RefCell::default(),
+            performed: RefCell::default(),
+            info: Frame(null + 3),
+            free: Frame(null + 4),
+            end: Frame(FIRST_FRAME + frames),
+        };
+        let kernel = host.kernel();
+        let machine: Number<Machine> = Number::from_raw(machine * UNITS_PER_FRAME);
+        assert!(Machine::WORDS <= 512 * 12, "the machine has its frames");
+        kernel.memory.set_link(kernel.core, core_state::MACHINE, machine);
+        kernel.memory.set(machine, machine::NULL_ENDPOINT, null * UNITS_PER_FRAME);
+        kernel.memory.set(machine, machine::NULL_SLOTS, (null + 1) * UNITS_PER_FRAME);
+        kernel.memory.set(machine, machine::NULL_ROOT, (null + 2) << 12);
+        host
+    }
+
+    /// The kernel of this machine.
+    #[must_use]
+    pub fn kernel(&self) -> Kernel<&HostMemory> {
+        Kernel { memory: &self.memory, core: self.core }
+    }
+
+    /// What the boot code would hand over, with a package of `frames` frames and this header.
+    #[must_use]
+    pub fn plan(&self, frames: u64, header: [u64; PACKAGE_HEADER_WORDS]) -> BootPlan {
+        BootPlan {
+            first: Frame(self.free.0 + frames),
+            end: self.end,
+            device_first: Frame(FIRST_DEVICE),
+            device_end: Frame(FIRST_DEVICE + DEVICES),
+            lines: LINES,
+            asids: 256,
+            package: Some(Package { first: self.free, frames, header }),
+            info: self.info,
+        }
+    }
+
+    /// Starts a first process of one page of code and one of data.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Kernel::start`].
+    pub fn boot(&self) -> Result<(), BootError> {
+        self.kernel().start(&self.plan(3, small_header()))?;
+        self.leave_kernel();
+        Ok(())
+    }
+
+    /// The way out of the kernel: takes dying objects apart and performs what was left.
+    pub fn leave_kernel(&self) {
+        let kernel = self.kernel();
+        kernel.memory.set(kernel.core, core_state::PENDING, 0);
+        kernel.drain();
+        let count = kernel.memory.get(kernel.core, core_state::EFFECT_COUNT);
+        assert!(count <= core_state::EFFECTS_MAX, "{count} effects were left");
+        kernel.take_effects(|effect| self.perform(effect));
+    }
+
+    /// Leaves the kernel until nothing waits to be taken apart.
+    pub fn drain_all(&self) {
+        self.leave_kernel();
+        while self.kernel().memory.get(self.core, core_state::PENDING) != 0 {
+            self.leave_kernel();
+        }
+    }
+
+    fn perform(&self, effect: Effect) {
+        self.performed.borrow_mut().push(effect);
+        match effect {
+            Effect::ZeroFrame { frame } => self.memory.fill_zero(frame),
+            Effect::InvalidatePage { asid, address } => {
+                self.cache.borrow_mut().remove(&(asid, address));
+            }
+            Effect::InvalidateSpace { asid } => {
+                self.cache.borrow_mut().retain(|&(cached, _), _| cached != asid);
+            }
+            Effect::PublishTables
+            | Effect::CopyMessage { .. }
+            | Effect::SynchronizeCode { .. }
+            | Effect::MaskLine { .. }
+            | Effect::UnmaskLine { .. }
+            | Effect::StartSlice
+            | Effect::StopSlice
+            | Effect::PowerOff
+            | Effect::Reset => {}
+        }
+    }
+
+    /// Walks the tables as the hardware does: from a value of `TTBR0_EL1` to the last-level table
+    /// and its descriptor.
+    ///
+    /// # Panics
+    ///
+    /// Panics if an entry on the way is neither zero nor a table.
+    #[must_use]
+    pub fn walk(&self, root: u64, address: u64) -> Option<(u64, u64)> {
+        let mut table = (root & DESCRIPTOR_ADDRESS) >> 6;
+        for level in 1..=3_u64 {
+            let index = usize::try_from(index_at(level, address)).expect("below 512");
+            let descriptor = (&self.memory).load(table, index);
+            if descriptor == 0 {
+                return None;
+            }
+            assert_eq!(descriptor & 3, 3, "a descriptor is valid and no block");
+            if level == 3 {
+                return Some((table, descriptor));
+            }
+            table = (descriptor & DESCRIPTOR_ADDRESS) >> 6;
+        }
+        None
+    }
+
+    /// Lets the machine remember the translation of a page.
+    pub fn touch(&self, root: u64, address: u64) {
+        if let Some(found) = self.walk(root, address) {
+            self.cache.borrow_mut().insert((root >> 48, address), found);
+        }
+    }
+
+    /// Forgets nothing, and answers the first page whose remembered translation is wrong now, by
+    /// the root that `root_of` says an ASID has.
+    pub fn stale_translation(
+        &self,
+        root_of: impl Fn(u64) -> Option<u64>,
+    ) -> Option<Translation> {
+        let cache = self.cache.borrow();
+        cache
+            .iter()
+            .find(|&(&(asid, address), &found)| {
+                root_of(asid).is_some_and(|root| self.walk(root, address) != Some(found))
+            })
+            .map(|(&page, _)| page)
+    }
+}
+
+/// The header of a package of three pages: header, one of code, one of data and as much again of
+/// zeroes.
+#[must_use]
+pub fn small_header() -> [u64; PACKAGE_HEADER_WORDS] {
+    let mut words = [0; PACKAGE_HEADER_WORDS];
+    let text = [0x1000, 0x20_0000, 0x1000, 0x1000, 5];
+    let data = [0x2000, 0x20_1000, 0x1000, 0x2000, 3];
+    let used = [PACKAGE_MAGIC, PACKAGE_VERSION, 0x3000, 0x20_0000, 2];
+    for (word, value) in words.iter_mut().zip(used.into_iter().chain(text).chain(data)) {
+        *word = value;
+    }
+    words
+}
