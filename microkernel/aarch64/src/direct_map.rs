@@ -27,6 +27,8 @@
 //! for frames that the frame table describes are mapped. A frame that reaches `kind` or an entry
 //! comes from a checked capability, from a range in a region, or from a page table: all inside.
 
+use core::arch::asm;
+use core::hint::assert_unchecked;
 use core::ptr::with_exposed_provenance_mut;
 
 use pecan_core::kernel::Kernel;
@@ -44,10 +46,14 @@ pub struct DirectMap(());
 #[inline]
 #[must_use]
 pub fn this_core() -> Kernel<DirectMap> {
-    let object = register::core_object();
+    let offset = register::core_object().wrapping_sub(opaque::<DIRECT_MAP>());
+    let is_object = offset & 63 == 0 && offset >> 46 == 0;
+    // SAFETY: `start.s` put the address of the core's object into the register, once: in the direct
+    // map, aligned to a page. With this the compiler need not go by way of the number.
+    unsafe { assert_unchecked(is_object) }
     Kernel {
         memory: DirectMap(()),
-        core: Number::from_raw(object >> 6),
+        core: Number::from_raw(offset >> 6),
     }
 }
 
@@ -65,56 +71,79 @@ pub fn frame_address(frame: Frame) -> u64 {
     DIRECT_MAP | (frame.0 << 12)
 }
 
+/// A constant that the compiler cannot see through. Known to it, the base of a window would be merged
+/// with every field's offset into constants of three instructions each; unknown, it is one register,
+/// and a field is one instruction with an offset.
 #[inline]
-fn pointer<T>(base: u64, index: u64) -> *mut T {
-    let offset = index.wrapping_mul(size_of::<T>() as u64);
-    with_exposed_provenance_mut(base.wrapping_add(offset) as usize)
+fn opaque<const BASE: u64>() -> u64 {
+    let base: u64;
+    // SAFETY: no instruction: the constant goes in and comes out of a register.
+    unsafe {
+        asm!("/* {} */", inlateout(reg) BASE => base,
+            options(pure, nomem, nostack, preserves_flags));
+    }
+    base
 }
 
+/// Word `word` of the object `number`.
 #[inline]
-fn entry_base(frame: Frame) -> u64 {
-    ENTRIES.wrapping_add(frame.0.wrapping_mul(ENTRY_BYTES))
+fn object_word(number: u64, word: usize) -> *mut u64 {
+    let address = opaque::<DIRECT_MAP>().wrapping_add(number << 6);
+    with_exposed_provenance_mut::<u64>(address as usize).wrapping_add(word)
+}
+
+/// Word `word` of the frame's entry.
+#[inline]
+fn entry_word(frame: Frame, word: usize) -> *mut u64 {
+    let address = opaque::<ENTRIES>().wrapping_add(frame.0.wrapping_mul(ENTRY_BYTES));
+    with_exposed_provenance_mut::<u64>(address as usize).wrapping_add(word)
+}
+
+/// The frame's kind byte.
+#[inline]
+fn kind_byte(frame: Frame) -> *mut u8 {
+    with_exposed_provenance_mut::<u8>(opaque::<KINDS>().wrapping_add(frame.0) as usize)
 }
 
 impl Memory for DirectMap {
     #[inline]
     fn load(&self, number: u64, word: usize) -> u64 {
-        let word = pointer::<u64>(object_address(number), word as u64);
+        let word = object_word(number, word);
         // SAFETY: a word of an object that exists, by the caller's duty: see the module's page.
         unsafe { word.read() }
     }
 
     #[inline]
     fn store(&self, number: u64, word: usize, value: u64) {
-        let word = pointer::<u64>(object_address(number), word as u64);
+        let word = object_word(number, word);
         // SAFETY: a word of an object that exists, by the caller's duty: see the module's page.
         unsafe { word.write(value) }
     }
 
     #[inline]
     fn kind(&self, frame: Frame) -> u8 {
-        let kind = pointer::<u8>(KINDS, frame.0);
+        let kind = kind_byte(frame);
         // SAFETY: the frame is described, by the caller's duty: see the module's page.
         unsafe { kind.read() }
     }
 
     #[inline]
     fn set_kind(&self, frame: Frame, kind: u8) {
-        let place = pointer::<u8>(KINDS, frame.0);
+        let place = kind_byte(frame);
         // SAFETY: the frame is described, by the caller's duty: see the module's page.
         unsafe { place.write(kind) }
     }
 
     #[inline]
     fn entry_load(&self, frame: Frame, word: usize) -> u64 {
-        let word = pointer::<u64>(entry_base(frame), word as u64);
+        let word = entry_word(frame, word);
         // SAFETY: the frame is described, by the caller's duty: see the module's page.
         unsafe { word.read() }
     }
 
     #[inline]
     fn entry_store(&self, frame: Frame, word: usize, value: u64) {
-        let word = pointer::<u64>(entry_base(frame), word as u64);
+        let word = entry_word(frame, word);
         // SAFETY: the frame is described, by the caller's duty: see the module's page.
         unsafe { word.write(value) }
     }

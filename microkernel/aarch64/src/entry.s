@@ -45,11 +45,9 @@ vectors:
     cmp     w30, #{REPLY_RECEIVE}
     b.eq    reply_receive
     cmp     w30, #{NULL}
-    b.lo    message
+    b.hi    function
     b.eq    null
-    cmp     w30, #{LAST_CALL}
-    b.ls    function
-    b       fault
+    b       message
 
     .balign 128
     b       interrupt               // IRQ
@@ -296,6 +294,8 @@ null:
     // their registers; x29 holds the thread meanwhile.
     .balign 64
 function:
+    cmp     w30, #{LAST_CALL}
+    b.hi    fault
     csel    w30, w30, wzr, ls       // clamped under speculation too: entry 0 refuses
     mov     x29, sp
     ubfx    x6, x29, #6, #{NUMBER_BITS}

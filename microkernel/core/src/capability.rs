@@ -137,24 +137,33 @@ impl<M: Memory + Copy> Kernel<M> {
     /// `BadHandle` if the handle is outside the table or its slot is empty.
     pub fn capability_of(&self, thread: Number<Thread>, handle: u64) -> Result<Capability, Error> {
         let mask = self.memory.get(thread, thread::MASK);
-        let slot = if handle & !mask == 0 {
-            Slot {
-                chunk: self.memory.link(thread, thread::SLOTS),
-                index: handle & mask,
-            }
+        let chunk = if handle & !mask == 0 {
+            self.memory.link(thread, thread::SLOTS)
         } else {
-            let table = self.memory.link(thread, thread::TABLE);
-            if table == Number::NONE {
-                return Err(Error::BadHandle);
-            }
-            self.slot_of(table, handle).ok_or(Error::BadHandle)?
+            self.chunk_beyond(thread, handle)?
         };
+        // The remainder also keeps the load inside the chunk under speculation.
+        let index = handle % table::CHUNK_SLOTS;
+        let slot = Slot { chunk, index };
         let capability = self.read_slot(slot);
         if capability.is_empty() {
             Err(Error::BadHandle)
         } else {
             Ok(capability)
         }
+    }
+
+    /// Finds the chunk of a handle that is not in the first one. Out of line: the way of nearly all
+    /// calls does not pay for it.
+    #[cold]
+    #[inline(never)]
+    fn chunk_beyond(&self, thread: Number<Thread>, handle: u64) -> Result<Number<Slots>, Error> {
+        let table = self.memory.link(thread, thread::TABLE);
+        if table == Number::NONE {
+            return Err(Error::BadHandle);
+        }
+        let slot = self.slot_of(table, handle).ok_or(Error::BadHandle)?;
+        Ok(slot.chunk)
     }
 
     /// Whether the object of a capability still exists.

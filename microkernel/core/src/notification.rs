@@ -28,7 +28,21 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Sets `bits` in a notification, and wakes who waits for it.
+    #[inline]
     pub(crate) fn raise(&self, target: Number<Notification>, bits: u64) {
+        let waiter: Number<Thread> = self.memory.link(target, notification::WAITER);
+        let bound: Number<Thread> = self.memory.link(target, notification::BOUND);
+        if waiter.is_none() && bound.is_none() {
+            let before = self.memory.get(target, notification::BITS);
+            self.memory.set(target, notification::BITS, before | bits);
+        } else {
+            self.raise_for_somebody(target, bits);
+        }
+    }
+
+    /// The same, for a notification that a thread waits for or is bound to.
+    #[inline(never)]
+    fn raise_for_somebody(&self, target: Number<Notification>, bits: u64) {
         let bits = self.memory.get(target, notification::BITS) | bits;
         let waiter: Number<Thread> = self.memory.link(target, notification::WAITER);
         if !waiter.is_none() {
