@@ -1,9 +1,4 @@
-//! What kernel, `userlib`, servers and host tools agree on.
-//!
-//! The first half is the kernel's interface, written out in `ABI.md`: system calls
-//! ([`call`]), the registers of a message ([`tag`]), capabilities ([`capability`]), refusals
-//! ([`error`]), faults ([`fault`]), and what a first process finds when it starts ([`boot`]).
-
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 

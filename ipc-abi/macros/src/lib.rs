@@ -11,6 +11,8 @@
 mod expand;
 mod method;
 mod model;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use proc_macro::TokenStream;

@@ -36,6 +36,19 @@
 //! | `Result<T, E>` | returns it | `Result<T, Failure<E>>` |
 //! | `Deferrable<T>`, `Deferrable<Result<T, E>>` | may answer later, with what `AdderInterface::<method>_reply` makes | the same as without `Deferrable` |
 //!
+//! What cannot be sent is refused by the compiler, at the place of the mistake:
+//!
+//! ```compile_fail
+//! # use ipc_abi::interface;
+//! #[interface(version = 1)]
+//! pub trait Adder {
+//!     #[method(1)]
+//!     fn add(&mut self, left: u64, right: u64) -> u64;
+//!     #[method(1)] // error: number 1 is taken by `add`
+//!     fn subtract(&mut self, left: u64, right: u64) -> u64;
+//! }
+//! ```
+//!
 //! An argument of type [`Caller`] is filled in from the badge, and the client does not see it.
 //! Method 0 of every interface is [`METHOD_SCHEMA`].
 

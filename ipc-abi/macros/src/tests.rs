@@ -1,0 +1,205 @@
+//! What the attribute refuses: one bad example for each rule, the exact message, and its place.
+
+use crate::expand::expand;
+use crate::model::{Interface, Version};
+
+/// Reads a trait; gives the expansion, or each message with the source text that it points at.
+fn read(source: &str) -> Result<String, Vec<(String, String)>> {
+    let version: Version = syn::parse_str("version = 1").expect("it is a version");
+    let item = syn::parse_str(source).expect("it is a trait");
+    match Interface::read(version, item) {
+        Ok(interface) => Ok(expand(&interface).to_string()),
+        Err(error) => Err(error
+            .into_iter()
+            .map(|mistake| (mistake.to_string(), text_at(source, mistake.span())))
+            .collect()),
+    }
+}
+
+fn text_at(source: &str, span: proc_macro2::Span) -> String {
+    let (start, end) = (span.start(), span.end());
+    let line = source
+        .lines()
+        .nth(start.line - 1)
+        .expect("the line is there");
+    let end = if end.line == start.line {
+        end.column
+    } else {
+        line.len()
+    };
+    line.chars()
+        .skip(start.column)
+        .take(end - start.column)
+        .collect()
+}
+
+/// Checks that a trait with this one method gets this one message at this place.
+fn refuses_method(method: &str, message: &str, place: &str) {
+    refuses(&format!("trait Sample {{ {method} }}"), message, place);
+}
+
+fn refuses(source: &str, message: &str, place: &str) {
+    let expected = vec![(message.to_string(), place.to_string())];
+    assert_eq!(read(source), Err(expected), "{source}");
+}
+
+#[test]
+fn number_is_needed_once_and_in_range() {
+    refuses_method(
+        "fn go(&mut self);",
+        "this method has no number: write `#[method(…)]` before it",
+        "go",
+    );
+    refuses_method(
+        "#[method(1)] #[method(2)] fn go(&mut self);",
+        "this method has a number already",
+        "#[method(2)]",
+    );
+    let message = "method 0 is every interface's own: it returns the schema hash";
+    refuses_method("#[method(0)] fn go(&mut self);", message, "0");
+    let message = "a method number is from 1 to 65535";
+    refuses_method("#[method(65536)] fn go(&mut self);", message, "65536");
+    assert!(read("trait Sample { #[method(65535)] fn go(&mut self); }").is_ok());
+}
+
+#[test]
+fn number_is_taken_once() {
+    refuses(
+        "trait Sample { #[method(7)] fn a(&mut self); #[method(8)] fn b(&mut self); \
+         #[method(0x7)] fn c(&mut self); }",
+        "number 7 is taken by `a`",
+        "0x7",
+    );
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let mistakes = read("trait Sample { fn a(&mut self); #[method(0)] fn b(&mut self); }");
+    assert_eq!(mistakes.map_err(|mistakes| mistakes.len()), Err(2));
+}
+
+#[test]
+fn trait_has_one_format() {
+    let message = "an interface cannot be generic: its messages have one format";
+    refuses("trait Sample<T> {}", message, "T");
+    let message = "an interface has no supertraits: they are no part of its messages";
+    refuses("trait Sample: Clone {}", message, "Clone");
+    refuses(
+        "unsafe trait Sample {}",
+        "an interface is a safe trait",
+        "unsafe",
+    );
+    let message = "an interface has methods and nothing else";
+    refuses(
+        "trait Sample { const ONE: u32; }",
+        message,
+        "const ONE: u32;",
+    );
+    refuses("trait Sample { type One; }", message, "type One;");
+}
+
+#[test]
+fn method_is_plain() {
+    let refuses = |method: &str, message: &str, place: &str| {
+        refuses_method(&format!("#[method(1)] {method}"), message, place);
+    };
+    let message = "a method of an interface cannot be generic: its messages have one format";
+    refuses("fn go<T>(&mut self);", message, "T");
+    refuses("fn go<'a>(&mut self, text: &'a str);", message, "'a");
+    let message = "a method of an interface is not async: it has one reply";
+    refuses("async fn go(&mut self);", message, "async");
+    let message = "a method of an interface has no unsafety of its own";
+    refuses("unsafe fn go(&mut self);", message, "unsafe");
+    let message = "a method of an interface has no foreign calling convention";
+    refuses("extern \"C\" fn go(&mut self);", message, "extern \"C\"");
+    let message = "a method of an interface has no body: the server gives it";
+    refuses("fn go(&mut self) {}", message, "{}");
+    let message = "every client has `connect` already: choose another name";
+    refuses("fn connect(&mut self);", message, "connect");
+}
+
+#[test]
+fn receiver_is_mut_self() {
+    let message = "a method of an interface takes `&mut self`";
+    refuses_method("#[method(1)] fn go(&self);", message, "&self");
+    refuses_method("#[method(1)] fn go(self);", message, "self");
+    refuses_method("#[method(1)] fn go(number: u32);", message, "number: u32");
+    refuses_method("#[method(1)] fn go();", message, "go");
+}
+
+#[test]
+fn argument_can_be_sent() {
+    let refuses = |argument: &str, message: &str, place: &str| {
+        refuses_method(
+            &format!("#[method(1)] fn go(&mut self, {argument});"),
+            message,
+            place,
+        );
+    };
+    let message = "the width of `usize` differs between machines: say how wide the number is";
+    refuses("count: usize", message, "usize");
+    refuses("pair: (u8, usize)", message, "usize");
+    let message = "the width of `isize` differs between machines: say how wide the number is";
+    refuses("count: isize", message, "isize");
+    let message = "a service cannot change what its client has: return it instead";
+    refuses("text: &mut str", message, "&mut str");
+    let message = "only `&str` and `&[u8]` are borrowed from a message";
+    refuses("numbers: &[u32]", message, "&[u32]");
+    refuses("pair: (u8, &Point)", message, "&Point");
+    let message = "a value of this type cannot be sent";
+    refuses("act: fn(u32)", message, "fn(u32)");
+    refuses("place: *const u8", message, "*const u8");
+    refuses("any: impl Clone", message, "impl Clone");
+    let message = "an argument has a name, not a pattern";
+    refuses("(a, b): (u8, u8)", message, "(a, b)");
+}
+
+#[test]
+fn result_can_be_sent() {
+    let refuses = |returned: &str, message: &str, place: &str| {
+        refuses_method(
+            &format!("#[method(1)] fn go(&mut self) -> {returned};"),
+            message,
+            place,
+        );
+    };
+    let message = "a method returns what it owns: the reply outlives the call";
+    refuses("&str", message, "&str");
+    refuses("Result<&str, u32>", message, "&str");
+    let message = "write `Result<T, E>` with both types: they are sent";
+    refuses("Result<u32>", message, "Result<u32>");
+    refuses("Deferrable<Result<u32>>", message, "Result<u32>");
+    refuses("Deferrable", "write `Deferrable<T>`", "Deferrable");
+    let message = "the width of `usize` differs between machines: say how wide the number is";
+    refuses("Result<usize, u32>", message, "usize");
+}
+
+#[test]
+fn attribute_takes_a_version_and_nothing_else() {
+    let message = |text| {
+        syn::parse_str::<Version>(text)
+            .map(drop)
+            .map_err(|e| e.to_string())
+    };
+    assert_eq!(message("version = 7"), Ok(()));
+    let expected = Err("write `#[interface(version = 1)]`".to_string());
+    assert_eq!(message(""), expected);
+    assert_eq!(message("revision = 1"), expected);
+    assert_eq!(message("version = 1, more"), expected);
+    assert!(message("version = -1").is_err() && message("version = 4294967296").is_err());
+}
+
+#[test]
+fn schema_is_the_written_types_by_number() {
+    let version: Version = syn::parse_str("version = 2").expect("it is a version");
+    let source = "trait Sample {
+        #[method(9)] fn b(&mut self, who: Caller, text: & str) -> Result < u32 , Wrong >;
+        #[method(3)] fn a(&mut self);
+    }";
+    let item = syn::parse_str(source).expect("it is a trait");
+    let interface = Interface::read(version, item).expect("it is an interface");
+    assert_eq!(
+        interface.schema(),
+        "Sample 2\n3 a()->()\n9 b(&str)->Result<u32,Wrong>\n"
+    );
+}
