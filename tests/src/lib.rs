@@ -40,7 +40,7 @@ impl Workshop {
     pub fn open() -> Result<Self> {
         let toolchain = xtask::prepared_toolchain()?;
         Ok(Self {
-            programs: Programs::build(&toolchain)?,
+            programs: Programs::build_all(&toolchain)?,
             images: Mutex::default(),
         })
     }

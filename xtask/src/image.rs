@@ -76,7 +76,17 @@ impl Programs {
     ///
     /// # Errors
     /// If something does not compile; the compiler's messages have been shown.
-    pub fn build(toolchain: &Toolchain) -> Result<Self> {
+    pub fn build_all(toolchain: &Toolchain) -> Result<Self> {
+        Self::build(toolchain, |_| true)
+    }
+
+    /// Compiles the kernel and the programs of one system.
+    fn build_for(toolchain: &Toolchain, system: &str) -> Result<Self> {
+        let names = crate::system::programs(&find_system(system)?, &board_file())?;
+        Self::build(toolchain, |name| names.iter().any(|own| own == name))
+    }
+
+    fn build(toolchain: &Toolchain, is_wanted: impl Fn(&str) -> bool) -> Result<Self> {
         let packages = workspace::packages(toolchain.cargo())?;
         let target = toolchain.target_directory();
         let folder = target.join(TARGET).join("release");
@@ -85,7 +95,9 @@ impl Programs {
         let program = kernel.program().context("the kernel builds no program")?;
         // Alone, so that no program's features reach the kernel.
         compile(toolchain, "building the kernel", &[kernel])?;
-        let programs: Vec<&Package> = packages.iter().filter(|it| is_user_program(it)).collect();
+        let programs = packages.iter().filter(|it| is_user_program(it));
+        let programs = programs.filter(|it| it.program().is_some_and(&is_wanted));
+        let programs: Vec<&Package> = programs.collect();
         if !programs.is_empty() {
             compile(toolchain, "building the programs", &programs)?;
         }
@@ -135,13 +147,9 @@ impl Programs {
     }
 }
 
-/// Compiles everything and puts one system together.
-///
-/// # Errors
-/// As [`Programs::build`] and [`Programs::assemble`].
-pub fn build(toolchain: &Toolchain, system: &str) -> Result<Image> {
-    find_system(system)?;
-    Programs::build(toolchain)?.assemble(system)
+/// Compiles what one system needs and puts it together.
+pub(crate) fn build(toolchain: &Toolchain, system: &str) -> Result<Image> {
+    Programs::build_for(toolchain, system)?.assemble(system)
 }
 
 /// Whether a package is a program that runs in user space.
