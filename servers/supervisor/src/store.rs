@@ -251,9 +251,11 @@ impl<K: Kernel> Store<K> {
     /// Takes everything back; tells how many frames did not come.
     pub fn release(&mut self, holdings: Holdings) -> u64 {
         for slot in holdings.slots {
-            // A slot whose creation failed is empty already; deleting nothing is no error.
-            if self.kernel.delete(slot).is_ok() {
-                self.slots.give_back(slot);
+            match self.kernel.delete(slot) {
+                Ok(()) => self.slots.give_back(slot),
+                // What should have come there was not made: the slot is empty already.
+                Err(refused) if refused.error == Error::BadHandle => self.slots.give_back(slot),
+                Err(_) => {}
             }
         }
         let mut lost = 0;
