@@ -18,43 +18,70 @@ const FRAME_BYTES: u64 = 4096;
 /// Performs one effect.
 #[inline]
 pub fn perform(effect: Effect) {
+    if perform_quickly(effect) {
+        return;
+    }
+    match effect {
+        Effect::ZeroFrame { frame } => zero(frame_address(frame), FRAME_BYTES),
+        Effect::SynchronizeCode { frame } => synchronize_code(frame_address(frame), FRAME_BYTES),
+        Effect::PowerOff => firmware::power_off(),
+        Effect::Reset => firmware::reset(),
+        Effect::PublishTables
+        | Effect::InvalidatePage { .. }
+        | Effect::InvalidateSpace { .. }
+        | Effect::CopyMessage { .. }
+        | Effect::MaskLine { .. }
+        | Effect::UnmaskLine { .. }
+        | Effect::StartSlice
+        | Effect::StopSlice => {}
+    }
+}
+
+/// Performs an effect of the quick kinds, which need no function call; tells whether it is one.
+#[inline]
+#[must_use]
+pub fn perform_quickly(effect: Effect) -> bool {
     match effect {
         Effect::PublishTables => publish_tables(),
         Effect::InvalidatePage { asid, address } => invalidate_page(asid, address),
         Effect::InvalidateSpace { asid } => invalidate_space(asid),
         Effect::CopyMessage { from, to, length } => copy_message(from, to, length),
-        Effect::ZeroFrame { frame } => zero(frame_address(frame), FRAME_BYTES),
-        Effect::SynchronizeCode { frame } => synchronize_code(frame_address(frame), FRAME_BYTES),
         Effect::MaskLine { line } => interrupt::mask_line(line),
         Effect::UnmaskLine { line } => interrupt::unmask_line(line),
         Effect::StartSlice => timer::start_slice(),
         Effect::StopSlice => timer::stop_slice(),
-        Effect::PowerOff => firmware::power_off(),
-        Effect::Reset => firmware::reset(),
+        Effect::ZeroFrame { .. }
+        | Effect::SynchronizeCode { .. }
+        | Effect::PowerOff
+        | Effect::Reset => return false,
     }
+    true
 }
 
 /// Makes stores to page tables visible to the table walk. An entry that was invalid is in no TLB,
 /// so nothing else is needed.
+#[inline]
 pub(crate) fn publish_tables() {
     // SAFETY: a barrier.
     unsafe { asm!("dsb ishst", options(nostack, preserves_flags)) }
 }
 
 /// Forgets one page: stores to tables first (`ishst`), then the entry on every core, waiting until
-/// it is done (`ish`). Not the last level alone (`vae1is`, not `vale1is`), since a table that became
-/// empty may have left the tree with the page.
+/// it is done (`ish`). The last level is enough (`vale1is`): when a table leaves the tree, `pecan_core`
+/// asks for the whole space.
+#[inline]
 fn invalidate_page(asid: u64, address: u64) {
     const PAGE_BITS: u64 = (1 << 44) - 1;
     let operand = asid << 48 | (address >> 12) & PAGE_BITS;
     // SAFETY: forgetting translations of user space changes nothing that Rust knows.
     unsafe {
-        asm!("dsb ishst", "tlbi vae1is, {}", "dsb ish", in(reg) operand,
+        asm!("dsb ishst", "tlbi vale1is, {}", "dsb ish", in(reg) operand,
             options(nostack, preserves_flags));
     }
 }
 
 /// Forgets everything with an ASID, as above.
+#[inline]
 fn invalidate_space(asid: u64) {
     // SAFETY: forgetting translations of user space changes nothing that Rust knows.
     unsafe {
@@ -65,6 +92,7 @@ fn invalidate_space(asid: u64) {
 
 /// Copies between two message buffers, which user code of other cores may write meanwhile: by
 /// assembly, so that no Rust rule about races applies. Copies exactly `length` bytes.
+#[inline]
 fn copy_message(from: Frame, to: Frame, length: u64) {
     // SAFETY: both are frames of user memory, which the direct map covers and where no Rust value
     // lies; `length` is cut to a frame.
