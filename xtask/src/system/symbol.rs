@@ -2,7 +2,7 @@
 //!
 //! The line tables of a program say for each instruction the chain of functions that the compiler
 //! inlined there. The table names the innermost one that is the program's own, that is not of
-//! `core`, `alloc` or `compiler_builtins`; of a library function by itself it gives its name.
+//! `core`, `alloc`, `compiler_builtins` or `userlib`; of a library function by itself it gives its name.
 //! The form is that of [`ipc_abi::manifest::Symbols`].
 
 use std::collections::HashMap;
@@ -107,13 +107,13 @@ fn name_at(
     Ok(Some(outermost.clone()))
 }
 
-/// Whether the function comes with the compiler.
+/// Whether the function comes with the compiler or is of `userlib`.
 fn is_library(name: &str) -> bool {
     let path = name.trim_start_matches(['<', '&', '*', '(', '[']);
     let path = path.strip_prefix("mut ").unwrap_or(path);
     let path = path.strip_prefix("dyn ").unwrap_or(path);
     let head = path.split("::").next().unwrap_or(path);
-    matches!(head, "core" | "alloc" | "compiler_builtins" | "__rustc")
+    matches!(head, "core" | "alloc" | "compiler_builtins" | "__rustc" | "userlib")
 }
 
 fn demangle(name: &str) -> String {
@@ -170,12 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn functions_of_the_compilers_libraries_are_known() {
+    fn functions_of_libraries_are_known() {
         for name in [
             "core::panicking::panic_fmt",
             "<core::fmt::Arguments as core::fmt::Display>::fmt",
             "<&mut alloc::vec::Vec<T>>::push",
             "__rustc::rust_begin_unwind",
+            "userlib::start::run",
         ] {
             assert!(is_library(name), "{name}");
         }
