@@ -34,6 +34,19 @@ impl Message {
             words: [0; MESSAGE_WORDS],
         }
     }
+
+    /// How many of the words can differ from zero, by the tag.
+    #[inline(always)]
+    #[must_use]
+    pub const fn used_words(&self) -> usize {
+        if self.tag.capabilities() != 0 {
+            MESSAGE_WORDS
+        } else if self.tag.is_long() {
+            0
+        } else {
+            self.tag.length().div_ceil(8)
+        }
+    }
 }
 
 /// A message as it arrives.
@@ -116,5 +129,18 @@ mod tests {
         let message = Message::from_bytes(7, 10, &bytes);
         assert_eq!(message.words[..2], [0x11, 0x2200]);
         assert_eq!(bytes_from_words(&message.words), bytes);
+    }
+
+    #[test]
+    fn used_words_cover_the_length_and_the_capabilities() {
+        let used = |tag| {
+            let words = [0; MESSAGE_WORDS];
+            Message { tag, words }.used_words()
+        };
+        for (length, words) in [(0, 0), (1, 1), (8, 1), (9, 2), (128, 16), (u16::MAX, 16)] {
+            assert_eq!(used(Tag::new(1, length)), words);
+        }
+        assert_eq!(used(Tag::new(1, 8).with_capabilities(1)), MESSAGE_WORDS);
+        assert_eq!(used(Tag::new(1, 4096).with_long()), 0);
     }
 }

@@ -3,7 +3,7 @@
 use ipc_abi::call::Window;
 use ipc_abi::error::Error;
 use ipc_abi::interface::{CallError, Transport};
-use ipc_abi::message::{Incoming, Message};
+use ipc_abi::message::{Incoming, MESSAGE_WORDS, Message};
 
 use crate::buffer::MessageBuffer;
 use crate::syscall;
@@ -42,7 +42,7 @@ impl Transport for Gate {
 
     #[inline(always)]
     fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
-        Ok(syscall::call(self.handle, request))
+        Ok(syscall::call_short(self.handle, request, MESSAGE_WORDS))
     }
 
     #[inline(always)]

@@ -1,10 +1,13 @@
 //! The message calls.
 //!
 //! What comes back is what the kernel left in the registers: look at the tag's kind first.
+//!
+//! What a message does not use, as its tag says, is cleared on the way out. Where the tag is a
+//! constant, the right instructions are chosen when the program is compiled.
 
 use ipc_abi::call::{SystemCall, Window};
 use ipc_abi::error::Error;
-use ipc_abi::message::{Incoming, MESSAGE_WORDS, Message};
+use ipc_abi::message::{Incoming, Message};
 use ipc_abi::tag::Tag;
 
 use super::raw::exchange;
@@ -12,7 +15,7 @@ use super::raw::exchange;
 /// Sends `message` through `gate` and waits for the reply.
 #[inline(always)]
 pub fn call(gate: u32, message: Message) -> Incoming {
-    exchange::<{ SystemCall::Call as u16 }>(gate, message, Window::NONE, MESSAGE_WORDS)
+    exchange::<{ SystemCall::Call as u16 }>(gate, message, Window::NONE, message.used_words())
 }
 
 /// `call` with a message of which at most the first `used_words` words are not zero: the fewer, the
@@ -25,13 +28,13 @@ pub fn call_short(gate: u32, message: Message, used_words: usize) -> Incoming {
 /// `call`, with a place for capabilities that come with the reply.
 #[inline(always)]
 pub fn call_with_window(gate: u32, message: Message, window: Window) -> Incoming {
-    exchange::<{ SystemCall::Call as u16 }>(gate, message, window, MESSAGE_WORDS)
+    exchange::<{ SystemCall::Call as u16 }>(gate, message, window, message.used_words())
 }
 
 /// Answers the current caller with `message`, then receives from `endpoint`.
 #[inline(always)]
 pub fn reply_receive(endpoint: u32, message: Message, window: Window) -> Incoming {
-    exchange::<{ SystemCall::ReplyReceive as u16 }>(endpoint, message, window, MESSAGE_WORDS)
+    exchange::<{ SystemCall::ReplyReceive as u16 }>(endpoint, message, window, message.used_words())
 }
 
 /// `reply_receive` with a reply of which at most the first `used_words` words are not zero, and
@@ -58,14 +61,14 @@ pub fn send(gate: u32, message: Message) -> Result<(), Error> {
         gate,
         message,
         Window::NONE,
-        MESSAGE_WORDS,
+        message.used_words(),
     ))
 }
 
 /// `call`, but refuses with `WouldBlock` when nobody is receiving.
 #[inline(always)]
 pub fn try_call(gate: u32, message: Message, window: Window) -> Incoming {
-    exchange::<{ SystemCall::TryCall as u16 }>(gate, message, window, MESSAGE_WORDS)
+    exchange::<{ SystemCall::TryCall as u16 }>(gate, message, window, message.used_words())
 }
 
 /// `send`, but refuses when nobody is receiving.
@@ -79,7 +82,7 @@ pub fn try_send(gate: u32, message: Message) -> Result<(), Error> {
         gate,
         message,
         Window::NONE,
-        MESSAGE_WORDS,
+        message.used_words(),
     ))
 }
 
@@ -100,7 +103,7 @@ pub fn reply(message: Message) -> Result<(), Error> {
         0,
         message,
         Window::NONE,
-        MESSAGE_WORDS,
+        message.used_words(),
     ))
 }
 
@@ -115,7 +118,7 @@ pub fn reply_to(saved: u32, message: Message) -> Result<(), Error> {
         saved,
         message,
         Window::NONE,
-        MESSAGE_WORDS,
+        message.used_words(),
     ))
 }
 
