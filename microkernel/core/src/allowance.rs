@@ -29,13 +29,23 @@ struct Tables {
     used: Field<Machine>,
 }
 
-const IRQ_TABLES: Tables =
-    Tables { users: machine::IRQS, first: machine::IRQ_FIRST, used: machine::LINES_USED };
-const ASID_TABLES: Tables =
-    Tables { users: machine::ASIDS, first: machine::ASID_FIRST, used: machine::ASIDS_USED };
+const IRQ_TABLES: Tables = Tables {
+    users: machine::IRQS,
+    first: machine::IRQ_FIRST,
+    used: machine::LINES_USED,
+};
+const ASID_TABLES: Tables = Tables {
+    users: machine::ASIDS,
+    first: machine::ASID_FIRST,
+    used: machine::ASIDS_USED,
+};
 
 const fn tables_of(sort: u64) -> &'static Tables {
-    if sort == sort::IRQ { &IRQ_TABLES } else { &ASID_TABLES }
+    if sort == sort::IRQ {
+        &IRQ_TABLES
+    } else {
+        &ASID_TABLES
+    }
 }
 
 impl<M: Memory + Copy> Kernel<M> {
@@ -100,8 +110,10 @@ impl<M: Memory + Copy> Kernel<M> {
             return;
         }
         self.memory.set(allowance, allowance::COUNT, count);
-        self.memory.set(allowance, allowance::LIMIT, first.wrapping_add(count));
-        self.memory.set_link(self.machine(), tables_of(sort).first.at(first), allowance);
+        self.memory
+            .set(allowance, allowance::LIMIT, first.wrapping_add(count));
+        self.memory
+            .set_link(self.machine(), tables_of(sort).first.at(first), allowance);
     }
 
     /// No allowance begins any more where the dying `allowance` did.
@@ -109,7 +121,8 @@ impl<M: Memory + Copy> Kernel<M> {
         let sort = self.memory.get(allowance, allowance::SORT);
         if sort != sort::TIME {
             let first = self.memory.get(allowance, allowance::FIRST);
-            self.memory.set(self.machine(), tables_of(sort).first.at(first), 0);
+            self.memory
+                .set(self.machine(), tables_of(sort).first.at(first), 0);
         }
     }
 
@@ -141,7 +154,8 @@ impl<M: Memory + Copy> Kernel<M> {
                 return Err(Error::InUse);
             }
         }
-        self.memory.set(allowance, allowance::LIMIT, limit.wrapping_add(count));
+        self.memory
+            .set(allowance, allowance::LIMIT, limit.wrapping_add(count));
         Ok(0)
     }
 
@@ -175,7 +189,11 @@ impl<M: Memory + Copy> Kernel<M> {
             return Err(Error::OutOfRange);
         }
         let user = self.memory.get(self.machine(), machine::IRQS.at(number));
-        if user == 0 { Ok(()) } else { Err(Error::Exhausted) }
+        if user == 0 {
+            Ok(())
+        } else {
+            Err(Error::Exhausted)
+        }
     }
 
     /// Finds an ASID of the allowance that nobody uses.
@@ -186,7 +204,8 @@ impl<M: Memory + Copy> Kernel<M> {
     pub(crate) fn find_asid(&self, allowance: Number<Allowance>) -> Result<u64, Error> {
         let first = self.memory.get(allowance, allowance::FIRST);
         let limit = self.memory.get(allowance, allowance::LIMIT);
-        self.first_number(sort::ASID, first, limit, Use::Unused).ok_or(Error::Exhausted)
+        self.first_number(sort::ASID, first, limit, Use::Unused)
+            .ok_or(Error::Exhausted)
     }
 
     /// Finds the first number of `[first, limit)` in the wanted state.
@@ -227,7 +246,11 @@ impl<M: Memory + Copy> Kernel<M> {
         let word = tables.used.at(number / 64);
         let bit = 1 << (number % 64);
         let used = self.memory.get(machine, word);
-        self.memory.set(machine, word, if user == 0 { used & !bit } else { used | bit });
+        self.memory.set(
+            machine,
+            word,
+            if user == 0 { used & !bit } else { used | bit },
+        );
     }
 }
 
@@ -240,5 +263,9 @@ enum Use {
 
 /// The lowest `count` bits; all from 64 on.
 const fn ones_below(count: u64) -> u64 {
-    if count >= 64 { !0 } else { (1 << count) - 1 }
+    if count >= 64 {
+        !0
+    } else {
+        (1_u64 << count).wrapping_sub(1)
+    }
 }

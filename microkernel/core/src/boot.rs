@@ -101,7 +101,8 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(first.thread, thread::PC, header.entry);
         self.memory.set(first.thread, thread::SP, FIRST_STACK_TOP);
         self.memory.set(first.thread, thread::STATE, state::LIVE);
-        self.memory.set_link(self.core, core_state::CURRENT, first.thread);
+        self.memory
+            .set_link(self.core, core_state::CURRENT, first.thread);
         self.leave(Effect::PublishTables);
         Ok(())
     }
@@ -116,8 +117,7 @@ impl<M: Memory + Copy> Kernel<M> {
         for index in 0..frames {
             let offset = index.wrapping_mul(PAGE_BYTES);
             let is_code = used_segments(header).any(|segment| {
-                is_executable(segment)
-                    && offset.wrapping_sub(segment.offset) < segment.file_bytes
+                is_executable(segment) && offset.wrapping_sub(segment.offset) < segment.file_bytes
             });
             let bits = if is_code { user::CODE } else { 0 };
             self.claim_user_frame(Frame(first.0.wrapping_add(index)), bits)?;
@@ -135,12 +135,18 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Makes the region of all memory, in its first frame.
     fn make_supply(&self, plan: &BootPlan) -> Result<Supply, BootError> {
-        let frames = plan.end.0.checked_sub(plan.first.0).ok_or(BootError::NoMemory)?;
+        let frames = plan
+            .end
+            .0
+            .checked_sub(plan.first.0)
+            .ok_or(BootError::NoMemory)?;
         if frames == 0 {
             return Err(BootError::NoMemory);
         }
         if self.memory.kind(plan.first) != FrameKind::Free as u8 {
-            return Err(BootError::FrameTaken { frame: plan.first.0 });
+            return Err(BootError::FrameTaken {
+                frame: plan.first.0,
+            });
         }
         let region = self.make_region(plan.first, frames);
         for index in 0..frames {
@@ -149,7 +155,11 @@ impl<M: Memory + Copy> Kernel<M> {
                 self.raise_high(region, frame);
             }
         }
-        Ok(Supply { region, next: plan.first.0.wrapping_add(1), end: plan.end.0 })
+        Ok(Supply {
+            region,
+            next: plan.first.0.wrapping_add(1),
+            end: plan.end.0,
+        })
     }
 
     /// Takes a free frame.
@@ -221,7 +231,8 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set_link(context, context::RUNNING, thread);
         self.memory.set_link(thread, thread::OWN_CONTEXT, context);
         self.memory.set_link(thread, thread::CONTEXT, context);
-        self.memory.set_link(self.core, core_state::CONTEXT, context);
+        self.memory
+            .set_link(self.core, core_state::CONTEXT, context);
     }
 
     /// The region of the devices: its object is in memory, since its own frames are none.
@@ -247,7 +258,10 @@ impl<M: Memory + Copy> Kernel<M> {
         supply: &mut Supply,
         table: Number<CapTable>,
     ) -> Result<(), BootError> {
-        let lines = plan.lines.min(machine::LINES).saturating_sub(FIRST_SHARED_LINE);
+        let lines = plan
+            .lines
+            .min(machine::LINES)
+            .saturating_sub(FIRST_SHARED_LINE);
         let asids = plan.asids.min(machine::LINES).saturating_sub(FIRST_ASID);
         let time: Number<Allowance> = self.supply_object(supply)?;
         self.fill_allowance(time, sort::TIME, 0, FIRST_PRIORITY);
@@ -304,7 +318,11 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         for segment in used_segments(header) {
             let access = Access::from_raw(segment.access).unwrap_or(Access::READ);
-            let bits = if is_executable(segment) { user::CODE } else { 0 };
+            let bits = if is_executable(segment) {
+                user::CODE
+            } else {
+                0
+            };
             for index in 0..segment.memory_bytes / PAGE_BYTES {
                 let offset = index.wrapping_mul(PAGE_BYTES);
                 let frame = if offset < segment.file_bytes {
@@ -360,7 +378,9 @@ impl<M: Memory + Copy> Kernel<M> {
 
 /// The segments that count.
 fn used_segments(header: &PackageHeader) -> impl Iterator<Item = &PackageSegment> {
-    (0..header.segment_count).zip(&header.segments).map(|(_, segment)| segment)
+    (0..header.segment_count)
+        .zip(&header.segments)
+        .map(|(_, segment)| segment)
 }
 
 fn is_executable(segment: &PackageSegment) -> bool {

@@ -97,7 +97,8 @@ pub struct Slot {
 
 impl Slot {
     const fn word(self, word: u64) -> Field<Slots> {
-        Field::new(0).at((self.index & (table::CHUNK_SLOTS - 1)) * 2 + word)
+        let index = self.index & (table::CHUNK_SLOTS - 1);
+        Field::new(0).at(index.wrapping_mul(2).wrapping_add(word))
     }
 }
 

@@ -36,7 +36,11 @@ pub type Checked = Result<(), Violation>;
 
 /// Holds a rule against a fact.
 pub(crate) const fn ensure(fact: bool, rule: &'static str, at: u64) -> Checked {
-    if fact { Ok(()) } else { Err(Violation { rule, at }) }
+    if fact {
+        Ok(())
+    } else {
+        Err(Violation { rule, at })
+    }
 }
 
 /// One sort of list: how many elements its heads reach, and how many name an owner.
@@ -74,16 +78,25 @@ impl Tallies {
             (self.table_threads, "a thread of a table is in its list"),
             (self.space_threads, "a thread of a space is in its list"),
             (self.endpoint_gates, "a gate of an endpoint is in its list"),
-            (self.notification_gates, "a gate of a notification is in its list"),
+            (
+                self.notification_gates,
+                "a gate of a notification is in its list",
+            ),
             (self.irqs, "an interrupt of a notification is in its list"),
             (self.gate_callers, "a sender is in the list of its gate"),
-            (self.servers, "a server that waits is in the list of its endpoint"),
+            (
+                self.servers,
+                "a server that waits is in the list of its endpoint",
+            ),
             (self.senders, "a sender is in a band of its endpoint"),
             (self.replies, "a reply object is in the list of its server"),
             (self.contexts, "a queued context is in a run queue"),
             (self.space_frames, "a frame of a space is in its list"),
             (self.pool_frames, "a frame of a pool is in its list"),
-            (self.record_frames, "a frame of records with room is in its list"),
+            (
+                self.record_frames,
+                "a frame of records with room is in its list",
+            ),
             (self.records, "a record is in the list of its frame"),
             (self.dying, "a dying object is in the drain list"),
         ];
@@ -144,7 +157,11 @@ impl<M: Memory + Copy> Kernel<M> {
             let number = frame.0.wrapping_mul(UNITS_PER_FRAME).wrapping_add(unit);
             let is_start = unit & units.wrapping_sub(1) == 0;
             let is_used = used & unit_bit(number) != 0;
-            ensure(is_start || !is_used, "an object is aligned to its size", number)?;
+            ensure(
+                is_start || !is_used,
+                "an object is aligned to its size",
+                number,
+            )?;
             if is_used {
                 self.check_object(kind, number, tallies)?;
             }
@@ -159,14 +176,20 @@ impl<M: Memory + Copy> Kernel<M> {
     fn check_zero_unit(&self, number: u64) -> Checked {
         for word in 0..UNIT_WORDS {
             let value = self.memory.load(number, word);
-            ensure(value == 0, "a place of a pool that is not in use is zero", number)?;
+            ensure(
+                value == 0,
+                "a place of a pool that is not in use is zero",
+                number,
+            )?;
         }
         Ok(())
     }
 
     fn check_object(&self, kind: Kind, number: u64, tallies: &mut Tallies) -> Checked {
         let id = self.memory.load(number, ID_WORD);
-        let next = self.memory.get(self.machine(), crate::object::machine::NEXT_ID);
+        let next = self
+            .memory
+            .get(self.machine(), crate::object::machine::NEXT_ID);
         ensure(id < next, "an identity was given out", number)?;
         if id == 0 {
             tallies.dying.members = tallies.dying.members.wrapping_add(1);
@@ -195,7 +218,11 @@ impl<M: Memory + Copy> Kernel<M> {
             let number = word & crate::frame::SPACE_BITS;
             let frame = Frame(number / UNITS_PER_FRAME);
             let kind = self.memory.kind(frame);
-            ensure(u64::from(kind) == word >> 56, "the drain list names kinds", word)?;
+            ensure(
+                u64::from(kind) == word >> 56,
+                "the drain list names kinds",
+                word,
+            )?;
             let is_dying = if kind == FrameKind::User as u8 {
                 self.memory.entry(frame, entry::SPACE) & user::DYING != 0
             } else {
@@ -225,7 +252,11 @@ impl<M: Memory + Copy> Kernel<M> {
         while !element.is_none() {
             let at = element.into_raw();
             let back: Number<E> = self.memory.link(element, list.prev);
-            ensure(back == previous, "an element leads back to the one before", at)?;
+            ensure(
+                back == previous,
+                "an element leads back to the one before",
+                at,
+            )?;
             let named: Number<H> = self.memory.link(element, owner);
             ensure(named == head, "an element names the head of its list", at)?;
             tally.reached = tally.reached.wrapping_add(1);

@@ -14,10 +14,9 @@ use crate::kernel::{Answer, Kernel};
 use crate::list::List;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    CapTable, Context, Endpoint, Entry, Field, Frame, FrameKind, Gate, Irq,
-    Notification, Number, Object, Region, Reply, Slots, Space, Thread, UNIT_WORDS, UNITS_PER_FRAME,
-    allowance, context, entry, gate, irq, machine, notification, sort, space, state, table,
-    thread,
+    CapTable, Context, Endpoint, Entry, Field, Frame, FrameKind, Gate, Irq, Notification, Number,
+    Object, Region, Reply, Slots, Space, Thread, UNIT_WORDS, UNITS_PER_FRAME, allowance, context,
+    entry, gate, irq, machine, notification, sort, space, state, table, thread,
 };
 use crate::object::{REPLY_MARK, endpoint};
 
@@ -27,23 +26,37 @@ pub(crate) const HOLDER: Rights = Rights::READ.union(Rights::WRITE).union(Rights
 /// What a capability to a new endpoint or notification allows.
 const RECEIVER: Rights = HOLDER.union(Rights::MAKE_GATE);
 /// What a capability to a new gate of an endpoint allows.
-const SENDER: Rights =
-    Rights::SEND.union(Rights::GRANT).union(Rights::GRANT_REPLY).union(Rights::DESTROY);
+const SENDER: Rights = Rights::SEND
+    .union(Rights::GRANT)
+    .union(Rights::GRANT_REPLY)
+    .union(Rights::DESTROY);
 /// What a capability to a new gate of a notification allows.
 const SIGNALLER: Rights = Rights::SIGNAL.union(Rights::DESTROY);
 
 /// The gates of an endpoint.
-pub(crate) const ENDPOINT_GATES: List<Endpoint, Gate> =
-    List { head: endpoint::GATES, next: gate::NEXT, prev: gate::PREV };
+pub(crate) const ENDPOINT_GATES: List<Endpoint, Gate> = List {
+    head: endpoint::GATES,
+    next: gate::NEXT,
+    prev: gate::PREV,
+};
 /// The gates of a notification.
-pub(crate) const NOTIFICATION_GATES: List<Notification, Gate> =
-    List { head: notification::GATES, next: gate::NEXT, prev: gate::PREV };
+pub(crate) const NOTIFICATION_GATES: List<Notification, Gate> = List {
+    head: notification::GATES,
+    next: gate::NEXT,
+    prev: gate::PREV,
+};
 /// The threads that use a table.
-pub(crate) const TABLE_THREADS: List<CapTable, Thread> =
-    List { head: table::THREADS, next: thread::TABLE_NEXT, prev: thread::TABLE_PREV };
+pub(crate) const TABLE_THREADS: List<CapTable, Thread> = List {
+    head: table::THREADS,
+    next: thread::TABLE_NEXT,
+    prev: thread::TABLE_PREV,
+};
 /// The threads that use a space.
-pub(crate) const SPACE_THREADS: List<Space, Thread> =
-    List { head: space::THREADS, next: thread::SPACE_NEXT, prev: thread::SPACE_PREV };
+pub(crate) const SPACE_THREADS: List<Space, Thread> = List {
+    head: space::THREADS,
+    next: thread::SPACE_NEXT,
+    prev: thread::SPACE_PREV,
+};
 
 /// `MASK` of a thread whose table has its first chunk.
 const FULL_MASK: u64 = 255;
@@ -89,7 +102,12 @@ impl<M: Memory + Copy> Kernel<M> {
         let region = self.find::<Region>(region, Rights::WRITE)?;
         self.check_place(region, object, kind, (O::WORDS / UNIT_WORDS) as u64)?;
         let slot = self.find_empty_slot(destination)?;
-        Ok(Vacancy { region, number: object, slot, kind })
+        Ok(Vacancy {
+            region,
+            number: object,
+            slot,
+            kind,
+        })
     }
 
     fn check_place(
@@ -110,7 +128,11 @@ impl<M: Memory + Copy> Kernel<M> {
             return Ok(());
         }
         let used = self.memory.entry(frame, entry::ID);
-        if found == kind as u8 && used & unit_bit(object) == 0 { Ok(()) } else { Err(Error::NotFree) }
+        if found == kind as u8 && used & unit_bit(object) == 0 {
+            Ok(())
+        } else {
+            Err(Error::NotFree)
+        }
     }
 
     /// Makes an empty place an object's, all zero but for a new identity.
@@ -122,7 +144,8 @@ impl<M: Memory + Copy> Kernel<M> {
             self.raise_high(region, frame);
         }
         let used = self.memory.entry(frame, entry::ID);
-        self.memory.set_entry(frame, entry::ID, used | unit_bit(number));
+        self.memory
+            .set_entry(frame, entry::ID, used | unit_bit(number));
         let id = self.new_id();
         self.memory.store(number, crate::object::ID_WORD, id);
         id
@@ -131,7 +154,10 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Makes the object, and the capability to it: the last thing a creation does.
     pub(crate) fn finish(&self, vacancy: &Vacancy, kind: Kind, rights: Rights) -> Answer {
         let id = self.occupy(vacancy.region, vacancy.number, vacancy.kind);
-        self.write_slot(vacancy.slot, Capability::new(id, kind, vacancy.number, rights));
+        self.write_slot(
+            vacancy.slot,
+            Capability::new(id, kind, vacancy.number, rights),
+        );
         Ok(0)
     }
 
@@ -177,8 +203,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Makes a frame free whose entry's fields are listed nowhere any more.
     pub(crate) fn free_whole(&self, frame: Frame) {
-        const FIELDS: [Field<Entry>; 4] =
-            [entry::ID, entry::SPACE, entry::ADDRESS, entry::RECORDS];
+        const FIELDS: [Field<Entry>; 4] = [entry::ID, entry::SPACE, entry::ADDRESS, entry::RECORDS];
         for field in FIELDS {
             self.memory.set_entry(frame, field, 0);
         }
@@ -211,16 +236,13 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Adds 256 empty slots to a table that has fewer than [`table::CHUNKS_MAX`] chunks.
-    pub(crate) fn add_chunk(
-        &self,
-        region: Number<Region>,
-        table: Number<CapTable>,
-        frame: Frame,
-    ) {
+    pub(crate) fn add_chunk(&self, region: Number<Region>, table: Number<CapTable>, frame: Frame) {
         self.take_whole(region, frame, FrameKind::Slots, table.into_raw());
         let chunks = self.memory.get(table, table::CHUNKS);
-        self.memory.set_link(table, table::CHUNK.at(chunks), frame_number::<Slots>(frame));
-        self.memory.set(table, table::CHUNKS, chunks.wrapping_add(1));
+        self.memory
+            .set_link(table, table::CHUNK.at(chunks), frame_number::<Slots>(frame));
+        self.memory
+            .set(table, table::CHUNKS, chunks.wrapping_add(1));
     }
 
     /// `create_thread`.
@@ -251,11 +273,13 @@ impl<M: Memory + Copy> Kernel<M> {
         table: Number<CapTable>,
         space: Number<Space>,
     ) {
-        self.memory.set(thread, thread::LINK, REPLY_MARK | thread.into_raw());
+        self.memory
+            .set(thread, thread::LINK, REPLY_MARK | thread.into_raw());
         self.memory.set(thread, thread::STATE, state::NEW);
         self.memory.set_link(thread, thread::TABLE, table);
         self.push(&TABLE_THREADS, table, thread);
-        self.memory.set(thread, thread::SLOTS, self.memory.get(table, table::CHUNK));
+        self.memory
+            .set(thread, thread::SLOTS, self.memory.get(table, table::CHUNK));
         self.memory.set(thread, thread::MASK, FULL_MASK);
         self.memory.set_link(thread, thread::SPACE, space);
         self.push(&SPACE_THREADS, space, thread);
@@ -361,7 +385,11 @@ impl<M: Memory + Copy> Kernel<M> {
         let vacancy = self.find_vacancy::<Gate>(region, object, destination)?;
         let target = self.capability_of(self.current(), target)?;
         let is_notification = target.kind_byte() == Kind::Notification as u8;
-        let kind = if is_notification { Kind::Notification } else { Kind::Endpoint };
+        let kind = if is_notification {
+            Kind::Notification
+        } else {
+            Kind::Endpoint
+        };
         self.check(target, kind, Rights::MAKE_GATE)?;
         let gate: Number<Gate> = vacancy.number();
         if is_notification {

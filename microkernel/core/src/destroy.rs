@@ -18,7 +18,7 @@
 use ipc_abi::capability::{Kind, Rights};
 use ipc_abi::error::Error;
 
-use crate::create::{ENDPOINT_GATES, NOTIFICATION_GATES, unit_bit};
+use crate::create::{ENDPOINT_GATES, NOTIFICATION_GATES};
 use crate::frame::SPACE_BITS;
 use crate::kernel::{Answer, Effect, Kernel};
 use crate::memory::{Fields, Memory};
@@ -78,7 +78,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Whether the current thread is, or runs with, the object.
-    fn is_own(&self, kind: Kind, number: u64) -> bool {
+    pub(crate) fn is_own(&self, kind: Kind, number: u64) -> bool {
         let current = self.current();
         match kind {
             Kind::Thread => number == current.into_raw(),
@@ -99,7 +99,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Ends the identity of a living object, and takes it apart, now or later.
     #[inline]
-    fn kill(&self, kind: Kind, number: u64) {
+    pub(crate) fn kill(&self, kind: Kind, number: u64) {
         self.disarm(kind, number);
         for _ in 0..DESTROY_STEPS {
             if self.step(kind, number) == Progress::Done {
@@ -116,7 +116,8 @@ impl<M: Memory + Copy> Kernel<M> {
             let frame = Frame(number / UNITS_PER_FRAME);
             self.memory.set_entry(frame, entry::ID, 0);
             let bits = self.memory.entry(frame, entry::SPACE);
-            self.memory.set_entry(frame, entry::SPACE, bits | user::DYING);
+            self.memory
+                .set_entry(frame, entry::SPACE, bits | user::DYING);
             return;
         }
         self.memory.store(number, ID_WORD, 0);
@@ -133,11 +134,7 @@ impl<M: Memory + Copy> Kernel<M> {
                 self.detach_irq(irq);
                 self.give_number_back(sort::IRQ, self.memory.get(irq, irq::LINE));
             }
-            Kind::Region
-            | Kind::Platform
-            | Kind::Frame
-            | Kind::AddressSpace
-            | Kind::CapTable => {}
+            Kind::Region | Kind::Platform | Kind::Frame | Kind::AddressSpace | Kind::CapTable => {}
         }
     }
 
@@ -214,7 +211,8 @@ impl<M: Memory + Copy> Kernel<M> {
         let gate: Number<Gate> = self.memory.link(endpoint, endpoint::GATES);
         if !gate.is_none() {
             self.remove(&ENDPOINT_GATES, endpoint, gate);
-            self.memory.set_link(gate, gate::ENDPOINT, self.null_endpoint());
+            self.memory
+                .set_link(gate, gate::ENDPOINT, self.null_endpoint());
             return Progress::More;
         }
         self.vacate(endpoint.into_raw(), units::<Endpoint>());
@@ -319,8 +317,13 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         let cursor = cursor.wrapping_add(TABLE_STEPS);
         let is_done = cursor >= TABLE_ENTRIES;
-        self.memory.set(space, space::CURSOR, if is_done { 0 } else { cursor });
-        if is_done { Progress::Done } else { Progress::More }
+        self.memory
+            .set(space, space::CURSOR, if is_done { 0 } else { cursor });
+        if is_done {
+            Progress::Done
+        } else {
+            Progress::More
+        }
     }
 
     /// Unlinks the frame that entry `index` of a last-level table maps, if that is its first
@@ -392,7 +395,9 @@ impl<M: Memory + Copy> Kernel<M> {
         let number = word & NUMBER_MASK;
         match drain_word(word) {
             Some(field) => self.memory.load(number, field),
-            None => self.memory.entry(Frame(number / UNITS_PER_FRAME), entry::ID),
+            None => self
+                .memory
+                .entry(Frame(number / UNITS_PER_FRAME), entry::ID),
         }
     }
 
@@ -400,7 +405,9 @@ impl<M: Memory + Copy> Kernel<M> {
         let number = word & NUMBER_MASK;
         match drain_word(word) {
             Some(field) => self.memory.store(number, field, next),
-            None => self.memory.set_entry(Frame(number / UNITS_PER_FRAME), entry::ID, next),
+            None => self
+                .memory
+                .set_entry(Frame(number / UNITS_PER_FRAME), entry::ID, next),
         }
     }
 }
@@ -427,76 +434,5 @@ const fn drain_word(word: u64) -> Option<usize> {
         Some(Kind::Notification) => Some(notification::DRAIN_NEXT.word()),
         Some(Kind::Reply) => Some(crate::object::reply::DRAIN_NEXT.word()),
         Some(Kind::Irq) => Some(irq::DRAIN_NEXT.word()),
-    }
-}
-
-/// Reclaiming frames.
-impl<M: Memory + Copy> Kernel<M> {
-    /// `reclaim`: destroys whatever is in the frame, one object per call. What is in a frame of
-    /// slots, page tables, records or a pool is the table or the space it was given to.
-    ///
-    /// # Errors
-    ///
-    /// Those of the region's handle (right `WRITE`); `OutOfRange`; `Itself` for what the calling
-    /// thread is or runs with; `Again` until the frame is free.
-    pub fn reclaim(&self, region: u64, frame: u64) -> Answer {
-        let region = self.find::<Region>(region, Rights::WRITE)?;
-        let frame = Frame(frame);
-        self.check_covers(region, frame)?;
-        if let Some((kind, number)) = self.victim(frame)? {
-            self.kill(kind, number);
-        }
-        if self.memory.kind(frame) == FrameKind::Free as u8 {
-            return Ok(0);
-        }
-        self.mark_pending();
-        Err(Error::Again)
-    }
-
-    /// The next living object to destroy so that `frame` becomes free; none if it is free, or if
-    /// all that is in it is being taken apart.
-    fn victim(&self, frame: Frame) -> Result<Option<(Kind, u64)>, Error> {
-        let byte = self.memory.kind(frame);
-        if byte == FrameKind::Free as u8 {
-            return Ok(None);
-        }
-        if let Some(kind) = Kind::from_raw(byte) {
-            if kind == Kind::Frame {
-                let is_dying = self.memory.entry(frame, entry::SPACE) & user::DYING != 0;
-                let number = frame.0.wrapping_mul(UNITS_PER_FRAME);
-                return Ok(if is_dying { None } else { Some((kind, number)) });
-            }
-            return self.victim_in_pool(frame, kind);
-        }
-        let kind = if byte == FrameKind::Slots as u8 {
-            Kind::CapTable
-        } else if byte >= FrameKind::PageTable as u8 && byte <= FrameKind::Pool as u8 {
-            Kind::AddressSpace
-        } else {
-            return Err(Error::OutOfRange);
-        };
-        let owner = self.space_of(frame).into_raw();
-        if self.is_own(kind, owner) {
-            return Err(Error::Itself);
-        }
-        let is_dying = self.memory.load(owner, ID_WORD) == 0;
-        Ok(if is_dying { None } else { Some((kind, owner)) })
-    }
-
-    fn victim_in_pool(&self, frame: Frame, kind: Kind) -> Result<Option<(Kind, u64)>, Error> {
-        let used = self.memory.entry(frame, entry::ID);
-        let first = frame.0.wrapping_mul(UNITS_PER_FRAME);
-        let mut has_own = false;
-        for unit in 0..UNITS_PER_FRAME {
-            let number = first.wrapping_add(unit);
-            if used & unit_bit(number) == 0 || self.memory.load(number, ID_WORD) == 0 {
-                continue;
-            }
-            if !self.is_own(kind, number) {
-                return Ok(Some((kind, number)));
-            }
-            has_own = true;
-        }
-        if has_own { Err(Error::Itself) } else { Ok(None) }
     }
 }

@@ -89,10 +89,12 @@ impl<M: Memory + Copy> Kernel<M> {
             return Err(Error::InUse);
         }
         if is_code {
-            self.memory.set_entry(frame, entry::SPACE, bits | user::CODE);
+            self.memory
+                .set_entry(frame, entry::SPACE, bits | user::CODE);
             self.leave(Effect::SynchronizeCode { frame });
         } else {
-            self.memory.set_entry(frame, entry::SPACE, bits & !user::CODE);
+            self.memory
+                .set_entry(frame, entry::SPACE, bits & !user::CODE);
         }
         Ok(0)
     }

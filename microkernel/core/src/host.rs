@@ -5,6 +5,12 @@
 //! code does, makes system calls for the current thread, and performs what they leave, with a
 //! translation cache that forgets exactly what it is told to.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that goes wrong here should stop"
+)]
+
 extern crate std;
 
 use core::cell::{Cell, RefCell};
@@ -33,8 +39,8 @@ pub const LINES: u64 = 96;
 
 const FRAME_WORDS: usize = 512;
 const ENTRY_WORDS: usize = 4;
-const MACHINE_FRAMES: u64 = 12;
-const CORE_FRAMES: u64 = 2;
+const MACHINE_FRAMES: u64 = Machine::WORDS.div_ceil(FRAME_WORDS) as u64;
+const CORE_FRAMES: u64 = Core::WORDS.div_ceil(FRAME_WORDS) as u64;
 
 /// A range of frames and what the frame table says of them.
 struct Segment {
@@ -49,7 +55,9 @@ impl Segment {
         Segment {
             first,
             kinds: (0..count).map(|_| Cell::new(0)).collect(),
-            entries: (0..count).map(|_| [const { Cell::new(0) }; ENTRY_WORDS]).collect(),
+            entries: (0..count)
+                .map(|_| [const { Cell::new(0) }; ENTRY_WORDS])
+                .collect(),
         }
     }
 
@@ -68,11 +76,17 @@ pub struct HostMemory {
 
 impl HostMemory {
     /// Makes a machine with `frames` frames of memory, all of them free and none of them zero.
+    ///
+    /// # Panics
+    ///
+    /// Panics if they do not fit in the host's memory.
     #[must_use]
     pub fn new(frames: u64) -> HostMemory {
         let count = usize::try_from(frames).expect("few frames");
         HostMemory {
-            words: (0..count * FRAME_WORDS).map(|_| Cell::new(0xDEAD_BEEF_DEAD_BEEF)).collect(),
+            words: (0..count * FRAME_WORDS)
+                .map(|_| Cell::new(0xDEAD_BEEF_DEAD_BEEF))
+                .collect(),
             memory: Segment::new(FIRST_FRAME, frames),
             devices: Segment::new(FIRST_DEVICE, DEVICES),
         }
@@ -95,7 +109,10 @@ impl HostMemory {
 
     fn word(&self, number: u64, word: usize) -> &Cell<u64> {
         let frame = Frame(number / UNITS_PER_FRAME);
-        let index = self.memory.index(frame).unwrap_or_else(|| panic!("{number:#x} is no memory"));
+        let index = self
+            .memory
+            .index(frame)
+            .unwrap_or_else(|| panic!("{number:#x} is no memory"));
         let kind = self.memory.kinds[index].get();
         let is_kernel = kind != FrameKind::Free as u8
             && kind != FrameKind::User as u8
@@ -126,10 +143,14 @@ impl HostMemory {
     pub fn snapshot(&self) -> Vec<u64> {
         let words = self.words.iter().map(Cell::get);
         let segments = [&self.memory, &self.devices];
-        let kinds = segments.into_iter().flat_map(|s| s.kinds.iter().map(|kind| kind.get().into()));
-        let entries = segments
+        let kinds = segments
             .into_iter()
-            .flat_map(|s| s.entries.iter().flat_map(|entry| entry.iter().map(Cell::get)));
+            .flat_map(|s| s.kinds.iter().map(|kind| kind.get().into()));
+        let entries = segments.into_iter().flat_map(|s| {
+            s.entries
+                .iter()
+                .flat_map(|entry| entry.iter().map(Cell::get))
+        });
         words.chain(kinds).chain(entries).collect()
     }
 
@@ -171,8 +192,15 @@ impl Memory for &HostMemory {
     }
 
     fn zero(&self, frame: Frame) {
-        assert!(self.memory.index(frame).is_some(), "a frame of memory is zeroed");
-        assert_ne!(self.kind(frame), FrameKind::User as u8, "user memory is not touched");
+        assert!(
+            self.memory.index(frame).is_some(),
+            "a frame of memory is zeroed"
+        );
+        assert_ne!(
+            self.kind(frame),
+            FrameKind::User as u8,
+            "user memory is not touched"
+        );
         self.fill_zero(frame);
     }
 }
@@ -196,6 +224,10 @@ pub struct HostMachine {
 
 impl HostMachine {
     /// Makes a machine with `frames` frames of memory whose boot code has run.
+    ///
+    /// # Panics
+    ///
+    /// Panics if they are too few for the kernel.
     #[must_use]
     pub fn new(frames: u64) -> HostMachine {
         let memory = HostMemory::new(frames);
@@ -217,18 +249,28 @@ impl HostMachine {
         };
         let kernel = host.kernel();
         let machine: Number<Machine> = Number::from_raw(machine * UNITS_PER_FRAME);
-        assert!(Machine::WORDS <= 512 * 12, "the machine has its frames");
-        kernel.memory.set_link(kernel.core, core_state::MACHINE, machine);
-        kernel.memory.set(machine, machine::NULL_ENDPOINT, null * UNITS_PER_FRAME);
-        kernel.memory.set(machine, machine::NULL_SLOTS, (null + 1) * UNITS_PER_FRAME);
-        kernel.memory.set(machine, machine::NULL_ROOT, (null + 2) << 12);
+        kernel
+            .memory
+            .set_link(kernel.core, core_state::MACHINE, machine);
+        kernel
+            .memory
+            .set(machine, machine::NULL_ENDPOINT, null * UNITS_PER_FRAME);
+        kernel
+            .memory
+            .set(machine, machine::NULL_SLOTS, (null + 1) * UNITS_PER_FRAME);
+        kernel
+            .memory
+            .set(machine, machine::NULL_ROOT, (null + 2) << 12);
         host
     }
 
     /// The kernel of this machine.
     #[must_use]
     pub fn kernel(&self) -> Kernel<&HostMemory> {
-        Kernel { memory: &self.memory, core: self.core }
+        Kernel {
+            memory: &self.memory,
+            core: self.core,
+        }
     }
 
     /// What the boot code would hand over, with a package of `frames` frames and this header.
@@ -241,7 +283,11 @@ impl HostMachine {
             device_end: Frame(FIRST_DEVICE + DEVICES),
             lines: LINES,
             asids: 256,
-            package: Some(Package { first: self.free, frames, header }),
+            package: Some(Package {
+                first: self.free,
+                frames,
+                header,
+            }),
             info: self.info,
         }
     }
@@ -258,12 +304,19 @@ impl HostMachine {
     }
 
     /// The way out of the kernel: takes dying objects apart and performs what was left.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the call left more effects than there is room for.
     pub fn leave_kernel(&self) {
         let kernel = self.kernel();
         kernel.memory.set(kernel.core, core_state::PENDING, 0);
         kernel.drain();
         let count = kernel.memory.get(kernel.core, core_state::EFFECT_COUNT);
-        assert!(count <= core_state::EFFECTS_MAX, "{count} effects were left");
+        assert!(
+            count <= core_state::EFFECTS_MAX,
+            "{count} effects were left"
+        );
         kernel.take_effects(|effect| self.perform(effect));
     }
 
@@ -283,7 +336,9 @@ impl HostMachine {
                 self.cache.borrow_mut().remove(&(asid, address));
             }
             Effect::InvalidateSpace { asid } => {
-                self.cache.borrow_mut().retain(|&(cached, _), _| cached != asid);
+                self.cache
+                    .borrow_mut()
+                    .retain(|&(cached, _), _| cached != asid);
             }
             Effect::PublishTables
             | Effect::CopyMessage { .. }
@@ -330,10 +385,7 @@ impl HostMachine {
 
     /// Forgets nothing, and answers the first page whose remembered translation is wrong now, by
     /// the root that `root_of` says an ASID has.
-    pub fn stale_translation(
-        &self,
-        root_of: impl Fn(u64) -> Option<u64>,
-    ) -> Option<Translation> {
+    pub fn stale_translation(&self, root_of: impl Fn(u64) -> Option<u64>) -> Option<Translation> {
         let cache = self.cache.borrow();
         cache
             .iter()
@@ -352,7 +404,10 @@ pub fn small_header() -> [u64; PACKAGE_HEADER_WORDS] {
     let text = [0x1000, 0x20_0000, 0x1000, 0x1000, 5];
     let data = [0x2000, 0x20_1000, 0x1000, 0x2000, 3];
     let used = [PACKAGE_MAGIC, PACKAGE_VERSION, 0x3000, 0x20_0000, 2];
-    for (word, value) in words.iter_mut().zip(used.into_iter().chain(text).chain(data)) {
+    for (word, value) in words
+        .iter_mut()
+        .zip(used.into_iter().chain(text).chain(data))
+    {
         *word = value;
     }
     words

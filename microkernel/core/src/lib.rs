@@ -6,7 +6,11 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
-    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used)
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::unwrap_used
+    )
 )]
 
 pub mod allowance;
@@ -37,6 +41,7 @@ pub mod notification;
 pub mod object;
 pub mod package;
 pub mod queue;
+pub mod reclaim;
 pub mod region;
 pub mod schedule;
 pub mod space;

@@ -24,8 +24,8 @@ use crate::frame::{PAGE_BITS, SPACE_BITS};
 use crate::kernel::{Answer, Effect, Kernel};
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    Field, Frame, FrameKind, Number, PageTable, Record, Shadow, Space,
-    UNITS_PER_FRAME, entry, record, space, user,
+    Field, Frame, FrameKind, Number, PageTable, Record, Shadow, Space, UNITS_PER_FRAME, entry,
+    record, space, user,
 };
 use crate::space::{
     LAST_LEVEL, TABLE_OR_PAGE, check_page_address, frame_of, index_at, slot_at, table_descriptor,
@@ -146,16 +146,22 @@ impl<M: Memory + Copy> Kernel<M> {
     ) -> Answer {
         check_page_address(address)?;
         let bits = self.memory.entry(frame, entry::SPACE);
-        let rights = if access == Access::READ { Rights::READ } else { Rights::ALL };
+        let rights = if access == Access::READ {
+            Rights::READ
+        } else {
+            Rights::ALL
+        };
         let attributes = attributes_of(bits, rights, access)?;
         self.map_page(space, frame, address, attributes)
     }
 
     fn set_first(&self, space: Number<Space>, frame: Frame, address: u64) {
         let bits = self.memory.entry(frame, entry::SPACE);
-        self.memory.set_entry(frame, entry::SPACE, bits | space.into_raw());
+        self.memory
+            .set_entry(frame, entry::SPACE, bits | space.into_raw());
         let word = self.memory.entry(frame, entry::ADDRESS);
-        self.memory.set_entry(frame, entry::ADDRESS, word | address >> 12);
+        self.memory
+            .set_entry(frame, entry::ADDRESS, word | address >> 12);
     }
 
     /// Makes an entry valid that was not.
@@ -218,9 +224,17 @@ impl<M: Memory + Copy> Kernel<M> {
         space: Number<Space>,
         address: u64,
     ) -> Result<(Number<PageTable>, u64), Error> {
-        let table = self.find_last_table(space, address).ok_or(Error::NotMapped)?;
-        let descriptor = self.memory.get(table, slot_at(index_at(LAST_LEVEL, address)));
-        if descriptor == 0 { Err(Error::NotMapped) } else { Ok((table, descriptor)) }
+        let table = self
+            .find_last_table(space, address)
+            .ok_or(Error::NotMapped)?;
+        let descriptor = self
+            .memory
+            .get(table, slot_at(index_at(LAST_LEVEL, address)));
+        if descriptor == 0 {
+            Err(Error::NotMapped)
+        } else {
+            Ok((table, descriptor))
+        }
     }
 
     /// Removes a mapping: from the frame's side, from the table, from the machine.
@@ -262,9 +276,11 @@ impl<M: Memory + Copy> Kernel<M> {
     /// A frame has no first mapping any more.
     pub(crate) fn clear_first(&self, frame: Frame) {
         let bits = self.memory.entry(frame, entry::SPACE);
-        self.memory.set_entry(frame, entry::SPACE, bits & !SPACE_BITS);
+        self.memory
+            .set_entry(frame, entry::SPACE, bits & !SPACE_BITS);
         let word = self.memory.entry(frame, entry::ADDRESS);
-        self.memory.set_entry(frame, entry::ADDRESS, word & !PAGE_BITS);
+        self.memory
+            .set_entry(frame, entry::ADDRESS, word & !PAGE_BITS);
     }
 
     /// `protect`.
@@ -281,11 +297,16 @@ impl<M: Memory + Copy> Kernel<M> {
         let (table, descriptor) = self.find_page(space, address)?;
         let frame = frame_of(descriptor);
         let may_write = descriptor & MAY_WRITE != 0;
-        let rights = if may_write { Rights::READ.union(Rights::WRITE) } else { Rights::READ };
+        let rights = if may_write {
+            Rights::READ.union(Rights::WRITE)
+        } else {
+            Rights::READ
+        };
         let bits = self.memory.entry(frame, entry::SPACE);
         let attributes = attributes_of(bits, rights, access)?;
         let slot = slot_at(index_at(LAST_LEVEL, address));
-        self.memory.set(table, slot, table_descriptor(frame) | attributes);
+        self.memory
+            .set(table, slot, table_descriptor(frame) | attributes);
         let asid = self.memory.get(space, space::ASID);
         self.leave(Effect::InvalidatePage { asid, address });
         Ok(0)
@@ -318,7 +339,9 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.memory.get(space, space::ROOT) == 0 {
             return false;
         }
-        let Ok((table, descriptor)) = self.find_page(space, address) else { return false };
+        let Ok((table, descriptor)) = self.find_page(space, address) else {
+            return false;
+        };
         self.clear_page(space, table, address, frame_of(descriptor));
         true
     }
@@ -337,7 +360,8 @@ impl<M: Memory + Copy> Kernel<M> {
         let mut shadow = Frame(self.memory.entry(table.frame(), entry::RECORDS));
         if shadow.0 == 0 {
             shadow = self.pop_pool(space, FrameKind::Shadow);
-            self.memory.set_entry(table.frame(), entry::RECORDS, shadow.0);
+            self.memory
+                .set_entry(table.frame(), entry::RECORDS, shadow.0);
         }
         let record = self.make_record(space);
         let shadow: Number<Shadow> = crate::create::frame_number(shadow);
@@ -351,7 +375,8 @@ impl<M: Memory + Copy> Kernel<M> {
         if !next.is_none() {
             self.memory.set_link(next, record::PREV, record);
         }
-        self.memory.set_entry(frame, entry::RECORDS, record.into_raw());
+        self.memory
+            .set_entry(frame, entry::RECORDS, record.into_raw());
     }
 
     /// Takes a free record of the space's own, of a new frame if all are in use.
@@ -366,7 +391,11 @@ impl<M: Memory + Copy> Kernel<M> {
         let used = used | 1 << unit;
         self.memory.set_entry(frame, entry::ID, used);
         if used == !0 {
-            self.memory.set(space, space::RECORDS, self.memory.entry(frame, entry::RECORDS));
+            self.memory.set(
+                space,
+                space::RECORDS,
+                self.memory.entry(frame, entry::RECORDS),
+            );
             self.memory.set_entry(frame, entry::RECORDS, 0);
         }
         Number::from_raw(frame.0.wrapping_mul(UNITS_PER_FRAME).wrapping_add(unit))
@@ -378,7 +407,8 @@ impl<M: Memory + Copy> Kernel<M> {
         let prev: Number<Record> = self.memory.link(record, record::PREV);
         if prev.is_none() {
             let frame = Frame(self.memory.get(record, record::FRAME));
-            self.memory.set_entry(frame, entry::RECORDS, next.into_raw());
+            self.memory
+                .set_entry(frame, entry::RECORDS, next.into_raw());
         } else {
             self.memory.set_link(prev, record::NEXT, next);
         }
@@ -386,12 +416,22 @@ impl<M: Memory + Copy> Kernel<M> {
             self.memory.set_link(next, record::PREV, prev);
         }
         let space: Number<Space> = self.memory.link(record, record::SPACE);
-        for field in [record::SPACE, record::ADDRESS, record::FRAME, record::NEXT, record::PREV] {
+        for field in [
+            record::SPACE,
+            record::ADDRESS,
+            record::FRAME,
+            record::NEXT,
+            record::PREV,
+        ] {
             self.memory.set(record, field, 0);
         }
         let frame = record.frame();
         let used = self.memory.entry(frame, entry::ID);
-        self.memory.set_entry(frame, entry::ID, used & !crate::create::unit_bit(record.into_raw()));
+        self.memory.set_entry(
+            frame,
+            entry::ID,
+            used & !crate::create::unit_bit(record.into_raw()),
+        );
         if used == !0 && self.memory.get(space, space::ROOT) != 0 {
             let room = self.memory.get(space, space::RECORDS);
             self.memory.set_entry(frame, entry::RECORDS, room);

@@ -106,6 +106,10 @@ impl<O> Copy for Field<O> {}
 
 impl<O: Layout> Field<O> {
     /// Word `word` of the object; a word outside it does not compile.
+    ///
+    /// # Panics
+    ///
+    /// Panics, while compiling, if the word is outside the object.
     #[must_use]
     pub const fn new(word: usize) -> Field<O> {
         assert!(word < O::WORDS, "a field outside its object");
@@ -124,15 +128,15 @@ impl<O: Layout> Field<O> {
     /// The word's offset in bytes, for assembly.
     #[must_use]
     pub const fn offset(self) -> usize {
-        self.word * 8
+        self.word.wrapping_mul(8)
     }
 
     /// The field `index` words further on; the caller keeps `index` inside the array it documents.
     /// Stays inside the object whatever `index` is.
     #[must_use]
     pub const fn at(self, index: u64) -> Field<O> {
-        let word = self.word as u64 + index;
-        let last = (O::WORDS - 1) as u64;
+        let word = (self.word as u64).wrapping_add(index);
+        let last = O::WORDS.saturating_sub(1) as u64;
         #[expect(clippy::cast_possible_truncation, reason = "at most O::WORDS")]
         Field {
             word: (if word > last { last } else { word }) as usize,

@@ -95,9 +95,22 @@ pub fn read_header(words: &[u64; PACKAGE_HEADER_WORDS]) -> PackageHeader {
     let (chunks, _) = rest.as_chunks::<5>();
     for (segment, chunk) in segments.iter_mut().zip(chunks) {
         let [offset, address, file_bytes, memory_bytes, access] = *chunk;
-        *segment = PackageSegment { offset, address, file_bytes, memory_bytes, access };
+        *segment = PackageSegment {
+            offset,
+            address,
+            file_bytes,
+            memory_bytes,
+            access,
+        };
     }
-    PackageHeader { magic, version, length, entry, segment_count, segments }
+    PackageHeader {
+        magic,
+        version,
+        length,
+        entry,
+        segment_count,
+        segments,
+    }
 }
 
 /// Checks a header against the frames that the package has.
@@ -110,10 +123,14 @@ pub fn check_header(header: &PackageHeader, frames: u64) -> Result<(), BootError
         return Err(BootError::BadMagic);
     }
     if header.version != PACKAGE_VERSION {
-        return Err(BootError::BadVersion { version: header.version });
+        return Err(BootError::BadVersion {
+            version: header.version,
+        });
     }
     let length = header.length;
-    let longest = frames.saturating_mul(PAGE_BYTES).min(PACKAGE_END - PACKAGE_ADDRESS);
+    let longest = frames
+        .saturating_mul(PAGE_BYTES)
+        .min(PACKAGE_END - PACKAGE_ADDRESS);
     if !is_page_multiple(length) || length < PAGE_BYTES || length > longest {
         return Err(BootError::BadLength { length });
     }
@@ -125,7 +142,10 @@ pub fn check_header(header: &PackageHeader, frames: u64) -> Result<(), BootError
         check_segment(number, segment, length)?;
         for (other, earlier) in (0..number).zip(&header.segments) {
             if overlaps(segment, earlier) {
-                return Err(BootError::SegmentsOverlap { segment: number, other });
+                return Err(BootError::SegmentsOverlap {
+                    segment: number,
+                    other,
+                });
             }
         }
     }
@@ -133,18 +153,28 @@ pub fn check_header(header: &PackageHeader, frames: u64) -> Result<(), BootError
 }
 
 fn check_segment(number: u64, segment: &PackageSegment, length: u64) -> Result<(), BootError> {
-    let PackageSegment { offset, address, file_bytes, memory_bytes, access } = *segment;
+    let PackageSegment {
+        offset,
+        address,
+        file_bytes,
+        memory_bytes,
+        access,
+    } = *segment;
     if !is_page_multiple(offset | address | file_bytes | memory_bytes) {
         return Err(BootError::SegmentMisaligned { segment: number });
     }
     if memory_bytes == 0 || file_bytes > memory_bytes {
         return Err(BootError::SegmentSize { segment: number });
     }
-    let is_inside = offset.checked_add(file_bytes).is_some_and(|end| end <= length);
+    let is_inside = offset
+        .checked_add(file_bytes)
+        .is_some_and(|end| end <= length);
     if !is_inside || offset < PAGE_BYTES {
         return Err(BootError::SegmentOutsidePackage { segment: number });
     }
-    let has_address = address.checked_add(memory_bytes).is_some_and(|end| end <= PACKAGE_ADDRESS);
+    let has_address = address
+        .checked_add(memory_bytes)
+        .is_some_and(|end| end <= PACKAGE_ADDRESS);
     if !has_address {
         return Err(BootError::SegmentAddress { segment: number });
     }
@@ -162,17 +192,26 @@ fn overlaps(a: &PackageSegment, b: &PackageSegment) -> bool {
 
 /// Whether two ranges of a start and a length share anything.
 const fn share((a, a_length): (u64, u64), (b, b_length): (u64, u64)) -> bool {
-    a < b.saturating_add(b_length) && b < a.saturating_add(a_length) && a_length != 0 && b_length != 0
+    a < b.saturating_add(b_length)
+        && b < a.saturating_add(a_length)
+        && a_length != 0
+        && b_length != 0
 }
 
 fn check_entry(header: &PackageHeader) -> Result<(), BootError> {
     let entry = header.entry;
-    let is_code = (0..header.segment_count).zip(&header.segments).any(|(_, segment)| {
-        Access::from_raw(segment.access).is_some_and(Access::is_executable)
-            && entry.wrapping_sub(segment.address) < segment.file_bytes
-            && entry >= segment.address
-    });
-    if is_code && entry & 3 == 0 { Ok(()) } else { Err(BootError::BadEntry { entry }) }
+    let is_code = (0..header.segment_count)
+        .zip(&header.segments)
+        .any(|(_, segment)| {
+            Access::from_raw(segment.access).is_some_and(Access::is_executable)
+                && entry.wrapping_sub(segment.address) < segment.file_bytes
+                && entry >= segment.address
+        });
+    if is_code && entry & 3 == 0 {
+        Ok(())
+    } else {
+        Err(BootError::BadEntry { entry })
+    }
 }
 
 const fn is_page_multiple(value: u64) -> bool {

@@ -50,7 +50,10 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(parent, region::LIMIT, first);
         let child = self.make_region(Frame(first), frames);
         let id = self.memory.get(child, region::ID);
-        self.write_slot(slot, Capability::new(id, Kind::Region, child.into_raw(), HOLDER));
+        self.write_slot(
+            slot,
+            Capability::new(id, Kind::Region, child.into_raw(), HOLDER),
+        );
         Ok(0)
     }
 
@@ -63,8 +66,10 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(region, region::ID, self.new_id());
         self.memory.set(region, region::BASE, first.0);
         self.memory.set(region, region::FRAMES, frames);
-        self.memory.set(region, region::LIMIT, first.0.wrapping_add(frames));
-        self.memory.set(region, region::HIGH, first.0.wrapping_add(1));
+        self.memory
+            .set(region, region::LIMIT, first.0.wrapping_add(frames));
+        self.memory
+            .set(region, region::HIGH, first.0.wrapping_add(1));
         region
     }
 
@@ -82,13 +87,18 @@ impl<M: Memory + Copy> Kernel<M> {
             self.check_free(Frame(high))?;
         }
         self.memory.set(region, region::HIGH, high);
-        if high == first { Ok(()) } else { Err(Error::Again) }
+        if high == first {
+            Ok(())
+        } else {
+            Err(Error::Again)
+        }
     }
 
     /// A frame of the region's own part is free no longer.
     pub(crate) fn raise_high(&self, region: Number<Region>, frame: Frame) {
         if frame.0 >= self.memory.get(region, region::HIGH) {
-            self.memory.set(region, region::HIGH, frame.0.wrapping_add(1));
+            self.memory
+                .set(region, region::HIGH, frame.0.wrapping_add(1));
         }
     }
 
@@ -108,7 +118,8 @@ impl<M: Memory + Copy> Kernel<M> {
         for index in 0..frames {
             self.check_free(Frame(limit.wrapping_add(index)))?;
         }
-        self.memory.set(region, region::LIMIT, limit.wrapping_add(frames));
+        self.memory
+            .set(region, region::LIMIT, limit.wrapping_add(frames));
         Ok(0)
     }
 
@@ -135,7 +146,11 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Checks that the region covers `frame`, itself or through a region split off it.
     pub(crate) fn check_covers(&self, region: Number<Region>, frame: Frame) -> Result<(), Error> {
         let offset = frame.0.wrapping_sub(self.memory.get(region, region::BASE));
-        if offset < self.memory.get(region, region::FRAMES) { Ok(()) } else { Err(Error::OutOfRange) }
+        if offset < self.memory.get(region, region::FRAMES) {
+            Ok(())
+        } else {
+            Err(Error::OutOfRange)
+        }
     }
 
     /// Checks that `frame` is in the region's own part.
@@ -146,16 +161,28 @@ impl<M: Memory + Copy> Kernel<M> {
     pub(crate) fn check_own(&self, region: Number<Region>, frame: Frame) -> Result<(), Error> {
         self.check_covers(region, frame)?;
         let limit = self.memory.get(region, region::LIMIT);
-        if frame.0 < limit { Ok(()) } else { Err(Error::NotWhole) }
+        if frame.0 < limit {
+            Ok(())
+        } else {
+            Err(Error::NotWhole)
+        }
     }
 
     /// Checks that the region can hold kernel objects: `OutOfRange` for one of devices.
     pub(crate) fn check_is_memory(&self, region: Number<Region>) -> Result<(), Error> {
-        if self.memory.get(region, region::DEVICE) == 0 { Ok(()) } else { Err(Error::OutOfRange) }
+        if self.memory.get(region, region::DEVICE) == 0 {
+            Ok(())
+        } else {
+            Err(Error::OutOfRange)
+        }
     }
 
     /// Checks that a frame is free.
     pub(crate) fn check_free(&self, frame: Frame) -> Result<(), Error> {
-        if self.memory.kind(frame) == FrameKind::Free as u8 { Ok(()) } else { Err(Error::NotFree) }
+        if self.memory.kind(frame) == FrameKind::Free as u8 {
+            Ok(())
+        } else {
+            Err(Error::NotFree)
+        }
     }
 }

@@ -74,7 +74,11 @@ pub(crate) const fn check_page_address(address: u64) -> Result<(), Error> {
     if address & 0xFFF != 0 {
         return Err(Error::Misaligned);
     }
-    if address >= USER_END { Err(Error::OutOfRange) } else { Ok(()) }
+    if address >= USER_END {
+        Err(Error::OutOfRange)
+    } else {
+        Ok(())
+    }
 }
 
 impl<M: Memory + Copy> Kernel<M> {
@@ -119,7 +123,8 @@ impl<M: Memory + Copy> Kernel<M> {
         let owner = space.into_raw() | FIRST_LEVEL << LEVEL_SHIFT;
         self.take_whole(region, root, FrameKind::PageTable, owner);
         self.memory.set(space, space::ASID, asid);
-        self.memory.set_link(space, space::ROOT, frame_number::<PageTable>(root));
+        self.memory
+            .set_link(space, space::ROOT, frame_number::<PageTable>(root));
         self.memory.set(space, space::FRAMES, root.0);
     }
 
@@ -154,19 +159,23 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Adds a frame of the space, of kind `Pool` and all zero, to its pool.
     fn push_pool(&self, space: Number<Space>, frame: Frame) {
-        self.memory.set_entry(frame, entry::RECORDS, self.memory.get(space, space::POOL));
+        self.memory
+            .set_entry(frame, entry::RECORDS, self.memory.get(space, space::POOL));
         self.memory.set(space, space::POOL, frame.0);
         let count = self.memory.get(space, space::POOL_COUNT);
-        self.memory.set(space, space::POOL_COUNT, count.wrapping_add(1));
+        self.memory
+            .set(space, space::POOL_COUNT, count.wrapping_add(1));
     }
 
     /// Takes a frame from a pool that is known not to be empty, for use as `kind`.
     pub(crate) fn pop_pool(&self, space: Number<Space>, kind: FrameKind) -> Frame {
         let frame = Frame(self.memory.get(space, space::POOL));
-        self.memory.set(space, space::POOL, self.memory.entry(frame, entry::RECORDS));
+        self.memory
+            .set(space, space::POOL, self.memory.entry(frame, entry::RECORDS));
         self.memory.set_entry(frame, entry::RECORDS, 0);
         let count = self.memory.get(space, space::POOL_COUNT);
-        self.memory.set(space, space::POOL_COUNT, count.wrapping_sub(1));
+        self.memory
+            .set(space, space::POOL_COUNT, count.wrapping_sub(1));
         self.memory.set_kind(frame, kind as u8);
         frame
     }
@@ -187,7 +196,11 @@ impl<M: Memory + Copy> Kernel<M> {
         address: u64,
     ) -> Option<Number<PageTable>> {
         let descriptor = self.memory.get(table, slot_at(index_at(level, address)));
-        if descriptor == 0 { None } else { Some(frame_number(frame_of(descriptor))) }
+        if descriptor == 0 {
+            None
+        } else {
+            Some(frame_number(frame_of(descriptor)))
+        }
     }
 
     /// The last-level table through which `address` goes, if there is one.
@@ -207,19 +220,16 @@ impl<M: Memory + Copy> Kernel<M> {
         let root: Number<PageTable> = self.memory.link(space, space::ROOT);
         match self.next_table(root, FIRST_LEVEL, address) {
             None => 2,
-            Some(middle) => {
-                u64::from(self.next_table(middle, FIRST_LEVEL.wrapping_add(1), address).is_none())
-            }
+            Some(middle) => u64::from(
+                self.next_table(middle, FIRST_LEVEL.wrapping_add(1), address)
+                    .is_none(),
+            ),
         }
     }
 
     /// The last-level table for `address`, made of frames of the pool, which has enough, where it
     /// is missing.
-    pub(crate) fn make_last_table(
-        &self,
-        space: Number<Space>,
-        address: u64,
-    ) -> Number<PageTable> {
+    pub(crate) fn make_last_table(&self, space: Number<Space>, address: u64) -> Number<PageTable> {
         let root: Number<PageTable> = self.memory.link(space, space::ROOT);
         let middle = self.make_next_table(space, root, FIRST_LEVEL, address);
         self.make_next_table(space, middle, FIRST_LEVEL.wrapping_add(1), address)
@@ -238,7 +248,11 @@ impl<M: Memory + Copy> Kernel<M> {
         let frame = self.pop_pool(space, FrameKind::PageTable);
         let owner = space.into_raw() | level.wrapping_add(1) << LEVEL_SHIFT;
         self.memory.set_entry(frame, entry::SPACE, owner);
-        self.memory.set(table, slot_at(index_at(level, address)), table_descriptor(frame));
+        self.memory.set(
+            table,
+            slot_at(index_at(level, address)),
+            table_descriptor(frame),
+        );
         self.count_up(table);
         frame_number(frame)
     }
@@ -247,7 +261,8 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline]
     pub(crate) fn count_up(&self, table: Number<PageTable>) {
         let count = self.memory.entry(table.frame(), entry::ID);
-        self.memory.set_entry(table.frame(), entry::ID, count.wrapping_add(1));
+        self.memory
+            .set_entry(table.frame(), entry::ID, count.wrapping_add(1));
     }
 
     /// A table has one valid entry less; answers how many are left.
@@ -263,18 +278,24 @@ impl<M: Memory + Copy> Kernel<M> {
     /// an [`Effect::InvalidateSpace`].
     pub(crate) fn drop_last_table(&self, space: Number<Space>, address: u64) {
         let root: Number<PageTable> = self.memory.link(space, space::ROOT);
-        let Some(middle) = self.next_table(root, FIRST_LEVEL, address) else { return };
+        let Some(middle) = self.next_table(root, FIRST_LEVEL, address) else {
+            return;
+        };
         let level = FIRST_LEVEL.wrapping_add(1);
-        let Some(last) = self.next_table(middle, level, address) else { return };
+        let Some(last) = self.next_table(middle, level, address) else {
+            return;
+        };
         let shadow = Frame(self.memory.entry(last.frame(), entry::RECORDS));
         if shadow.0 != 0 {
             self.return_to_pool(space, shadow);
         }
         self.return_to_pool(space, last.frame());
-        self.memory.set(middle, slot_at(index_at(level, address)), 0);
+        self.memory
+            .set(middle, slot_at(index_at(level, address)), 0);
         if self.count_down(middle) == 0 {
             self.return_to_pool(space, middle.frame());
-            self.memory.set(root, slot_at(index_at(FIRST_LEVEL, address)), 0);
+            self.memory
+                .set(root, slot_at(index_at(FIRST_LEVEL, address)), 0);
             self.count_down(root);
         }
     }

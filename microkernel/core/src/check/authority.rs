@@ -21,7 +21,11 @@ impl<M: Memory + Copy> Kernel<M> {
         ensure(is_ordered, "BASE <= HIGH <= LIMIT <= end of a region", at)?;
         for frame in high..limit {
             let kind = self.memory.kind(Frame(frame));
-            ensure(kind == FrameKind::Free as u8, "frames above HIGH are free", frame)?;
+            ensure(
+                kind == FrameKind::Free as u8,
+                "frames above HIGH are free",
+                frame,
+            )?;
         }
         let is_memory = self.memory.get(region, region::DEVICE) == 0;
         ensure(
@@ -46,7 +50,10 @@ impl<M: Memory + Copy> Kernel<M> {
 
     fn own_part(&self, frame: Frame) -> (u64, u64) {
         let region: Number<Region> = crate::create::frame_number(frame);
-        (self.memory.get(region, region::BASE), self.memory.get(region, region::LIMIT))
+        (
+            self.memory.get(region, region::BASE),
+            self.memory.get(region, region::LIMIT),
+        )
     }
 
     pub(super) fn check_allowance(&self, allowance: Number<Allowance>) -> Checked {
@@ -63,7 +70,11 @@ impl<M: Memory + Copy> Kernel<M> {
         let is_ordered = first <= limit && limit <= first.wrapping_add(count);
         ensure(is_ordered, "FIRST <= LIMIT <= end of an allowance", at)?;
         let named: Number<Allowance> = self.memory.link(self.machine(), begins.at(first));
-        ensure(named == allowance, "the machine knows where an allowance begins", at)
+        ensure(
+            named == allowance,
+            "the machine knows where an allowance begins",
+            at,
+        )
     }
 
     /// The machine's tables of numbers.
@@ -98,7 +109,11 @@ impl<M: Memory + Copy> Kernel<M> {
     fn check_used(&self, bitmap: Field<Machine>, number: u64, is_used: bool) -> Checked {
         let word = self.memory.get(self.machine(), bitmap.at(number / 64));
         let is_set = word & 1 << (number % 64) != 0;
-        ensure(is_set == is_used, "the bitmap says which numbers are used", number)
+        ensure(
+            is_set == is_used,
+            "the bitmap says which numbers are used",
+            number,
+        )
     }
 
     fn check_first(&self, begins: Field<Machine>, number: u64) -> Checked {
@@ -108,11 +123,18 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         let frame = allowance.frame();
         let is_allowance = self.memory.kind(frame) == Kind::Allowance as u8
-            && self.memory.entry(frame, entry::ID)
-                & crate::create::unit_bit(allowance.into_raw())
+            && self.memory.entry(frame, entry::ID) & crate::create::unit_bit(allowance.into_raw())
                 != 0;
-        ensure(is_allowance, "what begins at a number is an allowance", number)?;
+        ensure(
+            is_allowance,
+            "what begins at a number is an allowance",
+            number,
+        )?;
         let first = self.memory.get(allowance, allowance::FIRST);
-        ensure(first == number, "an allowance begins where the machine says", number)
+        ensure(
+            first == number,
+            "an allowance begins where the machine says",
+            number,
+        )
     }
 }

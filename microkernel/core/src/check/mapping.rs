@@ -6,17 +6,21 @@ use super::{Checked, Tallies, ensure};
 use crate::create::{frame_number, unit_bit};
 use crate::frame::{PAGE_BITS, SPACE_BITS};
 use crate::kernel::Kernel;
-use crate::mapping::{DEVICE_MEMORY, NO_EXECUTE_KERNEL, NO_EXECUTE_USER, READ_ONLY, USER, shadow_at};
+use crate::mapping::{
+    DEVICE_MEMORY, NO_EXECUTE_KERNEL, NO_EXECUTE_USER, READ_ONLY, USER, shadow_at,
+};
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    Frame, FrameKind, Number, PageTable, Record, Shadow, Space, UNITS_PER_FRAME, entry,
-    record, space, thread, user,
+    Frame, FrameKind, Number, PageTable, Record, Shadow, Space, UNITS_PER_FRAME, entry, record,
+    space, thread, user,
 };
 use crate::space::{
     FIRST_LEVEL, LAST_LEVEL, LEVEL_SHIFT, frame_of, index_at, slot_at, table_descriptor,
 };
 
 const TABLE_ENTRIES: u64 = 512;
+/// No list of frames is longer: as many as 64 GiB have.
+const LONGEST_LIST: u64 = 1 << 24;
 
 impl<M: Memory + Copy> Kernel<M> {
     pub(super) fn check_user_frame(&self, frame: Frame, tallies: &mut Tallies) -> Checked {
@@ -25,15 +29,25 @@ impl<M: Memory + Copy> Kernel<M> {
             tallies.dying.members = tallies.dying.members.wrapping_add(1);
         } else {
             let id = self.memory.entry(frame, entry::ID);
-            let next = self.memory.get(self.machine(), crate::object::machine::NEXT_ID);
-            ensure(id != 0 && id < next, "a user frame has an identity", frame.0)?;
+            let next = self
+                .memory
+                .get(self.machine(), crate::object::machine::NEXT_ID);
+            ensure(
+                id != 0 && id < next,
+                "a user frame has an identity",
+                frame.0,
+            )?;
         }
         let is_both = bits & user::CODE != 0 && bits & user::DEVICE != 0;
         ensure(!is_both, "a device is never code", frame.0)?;
         let first: Number<Space> = Number::from_raw(bits & SPACE_BITS);
         let page = self.memory.entry(frame, entry::ADDRESS) & PAGE_BITS;
         if first.is_none() {
-            ensure(page == 0, "a frame without a first mapping has no address", frame.0)?;
+            ensure(
+                page == 0,
+                "a frame without a first mapping has no address",
+                frame.0,
+            )?;
         } else {
             self.check_mapping(frame, first, page << 12, Number::NONE)?;
         }
@@ -49,28 +63,40 @@ impl<M: Memory + Copy> Kernel<M> {
         let is_thread = self.is_object(owner.into_raw(), Kind::Thread);
         ensure(is_thread, "a message buffer is a thread's", frame.0)?;
         let buffer = self.memory.get(owner, thread::BUFFER);
-        ensure(buffer == frame.0, "the thread knows its message buffer", frame.0)?;
+        ensure(
+            buffer == frame.0,
+            "the thread knows its message buffer",
+            frame.0,
+        )?;
         let bits = self.memory.entry(frame, entry::SPACE) & (user::CODE | user::DEVICE);
         ensure(bits == 0, "a message buffer is data", frame.0)
     }
 
     fn check_records_of(&self, frame: Frame, tallies: &mut Tallies) -> Checked {
         let mut previous: Number<Record> = Number::NONE;
-        let mut record: Number<Record> =
-            Number::from_raw(self.memory.entry(frame, entry::RECORDS));
+        let mut record: Number<Record> = Number::from_raw(self.memory.entry(frame, entry::RECORDS));
         while !record.is_none() {
             let at = record.into_raw();
             let is_used = self.memory.kind(record.frame()) == FrameKind::Records as u8
                 && self.memory.entry(record.frame(), entry::ID) & unit_bit(at) != 0;
             ensure(is_used, "a frame's records are in use", at)?;
             let back: Number<Record> = self.memory.link(record, record::PREV);
-            ensure(back == previous, "a record leads back to the one before", at)?;
+            ensure(
+                back == previous,
+                "a record leads back to the one before",
+                at,
+            )?;
             let named = self.memory.get(record, record::FRAME);
             ensure(named == frame.0, "a record names its frame", at)?;
             let space: Number<Space> = self.memory.link(record, record::SPACE);
             let owner = self.space_of(record.frame());
             ensure(space == owner, "a record is of its space's own pool", at)?;
-            self.check_mapping(frame, space, self.memory.get(record, record::ADDRESS), record)?;
+            self.check_mapping(
+                frame,
+                space,
+                self.memory.get(record, record::ADDRESS),
+                record,
+            )?;
             tallies.records.reached = tallies.records.reached.wrapping_add(1);
             previous = record;
             record = self.memory.link(record, record::NEXT);
@@ -97,14 +123,23 @@ impl<M: Memory + Copy> Kernel<M> {
         };
         let index = index_at(LAST_LEVEL, address);
         let descriptor = self.memory.get(table, slot_at(index));
-        ensure(frame_of(descriptor) == frame, "a page is where its frame says", frame.0)?;
+        ensure(
+            frame_of(descriptor) == frame,
+            "a page is where its frame says",
+            frame.0,
+        )?;
         let shadow = Frame(self.memory.entry(table.frame(), entry::RECORDS));
         let noted = if shadow.0 == 0 {
             Number::NONE
         } else {
-            self.memory.link(frame_number::<Shadow>(shadow), shadow_at(index))
+            self.memory
+                .link(frame_number::<Shadow>(shadow), shadow_at(index))
         };
-        ensure(noted == record, "the shadow names the record of a page", frame.0)?;
+        ensure(
+            noted == record,
+            "the shadow names the record of a page",
+            frame.0,
+        )?;
         self.check_attributes(frame, descriptor)
     }
 
@@ -112,14 +147,22 @@ impl<M: Memory + Copy> Kernel<M> {
     fn check_attributes(&self, frame: Frame, descriptor: u64) -> Checked {
         let bits = self.memory.entry(frame, entry::SPACE);
         let is_user = descriptor & (USER | NO_EXECUTE_KERNEL) == USER | NO_EXECUTE_KERNEL;
-        ensure(is_user, "a page is for EL0 and never executed by EL1", frame.0)?;
+        ensure(
+            is_user,
+            "a page is for EL0 and never executed by EL1",
+            frame.0,
+        )?;
         let is_writable = descriptor & READ_ONLY == 0;
         let is_executable = descriptor & NO_EXECUTE_USER == 0;
         let is_code = bits & user::CODE != 0;
         ensure(!is_writable || !is_code, "code is not writable", frame.0)?;
         ensure(!is_executable || is_code, "data is not executable", frame.0)?;
         let is_device = descriptor & DEVICE_MEMORY != 0;
-        ensure(is_device == (bits & user::DEVICE != 0), "a device is device memory", frame.0)
+        ensure(
+            is_device == (bits & user::DEVICE != 0),
+            "a device is device memory",
+            frame.0,
+        )
     }
 
     pub(super) fn check_space(&self, space: Number<Space>, tallies: &mut Tallies) -> Checked {
@@ -132,7 +175,9 @@ impl<M: Memory + Copy> Kernel<M> {
             let level = self.memory.entry(root.frame(), entry::SPACE) >> LEVEL_SHIFT;
             ensure(level == FIRST_LEVEL, "a root is a first table", at)?;
             let asid = self.memory.get(space, space::ASID);
-            let user = self.memory.link(self.machine(), crate::object::machine::ASIDS.at(asid));
+            let user = self
+                .memory
+                .link(self.machine(), crate::object::machine::ASIDS.at(asid));
             ensure(user == space, "the machine knows who has an ASID", at)?;
         }
         self.check_list(
@@ -143,8 +188,14 @@ impl<M: Memory + Copy> Kernel<M> {
         )?;
         let mut frame = Frame(self.memory.get(space, space::FRAMES));
         while frame.0 != 0 {
-            ensure(self.space_of(frame) == space, "a space's frame names it", frame.0)?;
+            ensure(
+                self.space_of(frame) == space,
+                "a space's frame names it",
+                frame.0,
+            )?;
             tallies.space_frames.reached = tallies.space_frames.reached.wrapping_add(1);
+            let is_finite = tallies.space_frames.reached <= LONGEST_LIST;
+            ensure(is_finite, "the list of a space's frames ends", at)?;
             frame = Frame(self.memory.entry(frame, entry::ADDRESS));
         }
         let pool = self.count_frames(space::POOL, space, FrameKind::Pool)?;
@@ -167,8 +218,17 @@ impl<M: Memory + Copy> Kernel<M> {
         let mut frame = Frame(self.memory.get(space, head));
         while frame.0 != 0 {
             let is_right = self.memory.kind(frame) == kind as u8 && self.space_of(frame) == space;
-            ensure(is_right, "a frame in a list of a space is of its kind", frame.0)?;
+            ensure(
+                is_right,
+                "a frame in a list of a space is of its kind",
+                frame.0,
+            )?;
             count = count.wrapping_add(1);
+            ensure(
+                count <= LONGEST_LIST,
+                "a list of a space's frames ends",
+                frame.0,
+            )?;
             frame = Frame(self.memory.entry(frame, entry::RECORDS));
         }
         Ok(count)
@@ -231,23 +291,25 @@ impl<M: Memory + Copy> Kernel<M> {
                     && self.space_of(target) == space
                     && self.memory.entry(target, entry::SPACE) >> LEVEL_SHIFT
                         == level.wrapping_add(1);
-                ensure(is_table, "a table leads to a table of the next level", frame.0)?;
+                ensure(
+                    is_table,
+                    "a table leads to a table of the next level",
+                    frame.0,
+                )?;
             }
         }
         let noted = self.memory.entry(frame, entry::ID);
         ensure(noted == count, "a table counts its entries", frame.0)?;
         let is_root = level == FIRST_LEVEL;
-        ensure(is_root || count != 0, "an empty table is in the pool", frame.0)
+        ensure(
+            is_root || count != 0,
+            "an empty table is in the pool",
+            frame.0,
+        )
     }
 
     /// The frame that a page maps knows it: as its first mapping, or by the record in the shadow.
-    fn check_page(
-        &self,
-        table: Frame,
-        index: u64,
-        frame: Frame,
-        space: Number<Space>,
-    ) -> Checked {
+    fn check_page(&self, table: Frame, index: u64, frame: Frame, space: Number<Space>) -> Checked {
         let is_user = self.memory.kind(frame) == FrameKind::User as u8;
         ensure(is_user, "a page maps a user frame", frame.0)?;
         let shadow = Frame(self.memory.entry(table, entry::RECORDS));
@@ -257,11 +319,15 @@ impl<M: Memory + Copy> Kernel<M> {
             let is_shadow = self.memory.kind(shadow) == FrameKind::Shadow as u8
                 && self.space_of(shadow) == space;
             ensure(is_shadow, "a table's shadow is one", table.0)?;
-            self.memory.link(frame_number::<Shadow>(shadow), shadow_at(index))
+            self.memory
+                .link(frame_number::<Shadow>(shadow), shadow_at(index))
         };
         let (owner, address) = if record.is_none() {
             let owner = self.memory.entry(frame, entry::SPACE) & SPACE_BITS;
-            (owner, (self.memory.entry(frame, entry::ADDRESS) & PAGE_BITS) << 12)
+            (
+                owner,
+                (self.memory.entry(frame, entry::ADDRESS) & PAGE_BITS) << 12,
+            )
         } else {
             let owner: Number<Space> = self.memory.link(record, record::SPACE);
             let named = self.memory.get(record, record::FRAME);
@@ -282,11 +348,18 @@ impl<M: Memory + Copy> Kernel<M> {
         let table: Number<crate::object::CapTable> = Number::from_raw(owner);
         let number = frame.0.wrapping_mul(UNITS_PER_FRAME);
         let chunks = self.memory.get(table, crate::object::table::CHUNKS);
-        let is_listed = (0..chunks)
-            .any(|chunk| self.memory.get(table, crate::object::table::CHUNK.at(chunk)) == number);
+        let is_listed = (0..chunks).any(|chunk| {
+            self.memory
+                .get(table, crate::object::table::CHUNK.at(chunk))
+                == number
+        });
         ensure(is_listed, "a table knows its chunks", frame.0)?;
         let is_first = self.memory.get(table, crate::object::table::CHUNK) == number;
         let slot = self.memory.load(number, 0) | self.memory.load(number, 1);
-        ensure(!is_first || slot == 0, "slot 0 of a table is empty", frame.0)
+        ensure(
+            !is_first || slot == 0,
+            "slot 0 of a table is empty",
+            frame.0,
+        )
     }
 }

@@ -39,7 +39,11 @@ impl<M: Memory + Copy> Kernel<M> {
                 ensure(is_thread, "a reply comes from a thread", at)?;
                 let served: Number<Thread> =
                     self.memory.link(Number::from_raw(number), thread::CALLER);
-                ensure(served == thread, "a server serves who waits for its reply", at)?;
+                ensure(
+                    served == thread,
+                    "a server serves who waits for its reply",
+                    at,
+                )?;
             }
             wait::SAVED | wait::SAVED_FAULT => self.check_saved(thread, number)?,
             wait::SEND => self.check_in_endpoint(at, number, &mut tallies.senders)?,
@@ -49,7 +53,11 @@ impl<M: Memory + Copy> Kernel<M> {
                 ensure(is_notification, "a thread waits for a notification", at)?;
                 let target: Number<Notification> = Number::from_raw(number);
                 let waiter: Number<Thread> = self.memory.link(target, notification::WAITER);
-                ensure(waiter == thread, "a notification knows who waits for it", at)?;
+                ensure(
+                    waiter == thread,
+                    "a notification knows who waits for it",
+                    at,
+                )?;
             }
             _ => ensure(false, "a thread waits for a known reason", at)?,
         }
@@ -58,16 +66,28 @@ impl<M: Memory + Copy> Kernel<M> {
 
     fn check_saved(&self, thread: Number<Thread>, number: u64) -> Checked {
         let at = thread.into_raw();
-        ensure(self.is_object(number, Kind::Reply), "a caller is saved in a reply object", at)?;
+        ensure(
+            self.is_object(number, Kind::Reply),
+            "a caller is saved in a reply object",
+            at,
+        )?;
         let reply: Number<Reply> = Number::from_raw(number);
         let caller: Number<Thread> = self.memory.link(reply, reply::CALLER);
         let holder: Number<Reply> = self.memory.link(thread, thread::REPLY);
-        ensure(caller == thread && holder == reply, "a reply object knows its caller", at)
+        ensure(
+            caller == thread && holder == reply,
+            "a reply object knows its caller",
+            at,
+        )
     }
 
     fn check_in_endpoint(&self, at: u64, number: u64, tally: &mut Tally) -> Checked {
         tally.members = tally.members.wrapping_add(1);
-        ensure(self.is_object(number, Kind::Endpoint), "a queue is an endpoint's", at)
+        ensure(
+            self.is_object(number, Kind::Endpoint),
+            "a queue is an endpoint's",
+            at,
+        )
     }
 
     /// A thread that can run and has time is current, or its context is queued.
@@ -84,7 +104,11 @@ impl<M: Memory + Copy> Kernel<M> {
         ensure(is_context, "a thread runs on a context", at)?;
         let running: Number<Thread> = self.memory.link(context, context::RUNNING);
         let is_queued = self.memory.get(context, context::QUEUED) == 1;
-        ensure(running == thread && is_queued, "a thread that can run is queued", at)
+        ensure(
+            running == thread && is_queued,
+            "a thread that can run is queued",
+            at,
+        )
     }
 
     pub(super) fn check_endpoint(
@@ -94,7 +118,12 @@ impl<M: Memory + Copy> Kernel<M> {
     ) -> Checked {
         let at = endpoint.into_raw();
         let is_dying = self.memory.get(endpoint, endpoint::ID) == 0;
-        self.check_list(&ENDPOINT_GATES, endpoint, gate::ENDPOINT, &mut tallies.endpoint_gates)?;
+        self.check_list(
+            &ENDPOINT_GATES,
+            endpoint,
+            gate::ENDPOINT,
+            &mut tallies.endpoint_gates,
+        )?;
         for core in 0..CORES_MAX as u64 {
             let alive = endpoint::SERVERS.at(core);
             let dying = endpoint::DYING_SERVERS.at(core);
@@ -102,7 +131,11 @@ impl<M: Memory + Copy> Kernel<M> {
             let is_unused = self.memory.get(endpoint, unused) == 0;
             ensure(is_unused, "only a dying endpoint has its servers apart", at)?;
             for head in [alive, dying] {
-                let list = List { head, next: thread::NEXT, prev: thread::PREV };
+                let list = List {
+                    head,
+                    next: thread::NEXT,
+                    prev: thread::PREV,
+                };
                 self.check_queue(&list, endpoint, wait::RECEIVE, &mut tallies.servers)?;
             }
         }
@@ -124,21 +157,24 @@ impl<M: Memory + Copy> Kernel<M> {
         let mut element: Number<Thread> = self.memory.link(endpoint, list.head);
         while !element.is_none() {
             let found = self.memory.get(element, thread::WAIT) & wait::REASON;
-            ensure(found == reason, "a queue holds who waits in it", element.into_raw())?;
+            ensure(
+                found == reason,
+                "a queue holds who waits in it",
+                element.into_raw(),
+            )?;
             element = self.memory.link(element, list.next);
         }
         Ok(())
     }
 
-    fn check_band(
-        &self,
-        endpoint: Number<Endpoint>,
-        band: u64,
-        tallies: &mut Tallies,
-    ) -> Checked {
+    fn check_band(&self, endpoint: Number<Endpoint>, band: u64, tallies: &mut Tallies) -> Checked {
         let at = endpoint.into_raw();
         let head = endpoint::BAND_HEAD.at(band);
-        let list = List { head, next: thread::NEXT, prev: thread::PREV };
+        let list = List {
+            head,
+            next: thread::NEXT,
+            prev: thread::PREV,
+        };
         self.check_queue(&list, endpoint, wait::SEND, &mut tallies.senders)?;
         let mut last: Number<Thread> = Number::NONE;
         let mut element: Number<Thread> = self.memory.link(endpoint, head);
@@ -151,7 +187,11 @@ impl<M: Memory + Copy> Kernel<M> {
         let tail: Number<Thread> = self.memory.link(endpoint, endpoint::BAND_TAIL.at(band));
         ensure(tail == last, "a band ends with its tail", at)?;
         let is_noted = self.memory.get(endpoint, endpoint::WAITING) & 1 << band != 0;
-        ensure(is_noted != last.is_none(), "WAITING says which bands are not empty", at)
+        ensure(
+            is_noted != last.is_none(),
+            "WAITING says which bands are not empty",
+            at,
+        )
     }
 
     pub(super) fn check_gate(&self, gate: Number<Gate>, tallies: &mut Tallies) -> Checked {
@@ -214,11 +254,19 @@ impl<M: Memory + Copy> Kernel<M> {
         self.count_member(reply, reply::SERVER, &mut tallies.replies);
         let caller: Number<Thread> = self.memory.link(reply, reply::CALLER);
         let server = self.memory.get(reply, reply::SERVER);
-        ensure(caller.is_none() == (server == 0), "a saved caller has a server", at)?;
+        ensure(
+            caller.is_none() == (server == 0),
+            "a saved caller has a server",
+            at,
+        )?;
         if caller.is_none() {
             return Ok(());
         }
-        ensure(self.is_object(server, Kind::Thread), "a server is a thread", at)?;
+        ensure(
+            self.is_object(server, Kind::Thread),
+            "a server is a thread",
+            at,
+        )?;
         let is_thread = self.is_object(caller.into_raw(), Kind::Thread);
         ensure(is_thread, "a saved caller is a thread", at)?;
         let waits = self.memory.get(caller, thread::WAIT);
@@ -232,14 +280,14 @@ impl<M: Memory + Copy> Kernel<M> {
         self.count_member(irq, irq::NOTIFICATION, &mut tallies.irqs);
         let line = self.memory.get(irq, irq::LINE);
         let user: Number<Irq> = self.memory.link(self.machine(), machine::IRQS.at(line));
-        ensure(user == irq, "the machine knows the interrupt of a line", irq.into_raw())
+        ensure(
+            user == irq,
+            "the machine knows the interrupt of a line",
+            irq.into_raw(),
+        )
     }
 
-    pub(super) fn check_context(
-        &self,
-        context: Number<Context>,
-        tallies: &mut Tallies,
-    ) -> Checked {
+    pub(super) fn check_context(&self, context: Number<Context>, tallies: &mut Tallies) -> Checked {
         let at = context.into_raw();
         let priority = self.memory.get(context, context::PRIORITY);
         ensure(priority < PRIORITIES, "a priority is below 256", at)?;
@@ -267,9 +315,17 @@ impl<M: Memory + Copy> Kernel<M> {
         let current = self.current();
         let context = self.current_context();
         let at = current.into_raw();
-        ensure(current.is_none() == context.is_none(), "a thread runs on a context", at)?;
+        ensure(
+            current.is_none() == context.is_none(),
+            "a thread runs on a context",
+            at,
+        )?;
         if !current.is_none() {
-            ensure(self.is_object(at, Kind::Thread), "the current thread is one", at)?;
+            ensure(
+                self.is_object(at, Kind::Thread),
+                "the current thread is one",
+                at,
+            )?;
             let is_context = self.is_object(context.into_raw(), Kind::SchedulingContext);
             ensure(is_context, "the current context is one", at)?;
             let is_queued = self.memory.get(context, context::QUEUED);
@@ -292,18 +348,33 @@ impl<M: Memory + Copy> Kernel<M> {
                 && self.memory.get(element, context::PRIORITY) == priority;
             ensure(is_right, "a run queue holds contexts of its priority", at)?;
             let back: Number<Context> = self.memory.link(element, context::PREV);
-            ensure(back == last, "a queued context leads back to the one before", at)?;
+            ensure(
+                back == last,
+                "a queued context leads back to the one before",
+                at,
+            )?;
             let running: Number<Thread> = self.memory.link(element, context::RUNNING);
-            ensure(self.is_runnable(running), "a queued context's thread can run", at)?;
+            ensure(
+                self.is_runnable(running),
+                "a queued context's thread can run",
+                at,
+            )?;
             tally.reached = tally.reached.wrapping_add(1);
             last = element;
             element = self.memory.link(element, context::NEXT);
         }
-        let tail: Number<Context> =
-            self.memory.link(self.core, core_state::QUEUE_TAIL.at(priority));
+        let tail: Number<Context> = self
+            .memory
+            .link(self.core, core_state::QUEUE_TAIL.at(priority));
         ensure(tail == last, "a run queue ends with its tail", priority)?;
-        let word = self.memory.get(self.core, core_state::READY.at(priority / 64));
+        let word = self
+            .memory
+            .get(self.core, core_state::READY.at(priority / 64));
         let is_noted = word & 1 << (priority % 64) != 0;
-        ensure(is_noted != last.is_none(), "READY says which queues are not empty", priority)
+        ensure(
+            is_noted != last.is_none(),
+            "READY says which queues are not empty",
+            priority,
+        )
     }
 }

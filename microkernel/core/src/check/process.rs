@@ -7,25 +7,39 @@ use crate::create::TABLE_THREADS;
 use crate::kernel::Kernel;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    CapTable, Context, Frame, FrameKind, Number, REPLY_MARK, Slots, Space, Thread, context, machine,
-    notification, space, state, table, thread,
+    CapTable, Context, Frame, FrameKind, Number, REPLY_MARK, Slots, Space, Thread, context,
+    machine, notification, space, state, table, thread,
 };
 
 impl<M: Memory + Copy> Kernel<M> {
     pub(super) fn check_table(&self, table: Number<CapTable>, tallies: &mut Tallies) -> Checked {
         let at = table.into_raw();
-        self.check_list(&TABLE_THREADS, table, thread::TABLE, &mut tallies.table_threads)?;
+        self.check_list(
+            &TABLE_THREADS,
+            table,
+            thread::TABLE,
+            &mut tallies.table_threads,
+        )?;
         let chunks = self.memory.get(table, table::CHUNKS);
-        ensure(chunks <= table::CHUNKS_MAX, "a table has at most CHUNKS_MAX chunks", at)?;
+        ensure(
+            chunks <= table::CHUNKS_MAX,
+            "a table has at most CHUNKS_MAX chunks",
+            at,
+        )?;
         let is_dying = self.memory.get(table, table::ID) == 0;
         ensure(is_dying || chunks != 0, "a table has a first chunk", at)?;
         for chunk in 0..table::CHUNKS_MAX {
             let slots: Number<Slots> = self.memory.link(table, table::CHUNK.at(chunk));
             if chunk >= chunks {
-                ensure(slots.is_none(), "a table has no more chunks than it says", at)?;
+                ensure(
+                    slots.is_none(),
+                    "a table has no more chunks than it says",
+                    at,
+                )?;
                 continue;
             }
-            let is_own = self.memory.kind(slots.frame()) == FrameKind::Slots as u8
+            let is_own = !slots.is_none()
+                && self.memory.kind(slots.frame()) == FrameKind::Slots as u8
                 && self.space_of(slots.frame()).into_raw() == at;
             ensure(is_own, "a chunk names its table", at)?;
         }
@@ -35,7 +49,11 @@ impl<M: Memory + Copy> Kernel<M> {
     pub(super) fn check_thread(&self, thread: Number<Thread>, tallies: &mut Tallies) -> Checked {
         let at = thread.into_raw();
         let link = self.memory.get(thread, thread::LINK);
-        ensure(link == REPLY_MARK | at, "a thread's link word is its own", at)?;
+        ensure(
+            link == REPLY_MARK | at,
+            "a thread's link word is its own",
+            at,
+        )?;
         let state = self.memory.get(thread, thread::STATE);
         ensure(state <= state::STOPPED, "a thread has a state", at)?;
         self.count_member(thread, thread::TABLE, &mut tallies.table_threads);
@@ -76,7 +94,11 @@ impl<M: Memory + Copy> Kernel<M> {
             (self.memory.get(table, table::CHUNK), 255)
         };
         let is_copy = slots == expected_slots && mask == expected_mask;
-        ensure(is_copy, "SLOTS and MASK are those of the table", thread.into_raw())
+        ensure(
+            is_copy,
+            "SLOTS and MASK are those of the table",
+            thread.into_raw(),
+        )
     }
 
     fn check_thread_space(&self, thread: Number<Thread>) -> Checked {
@@ -86,10 +108,18 @@ impl<M: Memory + Copy> Kernel<M> {
             self.memory.get(self.machine(), machine::NULL_ROOT)
         } else {
             let has_root = self.memory.get(space, space::ROOT) != 0;
-            ensure(has_root, "a space with threads has tables", space.into_raw())?;
+            ensure(
+                has_root,
+                "a space with threads has tables",
+                space.into_raw(),
+            )?;
             self.root_of(space)
         };
-        ensure(root == expected, "ROOT is that of the space", thread.into_raw())?;
+        ensure(
+            root == expected,
+            "ROOT is that of the space",
+            thread.into_raw(),
+        )?;
         Ok(())
     }
 }

@@ -19,7 +19,9 @@ fn split_refuses_bad_arguments() {
     });
     let object = fixture.free_place();
     let split = |allowance, count| {
-        move |k: Kernel<&HostMemory>| k.allowance_split(MEMORY, object, destination, allowance, count)
+        move |k: Kernel<&HostMemory>| {
+            k.allowance_split(MEMORY, object, destination, allowance, count)
+        }
     };
     fixture.refuse(Error::BadArgument, split(IRQS, 0));
     fixture.refuse(Error::Exhausted, split(IRQS, LINES - 32));
@@ -46,7 +48,9 @@ fn numbers_go_to_the_child_and_come_back() {
     let line = LINES - 5;
     let (destination, _) = fixture.slot();
     let object = fixture.free_place();
-    fixture.refuse(Error::OutOfRange, |k| k.create_irq(MEMORY, object, destination, IRQS, line));
+    fixture.refuse(Error::OutOfRange, |k| {
+        k.create_irq(MEMORY, object, destination, IRQS, line)
+    });
     let (irq, _) = fixture.create(|k, o, d| k.create_irq(MEMORY, o, d, child, line));
     fixture.refuse(Error::InUse, |k| k.allowance_merge(IRQS, 1));
     assert_eq!(fixture.call(|k| k.destroy(child)), Ok(0));
@@ -67,9 +71,17 @@ fn merge_refuses_bad_arguments() {
     fixture.refuse(Error::OutOfRange, |k| k.allowance_merge(ASIDS, 0));
     fixture.refuse(Error::InUse, |k| k.allowance_merge(ASIDS, 1));
     assert_eq!(fixture.call(|k| k.destroy(child)), Ok(0));
-    fixture.refuse(Error::OutOfRange, |k| k.allowance_merge(ASIDS, MERGE_NUMBERS + 1));
-    assert_eq!(fixture.call(|k| k.allowance_merge(ASIDS, MERGE_NUMBERS)), Ok(0));
-    assert_eq!(fixture.call(|k| k.allowance_merge(ASIDS, 100 - MERGE_NUMBERS)), Ok(0));
+    fixture.refuse(Error::OutOfRange, |k| {
+        k.allowance_merge(ASIDS, MERGE_NUMBERS + 1)
+    });
+    assert_eq!(
+        fixture.call(|k| k.allowance_merge(ASIDS, MERGE_NUMBERS)),
+        Ok(0)
+    );
+    assert_eq!(
+        fixture.call(|k| k.allowance_merge(ASIDS, 100 - MERGE_NUMBERS)),
+        Ok(0)
+    );
     fixture.refuse(Error::OutOfRange, |k| k.allowance_merge(ASIDS, 1));
 }
 

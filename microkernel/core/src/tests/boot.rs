@@ -28,13 +28,20 @@ fn refuse(changes: &[(usize, u64)], error: BootError) {
         header[word] = value;
     }
     let host = HostMachine::new(FRAMES);
-    assert_eq!(host.kernel().start(&host.plan(3, header)), Err(error), "{changes:?}");
+    assert_eq!(
+        host.kernel().start(&host.plan(3, header)),
+        Err(error),
+        "{changes:?}"
+    );
 }
 
 #[test]
 fn no_package_is_refused() {
     let host = HostMachine::new(FRAMES);
-    let plan = crate::boot::BootPlan { package: None, ..host.plan(0, small_header()) };
+    let plan = crate::boot::BootPlan {
+        package: None,
+        ..host.plan(0, small_header())
+    };
     assert_eq!(host.kernel().start(&plan), Err(BootError::NoPackage));
 }
 
@@ -56,28 +63,46 @@ fn a_bad_header_is_refused() {
 #[test]
 fn a_bad_segment_is_refused() {
     for word in [OFFSET, ADDRESS, FILE, BYTES] {
-        refuse(&[(DATA + word, 0x1800)], BootError::SegmentMisaligned { segment: 1 });
+        refuse(
+            &[(DATA + word, 0x1800)],
+            BootError::SegmentMisaligned { segment: 1 },
+        );
     }
     refuse(&[(DATA + BYTES, 0)], BootError::SegmentSize { segment: 1 });
-    refuse(&[(TEXT + FILE, 0x2000)], BootError::SegmentSize { segment: 0 });
+    refuse(
+        &[(TEXT + FILE, 0x2000)],
+        BootError::SegmentSize { segment: 0 },
+    );
     for offset in [0, 0x3000, !0xFFF] {
-        refuse(&[(DATA + OFFSET, offset)], BootError::SegmentOutsidePackage { segment: 1 });
+        refuse(
+            &[(DATA + OFFSET, offset)],
+            BootError::SegmentOutsidePackage { segment: 1 },
+        );
     }
     refuse(
         &[(DATA + FILE, !0xFFF), (DATA + BYTES, !0xFFF)],
         BootError::SegmentOutsidePackage { segment: 1 },
     );
     for address in [PACKAGE_ADDRESS, PACKAGE_ADDRESS - 0x1000, !0xFFF] {
-        refuse(&[(DATA + ADDRESS, address)], BootError::SegmentAddress { segment: 1 });
+        refuse(
+            &[(DATA + ADDRESS, address)],
+            BootError::SegmentAddress { segment: 1 },
+        );
     }
     for access in [0, 2, 7, u64::MAX] {
-        refuse(&[(DATA + ACCESS, access)], BootError::SegmentAccess { segment: 1 });
+        refuse(
+            &[(DATA + ACCESS, access)],
+            BootError::SegmentAccess { segment: 1 },
+        );
     }
 }
 
 #[test]
 fn segments_that_overlap_are_refused() {
-    let overlap = BootError::SegmentsOverlap { segment: 1, other: 0 };
+    let overlap = BootError::SegmentsOverlap {
+        segment: 1,
+        other: 0,
+    };
     refuse(&[(DATA + ADDRESS, 0x1F_F000)], overlap);
     refuse(&[(DATA + ADDRESS, 0x20_0000)], overlap);
     refuse(&[(DATA + OFFSET, 0x1000)], overlap);
@@ -107,11 +132,17 @@ fn frames_in_use_are_refused() {
     let mut plan = host.plan(3, small_header());
     let first = plan.package.as_ref().expect("a package").first;
     plan.first = first;
-    assert_eq!(host.kernel().start(&plan), Err(BootError::FrameTaken { frame: first.0 }));
+    assert_eq!(
+        host.kernel().start(&plan),
+        Err(BootError::FrameTaken { frame: first.0 })
+    );
     let host = HostMachine::new(FRAMES);
     let mut plan = host.plan(3, small_header());
     plan.info = first;
-    assert_eq!(host.kernel().start(&plan), Err(BootError::FrameTaken { frame: first.0 }));
+    assert_eq!(
+        host.kernel().start(&plan),
+        Err(BootError::FrameTaken { frame: first.0 })
+    );
 }
 
 #[test]
@@ -138,7 +169,10 @@ fn the_first_process_has_its_handles() {
     for slot in FirstHandle::Info as u64 + 1..256 {
         assert_eq!(fixture.describe(slot).kind(), None);
     }
-    assert_eq!(fixture.describe(FirstHandle::Info as u64).rights(), Rights::READ);
+    assert_eq!(
+        fixture.describe(FirstHandle::Info as u64).rights(),
+        Rights::READ
+    );
 }
 
 #[test]
@@ -148,7 +182,13 @@ fn the_first_process_finds_its_memory() {
     let current = kernel.current();
     let root = kernel.memory.get(current, thread::ROOT);
     let is_mapped = |address| fixture.host.walk(root, address).is_some();
-    for address in [0x20_0000, 0x20_1000, 0x20_2000, FIRST_BUFFER_ADDRESS, INFO_ADDRESS] {
+    for address in [
+        0x20_0000,
+        0x20_1000,
+        0x20_2000,
+        FIRST_BUFFER_ADDRESS,
+        INFO_ADDRESS,
+    ] {
         assert!(is_mapped(address), "{address:#x}");
     }
     for page in 0..3 {
@@ -157,12 +197,22 @@ fn the_first_process_finds_its_memory() {
     for page in 1..=FIRST_STACK_PAGES {
         assert!(is_mapped(FIRST_STACK_TOP - page * 0x1000));
     }
-    for address in [0x1F_F000, 0x20_3000, PACKAGE_ADDRESS + 0x3000, FIRST_STACK_TOP] {
+    for address in [
+        0x1F_F000,
+        0x20_3000,
+        PACKAGE_ADDRESS + 0x3000,
+        FIRST_STACK_TOP,
+    ] {
         assert!(!is_mapped(address), "{address:#x}");
     }
     assert_eq!(kernel.memory.get(current, thread::PC), 0x20_0000);
     assert_eq!(kernel.memory.get(current, thread::SP), FIRST_STACK_TOP);
-    assert!(!kernel.memory.link::<_, ()>(kernel.core, core_state::CONTEXT).is_none());
+    assert!(
+        !kernel
+            .memory
+            .link::<_, ()>(kernel.core, core_state::CONTEXT)
+            .is_none()
+    );
 }
 
 #[test]
@@ -171,7 +221,11 @@ fn a_package_inside_the_memory_can_be_reclaimed() {
     let mut plan = host.plan(0, small_header());
     let inside = Frame(plan.first.0 + 100);
     let header = small_header();
-    plan.package = Some(crate::boot::Package { first: inside, frames: 3, header });
+    plan.package = Some(crate::boot::Package {
+        first: inside,
+        frames: 3,
+        header,
+    });
     assert_eq!(host.kernel().start(&plan), Ok(()));
     host.leave_kernel();
     let kernel = host.kernel();

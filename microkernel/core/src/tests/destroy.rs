@@ -3,7 +3,10 @@ use crate::memory::Fields;
 use crate::object::{Number, Thread, core_state, machine, thread};
 
 fn dying(fixture: &Fixture) -> u64 {
-    fixture.kernel().memory.get(fixture.kernel().core, core_state::DRAIN)
+    fixture
+        .kernel()
+        .memory
+        .get(fixture.kernel().core, core_state::DRAIN)
 }
 
 #[test]
@@ -23,7 +26,9 @@ fn destroy_refuses_bad_handles() {
 fn every_copy_dies_at_once() {
     let fixture = Fixture::new();
     let (endpoint, _) = fixture.create_endpoint();
-    let copies: std::vec::Vec<_> = (0..20).map(|_| fixture.copy(endpoint, Rights::ALL)).collect();
+    let copies: std::vec::Vec<_> = (0..20)
+        .map(|_| fixture.copy(endpoint, Rights::ALL))
+        .collect();
     assert_eq!(fixture.call(|k| k.destroy(endpoint)), Ok(0));
     for copy in copies {
         fixture.refuse(Error::Stale, |k| k.destroy(copy));
@@ -78,7 +83,12 @@ fn gates_of_a_dead_endpoint_lead_nowhere() {
             continue;
         }
         let gate_number: Number<crate::object::Gate> = Number::from_raw(number);
-        assert_eq!(kernel.memory.get(gate_number, crate::object::gate::ENDPOINT), null);
+        assert_eq!(
+            kernel
+                .memory
+                .get(gate_number, crate::object::gate::ENDPOINT),
+            null
+        );
         assert_eq!(fixture.call(|k| k.destroy(gate)), Ok(0));
     }
     assert_eq!(dying(&fixture), 0);
@@ -129,7 +139,10 @@ fn a_table_whose_thread_runs_stops_it() {
     let (table, _) = fixture.create_table();
     let (first, _) = fixture.create_thread(table, SPACE);
     let (context, _) = fixture.create(|k, o, d| k.create_context(MEMORY, o, d, TIME, 255));
-    assert_eq!(fixture.call(|k| k.thread_set_context(first, context)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.thread_set_context(first, context)),
+        Ok(0)
+    );
     assert_eq!(fixture.call(|k| k.thread_start(first, 0x1000, 0, 0)), Ok(0));
     for _ in 0..3 {
         fixture.create_thread(table, SPACE);

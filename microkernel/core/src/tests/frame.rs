@@ -19,9 +19,15 @@ fn a_new_frame_is_zero_and_a_device_is_left_alone() {
     let (destination, handle) = fixture.slot();
     let object = crate::host::FIRST_DEVICE * 64;
     fixture.host.performed.borrow_mut().clear();
-    assert_eq!(fixture.call(|k| k.create_frame(DEVICES, object, destination)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.create_frame(DEVICES, object, destination)),
+        Ok(0)
+    );
     assert!(fixture.host.performed.borrow().is_empty());
-    assert_eq!(fixture.call(|k| k.frame_inspect(handle)), Ok(crate::host::FIRST_DEVICE << 12));
+    assert_eq!(
+        fixture.call(|k| k.frame_inspect(handle)),
+        Ok(crate::host::FIRST_DEVICE << 12)
+    );
 }
 
 #[test]
@@ -40,13 +46,21 @@ fn mode_changes_only_while_unmapped() {
     fixture.refuse(Error::BadArgument, |k| k.frame_set_mode(handle, 2));
     let access = Access::READ.into_raw();
     fixture.donate(SPACE, 4);
-    assert_eq!(fixture.call(|k| k.map(SPACE, handle, 0x40_0000_0000, access)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.map(SPACE, handle, 0x40_0000_0000, access)),
+        Ok(0)
+    );
     fixture.refuse(Error::InUse, |k| k.frame_set_mode(handle, CODE));
     assert_eq!(fixture.call(|k| k.unmap(SPACE, 0x40_0000_0000)), Ok(0));
     fixture.host.performed.borrow_mut().clear();
     assert_eq!(fixture.call(|k| k.frame_set_mode(handle, CODE)), Ok(0));
     let performed = fixture.host.performed.borrow().clone();
-    assert_eq!(performed, [Effect::SynchronizeCode { frame: Frame(frame) }]);
+    assert_eq!(
+        performed,
+        [Effect::SynchronizeCode {
+            frame: Frame(frame)
+        }]
+    );
     assert_eq!(fixture.call(|k| k.frame_set_mode(handle, DATA)), Ok(0));
 }
 
@@ -55,7 +69,10 @@ fn a_device_is_never_code_nor_a_buffer() {
     let fixture = Fixture::new();
     let (destination, handle) = fixture.slot();
     let object = crate::host::FIRST_DEVICE * 64;
-    assert_eq!(fixture.call(|k| k.create_frame(DEVICES, object, destination)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.create_frame(DEVICES, object, destination)),
+        Ok(0)
+    );
     fixture.refuse(Error::AccessDenied, |k| k.frame_set_mode(handle, CODE));
     fixture.refuse(Error::AccessDenied, |k| k.thread_set_buffer(THREAD, handle));
     assert_eq!(fixture.call(|k| k.frame_set_mode(handle, DATA)), Ok(0));
@@ -66,13 +83,20 @@ fn a_frame_is_the_buffer_of_one_thread() {
     let fixture = Fixture::new();
     let (handle, frame) = fixture.create_frame();
     let (thread, number) = fixture.create_thread(TABLE, SPACE);
-    refuse_bad_handles(&fixture, thread, |k, thread| k.thread_set_buffer(thread, handle));
-    refuse_bad_handles(&fixture, handle, |k, handle| k.thread_set_buffer(thread, handle));
+    refuse_bad_handles(&fixture, thread, |k, thread| {
+        k.thread_set_buffer(thread, handle)
+    });
+    refuse_bad_handles(&fixture, handle, |k, handle| {
+        k.thread_set_buffer(thread, handle)
+    });
     let reader = fixture.copy(handle, Rights::READ);
     fixture.refuse(Error::NoRight, |k| k.thread_set_buffer(thread, reader));
     assert_eq!(fixture.call(|k| k.thread_set_buffer(thread, handle)), Ok(0));
     assert_eq!(fixture.call(|k| k.thread_set_buffer(thread, handle)), Ok(0));
-    assert_eq!(fixture.kernel().buffer_owner(Frame(frame)).into_raw(), number);
+    assert_eq!(
+        fixture.kernel().buffer_owner(Frame(frame)).into_raw(),
+        number
+    );
     fixture.refuse(Error::InUse, |k| k.thread_set_buffer(THREAD, handle));
     fixture.refuse(Error::InUse, |k| k.frame_set_mode(handle, CODE));
     let (other, _) = fixture.create_frame();

@@ -17,7 +17,10 @@ const BASE: u64 = 0x40_0000_0000;
 fn walk(fixture: &Fixture, space: u64, address: u64) -> Option<u64> {
     let space: Number<Space> = Number::from_raw(space);
     let root = fixture.kernel().root_of(space);
-    fixture.host.walk(root, address).map(|(_, descriptor)| descriptor)
+    fixture
+        .host
+        .walk(root, address)
+        .map(|(_, descriptor)| descriptor)
 }
 
 fn pool(fixture: &Fixture, space: u64) -> u64 {
@@ -52,7 +55,10 @@ fn map_refuses_access_that_mode_or_rights_do_not_allow() {
     let (space, _) = fixture.create_space();
     let (data, _) = fixture.create_frame();
     let (code, _) = fixture.create_frame();
-    assert_eq!(fixture.call(|k| k.frame_set_mode(code, FrameMode::Code as u64)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.frame_set_mode(code, FrameMode::Code as u64)),
+        Ok(0)
+    );
     let denied = |frame, access| {
         fixture.refuse(Error::AccessDenied, |k| k.map(space, frame, BASE, access));
     };
@@ -79,12 +85,22 @@ fn map_needs_memory_for_its_tables_and_takes_nothing_before() {
     fixture.donate(space, 1);
     assert_eq!(fixture.call(|k| k.map(space, frame, BASE, READ)), Ok(0));
     assert_eq!(pool(&fixture, number), 0);
-    fixture.refuse(Error::NeedMemory, |k| k.map(space, frame, BASE + 0x1000, READ));
+    fixture.refuse(Error::NeedMemory, |k| {
+        k.map(space, frame, BASE + 0x1000, READ)
+    });
     fixture.donate(space, 1);
-    fixture.refuse(Error::NeedMemory, |k| k.map(space, frame, BASE + 0x1000, READ));
+    fixture.refuse(Error::NeedMemory, |k| {
+        k.map(space, frame, BASE + 0x1000, READ)
+    });
     fixture.donate(space, 1);
-    assert_eq!(fixture.call(|k| k.map(space, frame, BASE + 0x1000, READ)), Ok(0));
-    assert_eq!(fixture.call(|k| k.map(space, frame, BASE + 0x2000, READ)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.map(space, frame, BASE + 0x1000, READ)),
+        Ok(0)
+    );
+    assert_eq!(
+        fixture.call(|k| k.map(space, frame, BASE + 0x2000, READ)),
+        Ok(0)
+    );
 }
 
 #[test]
@@ -94,23 +110,40 @@ fn the_hardware_finds_what_was_mapped() {
     fixture.donate(space, 8);
     let (data, frame) = fixture.create_frame();
     let (code, code_frame) = fixture.create_frame();
-    assert_eq!(fixture.call(|k| k.frame_set_mode(code, FrameMode::Code as u64)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.frame_set_mode(code, FrameMode::Code as u64)),
+        Ok(0)
+    );
     let (slot, device) = fixture.slot();
     let object = crate::host::FIRST_DEVICE * 64;
-    assert_eq!(fixture.call(|k| k.create_frame(DEVICES, object, slot)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.create_frame(DEVICES, object, slot)),
+        Ok(0)
+    );
     let top = USER_END - 0x1000;
-    for (handle, address, access) in
-        [(data, BASE, READ_WRITE), (code, 0, READ_EXECUTE), (device, top, READ_WRITE)]
-    {
-        assert_eq!(fixture.call(|k| k.map(space, handle, address, access)), Ok(0));
+    for (handle, address, access) in [
+        (data, BASE, READ_WRITE),
+        (code, 0, READ_EXECUTE),
+        (device, top, READ_WRITE),
+    ] {
+        assert_eq!(
+            fixture.call(|k| k.map(space, handle, address, access)),
+            Ok(0)
+        );
     }
     let always = USER | NO_EXECUTE_KERNEL;
     let found = walk(&fixture, number, BASE).expect("data is mapped");
     assert_eq!(frame_of(found).0, frame);
-    assert_eq!(found & (always | READ_ONLY | NO_EXECUTE_USER), always | NO_EXECUTE_USER);
+    assert_eq!(
+        found & (always | READ_ONLY | NO_EXECUTE_USER),
+        always | NO_EXECUTE_USER
+    );
     let found = walk(&fixture, number, 0).expect("code is mapped");
     assert_eq!(frame_of(found).0, code_frame);
-    assert_eq!(found & (always | READ_ONLY | NO_EXECUTE_USER), always | READ_ONLY);
+    assert_eq!(
+        found & (always | READ_ONLY | NO_EXECUTE_USER),
+        always | READ_ONLY
+    );
     let found = walk(&fixture, number, top).expect("the device is mapped");
     assert_eq!(frame_of(found).0, crate::host::FIRST_DEVICE);
     assert_eq!(found & DEVICE_MEMORY, DEVICE_MEMORY);
@@ -126,7 +159,9 @@ fn an_address_is_mapped_once() {
     let (other, _) = fixture.create_frame();
     assert_eq!(fixture.call(|k| k.map(space, frame, BASE, READ)), Ok(0));
     fixture.refuse(Error::AlreadyMapped, |k| k.map(space, frame, BASE, READ));
-    fixture.refuse(Error::AlreadyMapped, |k| k.map(space, other, BASE, READ_WRITE));
+    fixture.refuse(Error::AlreadyMapped, |k| {
+        k.map(space, other, BASE, READ_WRITE)
+    });
 }
 
 #[test]
@@ -154,7 +189,10 @@ fn empty_tables_go_back_to_the_pool_and_the_walk_forgets_them() {
     let (frame, _) = fixture.create_frame();
     let (other, _) = fixture.create_frame();
     assert_eq!(fixture.call(|k| k.map(space, frame, BASE, READ)), Ok(0));
-    assert_eq!(fixture.call(|k| k.map(space, other, BASE + 0x1000, READ)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.map(space, other, BASE + 0x1000, READ)),
+        Ok(0)
+    );
     let asid = fixture.kernel().root_of(Number::from_raw(number)) >> 48;
     fixture.host.performed.borrow_mut().clear();
     assert_eq!(fixture.call(|k| k.unmap(space, BASE)), Ok(0));
@@ -162,7 +200,10 @@ fn empty_tables_go_back_to_the_pool_and_the_walk_forgets_them() {
     assert_eq!(fixture.call(|k| k.unmap(space, BASE + 0x1000)), Ok(0));
     assert_eq!(pool(&fixture, number), 4);
     let expected = [
-        Effect::InvalidatePage { asid, address: BASE },
+        Effect::InvalidatePage {
+            asid,
+            address: BASE,
+        },
         Effect::InvalidateSpace { asid },
     ];
     assert_eq!(*fixture.host.performed.borrow(), expected);
@@ -180,7 +221,9 @@ fn protect_refuses_bad_arguments() {
     fixture.refuse(Error::BadArgument, |k| k.protect(space, BASE, 2));
     fixture.refuse(Error::Misaligned, |k| k.protect(space, BASE + 8, READ));
     fixture.refuse(Error::OutOfRange, |k| k.protect(space, USER_END, READ));
-    fixture.refuse(Error::AccessDenied, |k| k.protect(space, BASE, READ_EXECUTE));
+    fixture.refuse(Error::AccessDenied, |k| {
+        k.protect(space, BASE, READ_EXECUTE)
+    });
 }
 
 #[test]
@@ -191,14 +234,26 @@ fn protect_gives_no_more_than_the_capability_did() {
     let (frame, _) = fixture.create_frame();
     let reader = fixture.copy(frame, Rights::READ);
     assert_eq!(fixture.call(|k| k.map(space, reader, BASE, READ)), Ok(0));
-    assert_eq!(fixture.call(|k| k.map(space, frame, BASE + 0x1000, READ)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.map(space, frame, BASE + 0x1000, READ)),
+        Ok(0)
+    );
     fixture.refuse(Error::AccessDenied, |k| k.protect(space, BASE, READ_WRITE));
     assert_eq!(fixture.call(|k| k.protect(space, BASE, READ)), Ok(0));
-    assert_eq!(fixture.call(|k| k.protect(space, BASE + 0x1000, READ_WRITE)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.protect(space, BASE + 0x1000, READ_WRITE)),
+        Ok(0)
+    );
     let found = walk(&fixture, number, BASE + 0x1000).expect("mapped");
     assert_eq!(found & READ_ONLY, 0);
-    assert_eq!(fixture.call(|k| k.protect(space, BASE + 0x1000, READ)), Ok(0));
-    assert_eq!(fixture.call(|k| k.protect(space, BASE + 0x1000, READ_WRITE)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.protect(space, BASE + 0x1000, READ)),
+        Ok(0)
+    );
+    assert_eq!(
+        fixture.call(|k| k.protect(space, BASE + 0x1000, READ_WRITE)),
+        Ok(0)
+    );
 }
 
 #[test]
@@ -209,12 +264,18 @@ fn a_frame_finds_all_its_mappings() {
     for &(space, _) in &spaces {
         fixture.donate(space, 6);
         for page in 0..40 {
-            assert_eq!(fixture.call(|k| k.map(space, frame, BASE + page * 0x1000, READ)), Ok(0));
+            assert_eq!(
+                fixture.call(|k| k.map(space, frame, BASE + page * 0x1000, READ)),
+                Ok(0)
+            );
         }
     }
     for &(space, _) in &spaces {
         for page in [0, 17, 39] {
-            assert_eq!(fixture.call(|k| k.unmap(space, BASE + page * 0x1000)), Ok(0));
+            assert_eq!(
+                fixture.call(|k| k.unmap(space, BASE + page * 0x1000)),
+                Ok(0)
+            );
         }
     }
     fixture.reclaim(number);

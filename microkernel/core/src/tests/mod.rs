@@ -54,7 +54,10 @@ impl Fixture {
     pub(super) fn new() -> Fixture {
         let host = HostMachine::new(FRAMES);
         host.boot().expect("the small package boots");
-        let fixture = Fixture { host, next_slot: Cell::new(ipc_abi::boot::FIRST_FREE_SLOT) };
+        let fixture = Fixture {
+            host,
+            next_slot: Cell::new(ipc_abi::boot::FIRST_FREE_SLOT),
+        };
         fixture.check();
         fixture
     }
@@ -81,11 +84,7 @@ impl Fixture {
     }
 
     /// Makes a system call that must be refused with `error`.
-    pub(super) fn refuse(
-        &self,
-        error: Error,
-        call: impl FnOnce(Kernel<&HostMemory>) -> Answer,
-    ) {
+    pub(super) fn refuse(&self, error: Error, call: impl FnOnce(Kernel<&HostMemory>) -> Answer) {
         assert_eq!(self.call(call), Err(error));
     }
 
@@ -98,7 +97,11 @@ impl Fixture {
 
     /// The lowest free frame.
     pub(super) fn free_frame(&self) -> u64 {
-        let first = self.host.memory.frames().find(|&frame| self.kind(frame.0) == 0);
+        let first = self
+            .host
+            .memory
+            .frames()
+            .find(|&frame| self.kind(frame.0) == 0);
         first.expect("a frame is free").0
     }
 
@@ -122,7 +125,10 @@ impl Fixture {
     ) -> (u64, u64) {
         let (destination, handle) = self.slot();
         let object = self.free_place();
-        assert_eq!(self.call(|kernel| create(kernel, object, destination)), Ok(0));
+        assert_eq!(
+            self.call(|kernel| create(kernel, object, destination)),
+            Ok(0)
+        );
         (handle, object)
     }
 
@@ -160,13 +166,18 @@ impl Fixture {
     /// A region of the last `frames` frames of the memory.
     pub(super) fn split(&self, frames: u64) -> (u64, u64) {
         let (destination, handle) = self.slot();
-        assert_eq!(self.call(|k| k.region_split(MEMORY, frames, destination)), Ok(0));
+        assert_eq!(
+            self.call(|k| k.region_split(MEMORY, frames, destination)),
+            Ok(0)
+        );
         (handle, self.inspect(handle).0)
     }
 
     /// First frame and frames left of a region.
     pub(super) fn inspect(&self, region: u64) -> (u64, u64) {
-        let word = self.call(|k| k.region_inspect(region)).expect("a region is inspected");
+        let word = self
+            .call(|k| k.region_inspect(region))
+            .expect("a region is inspected");
         (word & ((1 << 34) - 1), word >> 34)
     }
 
@@ -174,7 +185,10 @@ impl Fixture {
     pub(super) fn copy(&self, handle: u64, rights: Rights) -> u64 {
         let (destination, copy) = self.slot();
         let rights = u64::from(rights.into_raw());
-        assert_eq!(self.call(|k| k.capability_copy(handle, destination, rights)), Ok(0));
+        assert_eq!(
+            self.call(|k| k.capability_copy(handle, destination, rights)),
+            Ok(0)
+        );
         copy
     }
 
@@ -237,27 +251,42 @@ pub(super) fn refuse_bad_places(
 ) {
     let (destination, _) = fixture.slot();
     let object = fixture.free_place();
-    refuse_bad_handles(fixture, MEMORY, |k, handle| create(k, handle, object, destination));
+    refuse_bad_handles(fixture, MEMORY, |k, handle| {
+        create(k, handle, object, destination)
+    });
     let object = fixture.free_place();
     let end = (crate::host::FIRST_FRAME + FRAMES) * UNITS_PER_FRAME;
     fixture.refuse(Error::OutOfRange, |k| create(k, MEMORY, 0, destination));
     fixture.refuse(Error::OutOfRange, |k| create(k, MEMORY, end, destination));
-    fixture.refuse(Error::OutOfRange, |k| create(k, MEMORY, u64::MAX << 12, destination));
+    fixture.refuse(Error::OutOfRange, |k| {
+        create(k, MEMORY, u64::MAX << 12, destination)
+    });
     if units > 1 {
-        fixture.refuse(Error::Misaligned, |k| create(k, MEMORY, object + 1, destination));
-        fixture.refuse(Error::Misaligned, |k| create(k, MEMORY, object + units / 2, destination));
+        fixture.refuse(Error::Misaligned, |k| {
+            create(k, MEMORY, object + 1, destination)
+        });
+        fixture.refuse(Error::Misaligned, |k| {
+            create(k, MEMORY, object + units / 2, destination)
+        });
     }
     fixture.refuse(Error::NotFree, |k| {
         let first = k.region_inspect(MEMORY).expect("the memory is inspected") & ((1 << 34) - 1);
         create(k, MEMORY, first * UNITS_PER_FRAME, destination)
     });
-    fixture.refuse(Error::BadHandle, |k| create(k, MEMORY, object, EMPTY << 32 | 1));
-    fixture.refuse(Error::WrongKind, |k| create(k, MEMORY, object, SPACE << 32 | 1));
+    fixture.refuse(Error::BadHandle, |k| {
+        create(k, MEMORY, object, EMPTY << 32 | 1)
+    });
+    fixture.refuse(Error::WrongKind, |k| {
+        create(k, MEMORY, object, SPACE << 32 | 1)
+    });
     fixture.refuse(Error::BadSlot, |k| create(k, MEMORY, object, place(0)));
     fixture.refuse(Error::BadSlot, |k| create(k, MEMORY, object, place(256)));
     fixture.refuse(Error::SlotOccupied, |k| create(k, MEMORY, object, place(1)));
     let (child, base) = fixture.split(2);
     let inside = (base + 1) * UNITS_PER_FRAME;
     fixture.refuse(Error::NotWhole, |k| create(k, MEMORY, inside, destination));
-    assert_eq!(fixture.call(|k| create(k, child, inside, destination)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| create(k, child, inside, destination)),
+        Ok(0)
+    );
 }

@@ -5,12 +5,21 @@ fn reclaim_refuses_bad_arguments() {
     let fixture = Fixture::new();
     let frame = fixture.free_frame();
     refuse_bad_handles(&fixture, MEMORY, |k, region| k.reclaim(region, frame));
-    for frame in [0, crate::host::FIRST_FRAME, crate::host::FIRST_FRAME + FRAMES, u64::MAX] {
+    for frame in [
+        0,
+        crate::host::FIRST_FRAME,
+        crate::host::FIRST_FRAME + FRAMES,
+        u64::MAX,
+    ] {
         fixture.refuse(Error::OutOfRange, |k| k.reclaim(MEMORY, frame));
     }
     let (child, base) = fixture.split(4);
     fixture.refuse(Error::OutOfRange, |k| k.reclaim(child, base - 1));
-    assert_eq!(fixture.call(|k| k.reclaim(child, base + 1)), Ok(0), "it is free");
+    assert_eq!(
+        fixture.call(|k| k.reclaim(child, base + 1)),
+        Ok(0),
+        "it is free"
+    );
 }
 
 #[test]
@@ -57,11 +66,20 @@ fn a_parent_reclaims_what_its_child_made() {
     let fixture = Fixture::new();
     let (child, base) = fixture.split(8);
     let (destination, frame) = fixture.slot();
-    assert_eq!(fixture.call(|k| k.create_frame(child, (base + 1) * 64, destination)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.create_frame(child, (base + 1) * 64, destination)),
+        Ok(0)
+    );
     let (destination, endpoint) = fixture.slot();
-    assert_eq!(fixture.call(|k| k.create_endpoint(child, (base + 2) * 64, destination)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.create_endpoint(child, (base + 2) * 64, destination)),
+        Ok(0)
+    );
     let (destination, _) = fixture.slot();
-    assert_eq!(fixture.call(|k| k.create_endpoint(child, (base + 2) * 64 + 8, destination)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.create_endpoint(child, (base + 2) * 64 + 8, destination)),
+        Ok(0)
+    );
     for number in base..base + 8 {
         fixture.reclaim(number);
     }
@@ -76,7 +94,10 @@ fn a_table_goes_with_any_of_its_frames() {
     let fixture = Fixture::new();
     let (table, object) = fixture.create_table();
     let chunk = fixture.free_frame();
-    assert_eq!(fixture.call(|k| k.table_extend(table, MEMORY, chunk)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.table_extend(table, MEMORY, chunk)),
+        Ok(0)
+    );
     fixture.create_thread(table, SPACE);
     fixture.reclaim(chunk);
     fixture.reclaim(object / 64);

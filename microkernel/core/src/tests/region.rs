@@ -6,12 +6,18 @@ use crate::region::{MERGE_FRAMES, SPLIT_STEPS};
 fn split_refuses_bad_arguments() {
     let fixture = Fixture::new();
     let (destination, _) = fixture.slot();
-    refuse_bad_handles(&fixture, MEMORY, |k, handle| k.region_split(handle, 1, destination));
+    refuse_bad_handles(&fixture, MEMORY, |k, handle| {
+        k.region_split(handle, 1, destination)
+    });
     let left = fixture.inspect(MEMORY).1;
     for frames in [0, left, left + 1, u64::MAX] {
-        fixture.refuse(Error::OutOfRange, |k| k.region_split(MEMORY, frames, destination));
+        fixture.refuse(Error::OutOfRange, |k| {
+            k.region_split(MEMORY, frames, destination)
+        });
     }
-    fixture.refuse(Error::OutOfRange, |k| k.region_split(DEVICES, 1, destination));
+    fixture.refuse(Error::OutOfRange, |k| {
+        k.region_split(DEVICES, 1, destination)
+    });
     fixture.refuse(Error::SlotOccupied, |k| k.region_split(MEMORY, 1, place(1)));
     fixture.refuse(Error::BadSlot, |k| k.region_split(MEMORY, 1, place(0)));
 }
@@ -33,12 +39,20 @@ fn split_refuses_used_frames_and_keeps_progress() {
     let (base, left) = fixture.inspect(MEMORY);
     let top = base + left - 1;
     let (slot, _) = fixture.slot();
-    assert_eq!(fixture.call(|k| k.create_frame(MEMORY, top * 64, slot)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.create_frame(MEMORY, top * 64, slot)),
+        Ok(0)
+    );
     fixture.refuse(Error::NotFree, |k| k.region_split(MEMORY, 1, destination));
     fixture.reclaim(top);
     let frames = SPLIT_STEPS * 2;
-    fixture.refuse(Error::Again, |k| k.region_split(MEMORY, frames, destination));
-    assert_eq!(fixture.call(|k| k.region_split(MEMORY, frames, destination)), Ok(0));
+    fixture.refuse(Error::Again, |k| {
+        k.region_split(MEMORY, frames, destination)
+    });
+    assert_eq!(
+        fixture.call(|k| k.region_split(MEMORY, frames, destination)),
+        Ok(0)
+    );
 }
 
 #[test]
@@ -49,12 +63,18 @@ fn split_finds_a_used_frame_below_free_ones() {
     let used = base + left - 100;
     for frame in [used, base + left - 1] {
         let (slot, _) = fixture.slot();
-        assert_eq!(fixture.call(|k| k.create_frame(MEMORY, frame * 64, slot)), Ok(0));
+        assert_eq!(
+            fixture.call(|k| k.create_frame(MEMORY, frame * 64, slot)),
+            Ok(0)
+        );
     }
     fixture.reclaim(base + left - 1);
     fixture.refuse(Error::Again, |k| k.region_split(MEMORY, 120, destination));
     fixture.refuse(Error::NotFree, |k| k.region_split(MEMORY, 120, destination));
-    assert_eq!(fixture.call(|k| k.region_split(MEMORY, 99, destination)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.region_split(MEMORY, 99, destination)),
+        Ok(0)
+    );
 }
 
 #[test]
@@ -64,12 +84,20 @@ fn merge_refuses_bad_arguments() {
     fixture.refuse(Error::OutOfRange, |k| k.region_merge(MEMORY, 1));
     let (child, base) = fixture.split(MERGE_FRAMES * 2);
     fixture.refuse(Error::OutOfRange, |k| k.region_merge(MEMORY, 0));
-    fixture.refuse(Error::OutOfRange, |k| k.region_merge(MEMORY, MERGE_FRAMES + 1));
+    fixture.refuse(Error::OutOfRange, |k| {
+        k.region_merge(MEMORY, MERGE_FRAMES + 1)
+    });
     fixture.refuse(Error::NotFree, |k| k.region_merge(MEMORY, 1));
     assert_eq!(fixture.call(|k| k.destroy(child)), Ok(0));
     assert!(fixture.is_free(base));
-    assert_eq!(fixture.call(|k| k.region_merge(MEMORY, MERGE_FRAMES)), Ok(0));
-    assert_eq!(fixture.call(|k| k.region_merge(MEMORY, MERGE_FRAMES)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.region_merge(MEMORY, MERGE_FRAMES)),
+        Ok(0)
+    );
+    assert_eq!(
+        fixture.call(|k| k.region_merge(MEMORY, MERGE_FRAMES)),
+        Ok(0)
+    );
     fixture.refuse(Error::OutOfRange, |k| k.region_merge(MEMORY, 1));
 }
 
@@ -78,7 +106,10 @@ fn merge_refuses_a_range_in_which_a_region_survives() {
     let fixture = Fixture::new();
     let (child, base) = fixture.split(16);
     let (destination, grandchild) = fixture.slot();
-    assert_eq!(fixture.call(|k| k.region_split(child, 4, destination)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.region_split(child, 4, destination)),
+        Ok(0)
+    );
     assert_eq!(fixture.call(|k| k.destroy(child)), Ok(0));
     fixture.refuse(Error::NotFree, |k| k.region_merge(MEMORY, 16));
     assert_eq!(fixture.call(|k| k.region_merge(MEMORY, 12)), Ok(0));
@@ -96,7 +127,10 @@ fn a_region_can_be_split_and_merged_forever() {
     for _ in 0..50 {
         let (child, _) = fixture.split(8);
         assert_eq!(fixture.call(|k| k.destroy(child)), Ok(0));
-        assert_eq!(fixture.call(|k| k.capability_delete(place(u32::try_from(child).unwrap()))), Ok(0));
+        assert_eq!(
+            fixture.call(|k| k.capability_delete(place(u32::try_from(child).unwrap()))),
+            Ok(0)
+        );
         assert_eq!(fixture.call(|k| k.region_merge(MEMORY, 8)), Ok(0));
     }
     assert_eq!(fixture.inspect(MEMORY), before);

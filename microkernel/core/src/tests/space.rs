@@ -11,22 +11,35 @@ fn donate_refuses_bad_arguments() {
     let fixture = Fixture::new();
     let (space, _) = fixture.create_space();
     let frame = fixture.free_frame();
-    refuse_bad_handles(&fixture, space, |k, space| k.space_donate(space, MEMORY, frame));
-    refuse_bad_handles(&fixture, MEMORY, |k, region| k.space_donate(space, region, frame));
+    refuse_bad_handles(&fixture, space, |k, space| {
+        k.space_donate(space, MEMORY, frame)
+    });
+    refuse_bad_handles(&fixture, MEMORY, |k, region| {
+        k.space_donate(space, region, frame)
+    });
     fixture.refuse(Error::OutOfRange, |k| k.space_donate(space, MEMORY, 0));
-    fixture.refuse(Error::OutOfRange, |k| k.space_donate(space, MEMORY, u64::MAX));
+    fixture.refuse(Error::OutOfRange, |k| {
+        k.space_donate(space, MEMORY, u64::MAX)
+    });
     fixture.refuse(Error::NotFree, |k| {
         let first = k.region_inspect(MEMORY).expect("inspected") & ((1 << 34) - 1);
         k.space_donate(space, MEMORY, first)
     });
     let (_, child) = fixture.split(2);
-    fixture.refuse(Error::NotWhole, |k| k.space_donate(space, MEMORY, child + 1));
+    fixture.refuse(Error::NotWhole, |k| {
+        k.space_donate(space, MEMORY, child + 1)
+    });
 }
 
 #[test]
 fn a_dead_space_gives_everything_back() {
     let fixture = Fixture::new();
-    let before = fixture.host.memory.frames().filter(|f| fixture.is_free(f.0)).count();
+    let before = fixture
+        .host
+        .memory
+        .frames()
+        .filter(|f| fixture.is_free(f.0))
+        .count();
     let (space, _) = fixture.create_space();
     let (frame, number) = fixture.create_frame();
     let (other, _) = fixture.create_frame();
@@ -34,24 +47,41 @@ fn a_dead_space_gives_everything_back() {
     fixture.donate(SPACE, 4);
     let elsewhere = 0x41_0000_0000;
     assert_eq!(fixture.call(|k| k.map(space, frame, BASE, READ)), Ok(0));
-    assert_eq!(fixture.call(|k| k.map(SPACE, frame, elsewhere, READ)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.map(SPACE, frame, elsewhere, READ)),
+        Ok(0)
+    );
     for page in 1..70 {
         let address = BASE + page * 0x3000;
         assert_eq!(fixture.call(|k| k.map(space, frame, address, READ)), Ok(0));
     }
-    assert_eq!(fixture.call(|k| k.map(space, other, BASE + 0x1000, READ)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.map(space, other, BASE + 0x1000, READ)),
+        Ok(0)
+    );
     assert_eq!(fixture.call(|k| k.destroy(space)), Ok(0));
     fixture.refuse(Error::Stale, |k| k.unmap(space, BASE));
-    while fixture.kernel().memory.get(fixture.kernel().core, crate::object::core_state::DRAIN) != 0
+    while fixture
+        .kernel()
+        .memory
+        .get(fixture.kernel().core, crate::object::core_state::DRAIN)
+        != 0
     {
-        fixture.call(|k| k.region_inspect(MEMORY)).expect("the memory is inspected");
+        fixture
+            .call(|k| k.region_inspect(MEMORY))
+            .expect("the memory is inspected");
     }
     assert_eq!(fixture.call(|k| k.unmap(SPACE, elsewhere)), Ok(0));
     assert!(!fixture.kernel().is_mapped(Frame(number)));
     for handle in [frame, other] {
         assert_eq!(fixture.call(|k| k.destroy(handle)), Ok(0));
     }
-    let after = fixture.host.memory.frames().filter(|f| fixture.is_free(f.0)).count();
+    let after = fixture
+        .host
+        .memory
+        .frames()
+        .filter(|f| fixture.is_free(f.0))
+        .count();
     assert_eq!(after + 4, before, "what the first space got stays");
 }
 

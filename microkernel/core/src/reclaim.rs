@@ -1,0 +1,86 @@
+//! Reclaiming frames: whoever holds a region gets every frame of it back, whatever is in it.
+//!
+//! What is in a frame of slots, page tables, records or a pool is the table or the space that it was
+//! given to: whoever gives a frame away this way can destroy what it gave it to.
+
+use ipc_abi::capability::{Kind, Rights};
+use ipc_abi::error::Error;
+
+use crate::create::unit_bit;
+use crate::kernel::{Answer, Kernel};
+use crate::memory::{Fields, Memory};
+use crate::object::{Frame, FrameKind, ID_WORD, Region, UNITS_PER_FRAME, entry, user};
+
+impl<M: Memory + Copy> Kernel<M> {
+    /// `reclaim`: destroys whatever is in the frame, one object per call. What is in a frame of
+    /// slots, page tables, records or a pool is the table or the space it was given to.
+    ///
+    /// # Errors
+    ///
+    /// Those of the region's handle (right `WRITE`); `OutOfRange`; `Itself` for what the calling
+    /// thread is or runs with; `Again` until the frame is free.
+    pub fn reclaim(&self, region: u64, frame: u64) -> Answer {
+        let region = self.find::<Region>(region, Rights::WRITE)?;
+        let frame = Frame(frame);
+        self.check_covers(region, frame)?;
+        if let Some((kind, number)) = self.victim(frame)? {
+            self.kill(kind, number);
+        }
+        if self.memory.kind(frame) == FrameKind::Free as u8 {
+            return Ok(0);
+        }
+        self.mark_pending();
+        Err(Error::Again)
+    }
+
+    /// The next living object to destroy so that `frame` becomes free; none if it is free, or if
+    /// all that is in it is being taken apart.
+    fn victim(&self, frame: Frame) -> Result<Option<(Kind, u64)>, Error> {
+        let byte = self.memory.kind(frame);
+        if byte == FrameKind::Free as u8 {
+            return Ok(None);
+        }
+        if let Some(kind) = Kind::from_raw(byte) {
+            if kind == Kind::Frame {
+                let is_dying = self.memory.entry(frame, entry::SPACE) & user::DYING != 0;
+                let number = frame.0.wrapping_mul(UNITS_PER_FRAME);
+                return Ok(if is_dying { None } else { Some((kind, number)) });
+            }
+            return self.victim_in_pool(frame, kind);
+        }
+        let kind = if byte == FrameKind::Slots as u8 {
+            Kind::CapTable
+        } else if byte >= FrameKind::PageTable as u8 && byte <= FrameKind::Pool as u8 {
+            Kind::AddressSpace
+        } else {
+            return Err(Error::OutOfRange);
+        };
+        let owner = self.space_of(frame).into_raw();
+        if self.is_own(kind, owner) {
+            return Err(Error::Itself);
+        }
+        let is_dying = self.memory.load(owner, ID_WORD) == 0;
+        Ok(if is_dying { None } else { Some((kind, owner)) })
+    }
+
+    fn victim_in_pool(&self, frame: Frame, kind: Kind) -> Result<Option<(Kind, u64)>, Error> {
+        let used = self.memory.entry(frame, entry::ID);
+        let first = frame.0.wrapping_mul(UNITS_PER_FRAME);
+        let mut has_own = false;
+        for unit in 0..UNITS_PER_FRAME {
+            let number = first.wrapping_add(unit);
+            if used & unit_bit(number) == 0 || self.memory.load(number, ID_WORD) == 0 {
+                continue;
+            }
+            if !self.is_own(kind, number) {
+                return Ok(Some((kind, number)));
+            }
+            has_own = true;
+        }
+        if has_own {
+            Err(Error::Itself)
+        } else {
+            Ok(None)
+        }
+    }
+}
