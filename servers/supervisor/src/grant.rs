@@ -1,4 +1,4 @@
-//! Authority that outlives a process: its region, its share of time, its ASIDs.
+//! Authority that outlives a process: its region, its share of time, its ASIDs and interrupt lines.
 //!
 //! They are made once. A dead process's region is emptied, frame by frame, before the next life
 //! gets it; objects that it made with its allowances lie in its region and end with that.
@@ -37,6 +37,8 @@ pub struct Grants {
     pub time: Option<Handle>,
     /// An allowance of ASIDs.
     pub asids: Option<Handle>,
+    /// An allowance of interrupt lines.
+    pub irqs: Option<Handle>,
 }
 
 /// Splits the granted region of a process off all memory. Before any frame of it is taken.
@@ -95,6 +97,14 @@ pub fn split_allowances<K: Kernel>(
         };
         grants.asids = Some(store.make(holdings, object)?);
     }
+    if authority.irqs > 0 {
+        let from = FirstHandle::Irqs as Handle;
+        let object = Object::Allowance {
+            from,
+            count: u64::from(authority.irqs),
+        };
+        grants.irqs = Some(store.make(holdings, object)?);
+    }
     Ok(())
 }
 
@@ -104,7 +114,8 @@ pub fn empty<K: Kernel>(store: &mut Store<K>, grants: &Grants) -> u64 {
         .memory
         .as_ref()
         .map_or(0, |region| empty_region(store, region));
-    for allowance in [grants.time, grants.asids].into_iter().flatten() {
+    let allowances = [grants.time, grants.asids, grants.irqs];
+    for allowance in allowances.into_iter().flatten() {
         // The kernel refuses when nothing is missing, or what is missing is still used.
         for _ in 0..MERGE_NUMBERS_MAX {
             if store.kernel.merge_allowance(allowance, 1).is_err() {

@@ -93,6 +93,17 @@ impl Instance {
     }
 }
 
+#[cfg(test)]
+impl Instance {
+    /// The frame that is mapped at the page `address`, if the supervisor keeps its capability.
+    pub(crate) fn frame_at(&self, address: u64) -> Option<Handle> {
+        self.readable
+            .iter()
+            .find(|(page, _)| *page == address)
+            .map(|(_, frame)| *frame)
+    }
+}
+
 /// The memory of a life, as far as the supervisor can look.
 pub struct InstanceMemory<'a, K> {
     readable: &'a [(u64, Handle)],
@@ -426,6 +437,9 @@ impl<'a, K: Kernel> Builder<'a, K> {
         if let Some(asids) = grants.asids {
             self.give_named("asids", Kind::Allowance, asids)?;
         }
+        if let Some(irqs) = grants.irqs {
+            self.give_named("irqs", Kind::Allowance, irqs)?;
+        }
         if self.order.process.authority.platform {
             self.give_named("platform", Kind::Platform, FirstHandle::Platform as Handle)?;
         }
@@ -476,7 +490,3 @@ impl<'a, K: Kernel> Builder<'a, K> {
         self.make_private_page(layout::STARTUP, used, Access::READ)
     }
 }
-
-#[cfg(test)]
-#[path = "instance_test.rs"]
-mod tests;

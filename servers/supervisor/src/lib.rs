@@ -21,3 +21,6 @@ pub mod store;
 pub mod supervisor;
 pub mod survey;
 pub mod symbol;
+
+#[cfg(test)]
+mod host;

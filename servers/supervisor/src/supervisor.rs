@@ -236,6 +236,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         let estate = core::mem::take(&mut process.estate);
         process.grants.time = None;
         process.grants.asids = None;
+        process.grants.irqs = None;
         if let Some(endpoint) = self.endpoints.get_mut(number) {
             *endpoint = None;
         }

@@ -1,1 +1,549 @@
+use std::string::{String, ToString};
+use std::vec;
+use std::vec::Vec;
 
+use ipc_abi::capability::Kind;
+use ipc_abi::fault::FaultCause;
+use ipc_abi::manifest::{
+    Authority, Call, Device, Name, Process as Description, Program, Restart, Segment,
+};
+use pecan_core::host::HostMachine;
+
+use super::*;
+use crate::host::{HostKernel, boot, package_place};
+
+const HERTZ: u64 = 100;
+const LIMIT: u16 = 3;
+
+fn name(text: &str) -> Name {
+    Name::try_from(text).expect("it is short")
+}
+
+fn plain(text: &str) -> Description {
+    Description {
+        name: name(text),
+        program: Program::default(),
+        priority: 10,
+        heap_pages: 0,
+        stack_pages: 1,
+        restart: Restart::Never,
+        serves: false,
+        replies: 0,
+        calls: heapless::Vec::new(),
+        devices: heapless::Vec::new(),
+        authority: Authority::default(),
+    }
+}
+
+/// A process that has one of everything.
+fn worker() -> Description {
+    let call = |service: &str, process, permissions| Call {
+        service: name(service),
+        process,
+        permissions,
+        passes_capabilities: true,
+    };
+    let device = Device {
+        name: name("uart0"),
+        address: 0x0900_0000,
+        pages: 1,
+        lines: [33, 34].into_iter().collect(),
+    };
+    Description {
+        heap_pages: 3,
+        stack_pages: 2,
+        restart: Restart::Always {
+            limit: LIMIT,
+            seconds: 10,
+        },
+        serves: true,
+        replies: 2,
+        calls: [call("supervisor", 0, 3), call("other", 2, 0)]
+            .into_iter()
+            .collect(),
+        devices: [device].into_iter().collect(),
+        authority: Authority {
+            memory_frames: 16,
+            time: Some(9),
+            asids: 4,
+            irqs: 5,
+            itself: true,
+            platform: true,
+        },
+        ..plain("worker")
+    }
+}
+
+/// Two pages of program, then header and manifest where they belong.
+fn package(processes: Vec<Description>) -> Vec<u8> {
+    let mut package = vec![0; 4096];
+    let mut manifest = vec![0; 65536];
+    let count = u32::try_from(processes.len()).expect("few");
+    let mut used = postcard::to_slice(&count, &mut manifest)
+        .expect("it fits")
+        .len();
+    for mut process in processes {
+        let text = Segment {
+            offset: 0,
+            address: 0x20_0000,
+            file_pages: 1,
+            pages: 1,
+            access: 5,
+        };
+        let data = Segment {
+            offset: 4096,
+            address: 0x21_0000,
+            file_pages: 1,
+            pages: 2,
+            access: 3,
+        };
+        process.program.entry = 0x20_0000;
+        process.program.segments = [text, data].into_iter().collect();
+        used += postcard::to_slice(&process, &mut manifest[used..])
+            .expect("it fits")
+            .len();
+    }
+    package.extend((used as u64).to_le_bytes());
+    package.extend(&manifest[..used]);
+    package.resize(3 * 4096, 0);
+    package
+}
+
+fn default_package() -> Vec<u8> {
+    let other = Description {
+        serves: true,
+        ..plain("other")
+    };
+    package(vec![
+        Description {
+            serves: true,
+            ..plain("supervisor")
+        },
+        worker(),
+        other,
+    ])
+}
+
+fn start<'a>(machine: &'a HostMachine, package: &'a [u8]) -> Supervisor<'a, HostKernel<'a>> {
+    let place = package_place(machine);
+    let boot = Boot {
+        package,
+        place,
+        hertz: HERTZ,
+    };
+    match Supervisor::start(HostKernel::new(machine), boot) {
+        Ok(supervisor) => supervisor,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn fault(number: u8) -> Fault {
+    Fault {
+        badge: Badge::new(number, 0).into_raw(),
+        cause: Some(FaultCause::DataAbort),
+        program_counter: 0x20_0000,
+        address: 0x18,
+        syndrome: 0,
+        stack_pointer: 0,
+        link_register: 0,
+        registers: [0, 0],
+    }
+}
+
+fn lines<K: Kernel>(supervisor: &mut Supervisor<'_, K>) -> Vec<String> {
+    std::iter::from_fn(|| supervisor.log.take())
+        .map(|line| line.to_string())
+        .collect()
+}
+
+fn caller(number: u8, permission: u32) -> Caller {
+    Caller {
+        badge: Badge::new(number, 1 << permission).into_raw(),
+    }
+}
+
+const REPORT: &str = "worker crashed: cannot read at 0x18 (at 0x200000, in no function)";
+
+#[test]
+fn every_frame_is_somebodys_or_free() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    supervisor.store.kernel.check();
+    assert_eq!(lines(&mut supervisor), [""; 0]);
+    let processes: Vec<ProcessInfo> = (0..3)
+        .map(|number| supervisor.process(number).expect("it is there"))
+        .collect();
+    let names: Vec<&str> = processes
+        .iter()
+        .map(|process| process.name.as_str())
+        .collect();
+    assert_eq!(names, ["supervisor", "worker", "other"]);
+    assert!(
+        processes
+            .iter()
+            .all(|process| process.state == ProcessState::Ready)
+    );
+    assert_eq!(supervisor.process(3), Err(SupervisorError::NoSuchProcess));
+    let memory = supervisor.memory();
+    let taken: u64 = processes
+        .iter()
+        .map(|process| u64::from(process.frames))
+        .sum();
+    assert_eq!(memory.total_frames, memory.free_frames + taken);
+    assert_eq!(memory.lost_frames, 0);
+}
+
+#[test]
+fn each_life_gives_back_all_that_it_took() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let before = supervisor.memory();
+    for life in 1..=20 {
+        supervisor.store.kernel.ticks += 10 * HERTZ;
+        supervisor.on_fault(fault(1));
+        supervisor.store.kernel.check();
+        assert_eq!(supervisor.memory(), before);
+        assert_eq!(
+            supervisor.process(1).map(|process| process.restarts),
+            Ok(life)
+        );
+        assert_eq!(lines(&mut supervisor), [REPORT]);
+    }
+}
+
+#[test]
+fn what_dies_too_often_stays_dead_and_wakes_who_waits() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let endpoint = supervisor.endpoints[1].expect("it serves");
+    for _ in 0..LIMIT {
+        supervisor.on_fault(fault(1));
+    }
+    let alive = supervisor.process(1).expect("it is there");
+    assert_eq!(alive.state, ProcessState::Ready);
+    supervisor.on_fault(fault(1));
+    supervisor.store.kernel.check();
+    let last = "supervisor: worker stays dead: it died more than 3 times in 10 s";
+    assert_eq!(
+        lines(&mut supervisor),
+        [REPORT, REPORT, REPORT, REPORT, last]
+    );
+    let dead = supervisor.process(1).expect("it is there");
+    assert_eq!(
+        (dead.state, dead.restarts),
+        (ProcessState::Dead, u32::from(LIMIT))
+    );
+    let region = 16;
+    assert_eq!(
+        dead.frames, region,
+        "only its region, which nobody else can have, is left"
+    );
+    assert_eq!(
+        supervisor.capability(1, 0),
+        Err(SupervisorError::NotRunning)
+    );
+    let found = supervisor
+        .store
+        .kernel
+        .inspect(Place::new(FirstHandle::Table as u32, endpoint));
+    assert_eq!(found.map(|found| found.kind()), Ok(None));
+    supervisor.on_fault(fault(1));
+    assert_eq!(lines(&mut supervisor), [""; 0]);
+}
+
+#[test]
+fn what_is_never_started_again_stays_dead() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    supervisor.on_fault(fault(2));
+    assert_eq!(lines(&mut supervisor)[1], "supervisor: other stays dead");
+    // Its client is started without the way to it.
+    supervisor.on_fault(fault(1));
+    let gates = |supervisor: &mut Supervisor<'_, HostKernel<'_>>| {
+        let slots = (1..40).filter_map(|slot| supervisor.capability(1, slot).ok().flatten());
+        let mut slots: Vec<SlotInfo> = slots.collect();
+        slots.dedup();
+        slots
+            .iter()
+            .filter(|slot| slot.kind == Kind::Gate as u8)
+            .count()
+    };
+    assert_eq!(gates(&mut supervisor), 1);
+}
+
+#[test]
+fn failure_at_any_step_leaves_nothing_behind() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let instance = supervisor.processes[1].instance.take().expect("it lives");
+    assert_eq!(instance.end(&mut supervisor.store), 0);
+    let before = supervisor.memory();
+    let mut patience = 0;
+    loop {
+        supervisor.store.kernel.patience = Some(patience);
+        let process = &supervisor.processes[1];
+        let order = Order {
+            number: 1,
+            process: &process.description,
+            package: &package,
+            incarnation: 0,
+            faults: supervisor.endpoint,
+            endpoints: &supervisor.endpoints,
+            grants: &process.grants,
+        };
+        let started = Instance::start(&mut supervisor.store, order);
+        supervisor.store.kernel.patience = None;
+        supervisor.store.kernel.check();
+        match started {
+            Err(MakeError::Refused(refused)) => {
+                assert_eq!(refused.error, ipc_abi::error::Error::Exhausted);
+            }
+            Err(error) => panic!("{error}"),
+            Ok(instance) => {
+                supervisor.processes[1].instance = Some(instance);
+                break;
+            }
+        }
+        assert_eq!(supervisor.memory(), before, "after {patience} steps");
+        patience += 1;
+    }
+    assert!(patience > 50, "{patience} steps");
+}
+
+#[test]
+fn process_that_finds_no_memory_is_dead_and_a_line_says_so() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let mut hog = Holdings::default();
+    while supervisor.store.take_frame(&mut hog).is_ok() {}
+    let instance = supervisor.processes[1].instance.as_ref().expect("it lives");
+    let needed = instance.holdings.frames();
+    supervisor
+        .store
+        .make(&mut hog, Object::Frame)
+        .expect_err("there is no memory");
+    supervisor.on_fault(fault(1));
+    // It gets back exactly what it gave.
+    assert_eq!(
+        supervisor.process(1).map(|process| process.state),
+        Ok(ProcessState::Ready)
+    );
+    let instance = supervisor.processes[1].instance.as_ref().expect("it lives");
+    assert_eq!(instance.holdings.frames(), needed);
+    supervisor.processes[1].description.heap_pages += 1;
+    supervisor.on_fault(fault(1));
+    let told = lines(&mut supervisor);
+    assert_eq!(
+        told[2],
+        "supervisor: worker was not started again: no memory is left"
+    );
+    supervisor.store.kernel.check();
+    assert_eq!(
+        supervisor.process(1).map(|process| process.state),
+        Ok(ProcessState::Dead)
+    );
+}
+
+#[test]
+fn region_is_emptied_between_lives() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let region = supervisor.processes[1].grants.memory.expect("it has one");
+    let before = supervisor.memory();
+    // What the process could do with its handles: an endpoint, a sub-region, its ASIDs.
+    let asids = u64::from(supervisor.processes[1].grants.asids.expect("it has some"));
+    let kernel = &mut supervisor.store.kernel;
+    let place = |slot| Place::new(FirstHandle::Table as u32, slot).into_raw();
+    let call = ipc_abi::call::SystemCall::Null;
+    let (handle, first) = (u64::from(region.handle), region.first);
+    let made = [
+        kernel.invoke(call, |it| {
+            it.create_endpoint(handle, (first + 1) * 64, place(240))
+        }),
+        kernel.invoke(call, |it| {
+            it.create_space(handle, (first + 2) * 64, place(241), asids, first + 3)
+        }),
+        kernel.invoke(call, |it| {
+            it.allowance_split(handle, (first + 4) * 64, place(242), asids, 2)
+        }),
+        kernel.invoke(call, |it| it.region_split(handle, 5, place(243))),
+    ];
+    assert_eq!(made, [Ok(0); 4]);
+    supervisor.on_fault(fault(1));
+    let kernel = &mut supervisor.store.kernel;
+    for slot in 240..=243 {
+        kernel
+            .delete(slot)
+            .expect("the capability is there, and dead");
+    }
+    kernel.check();
+    assert_eq!(kernel.inspect_region(region.handle), Ok((first, 16)));
+    let again = kernel.invoke(call, |it| {
+        it.allowance_split(handle, (first + 1) * 64, place(240), asids, 3)
+    });
+    assert_eq!(again, Ok(0), "all its ASIDs are back");
+    assert_eq!(supervisor.memory(), before);
+}
+
+#[test]
+fn panic_is_read_from_the_stack_of_the_dead() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let instance = supervisor.processes[1].instance.as_ref().expect("it lives");
+    let top = crate::layout::STACK_TOP;
+    let text = b"panicked at a.rs:1: because";
+    let mut low = 0;
+    // The text lies across the two pages of the stack.
+    for (page, range) in [(top - 8192, 0..10), (top - 4096, 10..text.len())] {
+        let frame = instance.frame_at(page).expect("it can be read");
+        let offset = if range.start == 0 {
+            4096 - range.end
+        } else {
+            0
+        };
+        supervisor
+            .store
+            .kernel
+            .write_frame(frame, offset, &text[range]);
+        low = if low == 0 { page + offset as u64 } else { low };
+    }
+    let panic = Fault {
+        cause: Some(FaultCause::Breakpoint),
+        syndrome: 1,
+        registers: [low, text.len() as u64],
+        ..fault(1)
+    };
+    supervisor.on_fault(panic);
+    assert_eq!(
+        lines(&mut supervisor),
+        ["worker crashed: panicked at a.rs:1: because"]
+    );
+}
+
+#[test]
+fn capabilities_are_those_of_the_manifest() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let mut found = Vec::new();
+    let mut slot = 0;
+    while let Some(info) = supervisor.capability(1, slot).expect("it runs") {
+        assert!(info.is_live);
+        found.push((Kind::from_raw(info.kind).expect("a kind"), info.rights));
+        slot = info.slot + 1;
+    }
+    let (user, receive, send) = (0x30, 0x10, 0x0D);
+    let expected = [
+        (Kind::CapTable, user),
+        (Kind::Notification, receive),
+        (Kind::Irq, user),
+        (Kind::Irq, user),
+        (Kind::Endpoint, receive),
+        (Kind::Gate, send),
+        (Kind::Gate, send),
+        (Kind::Reply, user),
+        (Kind::Reply, user),
+        (Kind::Region, user),
+        (Kind::Allowance, user),
+        (Kind::Allowance, user),
+        (Kind::Allowance, user),
+        (Kind::Platform, user),
+        (Kind::AddressSpace, user),
+        (Kind::Thread, user),
+        (Kind::SchedulingContext, user),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(
+        supervisor.capability(9, 0),
+        Err(SupervisorError::NoSuchProcess)
+    );
+}
+
+#[test]
+fn only_who_may_switches_off() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let refused = supervisor.halt(caller(1, PERMISSION_LOG));
+    assert_eq!(refused, Err(SupervisorError::NotPermitted));
+    assert!(!supervisor.store.kernel.is_off);
+    assert_eq!(supervisor.halt(caller(1, PERMISSION_HALT)), Ok(()));
+    assert!(supervisor.store.kernel.is_off);
+}
+
+#[test]
+fn lines_go_to_one_waiting_reader_or_are_kept() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let reader = caller(2, PERMISSION_LOG);
+    let stranger = supervisor.next_line(caller(2, PERMISSION_HALT));
+    assert_eq!(
+        stranger,
+        Deferrable::Now(Err(SupervisorError::NotPermitted))
+    );
+    assert_eq!(supervisor.next_line(reader), Deferrable::Later);
+    assert_eq!(
+        supervisor.next_line(reader),
+        Deferrable::Now(Err(SupervisorError::Busy))
+    );
+    supervisor.on_fault(fault(1));
+    supervisor.on_fault(fault(1));
+    let report = Line::try_from(REPORT).expect("it is short");
+    assert_eq!(supervisor.store.kernel.answers, [Ok(report.clone())]);
+    assert_eq!(supervisor.next_line(reader), Deferrable::Now(Ok(report)));
+    assert_eq!(supervisor.next_line(reader), Deferrable::Later);
+}
+
+#[test]
+fn line_that_the_reader_does_not_live_to_hear_is_kept() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    assert_eq!(
+        supervisor.next_line(caller(1, PERMISSION_LOG)),
+        Deferrable::Later
+    );
+    supervisor.store.kernel.has_saved = false;
+    supervisor.on_fault(fault(1));
+    assert_eq!(lines(&mut supervisor), [REPORT]);
+    assert_eq!(
+        supervisor.next_line(caller(1, PERMISSION_LOG)),
+        Deferrable::Later
+    );
+    supervisor.store.kernel.has_saved = false;
+    supervisor.on_fault(fault(2));
+    assert_eq!(lines(&mut supervisor).len(), 2);
+}
+
+#[test]
+fn damaged_package_is_refused_by_name() {
+    let machine = boot();
+    let place = package_place(&machine);
+    let refusal = |package: &[u8]| {
+        let boot = Boot {
+            package,
+            place,
+            hertz: HERTZ,
+        };
+        let started = Supervisor::start(HostKernel::new(&machine), boot);
+        started.map(drop).expect_err("it is damaged").to_string()
+    };
+    let mut package = default_package();
+    assert_eq!(
+        refusal(&package[..4000]),
+        "the boot package is damaged: Truncated"
+    );
+    package[4096 + 8] = 0;
+    assert_eq!(
+        refusal(&package),
+        "the boot package is damaged: ProcessCount"
+    );
+}
+
+#[test]
+fn program_outside_the_package_is_not_started() {
+    let machine = boot();
+    let package = default_package();
+    let mut supervisor = start(&machine, &package);
+    supervisor.processes[1].description.program.segments[0].offset = 1 << 40;
+    supervisor.on_fault(fault(1));
+    let line = "supervisor: worker was not started again: its program lies outside the package";
+    assert_eq!(lines(&mut supervisor)[1], line);
+}
