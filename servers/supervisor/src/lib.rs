@@ -24,3 +24,5 @@ pub mod symbol;
 
 #[cfg(test)]
 mod host;
+#[cfg(test)]
+mod sample;

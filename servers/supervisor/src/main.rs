@@ -9,9 +9,6 @@ use supervisor::supervisor::{Boot, Supervisor};
 use supervisor::survey::PackagePlace;
 use userlib::{Endpoint, Environment, kernel_info, package, serve_events};
 
-/// Bytes of heap: about 2 KiB a process, and the lists of free frames.
-const HEAP_BYTES: usize = 512 * 1024;
-
 fn run(environment: Environment) -> ! {
     let info = kernel_info();
     let kernel = match Native::take(&environment) {
@@ -39,4 +36,5 @@ fn run(environment: Environment) -> ! {
     panic!("the endpoint is gone: {}", error.name());
 }
 
-userlib::first_entry!(run, HEAP_BYTES);
+// The heap: about 2 KiB a process, and the lists of free frames.
+userlib::first_entry!(run, 512 * 1024);

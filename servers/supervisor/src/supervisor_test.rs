@@ -1,128 +1,15 @@
 use std::string::{String, ToString};
-use std::vec;
 use std::vec::Vec;
 
 use ipc_abi::capability::Kind;
 use ipc_abi::fault::FaultCause;
-use ipc_abi::manifest::{
-    Authority, Call, Device, Name, Process as Description, Program, Restart, Segment,
-};
 use pecan_core::host::HostMachine;
 
 use super::*;
 use crate::host::{HostKernel, boot, package_place};
+use crate::sample::{LIMIT, default_package};
 
 const HERTZ: u64 = 100;
-const LIMIT: u16 = 3;
-
-fn name(text: &str) -> Name {
-    Name::try_from(text).expect("it is short")
-}
-
-fn plain(text: &str) -> Description {
-    Description {
-        name: name(text),
-        program: Program::default(),
-        priority: 10,
-        heap_pages: 0,
-        stack_pages: 1,
-        restart: Restart::Never,
-        serves: false,
-        replies: 0,
-        calls: heapless::Vec::new(),
-        devices: heapless::Vec::new(),
-        authority: Authority::default(),
-    }
-}
-
-/// A process that has one of everything.
-fn worker() -> Description {
-    let call = |service: &str, process, permissions| Call {
-        service: name(service),
-        process,
-        permissions,
-        passes_capabilities: true,
-    };
-    let device = Device {
-        name: name("uart0"),
-        address: 0x0900_0000,
-        pages: 1,
-        lines: [33, 34].into_iter().collect(),
-    };
-    Description {
-        heap_pages: 3,
-        stack_pages: 2,
-        restart: Restart::Always {
-            limit: LIMIT,
-            seconds: 10,
-        },
-        serves: true,
-        replies: 2,
-        calls: [call("supervisor", 0, 3), call("other", 2, 0)]
-            .into_iter()
-            .collect(),
-        devices: [device].into_iter().collect(),
-        authority: Authority {
-            memory_frames: 16,
-            time: Some(9),
-            asids: 4,
-            irqs: 5,
-            itself: true,
-            platform: true,
-        },
-        ..plain("worker")
-    }
-}
-
-/// Two pages of program, then header and manifest where they belong.
-fn package(processes: Vec<Description>) -> Vec<u8> {
-    let mut package = vec![0; 4096];
-    let mut manifest = vec![0; 65536];
-    let count = u32::try_from(processes.len()).expect("few");
-    let mut used = postcard::to_slice(&count, &mut manifest)
-        .expect("it fits")
-        .len();
-    for mut process in processes {
-        let text = Segment {
-            offset: 0,
-            address: 0x20_0000,
-            file_pages: 1,
-            pages: 1,
-            access: 5,
-        };
-        let data = Segment {
-            offset: 4096,
-            address: 0x21_0000,
-            file_pages: 1,
-            pages: 2,
-            access: 3,
-        };
-        process.program.entry = 0x20_0000;
-        process.program.segments = [text, data].into_iter().collect();
-        used += postcard::to_slice(&process, &mut manifest[used..])
-            .expect("it fits")
-            .len();
-    }
-    package.extend((used as u64).to_le_bytes());
-    package.extend(&manifest[..used]);
-    package.resize(3 * 4096, 0);
-    package
-}
-
-fn default_package() -> Vec<u8> {
-    let other = Description {
-        serves: true,
-        ..plain("other")
-    };
-    package(vec![
-        Description {
-            serves: true,
-            ..plain("supervisor")
-        },
-        worker(),
-        other,
-    ])
-}
 
 fn start<'a>(machine: &'a HostMachine, package: &'a [u8]) -> Supervisor<'a, HostKernel<'a>> {
     let place = package_place(machine);
