@@ -23,6 +23,7 @@ pub mod board;
 pub mod exception;
 pub mod layout;
 pub mod translation;
+pub mod tree;
 
 #[cfg(target_os = "none")]
 pub mod boot;
