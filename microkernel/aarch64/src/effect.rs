@@ -32,8 +32,7 @@ pub fn perform(effect: Effect) {
         | Effect::CopyMessage { .. }
         | Effect::MaskLine { .. }
         | Effect::UnmaskLine { .. }
-        | Effect::StartSlice
-        | Effect::StopSlice => {}
+        | Effect::StartSlice => {}
     }
 }
 
@@ -49,7 +48,6 @@ pub fn perform_quickly(effect: Effect) -> bool {
         Effect::MaskLine { line } => interrupt::mask_line(line),
         Effect::UnmaskLine { line } => interrupt::unmask_line(line),
         Effect::StartSlice => timer::start_slice(),
-        Effect::StopSlice => timer::stop_slice(),
         Effect::ZeroFrame { .. }
         | Effect::SynchronizeCode { .. }
         | Effect::PowerOff
@@ -99,19 +97,25 @@ fn copy_message(from: Frame, to: Frame, length: u64) {
     unsafe {
         asm!(
             "b 3f",
-            "2: ldp {a}, {b}, [{from}]",
-            "ldp {c}, {d}, [{from}, #16]",
-            "stp {a}, {b}, [{to}]",
-            "stp {c}, {d}, [{to}, #16]",
-            "ldp {a}, {b}, [{from}, #32]",
-            "ldp {c}, {d}, [{from}, #48]",
-            "add {from}, {from}, #64",
-            "stp {a}, {b}, [{to}, #32]",
-            "stp {c}, {d}, [{to}, #48]",
-            "add {to}, {to}, #64",
-            "3: subs {length}, {length}, #64",
+            "2: ldp {a}, {b}, [{from}, #16]",
+            "ldp {c}, {d}, [{from}, #32]",
+            "stp {a}, {b}, [{to}, #16]",
+            "stp {c}, {d}, [{to}, #32]",
+            "ldp {a}, {b}, [{from}, #48]",
+            "ldp {c}, {d}, [{from}, #64]",
+            "stp {a}, {b}, [{to}, #48]",
+            "stp {c}, {d}, [{to}, #64]",
+            "ldp {a}, {b}, [{from}, #80]",
+            "ldp {c}, {d}, [{from}, #96]",
+            "stp {a}, {b}, [{to}, #80]",
+            "stp {c}, {d}, [{to}, #96]",
+            "ldp {a}, {b}, [{from}, #112]",
+            "ldp {c}, {d}, [{from}], #128",
+            "stp {a}, {b}, [{to}, #112]",
+            "stp {c}, {d}, [{to}], #128",
+            "3: subs {length}, {length}, #128",
             "b.hs 2b",
-            "adds {length}, {length}, #56",
+            "adds {length}, {length}, #120",
             "b.mi 5f",
             "4: ldr {a}, [{from}], #8",
             "subs {length}, {length}, #8",

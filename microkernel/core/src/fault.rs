@@ -27,9 +27,6 @@ impl<M: Memory + Copy> Kernel<M> {
             self.register(thread, 0),
             self.register(thread, 1),
         ];
-        for (index, word) in (0_u64..).zip(words) {
-            self.memory.set(thread, thread::FAULT.at(index), word);
-        }
         self.memory.set(thread, thread::SENDING, sending::FAULT);
         self.memory.set(thread, thread::SENT_THROUGH, 0);
         self.memory.set(thread, thread::WINDOW, 0);
@@ -39,17 +36,43 @@ impl<M: Memory + Copy> Kernel<M> {
             return;
         };
         let badge = self.memory.get(gate, gate::BADGE);
-        let server = self.first_server(endpoint);
+        let server = self.ready_server(endpoint);
         if server.is_none() {
-            self.memory.set(thread, thread::BADGE, badge);
-            self.enqueue_sender(thread, gate, endpoint);
-            self.block();
+            self.queue_fault(thread, gate, endpoint, words);
             return;
         }
-        self.remove_server(server);
-        self.deliver_fault(thread, server, badge);
+        self.take_server(server, endpoint);
+        self.deliver_fault(server, words, badge);
         self.link_call(thread, server, wait::SLOW_REPLY);
         self.run_in_place_of_current(server);
+    }
+
+    /// The current thread waits for its fault handler.
+    #[cold]
+    #[inline(never)]
+    fn queue_fault(
+        &self,
+        thread: Number<Thread>,
+        gate: Number<Gate>,
+        endpoint: Number<Endpoint>,
+        words: [u64; FAULT_WORDS],
+    ) {
+        for (index, word) in (0_u64..).zip(words) {
+            self.memory.set(thread, thread::FAULT.at(index), word);
+        }
+        let badge = self.memory.get(gate, gate::BADGE);
+        self.memory.set(thread, thread::BADGE, badge);
+        self.enqueue_sender(thread, gate, endpoint);
+        self.block();
+    }
+
+    /// The words of the fault of `thread`, which waits for its handler.
+    pub(crate) fn queued_fault(&self, thread: Number<Thread>) -> [u64; FAULT_WORDS] {
+        let mut words = [0; FAULT_WORDS];
+        for (index, word) in (0..).zip(words.iter_mut()) {
+            *word = self.memory.get(thread, thread::FAULT.at(index));
+        }
+        words
     }
 
     /// The gate to the fault handler of `thread`, and its endpoint, if both still exist.
@@ -69,15 +92,19 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// Gives `server` the fault of `thread`.
-    pub(crate) fn deliver_fault(&self, thread: Number<Thread>, server: Number<Thread>, badge: u64) {
-        for index in 0..FAULT_WORDS as u64 {
-            let word = self.memory.get(thread, thread::FAULT.at(index));
-            self.set_register(server, index, word);
+    /// Gives `server` the words of a fault.
+    #[inline]
+    pub(crate) fn deliver_fault(
+        &self,
+        server: Number<Thread>,
+        fault: [u64; FAULT_WORDS],
+        badge: u64,
+    ) {
+        let mut words = [0; 16];
+        for (word, given) in words.iter_mut().zip(fault) {
+            *word = given;
         }
-        for index in FAULT_WORDS as u64..16 {
-            self.set_register(server, index, 0);
-        }
+        self.deliver_words(server, words);
         let tag = Tag::new(0, 64).with_kind(MessageKind::Fault);
         self.finish_delivery(server, tag, badge);
     }

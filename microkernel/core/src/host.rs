@@ -346,7 +346,6 @@ impl HostMachine {
             | Effect::MaskLine { .. }
             | Effect::UnmaskLine { .. }
             | Effect::StartSlice
-            | Effect::StopSlice
             | Effect::PowerOff
             | Effect::Reset => {}
         }

@@ -84,28 +84,58 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Does the message call `number` (0 to 10) of the current thread, whose registers were saved.
     /// Its answer is in the registers of the thread.
     pub fn message_call(&self, number: u64) {
+        const CALL: u64 = SystemCall::Call as u64;
+        const REPLY_RECEIVE: u64 = SystemCall::ReplyReceive as u64;
+        const WAIT: u64 = SystemCall::Wait as u64;
+        // The calls that are worth it are functions of their own, which this one becomes.
+        match number {
+            CALL => self.call(),
+            REPLY_RECEIVE => self.reply_receive(),
+            WAIT => self.wait(),
+            _ => self.other_message_call(number),
+        }
+    }
+
+    #[inline(never)]
+    fn other_message_call(&self, number: u64) {
         let current = self.current();
-        let result = match SystemCall::ALL.get(usize::try_from(number).unwrap_or(usize::MAX)) {
-            Some(SystemCall::Call) => self.send_message(current, sending::CALL, Patience::Waits),
-            Some(SystemCall::ReplyReceive) => self.reply_receive(current),
+        let call = usize::try_from(number)
+            .ok()
+            .and_then(|n| SystemCall::ALL.get(n));
+        let result = match call {
             Some(SystemCall::Receive) => self.receive(current, Patience::Waits),
-            Some(SystemCall::Send) => self.send_message(current, sending::ONE_WAY, Patience::Waits),
-            Some(SystemCall::TryCall) => {
-                self.send_message(current, sending::CALL, Patience::Refuses)
-            }
-            Some(SystemCall::TrySend) => {
-                self.send_message(current, sending::ONE_WAY, Patience::Refuses)
-            }
+            Some(SystemCall::Send) => self.send_other(sending::ONE_WAY, Patience::Waits),
+            Some(SystemCall::TryCall) => self.send_other(sending::CALL, Patience::Refuses),
+            Some(SystemCall::TrySend) => self.send_other(sending::ONE_WAY, Patience::Refuses),
             Some(SystemCall::TryReceive) => self.receive(current, Patience::Refuses),
             Some(SystemCall::Reply) => self.reply(current),
             Some(SystemCall::ReplyTo) => self.reply_to(current),
-            Some(SystemCall::Wait) => self.wait(current),
             Some(SystemCall::TryWait) => self.try_wait(current),
             _ => Err(Error::BadArgument),
         };
+        self.refuse_if(current, result);
+    }
+
+    /// Tells `thread` that its message call was refused, if it was.
+    #[inline]
+    pub(crate) fn refuse_if(&self, thread: Number<Thread>, result: Result<(), Error>) {
         if let Err(error) = result {
-            self.refuse(current, error);
+            self.refuse(thread, error);
         }
+    }
+
+    /// `call`.
+    #[inline(never)]
+    fn call(&self) {
+        let current = self.current();
+        let result = self.send_message(current, sending::CALL, Patience::Waits);
+        self.refuse_if(current, result);
+    }
+
+    /// The other ways to send.
+    #[inline(never)]
+    fn send_other(&self, what: u64, patience: Patience) -> Result<(), Error> {
+        self.send_message(self.current(), what, patience)
     }
 
     /// Finds the gate that `handle` of `thread` names, with the right to send.
@@ -143,6 +173,7 @@ impl<M: Memory + Copy> Kernel<M> {
         })
     }
 
+    #[inline(always)]
     fn send_message(
         &self,
         sender: Number<Thread>,
@@ -152,7 +183,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let found = self.find_gate(sender, self.handle_of(sender))?;
         let tag = self.tag_of(sender);
         self.check_outgoing(sender, tag, may_grant(found.word))?;
-        let server = self.first_server(found.endpoint);
+        let server = self.ready_server(found.endpoint);
         if server.is_none() {
             if patience == Patience::Refuses {
                 return Err(Error::WouldBlock);
@@ -164,27 +195,34 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         self.check_incoming(server, tag)?;
         if what == sending::ONE_WAY {
-            let own = self.own_idle_context(server);
-            if own.is_none() {
-                return Err(Error::NoTime);
-            }
-            self.remove_server(server);
-            self.deliver(
-                sender,
-                server,
-                tag.with_kind(MessageKind::OneWay),
-                found.badge,
-            );
-            self.accept(sender);
-            self.resume_on(server, own);
-            self.preempt();
-            return Ok(());
+            return self.deliver_one_way(sender, server, found);
         }
         self.note_sending(sender, found, what);
-        self.remove_server(server);
+        self.take_server(server, found.endpoint);
         self.deliver(sender, server, tag, found.badge);
         self.link_call(sender, server, wait::REPLY);
         self.run_in_place_of_current(server);
+        Ok(())
+    }
+
+    /// Gives `server`, which waits, a message that needs no reply.
+    #[inline(never)]
+    fn deliver_one_way(
+        &self,
+        sender: Number<Thread>,
+        server: Number<Thread>,
+        found: SendGate,
+    ) -> Result<(), Error> {
+        let own = self.own_idle_context(server);
+        if own.is_none() {
+            return Err(Error::NoTime);
+        }
+        self.remove_server(server);
+        let tag = self.tag_of(sender).with_kind(MessageKind::OneWay);
+        self.deliver(sender, server, tag, found.badge);
+        self.accept(sender);
+        self.resume_on(server, own);
+        self.preempt();
         Ok(())
     }
 
@@ -225,7 +263,15 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// `reply_receive`.
-    fn reply_receive(&self, server: Number<Thread>) -> Result<(), Error> {
+    #[inline(never)]
+    fn reply_receive(&self) {
+        let server = self.current();
+        let result = self.try_reply_receive(server);
+        self.refuse_if(server, result);
+    }
+
+    #[inline(always)]
+    fn try_reply_receive(&self, server: Number<Thread>) -> Result<(), Error> {
         let endpoint = self.find::<Endpoint>(self.handle_of(server), Rights::RECEIVE)?;
         self.check_reply(server)?;
         let caller = self.answer_caller(server);
@@ -235,7 +281,29 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Receives a signal, else a message, else waits. The server is the current thread and serves
     /// nobody; `answered`, if any, is the caller it just answered, whose context it still uses.
+    #[inline]
     fn receive_next(
+        &self,
+        server: Number<Thread>,
+        endpoint: Number<Endpoint>,
+        answered: Number<Thread>,
+    ) -> Result<(), Error> {
+        if self.memory.get(endpoint, endpoint::WAITING) != 0 || self.has_signals(server) {
+            return self.receive_waiting(server, endpoint, answered);
+        }
+        self.push_server(server, endpoint);
+        let is_lent = self.current_context() != self.memory.link(server, thread::OWN_CONTEXT);
+        if is_lent && !answered.is_none() && self.is_runnable(answered) {
+            self.run_in_place_of_current(answered);
+        } else {
+            self.rest_after(server, answered);
+        }
+        Ok(())
+    }
+
+    /// Receives something that is there.
+    #[inline(never)]
+    fn receive_waiting(
         &self,
         server: Number<Thread>,
         endpoint: Number<Endpoint>,
@@ -277,14 +345,10 @@ impl<M: Memory + Copy> Kernel<M> {
         Ok(())
     }
 
-    /// The server waits: the caller it answered goes on with its context, or another runs.
+    /// The server waits: the caller it answered gets its context back, and the most important
+    /// context runs.
+    #[inline(never)]
     fn rest_after(&self, server: Number<Thread>, answered: Number<Thread>) {
-        let is_lent = self.current_context() != self.memory.link(server, thread::OWN_CONTEXT);
-        if is_lent && !answered.is_none() && self.is_runnable(answered) {
-            self.run_in_place_of_current(answered);
-            self.preempt();
-            return;
-        }
         self.hand_back(server, answered);
         self.block();
     }
@@ -300,7 +364,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let held: Number<Context> = self.memory.link(sender, thread::CONTEXT);
         let what = self.memory.get(sender, thread::SENDING);
         if what == sending::FAULT {
-            self.deliver_fault(sender, server, badge);
+            self.deliver_fault(server, self.queued_fault(sender), badge);
             self.link_call(sender, server, wait::SLOW_REPLY);
             return Ok(held);
         }

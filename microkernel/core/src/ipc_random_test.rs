@@ -28,8 +28,14 @@ struct Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    (any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>())
-        .prop_map(|(operation, object, other, tag)| Step { operation, object, other, tag })
+    (any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>()).prop_map(
+        |(operation, object, other, tag)| Step {
+            operation,
+            object,
+            other,
+            tag,
+        },
+    )
 }
 
 /// A system with a few of everything.
@@ -44,7 +50,9 @@ impl Scene {
         let endpoints = [world.endpoint(), world.endpoint()];
         let notifications = [world.notification(), world.notification()];
         let mut handles: Vec<u64> = endpoints.into_iter().chain(notifications).collect();
-        for (badge, target) in (1..).zip(endpoints.into_iter().chain(notifications).cycle()).take(8)
+        for (badge, target) in (1..)
+            .zip(endpoints.into_iter().chain(notifications).cycle())
+            .take(8)
         {
             handles.push(world.gate(target, badge));
         }
@@ -63,8 +71,16 @@ impl Scene {
 
     fn tag(bits: u8) -> Tag {
         let tag = Tag::new(u16::from(bits & 3), u16::from(bits) * 4);
-        let tag = if bits & 0x10 == 0 { tag } else { tag.with_capabilities(u64::from(bits >> 5)) };
-        if bits & 0x0C == 0x0C { tag.with_long() } else { tag }
+        let tag = if bits & 0x10 == 0 {
+            tag
+        } else {
+            tag.with_capabilities(u64::from(bits >> 5))
+        };
+        if bits & 0x0C == 0x0C {
+            tag.with_long()
+        } else {
+            tag
+        }
     }
 
     /// Whether somebody is there to go on.
@@ -91,7 +107,8 @@ impl Scene {
         }
         let window = Window::new(240, u64::from(step.other % 6)).into_raw();
         let call = SystemCall::ALL[usize::from(number)];
-        self.world.raw_message(call, self.handle(step.object), Scene::tag(step.tag), window);
+        self.world
+            .raw_message(call, self.handle(step.object), Scene::tag(step.tag), window);
         let is_free = self.world.kernel().memory.get(current, thread::WAIT) == 0;
         let tag = Tag::from_raw(self.world.register(current, 16));
         if let Some(error) = tag.error()
@@ -114,12 +131,21 @@ impl Scene {
             20 => allowed(SystemCall::SaveCaller, kernel.save_caller(object)),
             21 => allowed(SystemCall::ThreadStop, kernel.thread_stop(object)),
             22 => allowed(SystemCall::ThreadResume, kernel.thread_resume(object)),
-            23 => allowed(SystemCall::ThreadStart, kernel.thread_start(object, 0x1000, 0, 0)),
-            24 => allowed(SystemCall::ThreadSetHandler, kernel.thread_set_handler(object, other)),
+            23 => allowed(
+                SystemCall::ThreadStart,
+                kernel.thread_start(object, 0x1000, 0, 0),
+            ),
+            24 => allowed(
+                SystemCall::ThreadSetHandler,
+                kernel.thread_set_handler(object, other),
+            ),
             25 => allowed(SystemCall::ThreadBind, kernel.thread_bind(object, other)),
             26 => kernel.fault(FaultCause::DataAbort, 8, 8),
             27 => allowed(SystemCall::Destroy, kernel.destroy(object)),
-            28 => allowed(SystemCall::ThreadSetContext, kernel.thread_set_context(object, other)),
+            28 => allowed(
+                SystemCall::ThreadSetContext,
+                kernel.thread_set_context(object, other),
+            ),
             29 => kernel.slice_end(),
             _ => allowed(SystemCall::Yield, kernel.r#yield()),
         }

@@ -33,11 +33,20 @@ fn pair() -> Pair {
     world.turn_to(server);
     world.message(SystemCall::Receive, endpoint, FULL, 0);
     assert_eq!(world.current(), client.thread);
-    Pair { world, server, client, endpoint, gate }
+    Pair {
+        world,
+        server,
+        client,
+        endpoint,
+        gate,
+    }
 }
 
 fn state(world: &World, actor: Actor) -> u64 {
-    world.kernel().thread_inspect(actor.handle).expect("a thread")
+    world
+        .kernel()
+        .thread_inspect(actor.handle)
+        .expect("a thread")
 }
 
 #[test]
@@ -45,14 +54,18 @@ fn call_gives_the_server_all_sixteen_words_and_the_badge() {
     let p = pair();
     p.world.message(SystemCall::Call, p.gate, FULL, 100);
     assert_eq!(p.world.current(), p.server.thread);
-    assert!(p.world.has_message(p.server, MessageKind::Message, 100, BADGE));
+    assert!(
+        p.world
+            .has_message(p.server, MessageKind::Message, 100, BADGE)
+    );
 }
 
 #[test]
 fn reply_gives_the_caller_all_sixteen_words_and_no_badge() {
     let p = pair();
     p.world.message(SystemCall::Call, p.gate, FULL, 100);
-    p.world.message(SystemCall::ReplyReceive, p.endpoint, FULL, 500);
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 500);
     assert_eq!(p.world.current(), p.client.thread);
     assert!(p.world.has_message(p.client, MessageKind::Message, 500, 0));
     assert_eq!(state(&p.world, p.server), ThreadState::Receiving as u64);
@@ -66,10 +79,17 @@ fn queued_calls_are_received_in_order() {
     p.world.turn_to(second);
     p.world.message(SystemCall::Call, p.gate, FULL, 200);
     p.world.turn_to(p.server);
-    assert!(p.world.has_message(p.server, MessageKind::Message, 100, BADGE));
-    p.world.message(SystemCall::ReplyReceive, p.endpoint, FULL, 0);
+    assert!(
+        p.world
+            .has_message(p.server, MessageKind::Message, 100, BADGE)
+    );
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 0);
     p.world.turn_to(p.server);
-    assert!(p.world.has_message(p.server, MessageKind::Message, 200, BADGE));
+    assert!(
+        p.world
+            .has_message(p.server, MessageKind::Message, 200, BADGE)
+    );
 }
 
 #[test]
@@ -113,10 +133,15 @@ fn server_runs_with_the_priority_of_its_caller() {
 
 #[test]
 fn tag_that_only_the_kernel_may_write_is_refused() {
-    for kind in [MessageKind::OneWay, MessageKind::Signal, MessageKind::Fault, MessageKind::Refusal]
-    {
+    for kind in [
+        MessageKind::OneWay,
+        MessageKind::Signal,
+        MessageKind::Fault,
+        MessageKind::Refusal,
+    ] {
         let p = pair();
-        p.world.message(SystemCall::Call, p.gate, FULL.with_kind(kind), 100);
+        p.world
+            .message(SystemCall::Call, p.gate, FULL.with_kind(kind), 100);
         assert_eq!(p.world.refusal(p.client), Some(Error::BadArgument));
         assert_eq!(state(&p.world, p.server), ThreadState::Receiving as u64);
     }
@@ -135,7 +160,10 @@ fn gate_without_the_right_to_send_is_refused() {
     let mut p = pair();
     let slot = p.world.slot();
     let rights = u64::from(Rights::GRANT.into_raw());
-    p.world.kernel().capability_copy(p.gate, World::destination(slot), rights).expect("a copy");
+    p.world
+        .kernel()
+        .capability_copy(p.gate, World::destination(slot), rights)
+        .expect("a copy");
     p.world.message(SystemCall::Call, slot, FULL, 0);
     assert_eq!(p.world.refusal(p.client), Some(Error::NoRight));
 }
@@ -151,7 +179,12 @@ fn polling_forms_refuse_to_wait() {
         (SystemCall::TryReceive, lonely),
     ] {
         p.world.message(call, handle, FULL, 0);
-        assert_eq!(p.world.refusal(p.client), Some(Error::WouldBlock), "{}", call.name());
+        assert_eq!(
+            p.world.refusal(p.client),
+            Some(Error::WouldBlock),
+            "{}",
+            call.name()
+        );
     }
     let quiet = p.world.notification();
     p.world.message(SystemCall::TryWait, quiet, FULL, 0);
@@ -165,7 +198,10 @@ fn one_way_message_lets_the_sender_go_on() {
     assert_eq!(p.world.current(), p.client.thread);
     assert_eq!(p.world.tag(p.client), Tag::default());
     p.world.turn_to(p.server);
-    assert!(p.world.has_message(p.server, MessageKind::OneWay, 100, BADGE));
+    assert!(
+        p.world
+            .has_message(p.server, MessageKind::OneWay, 100, BADGE)
+    );
     p.world.message(SystemCall::Reply, 0, FULL, 0);
     assert_eq!(p.world.refusal(p.server), Some(Error::NoCaller));
 }
@@ -179,8 +215,12 @@ fn queued_one_way_message_releases_its_sender_when_received() {
     p.world.message(SystemCall::Send, p.gate, FULL, 200);
     assert_eq!(state(&p.world, sender), ThreadState::Sending as u64);
     p.world.turn_to(p.server);
-    p.world.message(SystemCall::ReplyReceive, p.endpoint, FULL, 0);
-    assert!(p.world.has_message(p.server, MessageKind::OneWay, 200, BADGE));
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 0);
+    assert!(
+        p.world
+            .has_message(p.server, MessageKind::OneWay, 200, BADGE)
+    );
     assert_eq!(state(&p.world, sender), ThreadState::Ready as u64);
 }
 
@@ -190,7 +230,8 @@ fn server_that_did_not_answer_cannot_receive() {
     p.world.message(SystemCall::Call, p.gate, FULL, 100);
     p.world.message(SystemCall::Receive, p.endpoint, FULL, 0);
     assert_eq!(p.world.refusal(p.server), Some(Error::CallerWaits));
-    p.world.message(SystemCall::ReplyReceive, p.endpoint, FULL, 1);
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 1);
     assert!(p.world.has_message(p.client, MessageKind::Message, 1, 0));
 }
 
@@ -208,7 +249,12 @@ fn capabilities_arrive_in_the_window() {
     let (one, two) = (world.notification(), world.reply());
     world.set_register(client.thread, 12, one);
     world.set_register(client.thread, 13, two);
-    world.raw_message(SystemCall::Call, gate, Tag::new(1, 96).with_capabilities(2), 0);
+    world.raw_message(
+        SystemCall::Call,
+        gate,
+        Tag::new(1, 96).with_capabilities(2),
+        0,
+    );
     assert_eq!(world.current(), server.thread);
     assert_eq!(world.tag(server).capabilities(), 2);
     assert_eq!(world.register(server.thread, 12), u64::from(base));
@@ -224,7 +270,12 @@ fn capabilities_arrive_in_the_window() {
 fn call_with_more_capabilities_than_the_window_takes_is_refused() {
     let p = pair();
     p.world.set_register(p.client.thread, 12, p.gate);
-    p.world.raw_message(SystemCall::Call, p.gate, Tag::new(1, 0).with_capabilities(1), 0);
+    p.world.raw_message(
+        SystemCall::Call,
+        p.gate,
+        Tag::new(1, 0).with_capabilities(1),
+        0,
+    );
     assert_eq!(p.world.refusal(p.client), Some(Error::NoSlots));
     assert_eq!(state(&p.world, p.server), ThreadState::Receiving as u64);
 }
@@ -245,7 +296,8 @@ fn reply_whose_capability_does_not_fit_arrives_with_the_true_count() {
     p.world.message(SystemCall::Call, p.gate, FULL, 100);
     p.world.set_register(p.server.thread, 12, p.gate);
     let tag = Tag::new(0, 0).with_capabilities(1);
-    p.world.raw_message(SystemCall::ReplyReceive, p.endpoint, tag, 0);
+    p.world
+        .raw_message(SystemCall::ReplyReceive, p.endpoint, tag, 0);
     assert_eq!(p.world.current(), p.client.thread);
     assert_eq!(p.world.tag(p.client).capabilities(), 1);
     assert_eq!(p.world.register(p.client.thread, 12), 0);
@@ -254,14 +306,16 @@ fn reply_whose_capability_does_not_fit_arrives_with_the_true_count() {
 #[test]
 fn long_message_without_a_buffer_is_refused() {
     let p = pair();
-    p.world.message(SystemCall::Call, p.gate, Tag::new(1, 1000).with_long(), 0);
+    p.world
+        .message(SystemCall::Call, p.gate, Tag::new(1, 1000).with_long(), 0);
     assert_eq!(p.world.refusal(p.client), Some(Error::NoBuffer));
 }
 
 #[test]
 fn message_longer_than_the_buffer_is_refused() {
     let p = pair();
-    p.world.message(SystemCall::Call, p.gate, Tag::new(1, 4097).with_long(), 0);
+    p.world
+        .message(SystemCall::Call, p.gate, Tag::new(1, 4097).with_long(), 0);
     assert_eq!(p.world.refusal(p.client), Some(Error::TooLong));
 }
 
@@ -272,9 +326,19 @@ fn long_reply_to_a_caller_without_a_buffer_does_not_trouble_the_server() {
     p.world.turn_to(lonely);
     p.world.message(SystemCall::Call, p.gate, FULL, 0);
     p.world.turn_to(p.server);
-    let frame = p.world.make(|kernel, region, place, to| kernel.create_frame(region, place, to));
-    p.world.kernel().thread_set_buffer(p.server.handle, frame).expect("a buffer");
-    p.world.message(SystemCall::ReplyReceive, p.endpoint, Tag::new(0, 200).with_long(), 0);
+    let frame = p
+        .world
+        .make(|kernel, region, place, to| kernel.create_frame(region, place, to));
+    p.world
+        .kernel()
+        .thread_set_buffer(p.server.handle, frame)
+        .expect("a buffer");
+    p.world.message(
+        SystemCall::ReplyReceive,
+        p.endpoint,
+        Tag::new(0, 200).with_long(),
+        0,
+    );
     assert_eq!(p.world.refusal(lonely), Some(Error::NoBuffer));
     assert_eq!(state(&p.world, p.server), ThreadState::Receiving as u64);
 }
@@ -324,12 +388,19 @@ fn answer_to_a_caller_that_stopped_is_dropped() {
     p.world.turn_to(client);
     p.world.message(SystemCall::Call, p.gate, FULL, 100);
     p.world.turn_to(p.server);
-    p.world.kernel().thread_stop(client.handle).expect("stopped");
+    p.world
+        .kernel()
+        .thread_stop(client.handle)
+        .expect("stopped");
     p.world.leave();
     p.world.turn_to(p.server);
-    p.world.message(SystemCall::ReplyReceive, p.endpoint, FULL, 7);
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 7);
     assert_eq!(state(&p.world, p.server), ThreadState::Receiving as u64);
-    p.world.kernel().thread_resume(client.handle).expect("resumed");
+    p.world
+        .kernel()
+        .thread_resume(client.handle)
+        .expect("resumed");
     p.world.leave();
     assert_eq!(p.world.refusal(client), Some(Error::Died));
 }
@@ -341,16 +412,26 @@ fn answer_to_an_earlier_call_is_never_taken_for_a_later_one() {
     p.world.turn_to(client);
     p.world.message(SystemCall::Call, p.gate, FULL, 100);
     p.world.turn_to(p.client);
-    p.world.kernel().thread_stop(client.handle).expect("stopped");
-    p.world.kernel().thread_resume(client.handle).expect("resumed");
+    p.world
+        .kernel()
+        .thread_stop(client.handle)
+        .expect("stopped");
+    p.world
+        .kernel()
+        .thread_resume(client.handle)
+        .expect("resumed");
     p.world.leave();
     p.world.turn_to(client);
     assert_eq!(p.world.refusal(client), Some(Error::Died));
     p.world.message(SystemCall::Call, p.gate, FULL, 200);
     p.world.turn_to(p.server);
-    p.world.message(SystemCall::ReplyReceive, p.endpoint, FULL, 1);
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 1);
     p.world.turn_to(p.server);
-    assert!(p.world.has_message(p.server, MessageKind::Message, 200, BADGE));
+    assert!(
+        p.world
+            .has_message(p.server, MessageKind::Message, 200, BADGE)
+    );
     assert_eq!(state(&p.world, client), ThreadState::Calling as u64);
 }
 
@@ -360,7 +441,10 @@ fn caller_of_a_server_that_dies_is_told_and_gets_its_time_back() {
     let other = p.world.started(255);
     p.world.message(SystemCall::Call, p.gate, FULL, 100);
     p.world.turn_to(other);
-    p.world.kernel().destroy(p.server.handle).expect("destroyed");
+    p.world
+        .kernel()
+        .destroy(p.server.handle)
+        .expect("destroyed");
     p.world.leave();
     p.world.turn_to(p.client);
     assert_eq!(p.world.refusal(p.client), Some(Error::Died));
@@ -379,7 +463,10 @@ fn server_that_dies_in_the_middle_of_a_chain_strands_nobody() {
     assert_eq!(p.world.current(), p.server.thread);
     p.world.message(SystemCall::Call, gate, FULL, 200);
     assert_eq!(p.world.current(), last.thread);
-    p.world.kernel().destroy(p.server.handle).expect("destroyed");
+    p.world
+        .kernel()
+        .destroy(p.server.handle)
+        .expect("destroyed");
     p.world.leave();
     p.world.turn_to(p.client);
     assert_eq!(p.world.refusal(p.client), Some(Error::Died));
@@ -467,7 +554,10 @@ fn receive_also_sees_the_bound_notification() {
     let mut p = pair();
     let target = p.world.notification();
     let gate = p.world.gate(target, 8);
-    p.world.kernel().thread_bind(p.server.handle, target).expect("bound");
+    p.world
+        .kernel()
+        .thread_bind(p.server.handle, target)
+        .expect("bound");
     p.world.kernel().signal(gate).expect("a signal");
     p.world.leave();
     p.world.turn_to(p.server);
@@ -477,9 +567,13 @@ fn receive_also_sees_the_bound_notification() {
     p.world.message(SystemCall::Call, p.gate, FULL, 100);
     p.world.turn_to(p.server);
     p.world.message(SystemCall::Receive, p.endpoint, FULL, 0);
-    assert!(p.world.has_message(p.server, MessageKind::Message, 100, BADGE));
+    assert!(
+        p.world
+            .has_message(p.server, MessageKind::Message, 100, BADGE)
+    );
     p.world.kernel().signal(gate).expect("a signal");
-    p.world.message(SystemCall::ReplyReceive, p.endpoint, FULL, 0);
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 0);
     p.world.turn_to(p.server);
     assert_eq!(p.world.tag(p.server).kind(), Some(MessageKind::Signal));
 }
@@ -519,22 +613,38 @@ fn slice_end_lets_the_next_of_the_same_priority_run() {
 fn fault_is_a_call_whose_answer_resumes() {
     let mut p = pair();
     let victim = p.world.actor(255);
-    p.world.kernel().thread_set_handler(victim.handle, p.gate).expect("a handler");
+    p.world
+        .kernel()
+        .thread_set_handler(victim.handle, p.gate)
+        .expect("a handler");
     p.world.start(victim);
     p.world.turn_to(victim);
-    p.world.kernel().fault(FaultCause::DataAbort, 0xBAD, 0x9200_0045);
+    p.world
+        .kernel()
+        .fault(FaultCause::DataAbort, 0xBAD, 0x9200_0045);
     p.world.leave();
     assert_eq!(p.world.current(), p.server.thread);
     assert_eq!(p.world.tag(p.server).kind(), Some(MessageKind::Fault));
-    let words = [FaultCause::DataAbort as u64, 0x1000, 0xBAD, 0x9200_0045, 0x2000, 0, 7, 0];
+    let words = [
+        FaultCause::DataAbort as u64,
+        0x1000,
+        0xBAD,
+        0x9200_0045,
+        0x2000,
+        0,
+        7,
+        0,
+    ];
     for (index, word) in (0..).zip(words) {
         assert_eq!(p.world.register(p.server.thread, index), word);
     }
     assert_eq!(p.world.register(p.server.thread, 17), BADGE);
-    p.world.message(SystemCall::ReplyReceive, p.endpoint, Tag::new(9, 0), 0);
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, Tag::new(9, 0), 0);
     assert_eq!(p.world.refusal(p.server), Some(Error::BadArgument));
     let tag = Tag::new(FaultReply::ContinueAt as u16, 8);
-    p.world.message(SystemCall::ReplyReceive, p.endpoint, tag, 0x5000);
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, tag, 0x5000);
     p.world.turn_to(victim);
     assert_eq!(p.world.register(victim.thread, 0), 7);
     assert_eq!(state(&p.world, victim), ThreadState::Ready as u64);
@@ -545,7 +655,9 @@ fn fault_without_a_handler_stops_the_thread() {
     let mut p = pair();
     let victim = p.world.started(255);
     p.world.turn_to(victim);
-    p.world.kernel().fault(FaultCause::UndefinedInstruction, 0, 0);
+    p.world
+        .kernel()
+        .fault(FaultCause::UndefinedInstruction, 0, 0);
     p.world.leave();
     assert_eq!(state(&p.world, victim), ThreadState::Stopped as u64);
 }
@@ -556,7 +668,10 @@ fn thread_whose_fault_handler_dies_stops() {
     let victim = p.world.actor(255);
     let queue = p.world.endpoint();
     let gate = p.world.gate(queue, 0);
-    p.world.kernel().thread_set_handler(victim.handle, gate).expect("a handler");
+    p.world
+        .kernel()
+        .thread_set_handler(victim.handle, gate)
+        .expect("a handler");
     p.world.start(victim);
     p.world.turn_to(victim);
     p.world.kernel().fault(FaultCause::Alignment, 0, 0);
@@ -585,14 +700,18 @@ fn destroyed_context_of_a_busy_server_leaves_it_on_its_own() {
     p.world.kernel().destroy(client.context).expect("destroyed");
     p.world.leave();
     p.world.turn_to(p.server);
-    p.world.message(SystemCall::ReplyReceive, p.endpoint, FULL, 5);
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 5);
     assert!(p.world.has_message(client, MessageKind::Message, 5, 0));
     p.world.turn_to(p.client);
     let time = ipc_abi::boot::FirstHandle::Time as u64;
     let fresh = p
         .world
         .make(|kernel, region, place, to| kernel.create_context(region, place, to, time, 255));
-    p.world.kernel().thread_set_context(client.handle, fresh).expect("a new context");
+    p.world
+        .kernel()
+        .thread_set_context(client.handle, fresh)
+        .expect("a new context");
     p.world.leave();
     p.world.turn_to(client);
 }
@@ -613,7 +732,10 @@ fn time_that_a_dead_server_owned_does_not_go_to_its_caller() {
     p.world.turn_to(p.server);
     p.world.message(SystemCall::Call, gate, FULL, 200);
     p.world.turn_to(p.client);
-    p.world.kernel().destroy(p.server.handle).expect("destroyed");
+    p.world
+        .kernel()
+        .destroy(p.server.handle)
+        .expect("destroyed");
     p.world.leave();
     assert_eq!(p.world.refusal(client), Some(Error::Died));
     for _ in 0..8 {

@@ -70,8 +70,6 @@ pub enum Effect {
     },
     /// Set the timer to the end of a slice from now.
     StartSlice,
-    /// Switch the timer off.
-    StopSlice,
     /// Switch the machine off.
     PowerOff,
     /// Restart the machine.
@@ -92,9 +90,8 @@ impl Effect {
             Effect::MaskLine { line } => [7, line, 0, 0],
             Effect::UnmaskLine { line } => [8, line, 0, 0],
             Effect::StartSlice => [9, 0, 0, 0],
-            Effect::StopSlice => [10, 0, 0, 0],
-            Effect::PowerOff => [11, 0, 0, 0],
-            Effect::Reset => [12, 0, 0, 0],
+            Effect::PowerOff => [10, 0, 0, 0],
+            Effect::Reset => [11, 0, 0, 0],
         }
     }
 
@@ -119,9 +116,8 @@ impl Effect {
             7 => Effect::MaskLine { line: a },
             8 => Effect::UnmaskLine { line: a },
             9 => Effect::StartSlice,
-            10 => Effect::StopSlice,
-            11 => Effect::PowerOff,
-            12 => Effect::Reset,
+            10 => Effect::PowerOff,
+            11 => Effect::Reset,
             _ => return None,
         })
     }
@@ -153,7 +149,8 @@ impl<M: Memory + Copy> Kernel<M> {
     /// [`core_state::EFFECTS_MAX`]; each module states its own bound.
     pub fn leave(&self, effect: Effect) {
         let count = self.memory.get(self.core, core_state::EFFECT_COUNT);
-        let base = count.wrapping_mul(4);
+        // The mask is for the compiler, which then knows that the fields are inside the object.
+        let base = (count & (core_state::EFFECTS_MAX - 1)).wrapping_mul(4);
         for (index, word) in (0_u64..).zip(effect.into_words()) {
             self.memory.set(
                 self.core,

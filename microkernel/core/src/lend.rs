@@ -96,7 +96,9 @@ impl<M: Memory + Copy> Kernel<M> {
         if owner.is_none() {
             return;
         }
-        let Some(end) = self.chain_end(owner) else { return };
+        let Some(end) = self.chain_end(owner) else {
+            return;
+        };
         let held: Number<Context> = self.memory.link(end, thread::CONTEXT);
         if end != self.current() && self.is_runnable(end) && held.is_none() {
             self.resume_on(end, context);
@@ -139,7 +141,9 @@ impl<M: Memory + Copy> Kernel<M> {
     /// the end of the chain of calls that `server` made, if that thread can go on with a context of
     /// its own. None if not, and the context comes back when its user answers.
     pub(crate) fn take_back(&self, server: Number<Thread>) -> Number<Context> {
-        let Some(user) = self.chain_end(server) else { return Number::NONE };
+        let Some(user) = self.chain_end(server) else {
+            return Number::NONE;
+        };
         let is_current = user == self.current();
         let used: Number<Context> = if is_current {
             self.current_context()

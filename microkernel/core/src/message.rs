@@ -14,7 +14,7 @@ use crate::memory::{Fields, Memory};
 use crate::object::{CapTable, Frame, Number, Thread, thread};
 
 /// Words of a message in registers.
-const MESSAGE_WORDS: u64 = 16;
+const MESSAGE_WORDS: usize = 16;
 /// The message word that holds the first capability's handle.
 const FIRST_CAPABILITY_WORD: u64 = 12;
 /// The register of the tag.
@@ -138,20 +138,33 @@ impl<M: Memory + Copy> Kernel<M> {
         tag: Tag,
         badge: u64,
     ) {
-        for index in 0..MESSAGE_WORDS {
-            self.set_register(receiver, index, self.register(sender, index));
+        // All loads before all stores, so that they become pairs.
+        let mut words = [0; MESSAGE_WORDS];
+        for (index, word) in (0..).zip(words.iter_mut()) {
+            *word = self.register(sender, index);
+        }
+        for (index, word) in (0..).zip(words) {
+            self.set_register(receiver, index, word);
         }
         if tag.into_raw() & Tag::SLOW_BITS != 0 {
-            self.deliver_capabilities(sender, receiver, tag);
-            if tag.is_long() {
-                self.leave(Effect::CopyMessage {
-                    from: Frame(self.memory.get(sender, thread::BUFFER)),
-                    to: Frame(self.memory.get(receiver, thread::BUFFER)),
-                    length: tag.length() as u64,
-                });
-            }
+            self.deliver_extras(sender, receiver, tag);
         }
         self.finish_delivery(receiver, tag, badge);
+    }
+
+    /// Gives `receiver` what does not travel in registers.
+    #[inline(never)]
+    fn deliver_extras(&self, sender: Number<Thread>, receiver: Number<Thread>, tag: Tag) {
+        if tag.capabilities() != 0 {
+            self.deliver_capabilities(sender, receiver, tag);
+        }
+        if tag.is_long() {
+            self.leave(Effect::CopyMessage {
+                from: Frame(self.memory.get(sender, thread::BUFFER)),
+                to: Frame(self.memory.get(receiver, thread::BUFFER)),
+                length: tag.length() as u64,
+            });
+        }
     }
 
     /// Copies the capabilities into the receiver's window, and tells it their slots; if they do not
@@ -182,12 +195,20 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(receiver, thread::PSTATE, 0);
     }
 
+    /// Gives `receiver` the words of a message from the kernel.
+    #[inline]
+    pub(crate) fn deliver_words(&self, receiver: Number<Thread>, words: [u64; MESSAGE_WORDS]) {
+        // Opaque to the compiler, which would else call `memset` for eight stores of pairs.
+        for (index, word) in (0..).zip(core::hint::black_box(words)) {
+            self.set_register(receiver, index, word);
+        }
+    }
+
     /// Gives `receiver` signal bits.
     pub(crate) fn deliver_signal(&self, receiver: Number<Thread>, bits: u64) {
-        self.set_register(receiver, 0, bits);
-        for index in 1..MESSAGE_WORDS {
-            self.set_register(receiver, index, 0);
-        }
+        let mut words = [0; MESSAGE_WORDS];
+        words[0] = bits;
+        self.deliver_words(receiver, words);
         self.finish_delivery(receiver, Tag::default().with_kind(MessageKind::Signal), 0);
     }
 

@@ -88,7 +88,15 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// `wait`.
-    pub(crate) fn wait(&self, waiter: Number<Thread>) -> Result<(), Error> {
+    #[inline(never)]
+    pub(crate) fn wait(&self) {
+        let waiter = self.current();
+        let result = self.start_waiting(waiter);
+        self.refuse_if(waiter, result);
+    }
+
+    #[inline(always)]
+    fn start_waiting(&self, waiter: Number<Thread>) -> Result<(), Error> {
         let target = self.find::<Notification>(self.handle_of(waiter), Rights::RECEIVE)?;
         if self.memory.get(target, notification::BITS) != 0 {
             self.deliver_signal(waiter, self.take_bits(target));

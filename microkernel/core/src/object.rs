@@ -18,7 +18,7 @@ pub const UNIT_WORDS: usize = 8;
 pub const NUMBER_BITS: u32 = 40;
 /// Object units in one frame.
 pub const UNITS_PER_FRAME: u64 = 64;
-/// The most cores.
+/// The most cores: a power of two.
 pub const CORES_MAX: usize = 8;
 /// How many priorities there are; the highest is 255.
 pub const PRIORITIES: u64 = 256;

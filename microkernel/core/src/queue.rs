@@ -4,8 +4,8 @@ use crate::kernel::Kernel;
 use crate::list::List;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    BANDS, Context, Endpoint, Field, Gate, Number, Reply, Thread, context, core_state, endpoint,
-    gate, reply, thread, wait,
+    BANDS, CORES_MAX, Context, Endpoint, Field, Gate, Number, Reply, Thread, context, core_state,
+    endpoint, gate, reply, thread, wait,
 };
 
 /// Servers that wait at an endpoint on core 0; [`servers`] for the others.
@@ -31,7 +31,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// The list of servers that wait at `endpoint` on this core; those of a dying one are apart, so
     /// that no call finds them.
     fn servers(&self, endpoint: Number<Endpoint>) -> List<Endpoint, Thread> {
-        let index = self.memory.get(self.core, core_state::INDEX);
+        let index = self.core_index();
         let is_dead = self.memory.get(endpoint, endpoint::ID) == 0;
         let head = if is_dead {
             endpoint::DYING_SERVERS
@@ -44,7 +44,33 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// The server that takes the next message on this core; none if nobody receives.
+    /// This core's index; the mask is for the compiler, which then knows that it is small.
+    fn core_index(&self) -> u64 {
+        self.memory.get(self.core, core_state::INDEX) & (CORES_MAX as u64 - 1)
+    }
+
+    /// The server that takes the next message at a living endpoint on this core; none if nobody
+    /// receives.
+    #[inline]
+    pub(crate) fn ready_server(&self, endpoint: Number<Endpoint>) -> Number<Thread> {
+        let head = endpoint::SERVERS.at(self.core_index());
+        self.memory.link(endpoint, head)
+    }
+
+    /// Takes `server`, found by [`Kernel::ready_server`], from the front of its list. It still has
+    /// its reason to wait, which [`Kernel::link_call`] takes away.
+    #[inline]
+    pub(crate) fn take_server(&self, server: Number<Thread>, endpoint: Number<Endpoint>) {
+        let next: Number<Thread> = self.memory.link(server, thread::NEXT);
+        let head = endpoint::SERVERS.at(self.core_index());
+        self.memory.set_link(endpoint, head, next);
+        if !next.is_none() {
+            self.memory.set(next, thread::PREV, 0);
+        }
+        self.memory.set(server, thread::NEXT, 0);
+    }
+
+    /// The server that is next on this core, of a living or a dying endpoint.
     pub(crate) fn first_server(&self, endpoint: Number<Endpoint>) -> Number<Thread> {
         self.memory.link(endpoint, self.servers(endpoint).head)
     }

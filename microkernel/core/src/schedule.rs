@@ -109,25 +109,45 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(context, context::PREV, 0);
         self.memory.set(context, context::QUEUED, 0);
         if prev.is_none() && next.is_none() {
-            let (word, bit) = ready_bit(self.memory.get(context, context::PRIORITY));
-            let ready = self.memory.get(self.core, word);
-            self.memory.set(self.core, word, ready & !bit);
+            self.clear_ready(self.memory.get(context, context::PRIORITY));
         }
     }
 
-    /// The queued context of the highest priority; none if no context is queued.
-    fn first_ready(&self) -> Number<Context> {
+    /// The highest priority of which a context is queued.
+    #[inline]
+    fn first_priority(&self) -> Option<u64> {
         for word in (0..4_u64).rev() {
             let ready = self.memory.get(self.core, core_state::READY.at(word));
             if ready != 0 {
                 let bit = u64::from(63_u32.wrapping_sub(ready.leading_zeros()));
-                let priority = word.wrapping_mul(64).wrapping_add(bit);
-                return self
-                    .memory
-                    .link(self.core, core_state::QUEUE_HEAD.at(priority));
+                return Some(word.wrapping_mul(64).wrapping_add(bit));
             }
         }
-        Number::NONE
+        None
+    }
+
+    /// Takes the first context of the queue of `priority`, which is not empty.
+    #[inline]
+    fn take_first(&self, priority: u64) -> Number<Context> {
+        let (head, tail) = queue_ends(priority);
+        let first: Number<Context> = self.memory.link(self.core, head);
+        let next: Number<Context> = self.memory.link(first, context::NEXT);
+        self.memory.set_link(self.core, head, next);
+        if next.is_none() {
+            self.memory.set(self.core, tail, 0);
+            self.clear_ready(priority);
+        } else {
+            self.memory.set(next, context::PREV, 0);
+        }
+        self.memory.set(first, context::NEXT, 0);
+        self.memory.set(first, context::QUEUED, 0);
+        first
+    }
+
+    fn clear_ready(&self, priority: u64) {
+        let (word, bit) = ready_bit(priority);
+        let ready = self.memory.get(self.core, word);
+        self.memory.set(self.core, word, ready & !bit);
     }
 
     /// Uses `context`, which is in no queue, from now on.
@@ -141,15 +161,14 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Leaves the current context at rest (its thread waits, or holds it no longer) and uses the
     /// most important queued one, or idles.
     pub(crate) fn switch_to_next(&self) {
-        let next = self.first_ready();
-        if next.is_none() {
+        let Some(priority) = self.first_priority() else {
             self.memory.set(self.core, core_state::CONTEXT, 0);
             self.memory.set(self.core, core_state::CURRENT, 0);
-        } else {
-            self.unqueue(next);
-            self.switch_to(next);
-        }
-        self.update_slice();
+            return;
+        };
+        let next = self.take_first(priority);
+        self.switch_to(next);
+        self.share_slice(priority);
     }
 
     /// The current thread waits: rests its context and lets another run.
@@ -160,23 +179,24 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Lets a queued context of higher priority than the current one run.
     pub(crate) fn preempt(&self) {
-        let first = self.first_ready();
+        let Some(first) = self.first_priority() else {
+            return;
+        };
         let current = self.current_context();
-        if !first.is_none() {
-            if current.is_none() {
-                self.switch_to_next();
-                return;
-            }
-            if self.memory.get(first, context::PRIORITY)
-                > self.memory.get(current, context::PRIORITY)
-            {
-                self.settle();
-                self.make_ready_first(current);
-                self.switch_to_next();
-                return;
-            }
+        if current.is_none() {
+            self.switch_to_next();
+            return;
         }
-        self.update_slice();
+        let priority = self.memory.get(current, context::PRIORITY);
+        if first > priority {
+            self.settle();
+            self.make_ready_first(current);
+            let next = self.take_first(first);
+            self.switch_to(next);
+            self.share_slice(first);
+        } else if first == priority {
+            self.start_slice();
+        }
     }
 
     /// `yield`.
@@ -193,7 +213,10 @@ impl<M: Memory + Copy> Kernel<M> {
     pub fn slice_end(&self) {
         self.memory.set(self.core, core_state::SLICE, 0);
         self.rotate();
-        self.update_slice();
+        let current = self.current_context();
+        if !current.is_none() {
+            self.share_slice(self.memory.get(current, context::PRIORITY));
+        }
     }
 
     /// Puts the current context behind the others of its priority.
@@ -202,43 +225,34 @@ impl<M: Memory + Copy> Kernel<M> {
         if current.is_none() {
             return;
         }
-        let (head, _) = self.queue_of(current);
-        let next: Number<Context> = self.memory.link(self.core, head);
-        if next.is_none() {
+        let priority = self.memory.get(current, context::PRIORITY);
+        if self.memory.get(self.core, queue_ends(priority).0) == 0 {
             return;
         }
         self.settle();
-        self.unqueue(next);
+        let next = self.take_first(priority);
         self.make_ready(current);
         self.switch_to(next);
     }
 
-    /// Keeps the timer set while, and only while, another context of the current priority waits.
-    fn update_slice(&self) {
-        let current = self.current_context();
-        let is_shared = !current.is_none() && {
-            let (head, _) = self.queue_of(current);
-            self.memory.get(self.core, head) != 0
-        };
-        let is_set = self.memory.get(self.core, core_state::SLICE) != 0;
-        if is_shared == is_set {
-            return;
+    /// Sets the timer if another context of the running `priority` waits.
+    #[inline]
+    fn share_slice(&self, priority: u64) {
+        if self.memory.get(self.core, queue_ends(priority).0) != 0 {
+            self.start_slice();
         }
-        self.memory
-            .set(self.core, core_state::SLICE, u64::from(is_shared));
-        self.leave(if is_shared {
-            Effect::StartSlice
-        } else {
-            Effect::StopSlice
-        });
+    }
+
+    /// Sets the timer, unless it is set: it stays so until it fires, at most once for nothing.
+    fn start_slice(&self) {
+        if self.memory.get(self.core, core_state::SLICE) == 0 {
+            self.memory.set(self.core, core_state::SLICE, 1);
+            self.leave(Effect::StartSlice);
+        }
     }
 
     fn queue_of(&self, context: Number<Context>) -> (Field<Core>, Field<Core>) {
-        let priority = self.memory.get(context, context::PRIORITY) & PRIORITY_MASK;
-        (
-            core_state::QUEUE_HEAD.at(priority),
-            core_state::QUEUE_TAIL.at(priority),
-        )
+        queue_ends(self.memory.get(context, context::PRIORITY))
     }
 
     /// Lets `thread`, which no longer waits, run when its turn comes: on `context`, or, if that is
@@ -271,6 +285,16 @@ impl<M: Memory + Copy> Kernel<M> {
 }
 
 const PRIORITY_MASK: u64 = PRIORITIES - 1;
+
+/// Where the queue of `priority` begins and ends.
+#[inline]
+fn queue_ends(priority: u64) -> (Field<Core>, Field<Core>) {
+    let priority = priority & PRIORITY_MASK;
+    (
+        core_state::QUEUE_HEAD.at(priority),
+        core_state::QUEUE_TAIL.at(priority),
+    )
+}
 
 /// Which word of the core, and which bit of it, says that contexts of `priority` are queued.
 fn ready_bit(priority: u64) -> (Field<Core>, u64) {

@@ -42,10 +42,17 @@ impl World {
     pub(crate) fn new() -> World {
         let host = HostMachine::new(FRAMES);
         host.boot().expect("it boots");
-        let region = host.kernel().region_inspect(FirstHandle::Memory as u64).expect("a region");
+        let region = host
+            .kernel()
+            .region_inspect(FirstHandle::Memory as u64)
+            .expect("a region");
         let first = region & ((1 << 34) - 1);
         let frames = region >> 34;
-        World { host, next_slot: FIRST_FREE_SLOT, next_frame: first + frames - 1 }
+        World {
+            host,
+            next_slot: FIRST_FREE_SLOT,
+            next_frame: first + frames - 1,
+        }
     }
 
     /// The kernel.
@@ -71,7 +78,9 @@ impl World {
     /// The object that a handle of the current thread names, unchecked.
     pub(crate) fn number_of<O>(&self, handle: u64) -> Number<O> {
         let kernel = self.kernel();
-        let capability = kernel.capability_of(kernel.current(), handle).expect("a capability");
+        let capability = kernel
+            .capability_of(kernel.current(), handle)
+            .expect("a capability");
         Number::from_raw(capability.number())
     }
 
@@ -135,14 +144,22 @@ impl World {
         let context = self.make(|kernel, region, place, to| {
             kernel.create_context(region, place, to, time, priority)
         });
-        self.kernel().thread_set_context(handle, context).expect("its own context");
+        self.kernel()
+            .thread_set_context(handle, context)
+            .expect("its own context");
         self.leave();
-        Actor { thread: self.number_of(handle), handle, context }
+        Actor {
+            thread: self.number_of(handle),
+            handle,
+            context,
+        }
     }
 
     /// Starts a thread made by [`World::actor`].
     pub(crate) fn start(&self, actor: Actor) {
-        self.kernel().thread_start(actor.handle, 0x1000, 0x2000, 7).expect("it starts");
+        self.kernel()
+            .thread_start(actor.handle, 0x1000, 0x2000, 7)
+            .expect("it starts");
         self.leave();
     }
 
@@ -157,7 +174,9 @@ impl World {
     pub(crate) fn leave(&self) {
         self.host.drain_all();
         let kernel = self.kernel();
-        kernel.check_all(self.host.memory.frames()).expect("the invariants hold");
+        kernel
+            .check_all(self.host.memory.frames())
+            .expect("the invariants hold");
     }
 
     /// Lets `actor` run by yielding; all that can run must be of the current priority.
