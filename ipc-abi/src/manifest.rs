@@ -36,6 +36,9 @@ pub const PAGES_MAX: u32 = 16384;
 pub const STACK_PAGES_MAX: u32 = 256;
 /// The most address spaces of a system: its processes and what they may make themselves.
 pub const ASIDS_MAX: u16 = 200;
+/// The most interrupt lines, the last of the machine's, that processes may use besides those of
+/// devices.
+pub const IRQS_MAX: u16 = 64;
 /// Where the addresses of programs start: what is below traps null pointers.
 pub const PROGRAM_START: u64 = 0x1_0000;
 /// Where the addresses of programs end.
@@ -202,6 +205,8 @@ pub struct Authority {
     pub time: Option<u8>,
     /// How many address spaces it may make, as the handle `asids`.
     pub asids: u16,
+    /// How many interrupt lines it may use besides those of its devices, as the handle `irqs`.
+    pub irqs: u16,
     /// The handles `space`, `thread` and `context` of itself.
     pub itself: bool,
     /// Power, as the handle `platform`.

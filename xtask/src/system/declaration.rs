@@ -80,6 +80,9 @@ pub struct Process {
     /// How many address spaces it may make.
     #[serde(default)]
     pub asids: u32,
+    /// How many interrupt lines it may use besides those of its devices.
+    #[serde(default)]
+    pub irqs: u32,
     /// Whether it holds its own space, thread and context.
     #[serde(default)]
     pub itself: bool,

@@ -80,6 +80,9 @@ fn authorities(process: &Process) -> Vec<String> {
     if process.asids > 0 {
         list.push(format!("address spaces: {}", process.asids));
     }
+    if process.irqs > 0 {
+        list.push(format!("interrupt lines: {}", process.irqs));
+    }
     if process.itself {
         list.push("its own space, thread and context".to_string());
     }

@@ -51,6 +51,7 @@ fn resolve_process(
             memory_frames: pages(process.memory.as_ref())?,
             time: process.time.map(u8::try_from).transpose()?,
             asids: u16::try_from(process.asids)?,
+            irqs: u16::try_from(process.irqs)?,
             itself: process.itself,
             platform: process.platform,
         },

@@ -113,7 +113,10 @@ fn is_library(name: &str) -> bool {
     let path = path.strip_prefix("mut ").unwrap_or(path);
     let path = path.strip_prefix("dyn ").unwrap_or(path);
     let head = path.split("::").next().unwrap_or(path);
-    matches!(head, "core" | "alloc" | "compiler_builtins" | "__rustc" | "userlib")
+    matches!(
+        head,
+        "core" | "alloc" | "compiler_builtins" | "__rustc" | "userlib"
+    )
 }
 
 fn demangle(name: &str) -> String {

@@ -15,7 +15,7 @@ use crate::world::{AREA, CODE_PAGES, PAGE, World};
 /// The most agents of a world: a page of steps each.
 pub(crate) const AGENT_PAGES: u64 = 16;
 /// The most steps of a script.
-pub const STEPS_MAX: usize = 4096 / STEP_BYTES - 1;
+pub(crate) const STEPS_MAX: usize = 4096 / STEP_BYTES - 1;
 
 /// A thread of a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +104,19 @@ impl World {
             script: Vec::new(),
         });
         Ok(Agent(number))
+    }
+
+    /// Ends the last agent that was made; its pages serve the next.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel refused; that another was made later.
+    pub fn forget_agent(&mut self, agent: Agent) -> Fact {
+        Failure::unless_same("the last agent", agent.0 + 1, self.agents.len())?;
+        let thread = self.thread_of(agent);
+        self.destroy(thread)?;
+        self.agents.pop();
+        Ok(())
     }
 
     /// The handle of an agent's thread.

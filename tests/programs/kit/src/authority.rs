@@ -1,5 +1,8 @@
 //! What a test program was given.
 
+use ipc_abi::capability::Kind;
+use userlib::Environment;
+
 /// Handles and places of the program's own; 0 where it was given none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Authority {
@@ -25,4 +28,24 @@ pub struct Authority {
     pub slots: u64,
     /// Where its message buffer is mapped.
     pub message_buffer: u64,
+}
+
+/// Reads what the program was given.
+#[must_use]
+pub fn authority(environment: &Environment) -> Authority {
+    let named = |name, kind| environment.handle(name, kind).map_or(0, u64::from);
+    let startup = environment.startup();
+    Authority {
+        table: u64::from(environment.table()),
+        space: named("space", Kind::AddressSpace),
+        thread: named("thread", Kind::Thread),
+        memory: named("memory", Kind::Region),
+        time: named("time", Kind::Allowance),
+        asids: named("asids", Kind::Allowance),
+        irqs: named("irqs", Kind::Allowance),
+        platform: named("platform", Kind::Platform),
+        first_slot: u64::from(startup.slots.first),
+        slots: u64::from(startup.slots.count),
+        message_buffer: startup.message_buffer,
+    }
 }

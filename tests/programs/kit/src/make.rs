@@ -5,7 +5,7 @@ use ipc_abi::capability::{Access, Kind, Rights};
 use ipc_abi::error::Error;
 
 use crate::failure::{Fact, Failure};
-use crate::world::{AREA, CODE_PAGES, PAGE, World};
+use crate::world::{AREA, PAGE, World};
 
 /// Frames given to a new space: two tables, a shadow, records, and some to spare.
 const POOL_FRAMES: u64 = 6;
@@ -34,6 +34,7 @@ impl World {
         let mut arguments = alloc::vec![self.authority.memory, object, self.place(slot)];
         arguments.extend_from_slice(rest);
         self.must(call, &arguments)?;
+        self.made.push((slot, object));
         Ok(slot)
     }
 
@@ -109,8 +110,7 @@ impl World {
     /// What the kernel refused.
     pub fn agent_space(&mut self) -> Result<u64, Failure> {
         let space = self.space()?;
-        for page in 0..CODE_PAGES {
-            let frame = self.code[usize::try_from(page).unwrap_or(0)];
+        for (page, frame) in (0..).zip(self.code.clone()) {
             self.map(space, frame, AREA + page * PAGE, Access::READ_EXECUTE)?;
         }
         Ok(space)

@@ -41,14 +41,14 @@ unsafe extern "C" {
 
 /// The code of an agent, in this program: where it starts, and its bytes.
 #[must_use]
-pub fn agent_code_range() -> (u64, u64) {
+pub(crate) fn agent_code_range() -> (u64, u64) {
     let start = &raw const agent_code as u64;
     (start, &raw const agent_code_end as u64 - start)
 }
 
 /// Where, from the start of its code, an agent goes on after an action.
 #[must_use]
-pub fn agent_after_offset() -> u64 {
+pub(crate) fn agent_after_offset() -> u64 {
     &raw const agent_after as u64 - agent_code_range().0
 }
 
@@ -56,7 +56,7 @@ pub fn agent_after_offset() -> u64 {
 ///
 /// What the kernel does for the step may take from this program what it needs to run: that is the
 /// caller's to avoid, and the harness's to notice.
-pub fn perform(step: &mut Step) {
+pub(crate) fn perform(step: &mut Step) {
     let step: *mut Step = step;
     // SAFETY: `step` is exclusive and aligned; `do_step` keeps what the calling convention says.
     unsafe { do_step(step) };
@@ -64,14 +64,14 @@ pub fn perform(step: &mut Step) {
 
 /// Reads a word that others may write.
 #[must_use]
-pub fn read_word(address: u64) -> u64 {
+pub(crate) fn read_word(address: u64) -> u64 {
     let pointer = address as *const u64;
     // SAFETY: the kit's promise: mapped, readable, aligned, unknown to Rust.
     unsafe { pointer.read_volatile() }
 }
 
 /// Writes a word that others may read.
-pub fn write_word(address: u64, value: u64) {
+pub(crate) fn write_word(address: u64, value: u64) {
     let pointer = address as *mut u64;
     // SAFETY: the kit's promise: mapped, writable, aligned, unknown to Rust.
     unsafe { pointer.write_volatile(value) };

@@ -11,38 +11,36 @@ use ipc_abi::error::Error;
 use ipc_abi::tag::{MessageKind, Tag};
 
 /// Words of a step: 64-byte aligned, so that `sp` is aligned too.
-pub const STEP_WORDS: usize = 40;
+pub(crate) const STEP_WORDS: usize = 40;
 /// Bytes of a step.
-pub const STEP_BYTES: usize = STEP_WORDS * 8;
+pub(crate) const STEP_BYTES: usize = STEP_WORDS * 8;
 
 /// Where things are in a step, by word; words 0 to 30 are `x0` to `x30`.
-pub mod word {
+pub(crate) mod word {
     /// What it does.
-    pub const ACTION: usize = 31;
+    pub(crate) const ACTION: usize = 31;
     /// The condition flags afterwards.
-    pub const FLAGS: usize = 32;
+    pub(crate) const FLAGS: usize = 32;
     /// `TPIDR_EL0`.
-    pub const POINTER: usize = 33;
+    pub(crate) const POINTER: usize = 33;
     /// [`super::status`].
-    pub const STATUS: usize = 34;
+    pub(crate) const STATUS: usize = 34;
     /// Scratch.
-    pub const TARGET: usize = 35;
+    pub(crate) const TARGET: usize = 35;
     /// The stack to return to; 0 if the next step follows.
-    pub const CALLER_STACK: usize = 36;
+    pub(crate) const CALLER_STACK: usize = 36;
 }
 
-/// Values of the word `STATUS`.
-pub mod status {
-    /// Not begun.
-    pub const NEW: u64 = 0;
+/// Values of the word `STATUS`; 0 if the step has not begun.
+pub(crate) mod status {
     /// Begun.
-    pub const RUNNING: u64 = 1;
+    pub(crate) const RUNNING: u64 = 1;
     /// Done: the registers are those after it.
-    pub const DONE: u64 = 2;
+    pub(crate) const DONE: u64 = 2;
 }
 
 /// Ends a script.
-pub const END: u64 = 0xFFFF;
+pub(crate) const END: u64 = 0xFFFF;
 
 /// What a step does besides system calls; numbers follow those of the calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,6 +234,18 @@ impl Step {
     pub fn call(&self) -> Option<SystemCall> {
         let number = usize::try_from(self.words[word::ACTION]).ok()?;
         SystemCall::ALL.get(number).copied()
+    }
+
+    /// The thread pointer.
+    #[must_use]
+    pub const fn pointer(&self) -> u64 {
+        self.words[word::POINTER]
+    }
+
+    /// The condition flags after it.
+    #[must_use]
+    pub const fn flags(&self) -> u64 {
+        self.words[word::FLAGS]
     }
 
     /// Whether it is done.

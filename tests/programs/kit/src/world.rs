@@ -46,9 +46,10 @@ pub struct World {
     /// The errors that were seen.
     pub ledger: Ledger,
     pub(crate) agents: Vec<AgentState>,
-    pub(crate) code: [u64; CODE_PAGES as usize],
+    pub(crate) code: Vec<u64>,
     pub(crate) pages: Vec<u64>,
     violation: Option<String>,
+    pub(crate) made: Vec<(u64, u64)>,
     pools: [Pool; KINDS],
     base_frame: u64,
     frames: u64,
@@ -75,9 +76,10 @@ impl World {
             authority,
             ledger: Ledger::default(),
             agents: Vec::new(),
-            code: [0; CODE_PAGES as usize],
+            code: Vec::new(),
             pages: Vec::new(),
             violation: None,
+            made: Vec::new(),
             pools: [Pool::default(); KINDS],
             base_frame: 0,
             frames: 0,
@@ -140,7 +142,7 @@ impl World {
             self.must(SystemCall::Unmap, &[space, address])?;
             self.must(SystemCall::FrameSetMode, &[frame, FrameMode::Code as u64])?;
             self.map(space, frame, address, Access::READ_EXECUTE)?;
-            self.code[usize::try_from(page).unwrap_or(0)] = frame;
+            self.code.push(frame);
         }
         Ok(())
     }
@@ -279,6 +281,11 @@ impl World {
         slot
     }
 
+    /// Lets the last `count` slots, which are empty again, be given out again.
+    pub fn give_slots_back(&mut self, count: u64) {
+        self.next_slot -= count;
+    }
+
     /// A slot as a place in the program's own table.
     #[must_use]
     pub fn place(&self, slot: u64) -> u64 {
@@ -320,7 +327,18 @@ impl World {
         object
     }
 
+    /// The number of the object that was made for a slot; 0 if none was.
+    #[must_use]
+    pub fn object_of(&self, slot: u64) -> u64 {
+        let made = self.made.iter().find(|(made, _)| *made == slot);
+        made.map_or(0, |(_, object)| *object)
+    }
+
     /// An unmapped page of the program's own space.
+    ///
+    /// # Panics
+    ///
+    /// If a case maps more pages than one table has.
     pub fn page(&mut self) -> u64 {
         let page = self.next_page;
         self.next_page += PAGE;
@@ -363,6 +381,7 @@ impl World {
     /// If it was not, or something cannot be taken back.
     pub fn clear(&mut self) -> Fact {
         self.agents.clear();
+        self.made.clear();
         let (_, end) = self.region_range();
         let split = end - self.split_frames;
         for frame in (self.first_frame..self.next_frame).chain(split..end) {

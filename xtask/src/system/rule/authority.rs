@@ -1,7 +1,7 @@
-//! The rules for memory, time and ASIDs.
+//! The rules for memory, time, ASIDs and interrupt lines.
 
 use anyhow::{Result, ensure};
-use ipc_abi::manifest::{ASIDS_MAX, PAGES_MAX};
+use ipc_abi::manifest::{ASIDS_MAX, IRQS_MAX, PAGES_MAX};
 
 use super::Declared;
 use super::process::check_size;
@@ -62,6 +62,16 @@ pub(super) fn asids_suffice(declared: &Declared) -> Result<()> {
     ensure!(
         total <= u64::from(ASIDS_MAX),
         "the processes need {total} address spaces, more than {ASIDS_MAX}"
+    );
+    Ok(())
+}
+
+pub(super) fn irqs_suffice(declared: &Declared) -> Result<()> {
+    let processes = declared.system.process.iter();
+    let total: u64 = processes.map(|process| u64::from(process.irqs)).sum();
+    ensure!(
+        total <= u64::from(IRQS_MAX),
+        "the processes may use {total} interrupt lines besides those of devices, more than {IRQS_MAX}"
     );
     Ok(())
 }

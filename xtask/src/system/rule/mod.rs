@@ -86,6 +86,7 @@ pub const SYSTEM_RULES: &[Rule] = &[
     rule("memory-total", authority::memory_fits_the_board),
     rule("time-priority", authority::time_is_below_supervisor),
     rule("asid-total", authority::asids_suffice),
+    rule("irq-total", authority::irqs_suffice),
 ];
 
 /// Checks all `rules`.

@@ -84,6 +84,7 @@ pub(super) fn supervisor_is_as_the_kernel_makes_it(declared: &Declared) -> Resul
         ("memory", first.memory.is_some()),
         ("time", first.time.is_some()),
         ("asids", first.asids != 0),
+        ("irqs", first.irqs != 0),
         ("itself", first.itself),
         ("platform", first.platform),
     ];

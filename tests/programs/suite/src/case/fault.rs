@@ -1,0 +1,394 @@
+//! Faults: what a handler is told, and what it can answer.
+
+use ipc_abi::call::SystemCall;
+use ipc_abi::capability::{Access, FrameMode, ThreadState};
+use ipc_abi::error::Error;
+use ipc_abi::fault::{FaultCause, FaultReply};
+use ipc_abi::tag::{MessageKind, Tag};
+use test_kit::{Action, Agent, Fact, Failure, Message, Plan, Received, Step, World};
+
+use super::{HIGH, Topic, function};
+
+pub(super) const CASES: Topic = &[
+    ("causes_are_told", causes_are_told),
+    ("data_aborts_tell_the_address", data_aborts_tell_the_address),
+    (
+        "instruction_aborts_tell_the_address",
+        instruction_aborts_tell_the_address,
+    ),
+    (
+        "pages_are_what_they_are_mapped_as",
+        pages_are_what_they_are_mapped_as,
+    ),
+    (
+        "unmapped_page_is_gone_at_once",
+        unmapped_page_is_gone_at_once,
+    ),
+    ("kernel_is_out_of_reach", kernel_is_out_of_reach),
+    ("registers_survive_a_fault", registers_survive_a_fault),
+    ("handler_lets_it_retry", handler_lets_it_retry),
+    ("handler_knows_three_answers", handler_knows_three_answers),
+    ("handler_stops_it", handler_stops_it),
+    ("fault_waits_for_its_handler", fault_waits_for_its_handler),
+    ("without_a_handler_it_stops", without_a_handler_it_stops),
+    (
+        "saved_fault_is_answered_later",
+        saved_fault_is_answered_later,
+    ),
+];
+
+/// The badge of the handler's gate.
+const BADGE: u64 = 0xFA17;
+/// An address at which nothing is mapped.
+const NOWHERE: u64 = 0x50_0000_0000;
+
+/// An agent whose faults this thread handles.
+struct Patient {
+    agent: Agent,
+    endpoint: u64,
+}
+
+fn patient(world: &mut World) -> Result<Patient, Failure> {
+    let endpoint = world.endpoint()?;
+    let handler = world.gate(endpoint, BADGE)?;
+    let agent = world.planned_agent(Plan {
+        handler,
+        ..Plan::beside(HIGH)
+    })?;
+    Ok(Patient { agent, endpoint })
+}
+
+/// Takes the next fault of a patient.
+fn next_fault(world: &mut World, patient: &Patient) -> Result<Received, Failure> {
+    let fault = world.must_message(SystemCall::Receive, &Message::to(patient.endpoint, 1))?;
+    Failure::unless_same("the kind", fault.tag.kind(), Some(MessageKind::Fault))?;
+    Failure::unless_same("the badge", fault.badge, BADGE)?;
+    Failure::unless_same("the rest of the words", &fault.words[8..], &[0; 8][..])?;
+    Ok(fault)
+}
+
+fn answer(world: &mut World, reply: FaultReply, address: u64) -> Fact {
+    let message = Message::to(0, 1)
+        .tagged(Tag::new(reply as u16, 8))
+        .with_word(0, address);
+    world.must_message(SystemCall::Reply, &message).map(|_| ())
+}
+
+/// Lets a patient go on behind the action that faulted.
+fn skip(world: &mut World) -> Fact {
+    let after = world.after_action();
+    answer(world, FaultReply::ContinueAt, after)
+}
+
+/// Does an action that must fault; tells the fault. The patient goes on behind it and ends.
+fn fault_of(world: &mut World, patient: &Patient, step: Step) -> Result<Received, Failure> {
+    let thread = world.thread_of(patient.agent);
+    if world.state_of(patient.agent)? != ThreadState::New {
+        world.must(SystemCall::ThreadStop, &[thread])?;
+    }
+    world.run(patient.agent, &[step])?;
+    let fault = next_fault(world, patient)?;
+    skip(world)?;
+    // Its script ends with a breakpoint.
+    let end = next_fault(world, patient)?;
+    let breakpoint = FaultCause::Breakpoint as u64;
+    Failure::unless_same("the cause of the end", end.words[0], breakpoint)?;
+    answer(world, FaultReply::Stop, 0)?;
+    Ok(fault)
+}
+
+fn expect(fault: &Received, cause: FaultCause, address: u64) -> Fact {
+    Failure::unless_same("the cause", fault.words[0], cause as u64)?;
+    Failure::unless_same("the address", fault.words[2], address)
+}
+
+fn causes_are_told(world: &mut World) -> Fact {
+    let patient = patient(world)?;
+    let (_, page) = world.mapped_frame(Access::READ_WRITE)?;
+    let undefined = FaultCause::UndefinedInstruction;
+    for (action, x0, cause, address) in [
+        (Action::UnknownCall, 0, FaultCause::UnknownSystemCall, 0),
+        (Action::LastCall, 0, FaultCause::UnknownSystemCall, 0),
+        (Action::Float, 0, undefined, 0),
+        (Action::Vector, 0, undefined, 0),
+        (Action::Undefined, 0, undefined, 0),
+        (Action::Halt, 0, undefined, 0),
+        (Action::Supervise, 0, undefined, 0),
+        (Action::Monitor, 0, undefined, 0),
+        (Action::Return, 0, undefined, 0),
+        (Action::Break, 0, FaultCause::Breakpoint, 0),
+        (
+            Action::LoadExclusive,
+            page + 1,
+            FaultCause::Alignment,
+            page + 1,
+        ),
+        (Action::Load, NOWHERE, FaultCause::DataAbort, NOWHERE),
+        (Action::Jump, page + 2, FaultCause::Alignment, page + 2),
+    ] {
+        let step = Step::action(action, x0, 0x51, 9);
+        let fault = fault_of(world, &patient, step)?;
+        let named = |why: Failure| why.at(&alloc::format!("{action:?}"));
+        expect(&fault, cause, address).map_err(named)?;
+        Failure::unless_same("x0", fault.words[6], x0).map_err(named)?;
+        Failure::unless_same("x1", fault.words[7], 0x51).map_err(named)?;
+        let class = fault.words[3] >> 26;
+        Failure::unless(class != 0 || cause == undefined, "there is no syndrome").map_err(named)?;
+    }
+    Ok(())
+}
+
+fn data_aborts_tell_the_address(world: &mut World) -> Fact {
+    let patient = patient(world)?;
+    for address in [0, 8, NOWHERE, NOWHERE + 0x123, (1 << 39) - 8] {
+        for action in [Action::Load, Action::Store] {
+            let fault = fault_of(world, &patient, Step::action(action, address, 0, 9))?;
+            expect(&fault, FaultCause::DataAbort, address)?;
+            // WnR says whether it was a store.
+            let is_store = fault.words[3] & 1 << 6 != 0;
+            Failure::unless_same("is it a store", is_store, action == Action::Store)?;
+        }
+    }
+    Ok(())
+}
+
+fn instruction_aborts_tell_the_address(world: &mut World) -> Fact {
+    let patient = patient(world)?;
+    for address in [0, 4, NOWHERE, NOWHERE + 0x120, (1 << 39) - 4] {
+        let fault = fault_of(world, &patient, Step::action(Action::Jump, address, 0, 9))?;
+        expect(&fault, FaultCause::InstructionAbort, address)?;
+        Failure::unless_same("the program counter", fault.words[1], address)?;
+    }
+    Ok(())
+}
+
+/// Reading, writing and executing of every kind of page, in every mode.
+fn pages_are_what_they_are_mapped_as(world: &mut World) -> Fact {
+    const RETURN: u64 = 0xD65F_03C0;
+    let patient = patient(world)?;
+    let own = world.authority;
+    for (mode, access) in [
+        (FrameMode::Data, Access::READ),
+        (FrameMode::Data, Access::READ_WRITE),
+        (FrameMode::Code, Access::READ),
+        (FrameMode::Code, Access::READ_EXECUTE),
+    ] {
+        let (frame, page) = world.mapped_frame(Access::READ_WRITE)?;
+        world.write(page, RETURN);
+        world.must(SystemCall::Unmap, &[own.space, page])?;
+        world.must(SystemCall::FrameSetMode, &[frame, mode as u64])?;
+        world.map(own.space, frame, page, access)?;
+        for (action, is_allowed, cause) in [
+            (Action::Load, true, FaultCause::DataAbort),
+            (Action::Store, access.is_writable(), FaultCause::DataAbort),
+            (
+                Action::Run,
+                access.is_executable(),
+                FaultCause::InstructionAbort,
+            ),
+        ] {
+            let step = Step::action(action, page, RETURN, 9);
+            let what = |why: Failure| why.at(&alloc::format!("{action:?} in {mode:?} {access:?}"));
+            if is_allowed {
+                let agent = world.agent(HIGH)?;
+                world.run(agent, &[step])?;
+                world.result(agent, 0).map_err(what)?;
+                world.forget_agent(agent)?;
+            } else {
+                let fault = fault_of(world, &patient, step).map_err(what)?;
+                expect(&fault, cause, page).map_err(what)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No translation outlives `unmap`, `protect` or the frame.
+fn unmapped_page_is_gone_at_once(world: &mut World) -> Fact {
+    let patient = patient(world)?;
+    let own = world.authority;
+    for ending in 0..3 {
+        let (frame, page) = world.mapped_frame(Access::READ_WRITE)?;
+        for word in 0..8 {
+            world.write(page + 8 * word, word);
+        }
+        let number = world.must(SystemCall::FrameInspect, &[frame])? / 4096;
+        match ending {
+            0 => world
+                .must(SystemCall::Unmap, &[own.space, page])
+                .map(|_| ())?,
+            1 => world
+                .must(SystemCall::Protect, &[own.space, page, 1])
+                .map(|_| ())?,
+            _ => world.must_finish(SystemCall::Reclaim, &[own.memory, number])?,
+        }
+        let fault = fault_of(world, &patient, Step::action(Action::Store, page, 1, 9))?;
+        expect(&fault, FaultCause::DataAbort, page)?;
+    }
+    Ok(())
+}
+
+/// The kernel's image, direct map and tables, and addresses that are no addresses.
+fn kernel_is_out_of_reach(world: &mut World) -> Fact {
+    let patient = patient(world)?;
+    for address in [
+        0xFFFF_0000_4020_0000,
+        0xFFFF_0000_4000_0000,
+        0xFFFF_0000_0900_0000,
+        0xFFFF_8000_0004_0000,
+        0xFFFF_9000_0080_0000,
+        0xFFFF_FFFF_FFFF_F000,
+        0xFFFF_0000_0000_0000,
+        0x0000_0080_0000_0000,
+        0x0000_8000_0000_0000,
+        0x8000_0000_0000_0000,
+        0x0001_0000_4020_0000,
+    ] {
+        let what = |why: Failure| why.at(&alloc::format!("{address:#x}"));
+        for action in [Action::Load, Action::Store] {
+            let step = Step::action(action, address, 0, 9);
+            let fault = fault_of(world, &patient, step).map_err(what)?;
+            expect(&fault, FaultCause::DataAbort, address).map_err(what)?;
+        }
+        let step = Step::action(Action::Jump, address, 0, 9);
+        let fault = fault_of(world, &patient, step).map_err(what)?;
+        expect(&fault, FaultCause::InstructionAbort, address).map_err(what)?;
+    }
+    Ok(())
+}
+
+fn registers_survive_a_fault(world: &mut World) -> Fact {
+    let patient = patient(world)?;
+    let step = Step::action(Action::Undefined, 1, 2, 77);
+    fault_of(world, &patient, step)?;
+    let after = world.result(patient.agent, 0)?;
+    Failure::unless_same("x0 to x30", &after.words[..31], &step.words[..31])?;
+    Failure::unless_same("TPIDR_EL0", after.pointer(), step.pointer())?;
+    // All condition flags were set, and a fault is no call.
+    Failure::unless_same("the flags", after.flags(), 0xF000_0000)
+}
+
+/// The handler mends the cause: the same instruction is done again and succeeds.
+fn handler_lets_it_retry(world: &mut World) -> Fact {
+    let patient = patient(world)?;
+    let (frame, page) = (world.user_frame()?, world.page());
+    world.run(
+        patient.agent,
+        &[Step::action(Action::Store, page, 0xABCD, 9)],
+    )?;
+    for _ in 0..2 {
+        let fault = next_fault(world, &patient)?;
+        expect(&fault, FaultCause::DataAbort, page)?;
+        answer(world, FaultReply::Retry, 0)?;
+    }
+    next_fault(world, &patient)?;
+    let space = world.authority.space;
+    world.map(space, frame, page, Access::READ_WRITE)?;
+    answer(world, FaultReply::Retry, 0)?;
+    let end = next_fault(world, &patient)?;
+    expect(&end, FaultCause::Breakpoint, 0)?;
+    Failure::unless_same("what was stored", world.read(page), 0xABCD)?;
+    world.result(patient.agent, 0).map(|_| ())
+}
+
+fn handler_knows_three_answers(world: &mut World) -> Fact {
+    let patient = patient(world)?;
+    world.run(patient.agent, &[Step::action(Action::Undefined, 0, 0, 9)])?;
+    next_fault(world, &patient)?;
+    let plain = Message::to(patient.endpoint, 1);
+    for method in [3, 4, 0xFFFF] {
+        for answering in [SystemCall::Reply, SystemCall::ReplyReceive] {
+            let message = plain.tagged(Tag::new(method, 8));
+            world.refuse_message(answering, &message, Error::BadArgument)?;
+        }
+    }
+    for tag in [
+        Tag::new(0, 8).with_capabilities(1),
+        Tag::new(0, 8).with_long(),
+    ] {
+        let message = plain.tagged(tag);
+        world.refuse_message(SystemCall::Reply, &message, Error::BadArgument)?;
+    }
+    skip(world)?;
+    world.result(patient.agent, 0).map(|_| ())
+}
+
+fn handler_stops_it(world: &mut World) -> Fact {
+    let patient = patient(world)?;
+    world.run(patient.agent, &[Step::action(Action::Undefined, 0, 0, 9)])?;
+    next_fault(world, &patient)?;
+    world.expect_state(patient.agent, ThreadState::Faulted)?;
+    answer(world, FaultReply::Stop, 0)?;
+    world.expect_state(patient.agent, ThreadState::Stopped)?;
+    // It goes on where it was, and faults again.
+    let thread = world.thread_of(patient.agent);
+    world.must(SystemCall::ThreadResume, &[thread])?;
+    next_fault(world, &patient)?;
+    skip(world)?;
+    world.result(patient.agent, 0).map(|_| ())
+}
+
+/// A handler that waits already gets the fault at once; one that does not, when it receives.
+fn fault_waits_for_its_handler(world: &mut World) -> Fact {
+    let patient = patient(world)?;
+    let handler = world.agent(HIGH)?;
+    world.run(handler, &[super::receive(patient.endpoint)])?;
+    world.run(patient.agent, &[function(SystemCall::Null, &[])])?;
+    let fault = world.received(handler, 0)?;
+    expect(&fault, FaultCause::Breakpoint, 0)?;
+    Failure::unless_same("the kind", fault.tag.kind(), Some(MessageKind::Fault))?;
+    // The handler goes away without an answer: the patient stops.
+    let thread = world.thread_of(handler);
+    world.destroy(thread)?;
+    for _ in 0..16 {
+        world.must(SystemCall::Yield, &[])?;
+    }
+    world.expect_state(patient.agent, ThreadState::Stopped)
+}
+
+fn without_a_handler_it_stops(world: &mut World) -> Fact {
+    let endpoint = world.endpoint()?;
+    let handler = world.gate(endpoint, BADGE)?;
+    let agents = [
+        world.agent(HIGH)?,
+        world.planned_agent(Plan {
+            handler,
+            ..Plan::beside(HIGH)
+        })?,
+        world.planned_agent(Plan {
+            handler,
+            ..Plan::beside(HIGH)
+        })?,
+    ];
+    let step = Step::action(Action::Undefined, 0, 0, 9);
+    world.run(agents[0], &[step])?;
+    // One fault is on its way when the endpoint dies, one comes after.
+    world.run(agents[1], &[step])?;
+    world.expect_state(agents[1], ThreadState::Faulted)?;
+    world.destroy(endpoint)?;
+    for _ in 0..16 {
+        world.must(SystemCall::Yield, &[])?;
+    }
+    world.run(agents[2], &[step])?;
+    for agent in agents {
+        world.expect_state(agent, ThreadState::Stopped)?;
+        world.expect_inside(agent, 0)?;
+    }
+    Ok(())
+}
+
+fn saved_fault_is_answered_later(world: &mut World) -> Fact {
+    let patient = patient(world)?;
+    let reply = world.reply()?;
+    world.run(patient.agent, &[Step::action(Action::Undefined, 0, 0, 9)])?;
+    next_fault(world, &patient)?;
+    world.must(SystemCall::SaveCaller, &[reply])?;
+    world.expect_state(patient.agent, ThreadState::Faulted)?;
+    let unknown = Message::to(reply, 1).tagged(Tag::new(3, 8));
+    world.refuse_message(SystemCall::ReplyTo, &unknown, Error::BadArgument)?;
+    let after = world.after_action();
+    let tag = Tag::new(FaultReply::ContinueAt as u16, 8);
+    let message = Message::to(reply, 1).tagged(tag).with_word(0, after);
+    world.must_message(SystemCall::ReplyTo, &message)?;
+    world.result(patient.agent, 0).map(|_| ())
+}
