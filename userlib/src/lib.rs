@@ -23,7 +23,7 @@ mod thread;
 
 pub use buffer::MessageBuffer;
 pub use control::ThreadControl;
-pub use counter::{kernel_info, read_cycles, read_ticks};
+pub use counter::{kernel_info, read_cycles, read_cycles_twice, read_ticks, start_cycles};
 pub use device::{Device, DeviceError, IrqLine};
 pub use environment::{Environment, EnvironmentError};
 pub use gate::{Endpoint, Gate, Notification, ReplyPlace};

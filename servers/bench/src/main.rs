@@ -16,11 +16,7 @@ fn run(environment: Environment) {
         Ok(endpoint) => endpoint,
         Err(error) => panic!("the bench program cannot serve: {error}"),
     };
-    let gauge = match Gauge::calibrate() {
-        Ok(gauge) => gauge,
-        Err(error) => panic!("the counter cannot be tried out: {error:?}"),
-    };
-    let mut server = Server::new(Grants::read(&environment), gauge);
+    let mut server = Server::new(Grants::read(&environment), Gauge::calibrate());
     let error = serve(BenchInterface, endpoint, &mut server);
     panic!("the bench program cannot serve any more: {}", error.name());
 }
