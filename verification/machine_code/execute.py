@@ -1,0 +1,354 @@
+"""Runs a function of the image on symbolic registers and memory, all paths at once.
+
+States that meet at an instruction are merged, so a function without loops is executed once per
+instruction; loops are unrolled. The result is a `Run`: the one state in which the function
+returns, every access to memory with the condition under which it happens, and every panic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyvex
+import z3
+
+from . import condition, expression
+from .image import INSTRUCTION_BYTES, Function, Image
+from .lift import Instruction, LiftError, Lifter
+from .memory import WINDOWS, Memory, Window
+from .state import (
+    REGISTER_OFFSETS,
+    Frame,
+    Guard,
+    State,
+    initial_registers,
+    merge,
+)
+
+CALLS_MAX = 8
+STEPS_MAX = 20_000
+STACK_BYTES = 4096
+
+
+class ExecutionError(Exception):
+    """The function does something that the proofs do not understand."""
+
+
+@dataclass(frozen=True)
+class Private:
+    """Memory that only this call knows: bytes `[low, high)` from the value of a register."""
+
+    name: str
+    register: str
+    low: int
+    high: int
+
+
+STACK = Private("stack", "xsp", -STACK_BYTES, 0)
+
+
+@dataclass(frozen=True)
+class Access:
+    """An access to kernel memory, and when it happens."""
+
+    instruction: Instruction
+    guard: Guard
+    window: Window
+    address: z3.BitVecRef
+    size: int
+    is_write: bool
+
+
+@dataclass(frozen=True)
+class Panic:
+    """A place at which the kernel would stop, and when it is reached."""
+
+    instruction: Instruction
+    guard: Guard
+    name: str
+
+
+@dataclass
+class Run:
+    """What a function does."""
+
+    function: Function
+    start: State
+    end: State | None = None
+    accesses: list[Access] = field(default_factory=list)
+    panics: list[Panic] = field(default_factory=list)
+    reached: set[int] = field(default_factory=set)
+    stack_bytes: int = 0
+
+
+class Executor:
+    """Executes one function of one image."""
+
+    def __init__(
+        self,
+        image: Image,
+        hypotheses: Sequence[z3.BoolRef] = (),
+        private: Sequence[Private] = (STACK,),
+    ) -> None:
+        self.image = image
+        self.lifter = Lifter(image)
+        self.hypotheses = list(hypotheses)
+        self.private = tuple(private)
+        self._orders: dict[int, dict[int, int]] = {}
+        self._temporaries: dict[int, expression.Term] = {}
+        self._instruction: Instruction
+
+    def run(self, function: Function, arguments: dict[str, z3.BitVecRef]) -> Run:
+        """Executes `function` from its first instruction until it returns."""
+        registers = initial_registers()
+        for name, value in arguments.items():
+            registers[REGISTER_OFFSETS[name]] = value
+        start = State(
+            function.address, (Frame(function.address),), registers, Memory.symbolic("initial_")
+        )
+        self._run = Run(function, start)
+        waiting: dict[tuple[int, tuple[Frame, ...]], State] = {}
+        self._put(waiting, start.copy())
+        while waiting:
+            place = min(waiting, key=self._rank)
+            state = waiting.pop(place)
+            for following in self._step(state):
+                if following.frames:
+                    self._put(waiting, following)
+                else:
+                    end = self._run.end
+                    self._run.end = following if end is None else merge(end, following)
+        return self._run
+
+    def _put(self, waiting: dict, state: State) -> None:
+        place = state.place()
+        waiting[place] = merge(waiting[place], state) if place in waiting else state
+
+    def _rank(self, place: tuple[int, tuple[Frame, ...]]) -> tuple[int, ...]:
+        """Earlier in the flow of control is smaller, callee before what follows the call."""
+        address, frames = place
+        outer = [self._order(f.entry)[f.call] for f in frames[:-1] if f.call is not None]
+        return (*outer, self._order(frames[-1].entry)[address])
+
+    def _order(self, entry: int) -> dict[int, int]:
+        if entry not in self._orders:
+            self._orders[entry] = self.lifter.order(entry)
+        return self._orders[entry]
+
+    # One instruction.
+
+    def _step(self, state: State) -> list[State]:
+        instruction = self.lifter.instruction(state.address)
+        self._instruction = instruction
+        self._run.reached.add(state.address)
+        state.steps += 1
+        if state.steps > STEPS_MAX:
+            raise ExecutionError(f"more than {STEPS_MAX} instructions on a path")
+        if instruction.block is None:
+            self._run.panics.append(Panic(instruction, state.guard, instruction.mnemonic))
+            return []
+        self._temporaries = {}
+        leaving: list[State] = []
+        for statement in instruction.block.statements:
+            if statement.tag == "Ist_Exit":
+                taken = z3.simplify(self._value(state, statement.guard))
+                if not z3.is_false(taken):
+                    branch = state.copy()
+                    branch.guard += () if z3.is_true(taken) else (taken,)
+                    leaving += self._go(branch, statement.dst.value)
+                if z3.is_true(taken):
+                    return leaving
+                state.guard += () if z3.is_false(taken) else (z3.simplify(z3.Not(taken)),)
+            else:
+                self._perform(state, statement)
+        return leaving + self._leave(state, instruction.block)
+
+    def _perform(self, state: State, statement: pyvex.stmt.IRStmt) -> None:
+        match statement.tag:
+            case "Ist_WrTmp":
+                self._temporaries[statement.tmp] = z3.simplify(self._value(state, statement.data))
+            case "Ist_Put":
+                self._put_register(state, statement.offset, self._value(state, statement.data))
+            case "Ist_Store":
+                address = self._value(state, statement.addr)
+                self._store(state, z3.simplify(address), self._value(state, statement.data))
+            case "Ist_IMark" | "Ist_AbiHint" | "Ist_NoOp":
+                pass
+            case _:
+                raise LiftError(f"{state.address:#x}: statement {statement.tag}")
+
+    def _leave(self, state: State, block: pyvex.IRSB) -> list[State]:
+        target = z3.simplify(self._value(state, block.next))
+        if block.jumpkind == "Ijk_Ret":
+            return self._return(state, target)
+        if not z3.is_bv_value(target):
+            raise ExecutionError(f"{state.address:#x}: a jump to a computed address")
+        if block.jumpkind == "Ijk_Call":
+            return self._call(state, target.as_long())
+        return self._go(state, target.as_long())
+
+    def _go(self, state: State, target: int) -> list[State]:
+        name = self.image.panic_at(target)
+        if name is not None:
+            self._run.panics.append(Panic(self._instruction, state.guard, name))
+            return []
+        state.address = target
+        return [state]
+
+    def _call(self, state: State, target: int) -> list[State]:
+        if len(state.frames) == CALLS_MAX:
+            raise ExecutionError(f"{state.address:#x}: calls nested more than {CALLS_MAX} deep")
+        caller = Frame(state.frames[-1].entry, state.address)
+        state.frames = (*state.frames[:-1], caller, Frame(target))
+        return self._go(state, target)
+
+    def _return(self, state: State, target: z3.BitVecRef) -> list[State]:
+        if len(state.frames) == 1:
+            if not target.eq(self._run.start.register("x30")):
+                raise ExecutionError(f"{state.address:#x}: returns elsewhere than to its caller")
+            state.frames = ()
+            return [state]
+        call = state.frames[-2].call
+        assert call is not None
+        if not z3.is_bv_value(target) or target.as_long() != call + INSTRUCTION_BYTES:
+            raise ExecutionError(f"{state.address:#x}: returns elsewhere than behind the call")
+        state.frames = (*state.frames[:-2], Frame(state.frames[-2].entry))
+        return self._go(state, target.as_long())
+
+    # Registers and values.
+
+    def _put_register(self, state: State, offset: int, value: expression.Term) -> None:
+        if offset == REGISTER_OFFSETS["pc"]:
+            return
+        if offset not in state.registers or value.size() != 64:
+            raise LiftError(f"{state.address:#x}: writes part of a register")
+        state.registers[offset] = value
+
+    def _get_register(self, state: State, offset: int, width: int) -> z3.BitVecRef:
+        if offset not in state.registers:
+            raise LiftError(f"{state.address:#x}: reads part of a register")
+        value = state.registers[offset]
+        return value if width == 64 else z3.simplify(z3.Extract(width - 1, 0, value))
+
+    def _value(self, state: State, data: pyvex.expr.IRExpr) -> expression.Term:
+        match data.tag:
+            case "Iex_RdTmp":
+                return self._temporaries[data.tmp]
+            case "Iex_Const":
+                size = data.con.size
+                value = data.con.value
+                return z3.BoolVal(bool(value)) if size == 1 else z3.BitVecVal(value, size)
+            case "Iex_Get":
+                return self._get_register(state, data.offset, _width(data.type))
+            case "Iex_Load":
+                address = z3.simplify(self._value(state, data.addr))
+                return self._load(state, address, _width(data.type) // 8)
+            case "Iex_ITE":
+                parts = (data.cond, data.iftrue, data.iffalse)
+                return z3.If(*(self._value(state, part) for part in parts))
+            case "Iex_Unop" | "Iex_Binop":
+                operands = [self._value(state, operand) for operand in data.args]
+                return expression.apply(data.op.removeprefix("Iop_"), operands)
+            case "Iex_CCall":
+                operands = [self._value(state, operand) for operand in data.args]
+                return self._flag_call(data.cee.name, operands)
+        raise LiftError(f"{state.address:#x}: expression {data.tag}")
+
+    def _flag_call(self, name: str, operands: list[z3.BitVecRef]) -> z3.BitVecRef:
+        thunk = condition.Thunk(*operands)
+        if name == "arm64g_calculate_condition":
+            return expression.as_word(condition.holds(operands[0], thunk), 64)
+        flags = thunk.flags()
+        if name == "arm64g_calculate_flags_nzcv":
+            return flags.packed()
+        letter = name.removeprefix("arm64g_calculate_flag_")
+        if letter in flags._fields:
+            return expression.as_word(getattr(flags, letter), 64)
+        raise LiftError(f"{self._instruction.address:#x}: helper {name}")
+
+    # Memory.
+
+    def _load(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
+        if z3.is_app_of(address, z3.Z3_OP_ITE):
+            return self._load_choice(state, address, size)
+        place = self._private_place(address, size)
+        if place is not None:
+            name, offset = place
+            found = [state.private.get((name, offset + byte)) for byte in range(size)]
+            if any(byte is None for byte in found):
+                raise ExecutionError(f"{state.address:#x}: reads what it never wrote to its {name}")
+            return z3.simplify(z3.Concat(*reversed(found))) if size > 1 else found[0]
+        if z3.is_bv_value(address):
+            content = self.image.constant(address.as_long(), size)
+            if content is not None:
+                return z3.BitVecVal(int.from_bytes(content, "little"), 8 * size)
+        window = self._window(state, address)
+        self._note(state, window, address, size, False)
+        return state.memory.load(window, address, size)
+
+    def _load_choice(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
+        """Each place of a chosen address is an access of its own, under its own condition."""
+        chosen, first, second = address.children()
+        guard = state.guard
+        state.guard = (*guard, chosen)
+        one = self._load(state, first, size)
+        state.guard = (*guard, z3.simplify(z3.Not(chosen)))
+        other = self._load(state, second, size)
+        state.guard = guard
+        return z3.simplify(z3.If(chosen, one, other))
+
+    def _store(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
+        size = value.size() // 8
+        place = self._private_place(address, size)
+        if place is not None:
+            name, offset = place
+            for byte in range(size):
+                piece = z3.simplify(z3.Extract(8 * byte + 7, 8 * byte, value))
+                state.private[(name, offset + byte)] = piece
+            return
+        window = self._window(state, address)
+        self._note(state, window, address, size, True)
+        state.memory = state.memory.store(window, address, value)
+
+    def _private_place(self, address: z3.BitVecRef, size: int) -> tuple[str, int] | None:
+        """Which private byte an address names; an access that sticks out is refused."""
+        for region in self.private:
+            base = self._run.start.register(region.register)
+            distance = z3.simplify(address - base)
+            if not z3.is_bv_value(distance):
+                continue
+            offset = distance.as_signed_long()
+            if offset < region.low or offset + size > region.high:
+                raise ExecutionError(
+                    f"{self._instruction.address:#x}: outside its {region.name}: {offset}"
+                )
+            if region is STACK:
+                self._run.stack_bytes = max(self._run.stack_bytes, -offset)
+            return region.name, offset
+        return None
+
+    def _window(self, state: State, address: z3.BitVecRef) -> Window:
+        """The window in which an address can lie; that it always does is an obligation."""
+        for window in WINDOWS:
+            if z3.is_true(z3.simplify(window.holds(address))):
+                return window
+        solver = z3.SolverFor("QF_AUFBV")
+        solver.add(*self.hypotheses, *state.guard)
+        for window in WINDOWS:
+            if solver.check(window.holds(address)) == z3.sat:
+                return window
+        raise ExecutionError(
+            f"{state.address:#x}: `{self._instruction.text}` is outside the kernel's memory"
+        )
+
+    def _note(
+        self, state: State, window: Window, address: z3.BitVecRef, size: int, is_write: bool
+    ) -> None:
+        access = Access(self._instruction, state.guard, window, address, size, is_write)
+        self._run.accesses.append(access)
+
+
+def _width(vex_type: str) -> int:
+    return int(vex_type.removeprefix("Ity_I"))
+

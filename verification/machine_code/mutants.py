@@ -1,0 +1,140 @@
+"""One-instruction mutants of a proved function: does the proof notice?
+
+Two families. *Missing checks*: each conditional branch never taken, always taken or inverted, each
+other instruction left out; these run always. *Flips*: each bit of each instruction turned over.
+A mutant is refused (an instruction or an action that the proofs do not accept), refuted (an
+obligation fails) or it survives. A survivor satisfies the whole claim, so nothing that the claim
+promises can tell it from the original; it is classified by asking the solvers why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import z3
+
+from .claim import Claim
+from .concrete import ConcreteState
+from .condition import ConditionError
+from .execute import ExecutionError, Run
+from .expression import ExpressionError
+from .image import Function, Image, ImageError
+from .lift import LiftError, disassemble
+from .logic import conjunction
+from .memory import AccessError
+from .proof import is_mutant_refuted, run
+from .solve import Verdict, prove
+
+NOP = 0xD503_201F
+BRANCH = 0x1400_0000
+CONDITIONAL, CONDITIONAL_MASK = 0x5400_0000, 0xFF00_0010
+COMPARE_BRANCH, TEST_BRANCH, BRANCH_MASK = 0x3400_0000, 0x3600_0000, 0x7E00_0000
+INVERT_COMPARE = 1 << 24
+
+INVERTED = "inverted"
+
+REFUSALS = (LiftError, ExecutionError, ExpressionError, ConditionError, AccessError, ImageError)
+
+
+class Fate(Enum):
+    """What became of a mutant."""
+
+    REFUSED = "refused"
+    REFUTED = "refuted"
+    SAME = "survives: the same function in every state"
+    SAME_IN_SOUND_STATES = "survives: differs only in states that break an invariant"
+    UNCLASSIFIED = "survives without a reason"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One changed instruction."""
+
+    address: int
+    encoding: int
+    change: str
+    # Whether it decides a branch otherwise.
+    is_branch: bool = False
+
+    @property
+    def must_be_noticed(self) -> bool:
+        """No branch of a proved function may be decided the other way round unnoticed."""
+        return self.change == INVERTED
+
+    def describe(self, image: Image) -> str:
+        _, before = disassemble(image.instruction(self.address), self.address)
+        _, after = disassemble(self.encoding.to_bytes(4, "little"), self.address)
+        return f"{self.address:#x}: `{before}` {self.change}: `{after}`"
+
+
+def missing_checks(image: Image, function: Function) -> Iterator[Mutant]:
+    """Every branch decided otherwise, every instruction left out."""
+    for address, encoding in image.code(function):
+        if encoding & CONDITIONAL_MASK == CONDITIONAL:
+            distance = encoding >> 5 & 0x7FFFF
+            yield Mutant(address, encoding ^ 1, INVERTED, True)
+            yield Mutant(address, BRANCH | _widened(distance, 19), "always taken", True)
+            yield Mutant(address, NOP, "never taken", True)
+        elif encoding & BRANCH_MASK in (COMPARE_BRANCH, TEST_BRANCH):
+            width = 19 if encoding & BRANCH_MASK == COMPARE_BRANCH else 14
+            distance = encoding >> 5 & ((1 << width) - 1)
+            yield Mutant(address, encoding ^ INVERT_COMPARE, INVERTED, True)
+            yield Mutant(address, BRANCH | _widened(distance, width), "always taken", True)
+            yield Mutant(address, NOP, "never taken", True)
+        elif encoding != NOP:
+            yield Mutant(address, NOP, "left out")
+
+
+def flips(image: Image, function: Function) -> Iterator[Mutant]:
+    """Every bit of every instruction."""
+    for address, encoding in image.code(function):
+        for bit in range(32):
+            yield Mutant(address, encoding ^ (1 << bit), f"bit {bit} flipped")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What mutants are measured against."""
+
+    image: Image
+    claim: Claim
+    original: Run
+    # States in which the assumptions hold.
+    sound: Sequence[ConcreteState]
+
+    def fate(self, mutant: Mutant) -> Fate:
+        """What the proof says of a mutant."""
+        try:
+            changed = run(self.image.patched(mutant.address, mutant.encoding), self.claim)
+        except REFUSALS:
+            return Fate.REFUSED
+        if is_mutant_refuted(self.claim, changed, self.sound):
+            return Fate.REFUTED
+        return _classify(self.claim, self.original, changed)
+
+
+def _classify(claim: Claim, original: Run, changed: Run) -> Fate:
+    goal = _same_results(claim, original, changed)
+    if prove([], goal) is Verdict.PROVED:
+        return Fate.SAME
+    if prove(claim.assumptions, goal) is Verdict.PROVED:
+        return Fate.SAME_IN_SOUND_STATES
+    return Fate.UNCLASSIFIED
+
+
+def _same_results(claim: Claim, original: Run, changed: Run) -> z3.BoolRef:
+    if original.end is None or changed.end is None:
+        return z3.BoolVal(False)
+    registers: Sequence[str] = sorted({r for o in claim.outcomes for r in o.results})
+    pairs = [(original.end.register(r), changed.end.register(r)) for r in registers]
+    guards = conjunction(original.end.guard) == conjunction(changed.end.guard)
+    return conjunction([guards, *(a == b for a, b in pairs)])
+
+
+def _widened(distance: int, width: int) -> int:
+    """The distance of a branch, sign-extended to the 26 bits of an unconditional one."""
+    if distance >> (width - 1):
+        distance -= 1 << width
+    return distance & 0x3FF_FFFF

@@ -1,0 +1,125 @@
+"""The state of a symbolic execution at one instruction, and how two states become one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import z3
+
+from .condition import COPY, Thunk
+from .lift import ARCHITECTURE
+from .logic import conjunction
+from .memory import Memory
+
+REGISTER_OFFSETS = {r.name: r.vex_offset for r in ARCHITECTURE.register_list}
+REGISTER_NAMES = {offset: name for name, offset in REGISTER_OFFSETS.items()}
+THUNK_OFFSETS = tuple(REGISTER_OFFSETS[n] for n in ("cc_op", "cc_dep1", "cc_dep2", "cc_ndep"))
+
+# What holds on the way here: a conjunction.
+Guard = tuple[z3.BoolRef, ...]
+
+# Private memory of the function, byte by byte: region, offset from its base.
+PrivateBytes = dict[tuple[str, int], z3.BitVecRef]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A function that is being executed, and the call in it that is under way."""
+
+    entry: int
+    call: int | None = None
+
+
+@dataclass
+class State:
+    """Registers and memory before the instruction at `address`."""
+
+    address: int
+    frames: tuple[Frame, ...]
+    registers: dict[int, z3.BitVecRef]
+    memory: Memory
+    private: PrivateBytes = field(default_factory=dict)
+    guard: Guard = ()
+    steps: int = 0
+
+    def copy(self) -> State:
+        return State(
+            self.address,
+            self.frames,
+            dict(self.registers),
+            self.memory,
+            dict(self.private),
+            self.guard,
+            self.steps,
+        )
+
+    def register(self, name: str) -> z3.BitVecRef:
+        return self.registers[REGISTER_OFFSETS[name]]
+
+    def thunk(self) -> Thunk:
+        return Thunk(*(self.registers[offset] for offset in THUNK_OFFSETS))
+
+    def place(self) -> tuple[int, tuple[Frame, ...]]:
+        """States in the same place are merged."""
+        return self.address, self.frames
+
+
+def register_symbols() -> list[z3.BitVecRef]:
+    """The unknown contents of the registers."""
+    return [z3.BitVec(f"initial_{r.name}", 64) for r in ARCHITECTURE.register_list if r.size == 8]
+
+
+def initial_registers() -> dict[int, z3.BitVecRef]:
+    """A symbol for every register of the machine."""
+    registers = {}
+    for register in ARCHITECTURE.register_list:
+        if register.size == 8:
+            registers[register.vex_offset] = z3.BitVec(f"initial_{register.name}", 64)
+    registers[THUNK_OFFSETS[0]] = z3.BitVecVal(COPY, 64)
+    return registers
+
+
+def merge(first: State, second: State) -> State:
+    """One state that stands for both: a choice in each place in which they differ."""
+    shared = 0
+    for a, b in zip(first.guard, second.guard):
+        if not a.eq(b):
+            break
+        shared += 1
+    is_first = conjunction(first.guard[shared:])
+    either = z3.simplify(z3.Or(is_first, conjunction(second.guard[shared:])))
+    guard = first.guard[:shared] + (() if z3.is_true(either) else (either,))
+    registers = {
+        offset: _choose(is_first, value, second.registers[offset])
+        for offset, value in first.registers.items()
+    }
+    _merge_flags(registers, is_first, first, second)
+    private = {
+        place: _choose(is_first, first.private[place], second.private[place])
+        for place in first.private.keys() & second.private.keys()
+    }
+    return State(
+        first.address,
+        first.frames,
+        registers,
+        first.memory.chosen(is_first, second.memory),
+        private,
+        guard,
+        max(first.steps, second.steps),
+    )
+
+
+def _merge_flags(
+    registers: dict[int, z3.BitVecRef], is_first: z3.BoolRef, first: State, second: State
+) -> None:
+    """Different thunks become plain flags: operands of different operations cannot be chosen."""
+    operation, left = THUNK_OFFSETS[:2]
+    if first.registers[operation].eq(second.registers[operation]):
+        return
+    packed = [state.thunk().flags().packed() for state in (first, second)]
+    registers[operation] = z3.BitVecVal(COPY, 64)
+    registers[left] = _choose(is_first, *packed)
+
+
+def _choose(condition: z3.BoolRef, first: z3.BitVecRef, second: z3.BitVecRef) -> z3.BitVecRef:
+    return first if first.eq(second) else z3.If(condition, first, second)
