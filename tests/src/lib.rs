@@ -89,9 +89,9 @@ impl System {
     /// # Errors
     /// If it fails, or there is no prompt within [`COMMAND_BOUND`].
     pub fn succeed(&mut self, line: &str) -> Result<String> {
-        let Answer { text, status } = self.command(line)?;
-        match status {
-            Status::Succeeded => Ok(text),
+        let answer = self.command(line)?;
+        match answer.status() {
+            Status::Succeeded => Ok(answer.text),
             Status::Failed => bail!("{line:?} failed:\n{}", self.session.transcript()),
         }
     }
@@ -101,9 +101,9 @@ impl System {
     /// # Errors
     /// If it succeeds, or there is no prompt within [`COMMAND_BOUND`].
     pub fn fail(&mut self, line: &str) -> Result<String> {
-        let Answer { text, status } = self.command(line)?;
-        match status {
-            Status::Failed => Ok(text),
+        let answer = self.command(line)?;
+        match answer.status() {
+            Status::Failed => Ok(answer.text),
             Status::Succeeded => bail!("{line:?} succeeded:\n{}", self.session.transcript()),
         }
     }

@@ -57,7 +57,7 @@ pub(crate) fn measure(image: &Image, filter: &str, bound: Duration) -> Result<Re
     let command = format!("bench {filter}");
     let answer = session.command(command.trim_end(), bound, |line| eprintln!("{line}"))?;
     ensure!(
-        answer.status == Status::Succeeded,
+        answer.status() == Status::Succeeded,
         "the bench program failed:\n{}",
         answer.text
     );

@@ -86,12 +86,12 @@ fn type_lines(
         }
         print(&format!("{line}\n"));
         let answer = session.command(line, bound, |line| print(&format!("{line}\n")))?;
-        match answer.status {
-            Status::Succeeded => print(PROMPT),
-            Status::Failed => {
-                print(PROMPT_AFTER_FAILURE);
-                failed.push(line.to_owned());
-            }
+        print(match answer.prompt {
+            Status::Succeeded => PROMPT,
+            Status::Failed => PROMPT_AFTER_FAILURE,
+        });
+        if answer.status() == Status::Failed {
+            failed.push(line.to_owned());
         }
     }
     power_off(&mut session, bound, &failed)

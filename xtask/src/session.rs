@@ -66,7 +66,7 @@ impl fmt::Display for SessionError {
                 complaints,
                 latest,
             } => {
-                write!(formatter, "the emulator ended before {what}")?;
+                write!(formatter, "the emulator ended before there was: {what}")?;
                 if !complaints.is_empty() {
                     write!(formatter, "; it said:\n{complaints}")?;
                 }
@@ -86,8 +86,20 @@ impl std::error::Error for SessionError {}
 pub struct Answer {
     /// What was printed between the typed line and the next prompt.
     pub text: String,
-    /// How it ended.
-    pub status: Status,
+    /// What that prompt tells.
+    pub prompt: Status,
+}
+
+impl Answer {
+    /// How the line ended. A crash is a failure, whatever a new shell prompts.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        if self.text.lines().any(transcript::is_crash_report) {
+            Status::Failed
+        } else {
+            self.prompt
+        }
+    }
 }
 
 /// A booted system. Dropping it ends the emulator.
@@ -148,7 +160,7 @@ impl Session {
         let typed = self.input.write_all(text.as_bytes());
         match typed.and_then(|()| self.input.flush()) {
             Ok(()) => Ok(()),
-            Err(_) => Err(self.ended("something could be typed")),
+            Err(_) => Err(self.ended("an end of the typed line")),
         }
     }
 
@@ -227,10 +239,10 @@ impl Session {
                 see(line);
                 seen += 1;
             }
-            let (answer, status) = transcript::find_answer(text)?;
+            let (answer, prompt) = transcript::find_answer(text)?;
             Some(Answer {
                 text: answer.to_owned(),
-                status,
+                prompt,
             })
         })
     }
@@ -312,5 +324,46 @@ impl Session {
         let lines: Vec<&str> = text.lines().collect();
         let start = lines.len().saturating_sub(LATEST_LINES);
         lines.get(start..).unwrap_or_default().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(text: &str) -> Answer {
+        Answer {
+            text: text.to_owned(),
+            prompt: Status::Succeeded,
+        }
+    }
+
+    #[test]
+    fn crash_is_a_failure_whatever_the_new_shell_prompts() {
+        assert_eq!(answer("one\ntwo\n").status(), Status::Succeeded);
+        let crash = answer("shell crashed: panicked at x.rs:1: y\n");
+        assert_eq!(crash.status(), Status::Failed);
+    }
+
+    #[test]
+    fn errors_show_the_latest_output() {
+        let error = SessionError::TimedOut {
+            what: "prompt".to_owned(),
+            bound: Duration::from_secs(60),
+            latest: "last words".to_owned(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "no prompt within 60 s; the latest output was:\nlast words"
+        );
+        let error = SessionError::Ended {
+            what: "prompt".to_owned(),
+            complaints: "no such processor".to_owned(),
+            latest: String::new(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "the emulator ended before there was: prompt; it said:\nno such processor"
+        );
     }
 }

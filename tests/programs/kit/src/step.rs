@@ -40,7 +40,7 @@ pub(crate) mod status {
 }
 
 /// Ends a script.
-pub(crate) const END: u64 = 0xFFFF;
+pub(crate) const END: u64 = 0xFFF;
 
 /// What a step does besides system calls; numbers follow those of the calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
