@@ -36,7 +36,7 @@ use pecan_core::memory::Memory;
 use pecan_core::object::{Frame, Number};
 
 use crate::layout::{DIRECT_MAP, ENTRIES, ENTRY_BYTES, KINDS};
-use crate::register;
+use crate::{effect, register};
 
 /// This core's view of kernel memory. Made by [`this_core`] alone.
 #[derive(Clone, Copy)]
@@ -139,6 +139,16 @@ impl Memory for DirectMap {
         let word = entry_word(frame, word);
         // SAFETY: the frame is described, by the caller's duty: see the module's page.
         unsafe { word.read() }
+    }
+
+    #[inline(never)]
+    fn zero(&self, frame: Frame) {
+        effect::zero(frame_address(frame), effect::FRAME_BYTES);
+    }
+
+    #[inline]
+    fn publish_tables(&self) {
+        effect::publish_tables();
     }
 
     #[inline]

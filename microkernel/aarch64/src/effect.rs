@@ -13,7 +13,7 @@ use crate::direct_map::frame_address;
 use crate::{firmware, interrupt, timer};
 
 /// Bytes of a frame.
-const FRAME_BYTES: u64 = 4096;
+pub(crate) const FRAME_BYTES: u64 = 4096;
 
 /// Performs one effect.
 #[inline]
@@ -26,8 +26,7 @@ pub fn perform(effect: Effect) {
         Effect::SynchronizeCode { frame } => synchronize_code(frame_address(frame), FRAME_BYTES),
         Effect::PowerOff => firmware::power_off(),
         Effect::Reset => firmware::reset(),
-        Effect::PublishTables
-        | Effect::InvalidatePage { .. }
+        Effect::InvalidatePage { .. }
         | Effect::InvalidateSpace { .. }
         | Effect::CopyMessage { .. }
         | Effect::MaskLine { .. }
@@ -41,7 +40,6 @@ pub fn perform(effect: Effect) {
 #[must_use]
 pub fn perform_quickly(effect: Effect) -> bool {
     match effect {
-        Effect::PublishTables => publish_tables(),
         Effect::InvalidatePage { asid, address } => invalidate_page(asid, address),
         Effect::InvalidateSpace { asid } => invalidate_space(asid),
         Effect::CopyMessage { from, to, length } => copy_message(from, to, length),

@@ -65,7 +65,7 @@ impl<M: Memory + Copy> Kernel<M> {
         count: u64,
     ) -> Answer {
         let vacancy = self.find_vacancy::<Allowance>(region, object, destination)?;
-        let parent = self.find::<Allowance>(allowance, Rights::WRITE)?;
+        let parent = self.find_seldom::<Allowance>(allowance, Rights::WRITE)?;
         let child: Number<Allowance> = vacancy.number();
         let sort = self.memory.get(parent, allowance::SORT);
         let first = self.memory.get(parent, allowance::FIRST);
@@ -134,7 +134,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// `OutOfRange` unless 1 to [`MERGE_NUMBERS`] numbers are asked for, and no more than it lacks,
     /// `InUse` if one is in use or an allowance begins at it.
     pub fn allowance_merge(&self, allowance: u64, count: u64) -> Answer {
-        let allowance = self.find::<Allowance>(allowance, Rights::WRITE)?;
+        let allowance = self.find_seldom::<Allowance>(allowance, Rights::WRITE)?;
         let sort = self.memory.get(allowance, allowance::SORT);
         if sort == sort::TIME {
             return Err(Error::BadArgument);
@@ -169,7 +169,7 @@ impl<M: Memory + Copy> Kernel<M> {
         handle: u64,
         sort: u64,
     ) -> Result<Number<Allowance>, Error> {
-        let allowance = self.find::<Allowance>(handle, Rights::WRITE)?;
+        let allowance = self.find_seldom::<Allowance>(handle, Rights::WRITE)?;
         if self.memory.get(allowance, allowance::SORT) == sort {
             Ok(allowance)
         } else {

@@ -16,7 +16,7 @@ use ipc_abi::error::Error;
 
 use crate::capability::Capability;
 use crate::create::{HOLDER, frame_number};
-use crate::kernel::{Effect, Kernel};
+use crate::kernel::Kernel;
 use crate::memory::{Fields, Memory};
 use crate::object::{
     Allowance, CapTable, Context, Frame, FrameKind, ID_WORD, Number, Object, PRIORITIES, Platform,
@@ -82,7 +82,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// [`crate::object::Core`] and [`crate::object::Machine`] zero but for the fields that only the
     /// boot code knows (`MACHINE`, `INDEX`, `NULL_ENDPOINT`, `NULL_ROOT`, `NULL_SLOTS`), and every
     /// frame of the plan free. The caller makes the instruction cache coherent with memory before
-    /// the first instruction of the process, and performs the effects.
+    /// the first instruction of the process.
     ///
     /// # Errors
     ///
@@ -103,7 +103,6 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(first.thread, thread::STATE, state::LIVE);
         self.memory
             .set_link(self.core, core_state::CURRENT, first.thread);
-        self.leave(Effect::PublishTables);
         Ok(())
     }
 
@@ -362,10 +361,7 @@ impl<M: Memory + Copy> Kernel<M> {
     ) -> Result<(), BootError> {
         loop {
             match self.map_at_boot(space, frame, address, access) {
-                Ok(_) => {
-                    self.memory.set(self.core, core_state::EFFECT_COUNT, 0);
-                    return Ok(());
-                }
+                Ok(_) => return Ok(()),
                 Err(Error::NeedMemory) => {
                     let table = self.supply_frame(supply)?;
                     self.donate(space, supply.region, table);

@@ -154,6 +154,13 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
+    /// Whether a handle of the current thread is in the first chunk of its table, where it is found
+    /// without a call.
+    #[inline]
+    pub(crate) fn is_in_first_chunk(&self, handle: u64) -> bool {
+        handle & !self.memory.get(self.current(), thread::MASK) == 0
+    }
+
     /// Finds the chunk of a handle that is not in the first one. Out of line: the way of nearly all
     /// calls does not pay for it.
     #[cold]
@@ -224,6 +231,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// Those of the table's handle, `BadSlot` (outside the table, or slot 0), `SlotOccupied`.
+    #[inline(never)]
     pub fn find_empty_slot(&self, place: u64) -> Result<Slot, Error> {
         let slot = self.find_slot(place, Rights::WRITE)?;
         if self.read_slot(slot).is_empty() {
@@ -240,11 +248,30 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the table's handle, `BadSlot` (outside the table, or slot 0).
     pub fn find_slot(&self, place: u64, rights: Rights) -> Result<Slot, Error> {
         let place = Place::from_raw(place);
-        let table = self.find::<CapTable>(place.table(), rights)?;
+        let table = self.find_seldom::<CapTable>(place.table(), rights)?;
         if place.slot() == 0 {
             return Err(Error::BadSlot);
         }
         self.slot_of(table, place.slot()).ok_or(Error::BadSlot)
+    }
+
+    /// [`Kernel::find`] out of line, for calls that are made too seldom to have their own copy.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Kernel::find`].
+    pub(crate) fn find_seldom<O: Object>(
+        &self,
+        handle: u64,
+        rights: Rights,
+    ) -> Result<Number<O>, Error> {
+        self.find_number(handle, O::KIND as u8, rights)
+            .map(Number::from_raw)
+    }
+
+    #[inline(never)]
+    fn find_number(&self, handle: u64, kind: u8, rights: Rights) -> Result<u64, Error> {
+        self.find_kind(handle, kind, rights).map(Capability::number)
     }
 
     fn find_kind(&self, handle: u64, kind: u8, rights: Rights) -> Result<Capability, Error> {

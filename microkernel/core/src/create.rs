@@ -98,9 +98,21 @@ impl<M: Memory + Copy> Kernel<M> {
         object: u64,
         destination: u64,
     ) -> Result<Vacancy, Error> {
-        let kind = O::KIND;
-        let region = self.find::<Region>(region, Rights::WRITE)?;
-        self.check_place(region, object, kind, (O::WORDS / UNIT_WORDS) as u64)?;
+        let units = (O::WORDS / UNIT_WORDS) as u64;
+        self.find_place(region, object, destination, O::KIND, units)
+    }
+
+    #[inline(never)]
+    fn find_place(
+        &self,
+        region: u64,
+        object: u64,
+        destination: u64,
+        kind: FrameKind,
+        units: u64,
+    ) -> Result<Vacancy, Error> {
+        let region = self.find_seldom::<Region>(region, Rights::WRITE)?;
+        self.check_place(region, object, kind, units)?;
         let slot = self.find_empty_slot(destination)?;
         Ok(Vacancy {
             region,
@@ -136,6 +148,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Makes an empty place an object's, all zero but for a new identity.
+    #[inline(never)]
     pub(crate) fn occupy(&self, region: Number<Region>, number: u64, kind: FrameKind) -> u64 {
         let frame = Frame(number / UNITS_PER_FRAME);
         if self.memory.kind(frame) == FrameKind::Free as u8 {
@@ -152,6 +165,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Makes the object, and the capability to it: the last thing a creation does.
+    #[inline(never)]
     pub(crate) fn finish(&self, vacancy: &Vacancy, kind: Kind, rights: Rights) -> Answer {
         let id = self.occupy(vacancy.region, vacancy.number, vacancy.kind);
         self.write_slot(
@@ -162,12 +176,18 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Zeroes the object `number` of a pool; the frame is free when its last object goes.
+    #[inline(never)]
     pub(crate) fn vacate(&self, number: u64, units: u64) {
-        for unit in 0..units.min(UNITS_PER_FRAME) {
-            for word in 0..UNIT_WORDS {
-                self.memory.store(number.wrapping_add(unit), word, 0);
-            }
+        for unit in (1..units.min(UNITS_PER_FRAME)).rev() {
+            self.zero_unit(number.wrapping_add(unit));
         }
+        self.vacate_unit(number);
+    }
+
+    /// The same for an object of one unit.
+    #[inline]
+    pub(crate) fn vacate_unit(&self, number: u64) {
+        self.zero_unit(number);
         let frame = Frame(number / UNITS_PER_FRAME);
         let used = self.memory.entry(frame, entry::ID) & !unit_bit(number);
         self.memory.set_entry(frame, entry::ID, used);
@@ -176,11 +196,19 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
+    #[inline]
+    fn zero_unit(&self, number: u64) {
+        for word in 0..UNIT_WORDS {
+            self.memory.store(number, word, 0);
+        }
+    }
+
     /// Checks that `frame` is free and the region's own, for a use as a whole frame of kernel data.
     ///
     /// # Errors
     ///
     /// `OutOfRange`, `NotWhole`, `NotFree`.
+    #[inline(never)]
     pub(crate) fn check_whole(&self, region: Number<Region>, frame: Frame) -> Result<(), Error> {
         self.check_own(region, frame)?;
         self.check_is_memory(region)?;
@@ -188,6 +216,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Makes a free frame, checked by [`Kernel::check_whole`], part of the object `owner`.
+    #[inline(never)]
     pub(crate) fn take_whole(
         &self,
         region: Number<Region>,
@@ -202,6 +231,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Makes a frame free whose entry's fields are listed nowhere any more.
+    #[inline(never)]
     pub(crate) fn free_whole(&self, frame: Frame) {
         const FIELDS: [Field<Entry>; 4] = [entry::ID, entry::SPACE, entry::ADDRESS, entry::RECORDS];
         for field in FIELDS {
@@ -259,8 +289,8 @@ impl<M: Memory + Copy> Kernel<M> {
         space: u64,
     ) -> Answer {
         let vacancy = self.find_vacancy::<Thread>(region, object, destination)?;
-        let table = self.find::<CapTable>(table, Rights::WRITE)?;
-        let space = self.find::<Space>(space, Rights::WRITE)?;
+        let table = self.find_seldom::<CapTable>(table, Rights::WRITE)?;
+        let space = self.find_seldom::<Space>(space, Rights::WRITE)?;
         self.finish(&vacancy, Kind::Thread, HOLDER)?;
         self.prepare_thread(vacancy.number(), table, space);
         Ok(0)

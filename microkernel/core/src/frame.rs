@@ -39,7 +39,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the region's handle; `Misaligned`, `OutOfRange`, `NotWhole`, `NotFree` for the
     /// place; those of [`Kernel::find_empty_slot`].
     pub fn create_frame(&self, region: u64, object: u64, destination: u64) -> Answer {
-        let region = self.find::<Region>(region, Rights::WRITE)?;
+        let region = self.find_seldom::<Region>(region, Rights::WRITE)?;
         if object & UNITS_PER_FRAME.wrapping_sub(1) != 0 {
             return Err(Error::Misaligned);
         }
@@ -72,8 +72,8 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// # Errors
     ///
-    /// Those of the frame's handle (right `WRITE`); `BadArgument` for no mode, `AccessDenied` for
-    /// a device as code, `InUse` while it is mapped or a message buffer.
+    /// Those of the frame's handle (right `WRITE`); `BadArgument` for no mode, or for any
+    /// but *data* if it is a device; `InUse` while it is mapped or a message buffer.
     pub fn frame_set_mode(&self, frame: u64, mode: u64) -> Answer {
         let (frame, _) = self.find_frame(frame, Rights::WRITE)?;
         let is_code = match mode {
@@ -83,7 +83,7 @@ impl<M: Memory + Copy> Kernel<M> {
         };
         let bits = self.memory.entry(frame, entry::SPACE);
         if is_code && bits & user::DEVICE != 0 {
-            return Err(Error::AccessDenied);
+            return Err(Error::BadArgument);
         }
         if self.is_mapped(frame) || !self.buffer_owner(frame).is_none() {
             return Err(Error::InUse);
@@ -122,7 +122,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the handles of thread (right `WRITE`) and frame (rights `READ` and `WRITE`);
     /// `AccessDenied` for a device or code, `InUse` if it is another thread's buffer.
     pub fn thread_set_buffer(&self, thread: u64, frame: u64) -> Answer {
-        let thread = self.find::<Thread>(thread, Rights::WRITE)?;
+        let thread = self.find_seldom::<Thread>(thread, Rights::WRITE)?;
         let (frame, _) = self.find_frame(frame, Rights::READ.union(Rights::WRITE))?;
         if self.memory.entry(frame, entry::SPACE) & (user::CODE | user::DEVICE) != 0 {
             return Err(Error::AccessDenied);

@@ -340,8 +340,7 @@ impl HostMachine {
                     .borrow_mut()
                     .retain(|&(cached, _), _| cached != asid);
             }
-            Effect::PublishTables
-            | Effect::CopyMessage { .. }
+            Effect::CopyMessage { .. }
             | Effect::SynchronizeCode { .. }
             | Effect::MaskLine { .. }
             | Effect::UnmaskLine { .. }

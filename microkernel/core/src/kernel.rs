@@ -25,8 +25,6 @@ pub type Answer = Result<u64, Error>;
 /// Something that only the machine can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Make page-table stores visible to the table walk (`dsb ishst`, `isb`).
-    PublishTables,
     /// Forget translations of one page: `dsb ishst`, `tlbi vale1is`, `dsb ish`, `isb`.
     InvalidatePage {
         /// The ASID.
@@ -81,17 +79,16 @@ impl Effect {
     #[must_use]
     pub const fn into_words(self) -> [u64; 4] {
         match self {
-            Effect::PublishTables => [1, 0, 0, 0],
-            Effect::InvalidatePage { asid, address } => [2, asid, address, 0],
-            Effect::InvalidateSpace { asid } => [3, asid, 0, 0],
-            Effect::CopyMessage { from, to, length } => [4, from.0, to.0, length],
-            Effect::ZeroFrame { frame } => [5, frame.0, 0, 0],
-            Effect::SynchronizeCode { frame } => [6, frame.0, 0, 0],
-            Effect::MaskLine { line } => [7, line, 0, 0],
-            Effect::UnmaskLine { line } => [8, line, 0, 0],
-            Effect::StartSlice => [9, 0, 0, 0],
-            Effect::PowerOff => [10, 0, 0, 0],
-            Effect::Reset => [11, 0, 0, 0],
+            Effect::InvalidatePage { asid, address } => [1, asid, address, 0],
+            Effect::InvalidateSpace { asid } => [2, asid, 0, 0],
+            Effect::CopyMessage { from, to, length } => [3, from.0, to.0, length],
+            Effect::ZeroFrame { frame } => [4, frame.0, 0, 0],
+            Effect::SynchronizeCode { frame } => [5, frame.0, 0, 0],
+            Effect::MaskLine { line } => [6, line, 0, 0],
+            Effect::UnmaskLine { line } => [7, line, 0, 0],
+            Effect::StartSlice => [8, 0, 0, 0],
+            Effect::PowerOff => [9, 0, 0, 0],
+            Effect::Reset => [10, 0, 0, 0],
         }
     }
 
@@ -100,24 +97,23 @@ impl Effect {
     pub const fn from_words(words: [u64; 4]) -> Option<Effect> {
         let [code, a, b, c] = words;
         Some(match code {
-            1 => Effect::PublishTables,
-            2 => Effect::InvalidatePage {
+            1 => Effect::InvalidatePage {
                 asid: a,
                 address: b,
             },
-            3 => Effect::InvalidateSpace { asid: a },
-            4 => Effect::CopyMessage {
+            2 => Effect::InvalidateSpace { asid: a },
+            3 => Effect::CopyMessage {
                 from: Frame(a),
                 to: Frame(b),
                 length: c,
             },
-            5 => Effect::ZeroFrame { frame: Frame(a) },
-            6 => Effect::SynchronizeCode { frame: Frame(a) },
-            7 => Effect::MaskLine { line: a },
-            8 => Effect::UnmaskLine { line: a },
-            9 => Effect::StartSlice,
-            10 => Effect::PowerOff,
-            11 => Effect::Reset,
+            4 => Effect::ZeroFrame { frame: Frame(a) },
+            5 => Effect::SynchronizeCode { frame: Frame(a) },
+            6 => Effect::MaskLine { line: a },
+            7 => Effect::UnmaskLine { line: a },
+            8 => Effect::StartSlice,
+            9 => Effect::PowerOff,
+            10 => Effect::Reset,
             _ => return None,
         })
     }

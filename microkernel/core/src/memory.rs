@@ -32,6 +32,9 @@ pub trait Memory {
             }
         }
     }
+    /// Makes stores to page tables before this visible to the table walk before any user instruction
+    /// after it (`dsb ishst`). Every exit ends in `eret`, so no `isb` is needed.
+    fn publish_tables(&self) {}
 }
 
 /// Typed access, for every [`Memory`].

@@ -20,7 +20,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the region's handle (right `WRITE`); `OutOfRange`; `Itself` for what the calling
     /// thread is or runs with; `Again` until the frame is free.
     pub fn reclaim(&self, region: u64, frame: u64) -> Answer {
-        let region = self.find::<Region>(region, Rights::WRITE)?;
+        let region = self.find_seldom::<Region>(region, Rights::WRITE)?;
         let frame = Frame(frame);
         self.check_covers(region, frame)?;
         if let Some((kind, number)) = self.victim(frame)? {

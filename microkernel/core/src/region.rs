@@ -37,7 +37,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// `OutOfRange` for no frame, for as many as the region has or more, and for a region of
     /// devices, `NotFree` if one of the frames is in use, `Again`.
     pub fn region_split(&self, region: u64, frames: u64, destination: u64) -> Answer {
-        let parent = self.find::<Region>(region, Rights::WRITE)?;
+        let parent = self.find_seldom::<Region>(region, Rights::WRITE)?;
         self.check_is_memory(parent)?;
         let limit = self.memory.get(parent, region::LIMIT);
         let base = self.memory.get(parent, region::BASE);
@@ -58,6 +58,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Makes the region `[first, first + frames)` of free frames, in its own first frame.
+    #[inline(never)]
     pub(crate) fn make_region(&self, first: Frame, frames: u64) -> Number<Region> {
         let region: Number<Region> = frame_number(first);
         self.memory.set_kind(first, FrameKind::Region as u8);
@@ -109,7 +110,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the region's handle (right `WRITE`); `OutOfRange` unless 1 to [`MERGE_FRAMES`]
     /// frames are asked for, and no more than the region lacks, `NotFree` if one is in use.
     pub fn region_merge(&self, region: u64, frames: u64) -> Answer {
-        let region = self.find::<Region>(region, Rights::WRITE)?;
+        let region = self.find_seldom::<Region>(region, Rights::WRITE)?;
         let limit = self.memory.get(region, region::LIMIT);
         let lacking = self.end_of(region).wrapping_sub(limit);
         if frames == 0 || frames > lacking.min(MERGE_FRAMES) {
@@ -129,7 +130,7 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// Those of the region's handle (right `READ`).
     pub fn region_inspect(&self, region: u64) -> Answer {
-        let region = self.find::<Region>(region, Rights::READ)?;
+        let region = self.find_seldom::<Region>(region, Rights::READ)?;
         let base = self.memory.get(region, region::BASE);
         let left = self.memory.get(region, region::LIMIT).wrapping_sub(base);
         let left = left.min((1 << (64 - FRAME_BITS)) - 1);

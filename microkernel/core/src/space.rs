@@ -141,8 +141,8 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the handles of space and region (right `WRITE`); `OutOfRange`, `NotWhole`, `NotFree`
     /// for the frame.
     pub fn space_donate(&self, space: u64, region: u64, frame: u64) -> Answer {
-        let space = self.find::<Space>(space, Rights::WRITE)?;
-        let region = self.find::<Region>(region, Rights::WRITE)?;
+        let space = self.find_seldom::<Space>(space, Rights::WRITE)?;
+        let region = self.find_seldom::<Region>(region, Rights::WRITE)?;
         self.check_whole(region, Frame(frame))?;
         self.donate(space, region, Frame(frame));
         Ok(0)

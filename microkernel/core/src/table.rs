@@ -65,8 +65,8 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the handles of table and region (right `WRITE`); `OutOfRange`, `NotWhole`, `NotFree`
     /// for the frame; `Exhausted` if the table has [`table::CHUNKS_MAX`] chunks.
     pub fn table_extend(&self, table: u64, region: u64, frame: u64) -> Answer {
-        let table = self.find::<CapTable>(table, Rights::WRITE)?;
-        let region = self.find::<Region>(region, Rights::WRITE)?;
+        let table = self.find_seldom::<CapTable>(table, Rights::WRITE)?;
+        let region = self.find_seldom::<Region>(region, Rights::WRITE)?;
         self.check_whole(region, Frame(frame))?;
         if self.memory.get(table, table::CHUNKS) >= table::CHUNKS_MAX {
             return Err(Error::Exhausted);

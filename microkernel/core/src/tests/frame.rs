@@ -73,7 +73,7 @@ fn a_device_is_never_code_nor_a_buffer() {
         fixture.call(|k| k.create_frame(DEVICES, object, destination)),
         Ok(0)
     );
-    fixture.refuse(Error::AccessDenied, |k| k.frame_set_mode(handle, CODE));
+    fixture.refuse(Error::BadArgument, |k| k.frame_set_mode(handle, CODE));
     fixture.refuse(Error::AccessDenied, |k| k.thread_set_buffer(THREAD, handle));
     assert_eq!(fixture.call(|k| k.frame_set_mode(handle, DATA)), Ok(0));
 }
