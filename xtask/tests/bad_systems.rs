@@ -115,3 +115,32 @@ fn graph_of_the_shipped_system_says_who_reaches_whom() {
         );
     }
 }
+
+/// The book's page about systems.
+fn book() -> String {
+    std::fs::read_to_string(here("../docs/book/system.md")).expect("the page is there")
+}
+
+#[test]
+fn book_shows_the_graph_of_the_shipped_system() {
+    let text = graph(&good_system(), &good_board()).expect("the shipped system is good");
+    assert!(
+        book().contains(&text),
+        "docs/book/system.md does not show\n{text}"
+    );
+}
+
+#[test]
+fn book_explains_every_key_of_a_process() {
+    let path = here("tests/unknown-key.toml");
+    let known = promise(&path);
+    let keys = known.split('`').skip(3).step_by(2);
+    let book = book();
+    for key in keys {
+        let row = format!("\n| `{key}` | ");
+        assert!(
+            book.contains(&row),
+            "docs/book/system.md does not explain `{key}`"
+        );
+    }
+}

@@ -18,7 +18,9 @@ pub fn draw(declared: &Declared) -> String {
     );
     draw_calls(declared, &mut text);
     draw_reach(declared, &mut text);
-    text
+    text.lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
 }
 
 fn width(declared: &Declared) -> usize {
