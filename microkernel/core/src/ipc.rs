@@ -246,7 +246,10 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         self.clear_special(server, special::CALLER_GONE);
         self.declare_window(server);
-        self.receive_next(server, endpoint, Number::NONE)
+        match patience {
+            Patience::Waits => self.receive_next(server, endpoint, Number::NONE),
+            Patience::Refuses => self.receive_waiting(server, endpoint, Number::NONE, patience),
+        }
     }
 
     /// `reply`.
@@ -289,7 +292,7 @@ impl<M: Memory + Copy> Kernel<M> {
         answered: Number<Thread>,
     ) -> Result<(), Error> {
         if self.memory.get(endpoint, endpoint::WAITING) != 0 || self.has_signals(server) {
-            return self.receive_waiting(server, endpoint, answered);
+            return self.receive_waiting(server, endpoint, answered, Patience::Waits);
         }
         self.push_server(server, endpoint);
         let is_lent = self.current_context() != self.memory.link(server, thread::OWN_CONTEXT);
@@ -301,13 +304,14 @@ impl<M: Memory + Copy> Kernel<M> {
         Ok(())
     }
 
-    /// Receives something that is there.
+    /// Receives something that is there; if all of it is turned away, waits unless that is refused.
     #[inline(never)]
     fn receive_waiting(
         &self,
         server: Number<Thread>,
         endpoint: Number<Endpoint>,
         answered: Number<Thread>,
+        patience: Patience,
     ) -> Result<(), Error> {
         if self.has_signals(server) {
             let bits = self.take_bits(self.memory.link(server, thread::BOUND));
@@ -335,10 +339,11 @@ impl<M: Memory + Copy> Kernel<M> {
             }
         }
         let has_own = self.memory.get(server, thread::OWN_CONTEXT) != 0;
-        if has_own && !self.first_sender(endpoint).is_none() {
+        let is_more = !self.first_sender(endpoint).is_none();
+        if has_own && (is_more || patience == Patience::Refuses) {
             self.hand_back(server, answered);
             self.continue_on_own(server);
-            return Err(Error::Again);
+            return Err(if is_more { Error::Again } else { Error::WouldBlock });
         }
         self.push_server(server, endpoint);
         self.rest_after(server, answered);

@@ -236,6 +236,24 @@ fn server_that_did_not_answer_cannot_receive() {
 }
 
 #[test]
+fn polling_receiver_that_turns_everybody_away_does_not_wait() {
+    let mut world = World::new();
+    let server = world.main();
+    let endpoint = world.endpoint();
+    let gate = world.gate(endpoint, 5);
+    let client = world.started(255);
+    let given = world.reply();
+    world.turn_to(client);
+    world.set_register(client.thread, 12, given);
+    let tag = Tag::new(1, 96).with_capabilities(1);
+    world.raw_message(SystemCall::Call, gate, tag, 0);
+    assert_eq!(world.current(), server.thread);
+    world.message(SystemCall::TryReceive, endpoint, FULL, 0);
+    assert_eq!(world.refusal(server), Some(Error::WouldBlock));
+    assert_eq!(world.refusal(client), Some(Error::NoSlots));
+}
+
+#[test]
 fn capabilities_arrive_in_the_window() {
     let mut world = World::new();
     let client = world.main();
