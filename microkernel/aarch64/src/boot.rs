@@ -1,4 +1,4 @@
-//! From the first Rust instruction to a kernel that can start its first process: [`prepare`].
+//! From the first Rust instruction to the first process: [`start`].
 
 use core::ptr::with_exposed_provenance;
 use core::ptr::with_exposed_provenance_mut;
@@ -11,7 +11,7 @@ use pecan_core::memory::{Fields, Memory};
 use pecan_core::object::{Frame, FrameKind, Number, core_state, machine};
 
 use crate::board::{Board, BoardError, GicVersion, Range};
-use crate::console::{self, epitaph};
+use crate::console::{self, Part, epitaph};
 use crate::direct_map::{DirectMap, this_core};
 use crate::layout::{self, DIRECT_MAP, ENTRIES, ENTRY_BYTES, KINDS, Layout, Segment};
 use crate::translation::{TABLES, Table, Tables};
@@ -26,19 +26,29 @@ const EARLY_MEMORY: Range = Range {
 /// ASIDs that the machine's table has room for.
 const ASIDS_MAX: u64 = machine::LINES;
 
-/// Makes everything ready, from the physical address of the device tree and the counter at start.
-/// Called once, with the early tables; writes an epitaph if the machine lacks something.
-pub fn prepare(tree: u64, start_ticks: u64) -> BootPlan {
+/// Makes the machine ready and creates the first process, from the physical address of the device tree
+/// and the counter at start. Called once, with the early tables; writes an epitaph if the machine or
+/// the package lacks something.
+#[inline(never)]
+pub fn start(tree: u64, start_ticks: u64) {
+    let plan = prepare(tree, start_ticks);
+    if let Err(error) = this_core().start(&plan) {
+        epitaph(&[Part::Text(error.text()), Part::Text(": "), Part::Number(error.number())]);
+    }
+}
+
+/// Makes everything ready.
+fn prepare(tree: u64, start_ticks: u64) -> BootPlan {
     let board = match read_board(tree) {
         Ok(board) => board,
-        Err(error) => epitaph(format_args!("{}", error.text())),
+        Err(error) => epitaph(&[Part::Text(error.text())]),
     };
     console::set_address(board.console.start);
     firmware::set_conduit(board.conduit);
     let parts = image::parts();
     let layout = match layout::plan(&board, parts.end) {
         Ok(layout) => layout,
-        Err(error) => epitaph(format_args!("{}", error.text())),
+        Err(error) => epitaph(&[Part::Text(error.text())]),
     };
     use_tables(&board, &layout);
     register::set_up();
@@ -48,7 +58,7 @@ pub fn prepare(tree: u64, start_ticks: u64) -> BootPlan {
     make_objects(kernel);
     timer::set_up(board.timer_line);
     let Ok(lines) = interrupt::set_up(&board, board.timer_line) else {
-        epitaph(format_args!("no GIC redistributor of this core"))
+        epitaph(&[Part::Text("no GIC redistributor of this core")])
     };
     write_information(&board, &layout, start_ticks);
     BootPlan {
@@ -109,7 +119,7 @@ fn use_tables(board: &Board, layout: &Layout) {
     let room = unsafe { slice::from_raw_parts_mut(room, TABLES) };
     let mut tables = Tables::new(room, physical);
     if let Err(error) = layout::map_kernel(&mut tables, board, layout, &image::parts()) {
-        epitaph(format_args!("the kernel's tables: {error:?}"));
+        epitaph(&[Part::Text(error.text())]);
     }
     let root = tables.root();
     effect::publish_tables();
@@ -213,9 +223,7 @@ fn write_information(board: &Board, layout: &Layout, boot_ticks: u64) {
 
 fn read_package(range: Range) -> Package {
     if range.bytes() < PAGE {
-        epitaph(format_args!(
-            "the boot package is shorter than its first page"
-        ));
+        epitaph(&[Part::Text("the boot package is shorter than its first page")]);
     }
     let mut header = [0; PACKAGE_HEADER_WORDS];
     for (index, word) in header.iter_mut().enumerate() {

@@ -1,7 +1,8 @@
 //! The panic console: it writes an epitaph on the PL011 and stops the machine. Nothing else in the
 //! kernel prints; while the system runs the UART belongs to a server.
+//!
+//! It prints texts and numbers itself: the formatting of `core::fmt` would be a tenth of the kernel.
 
-use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::firmware;
@@ -42,28 +43,58 @@ impl Console {
     }
 }
 
-impl Write for Console {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            if byte == b'\n' {
-                self.put(b'\r');
+/// What an epitaph consists of.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'a> {
+    /// A text.
+    Text(&'a str),
+    /// A number, in hexadecimal with `0x`.
+    Number(u64),
+    /// A number, in decimal.
+    Count(u32),
+}
+
+impl Console {
+    fn print(&self, part: Part<'_>) {
+        match part {
+            Part::Text(text) => text.bytes().for_each(|byte| self.put(byte)),
+            Part::Number(number) => {
+                self.print(Part::Text("0x"));
+                self.print_digits(number, 16);
             }
-            self.put(byte);
+            Part::Count(number) => self.print_digits(u64::from(number), 10),
         }
-        Ok(())
+    }
+
+    fn print_digits(&self, number: u64, base: u64) {
+        /// Digits of the largest number, in decimal.
+        const DIGITS_MAX: u32 = 20;
+        let mut scale = 1;
+        for _ in 1..DIGITS_MAX {
+            if number / scale >= base {
+                scale = scale.wrapping_mul(base);
+            }
+        }
+        while scale > 0 {
+            let digit = (number / scale) % base;
+            self.put(b"0123456789abcdef".get(digit as usize).copied().unwrap_or(b'?'));
+            scale /= base;
+        }
     }
 }
 
-/// Writes `kernel panic:` and the text on the console and switches the machine off.
-pub fn epitaph(text: fmt::Arguments<'_>) -> ! {
+/// Writes `kernel panic:` and the parts on the console and switches the machine off.
+#[cold]
+pub fn epitaph(parts: &[Part<'_>]) -> ! {
     // SAFETY: the page of the PL011 is mapped as a device from the first instruction at a kernel
     // address on, in the early tables and in the final ones. The server that drives it does not run
     // any more.
     let registers = unsafe { Registers::new(DIRECT_MAP | ADDRESS.load(Ordering::Relaxed)) };
     registers.write(LINE_CONTROL, EIGHT_BITS_AND_FIFO);
     registers.write(CONTROL, ENABLE_UART_TRANSMIT_RECEIVE);
-    let mut console = Console(registers);
-    // `Console` never fails.
-    let _ = write!(console, "\nkernel panic: {text}\n");
+    let console = Console(registers);
+    console.print(Part::Text("\r\nkernel panic: "));
+    parts.iter().for_each(|part| console.print(*part));
+    console.print(Part::Text("\r\n"));
     firmware::power_off()
 }

@@ -76,6 +76,17 @@ pub enum TablesError {
     Occupied,
 }
 
+impl TablesError {
+    /// What to tell a person.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            TablesError::Full => "too few tables for this machine's memory",
+            TablesError::Occupied => "two things of this machine lie at one address",
+        }
+    }
+}
+
 /// The kernel's tables while they are written. The first one is the root (level 0).
 pub struct Tables<'a> {
     tables: &'a mut [Table],

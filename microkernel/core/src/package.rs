@@ -84,6 +84,50 @@ pub enum BootError {
     },
 }
 
+impl BootError {
+    /// What to tell a person; [`BootError::number`] goes with it.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            BootError::NoPackage => "no boot package",
+            BootError::BadMagic => "the boot package does not begin with PECANPKG",
+            BootError::BadVersion { .. } => "the boot package has another version",
+            BootError::BadLength { .. } => "the boot package's length is wrong",
+            BootError::BadSegmentCount { .. } => "the boot package's count of segments is wrong",
+            BootError::SegmentMisaligned { .. } => "a segment of the boot package is misaligned",
+            BootError::SegmentSize { .. } => "a segment of the boot package has a wrong size",
+            BootError::SegmentOutsidePackage { .. } => "a segment lies outside the boot package",
+            BootError::SegmentAddress { .. } => "a segment of the boot package ends too high",
+            BootError::SegmentAccess { .. } => "a segment of the boot package has no known access",
+            BootError::SegmentsOverlap { .. } => "a segment of the boot package overlaps another",
+            BootError::BadEntry { .. } => "the boot package's entry is in no executable segment",
+            BootError::NoMemory => "too little memory for the first process",
+            BootError::FrameTaken { .. } => "a frame of the first process is in use",
+            BootError::Map { .. } => "a page of the first process cannot be mapped",
+        }
+    }
+
+    /// The version, length, count, index, entry, frame or address that is wrong; 0 if there is none.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        match self {
+            BootError::NoPackage | BootError::BadMagic | BootError::NoMemory => 0,
+            BootError::BadVersion { version: number }
+            | BootError::BadLength { length: number }
+            | BootError::BadSegmentCount { count: number }
+            | BootError::SegmentMisaligned { segment: number }
+            | BootError::SegmentSize { segment: number }
+            | BootError::SegmentOutsidePackage { segment: number }
+            | BootError::SegmentAddress { segment: number }
+            | BootError::SegmentAccess { segment: number }
+            | BootError::SegmentsOverlap { segment: number, .. }
+            | BootError::BadEntry { entry: number }
+            | BootError::FrameTaken { frame: number }
+            | BootError::Map { address: number, .. } => number,
+        }
+    }
+}
+
 /// Where the package's pages must end: where the stack begins.
 const PACKAGE_END: u64 = FIRST_STACK_TOP - FIRST_STACK_PAGES * PAGE_BYTES;
 
