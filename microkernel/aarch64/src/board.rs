@@ -137,17 +137,57 @@ struct Cells {
     size: usize,
 }
 
+/// The properties that matter, in the order of [`Property`].
+const PROPERTIES: [&[u8]; 7] = [
+    b"device_type",
+    b"compatible",
+    b"reg",
+    b"interrupts",
+    b"method",
+    b"linux,initrd-start",
+    b"linux,initrd-end",
+];
+
+#[derive(Clone, Copy)]
+enum Property {
+    Sort,
+    Compatible,
+    Registers,
+    Interrupts,
+    Method,
+    PackageStart,
+    PackageEnd,
+}
+
+/// What a node is, by a name in its property `compatible`.
+const DEVICES: [(&[u8], Device); 10] = [
+    (b"arm,gic-v3", Device::Gic(GicVersion::Three)),
+    (b"arm,cortex-a15-gic", Device::Gic(GicVersion::Two)),
+    (b"arm,gic-400", Device::Gic(GicVersion::Two)),
+    (b"arm,cortex-a9-gic", Device::Gic(GicVersion::Two)),
+    (b"arm,armv8-timer", Device::Timer),
+    (b"arm,pl011", Device::Console),
+    (b"arm,pl031", Device::User),
+    (b"virtio,mmio", Device::User),
+    (b"arm,psci-0.2", Device::Firmware),
+    (b"arm,psci-1.0", Device::Firmware),
+];
+
+#[derive(Clone, Copy)]
+enum Device {
+    Gic(GicVersion),
+    Timer,
+    Console,
+    /// Driven in user space.
+    User,
+    Firmware,
+}
+
 /// A child of the root: the values of the properties that matter, empty if it has them not.
 #[derive(Clone, Copy, Default)]
 struct Node<'a> {
     name: &'a [u8],
-    sort: &'a [u8],
-    compatible: &'a [u8],
-    registers: &'a [u8],
-    interrupts: &'a [u8],
-    method: &'a [u8],
-    package_start: &'a [u8],
-    package_end: &'a [u8],
+    values: [&'a [u8]; PROPERTIES.len()],
 }
 
 /// What was found so far.
@@ -298,24 +338,27 @@ impl Finding {
     }
 
     fn look_at(&mut self, node: &Node<'_>) -> Result<(), BoardError> {
-        if node.sort == b"memory\0" {
+        if node.value(Property::Sort) == b"memory\0" {
             return self.add_memory(node);
         }
         if node.name == b"chosen" {
             return self.add_package(node);
         }
-        for name in node.compatible.split(|byte| *byte == 0) {
-            match name {
-                b"arm,gic-v3" => self.add_gic(node, GicVersion::Three)?,
-                b"arm,cortex-a15-gic" | b"arm,gic-400" | b"arm,cortex-a9-gic" => {
-                    self.add_gic(node, GicVersion::Two)?;
-                }
-                b"arm,armv8-timer" => self.timer_line = Some(interrupt_line(node, 2)?),
-                b"arm,pl011" => self.add_console(node)?,
-                b"arm,pl031" | b"virtio,mmio" => self.add_device(self.range(node, 0)?),
-                b"arm,psci-0.2" | b"arm,psci-1.0" => self.add_firmware(node)?,
-                _ => {}
+        for name in node.value(Property::Compatible).split(|byte| *byte == 0) {
+            if let Some((_, device)) = DEVICES.iter().find(|(known, _)| *known == name) {
+                self.add(node, *device)?;
             }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, node: &Node<'_>, device: Device) -> Result<(), BoardError> {
+        match device {
+            Device::Gic(version) => self.add_gic(node, version)?,
+            Device::Timer => self.timer_line = Some(interrupt_line(node, 2)?),
+            Device::Console => self.add_console(node)?,
+            Device::User => self.add_device(self.range(node, 0)?),
+            Device::Firmware => self.add_firmware(node)?,
         }
         Ok(())
     }
@@ -324,7 +367,9 @@ impl Finding {
     fn range(&self, node: &Node<'_>, index: usize) -> Result<Range, BoardError> {
         let Cells { address, size } = self.cells;
         let [address, size] = [address, size].map(|cells| cells.wrapping_mul(4));
-        let mut ranges = node.registers.chunks_exact(address.wrapping_add(size));
+        let mut ranges = node
+            .value(Property::Registers)
+            .chunks_exact(address.wrapping_add(size));
         let range = ranges.nth(index).ok_or(BoardError::Malformed)?;
         let (start, bytes) = range
             .split_at_checked(address)
@@ -352,12 +397,14 @@ impl Finding {
     }
 
     fn add_package(&mut self, node: &Node<'_>) -> Result<(), BoardError> {
-        if node.package_start.is_empty() || node.package_end.is_empty() {
+        let start = node.value(Property::PackageStart);
+        let end = node.value(Property::PackageEnd);
+        if start.is_empty() || end.is_empty() {
             return Ok(());
         }
         let range = Range {
-            start: number(node.package_start)?,
-            end: number(node.package_end)?,
+            start: number(start)?,
+            end: number(end)?,
         };
         self.package = (range.start < range.end).then_some(range);
         Ok(())
@@ -395,7 +442,7 @@ impl Finding {
     }
 
     fn add_firmware(&mut self, node: &Node<'_>) -> Result<(), BoardError> {
-        self.conduit = Some(match node.method {
+        self.conduit = Some(match node.value(Property::Method) {
             b"hvc\0" => Conduit::Hypervisor,
             b"smc\0" => Conduit::SecureMonitor,
             _ => return Err(BoardError::Malformed),
@@ -406,24 +453,31 @@ impl Finding {
 
 impl<'a> Node<'a> {
     fn note(&mut self, name: &[u8], value: &'a [u8]) {
-        let place = match name {
-            b"device_type" => &mut self.sort,
-            b"compatible" => &mut self.compatible,
-            b"reg" => &mut self.registers,
-            b"interrupts" => &mut self.interrupts,
-            b"method" => &mut self.method,
-            b"linux,initrd-start" => &mut self.package_start,
-            b"linux,initrd-end" => &mut self.package_end,
-            _ => return,
-        };
-        *place = value;
+        let known = self
+            .values
+            .iter_mut()
+            .zip(PROPERTIES)
+            .find(|(_, known)| *known == name);
+        if let Some((place, _)) = known {
+            *place = value;
+        }
+    }
+
+    fn value(&self, property: Property) -> &'a [u8] {
+        self.values
+            .get(property as usize)
+            .copied()
+            .unwrap_or_default()
     }
 }
 
 /// Interrupt `index` of a node as the GIC counts: shared ones from 32, a core's own from 16.
 fn interrupt_line(node: &Node<'_>, index: usize) -> Result<u64, BoardError> {
     const CELL: usize = 4;
-    let interrupt = node.interrupts.chunks_exact(3 * CELL).nth(index);
+    let interrupt = node
+        .value(Property::Interrupts)
+        .chunks_exact(3 * CELL)
+        .nth(index);
     let mut cells = interrupt
         .ok_or(BoardError::Malformed)?
         .chunks_exact(CELL)

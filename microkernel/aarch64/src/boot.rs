@@ -33,7 +33,11 @@ const ASIDS_MAX: u64 = machine::LINES;
 pub fn start(tree: u64, start_ticks: u64) {
     let plan = prepare(tree, start_ticks);
     if let Err(error) = this_core().start(&plan) {
-        epitaph(&[Part::Text(error.text()), Part::Text(": "), Part::Number(error.number())]);
+        epitaph(&[
+            Part::Text(error.text()),
+            Part::Text(": "),
+            Part::Number(error.number()),
+        ]);
     }
 }
 
@@ -223,7 +227,9 @@ fn write_information(board: &Board, layout: &Layout, boot_ticks: u64) {
 
 fn read_package(range: Range) -> Package {
     if range.bytes() < PAGE {
-        epitaph(&[Part::Text("the boot package is shorter than its first page")]);
+        epitaph(&[Part::Text(
+            "the boot package is shorter than its first page",
+        )]);
     }
     let mut header = [0; PACKAGE_HEADER_WORDS];
     for (index, word) in header.iter_mut().enumerate() {

@@ -77,7 +77,12 @@ impl Console {
         }
         while scale > 0 {
             let digit = (number / scale) % base;
-            self.put(b"0123456789abcdef".get(digit as usize).copied().unwrap_or(b'?'));
+            self.put(
+                b"0123456789abcdef"
+                    .get(digit as usize)
+                    .copied()
+                    .unwrap_or(b'?'),
+            );
             scale /= base;
         }
     }

@@ -21,7 +21,7 @@
     b       kernel_exception
     .endm
 
-    .section .text.entry, "ax", %progbits
+    .section .text.vectors, "ax", %progbits
     .balign 2048
     .global vectors
 vectors:
@@ -156,6 +156,9 @@ vectors:
 // last check. Every way out of the checks leads to the slow path in `pecan_core`, which decides
 // everything again. Memory is reached through links that the objects' invariants guard; each is
 // named in `microkernel/README.md`.
+
+    // Between the start of the image and the vectors, whose alignment would leave a gap there.
+    .section .text.first, "ax", %progbits
 
     // call: x17 = a gate. On success the first waiting server of this core runs.
     .balign 64
@@ -344,6 +347,8 @@ switch_from_function:
 
 // ---- Entries that save everything ------------------------------------------------------------
 
+    .section .text.entry, "ax", %progbits
+
     // Message calls beside the fast paths. PSTATE is 0: condition flags are zero on return.
 slow_call:
     mov     w30, #{CALL}
@@ -465,6 +470,7 @@ kernel_exception:
 
 // ---- Tables ----------------------------------------------------------------------------------
 
+    .section .rodata.entry, "a", %progbits
     .balign 64
 zeros:
     .quad   0, 0
