@@ -1,7 +1,4 @@
-//! The interface attribute: a trait becomes requests, replies, a client and a dispatcher.
-//!
-//! What it accepts and what it makes is told by `ipc_abi::interface`, through which it is used.
-
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![expect(
     clippy::wildcard_enum_match_arm,

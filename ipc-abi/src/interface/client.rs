@@ -1,7 +1,8 @@
 //! The calling side: what the clients that `#[interface]` makes are made of.
 
 use super::error::{CallError, ConnectError, Misbehavior, ProtocolError, status};
-use super::wire::{DecodeOwned, Encode, EncodeOutcome, Reader, encode, used_words};
+use super::payload::{EncodeOutcome, encode, used_words, with_bytes};
+use super::wire::{DecodeOwned, Encode, Reader};
 use super::{Interface, METHOD_SCHEMA};
 use crate::message::{Incoming, LongBuffer, Message, bytes_from_words};
 use crate::tag::{MessageKind, Tag};
@@ -165,8 +166,7 @@ fn classify(tag: Tag) -> Result<Answer, CallError> {
 }
 
 fn read<T: Transport, R: DecodeOwned>(transport: &mut T, reply: Incoming) -> Result<R, CallError> {
-    super::wire::with_bytes(&reply, transport.buffer(), |bytes| Reader::new(bytes).all())
-        .map_err(malformed)
+    with_bytes(&reply, transport.buffer(), |bytes| Reader::new(bytes).all()).map_err(malformed)
 }
 
 fn malformed(error: ProtocolError) -> CallError {

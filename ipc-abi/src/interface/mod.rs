@@ -64,6 +64,7 @@
 pub mod client;
 pub mod error;
 mod local;
+mod payload;
 pub mod server;
 pub mod wire;
 

@@ -1,7 +1,8 @@
 //! The serving side: what the dispatchers that `#[interface]` makes are made of.
 
 use super::error::{EncodeError, ProtocolError, status};
-use super::wire::{Decode, Encode, EncodeOutcome, Reader, encode, used_words, with_bytes};
+use super::payload::{EncodeOutcome, encode, used_words, with_bytes};
+use super::wire::{Decode, Encode, Reader};
 use super::{Interface, METHOD_SCHEMA};
 use crate::message::{Incoming, LongBuffer, Message};
 use crate::tag::Tag;
