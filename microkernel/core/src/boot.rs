@@ -124,6 +124,7 @@ impl<M: Memory + Copy> Kernel<M> {
         Ok(())
     }
 
+    #[inline(never)]
     fn claim_user_frame(&self, frame: Frame, bits: u64) -> Result<(), BootError> {
         if self.memory.kind(frame) != FrameKind::Free as u8 {
             return Err(BootError::FrameTaken { frame: frame.0 });
@@ -162,6 +163,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Takes a free frame.
+    #[inline(never)]
     fn supply_frame(&self, supply: &mut Supply) -> Result<Frame, BootError> {
         while supply.next < supply.end {
             let frame = Frame(supply.next);
@@ -175,12 +177,18 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Makes an object in a frame of its own.
     fn supply_object<O: Object>(&self, supply: &mut Supply) -> Result<Number<O>, BootError> {
-        let number: Number<O> = frame_number(self.supply_frame(supply)?);
-        self.occupy(supply.region, number.into_raw(), O::KIND);
+        self.supply_number(supply, O::KIND).map(Number::from_raw)
+    }
+
+    #[inline(never)]
+    fn supply_number(&self, supply: &mut Supply, kind: FrameKind) -> Result<u64, BootError> {
+        let number = frame_number::<()>(self.supply_frame(supply)?).into_raw();
+        self.occupy(supply.region, number, kind);
         Ok(number)
     }
 
     /// Makes a zeroed user frame.
+    #[inline(never)]
     fn supply_page(&self, supply: &mut Supply, bits: u64) -> Result<Frame, BootError> {
         let frame = self.supply_frame(supply)?;
         self.memory.zero(frame);
@@ -281,13 +289,14 @@ impl<M: Memory + Copy> Kernel<M> {
         object: Number<O>,
         rights: Rights,
     ) {
-        let id = self.memory.load(object.into_raw(), ID_WORD);
         if let Some(kind) = Kind::from_raw(O::KIND as u8) {
+            let id = self.memory.load(object.into_raw(), ID_WORD);
             let capability = Capability::new(id, kind, object.into_raw(), rights);
             self.give_capability(table, handle, capability);
         }
     }
 
+    #[inline(never)]
     fn give_capability(
         &self,
         table: Number<CapTable>,
@@ -352,6 +361,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Maps a frame at an address, with as many frames for tables as it takes.
+    #[inline(never)]
     fn map_first(
         &self,
         supply: &mut Supply,

@@ -154,11 +154,23 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// Whether a handle of the current thread is in the first chunk of its table, where it is found
-    /// without a call.
-    #[inline]
-    pub(crate) fn is_in_first_chunk(&self, handle: u64) -> bool {
-        handle & !self.memory.get(self.current(), thread::MASK) == 0
+    /// What `handle` of the current thread names, if that is in the first chunk of its table and
+    /// something: then it takes no call to find it. Unchecked: see [`Kernel::check`].
+    #[inline(always)]
+    pub(crate) fn capability_nearby(&self, handle: u64) -> Option<Capability> {
+        let thread = self.current();
+        if handle & !self.memory.get(thread, thread::MASK) != 0 {
+            return None;
+        }
+        let chunk = self.memory.link(thread, thread::SLOTS);
+        // The remainder also keeps the load inside the chunk under speculation.
+        let index = handle % table::CHUNK_SLOTS;
+        let capability = self.read_slot(Slot { chunk, index });
+        if capability.is_empty() {
+            None
+        } else {
+            Some(capability)
+        }
     }
 
     /// Finds the chunk of a handle that is not in the first one. Out of line: the way of nearly all

@@ -18,6 +18,7 @@
 use ipc_abi::capability::{Kind, Rights};
 use ipc_abi::error::Error;
 
+use crate::capability::Capability;
 use crate::create::{ENDPOINT_GATES, NOTIFICATION_GATES};
 use crate::frame::SPACE_BITS;
 use crate::kernel::{Answer, Effect, Kernel};
@@ -61,19 +62,48 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// `BadHandle`, `NoRight`, `Stale`; `Itself` for the thread that calls, its table and its space.
+    #[inline]
     pub fn destroy(&self, handle: u64) -> Answer {
+        let Some(capability) = self.capability_nearby(handle) else {
+            return self.destroy_elsewhere(handle);
+        };
+        let kind = self.check_destroy(capability)?;
+        if kind == Kind::Gate {
+            self.kill_gate(Number::from_raw(capability.number()));
+            return Ok(0);
+        }
+        self.destroy_object(kind, capability.number())
+    }
+
+    /// `destroy` with a handle that is empty or not in the table's first chunk: with calls, so that
+    /// the usual one has none and needs no stack.
+    #[cold]
+    #[inline(never)]
+    fn destroy_elsewhere(&self, handle: u64) -> Answer {
         let capability = self.capability_of(self.current(), handle)?;
+        let kind = self.check_destroy(capability)?;
+        self.destroy_object(kind, capability.number())
+    }
+
+    #[inline]
+    fn check_destroy(&self, capability: Capability) -> Result<Kind, Error> {
         let kind = capability.kind().ok_or(Error::BadHandle)?;
         if !capability.rights().contains(Rights::DESTROY) {
             return Err(Error::NoRight);
         }
-        if !self.is_live(capability) {
-            return Err(Error::Stale);
+        if self.is_live(capability) {
+            Ok(kind)
+        } else {
+            Err(Error::Stale)
         }
-        if self.is_own(kind, capability.number()) {
+    }
+
+    #[inline(never)]
+    fn destroy_object(&self, kind: Kind, number: u64) -> Answer {
+        if self.is_own(kind, number) {
             return Err(Error::Itself);
         }
-        self.kill(kind, capability.number());
+        self.kill(kind, number);
         Ok(0)
     }
 
@@ -98,7 +128,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Ends the identity of a living object, and takes it apart, now or later.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn kill(&self, kind: Kind, number: u64) {
         if kind == Kind::Gate {
             self.kill_gate(Number::from_raw(number));
@@ -108,7 +138,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// The mark to beat: a gate through which nobody waits to send goes with a few stores.
-    #[inline]
+    #[inline(always)]
     fn kill_gate(&self, gate: Number<Gate>) {
         self.memory.set(gate, gate::ID, 0);
         self.unlink_gate(gate);
@@ -163,7 +193,7 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn unlink_gate(&self, gate: Number<Gate>) {
         let notification: Number<Notification> = self.memory.link(gate, gate::NOTIFICATION);
         if !notification.is_none() {

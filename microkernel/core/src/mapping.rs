@@ -18,7 +18,7 @@
 //! (with an invalidation before anything else runs), or changes permissions only, which Arm ARM DDI
 //! 0487, D8.16.1 does not list among the changes that need it.
 
-use ipc_abi::capability::{Access, Rights};
+use ipc_abi::capability::{Access, Kind, Rights};
 use ipc_abi::error::Error;
 
 use crate::frame::{PAGE_BITS, SPACE_BITS};
@@ -60,7 +60,7 @@ const EVERY_PAGE: u64 =
 /// # Errors
 ///
 /// `AccessDenied`.
-#[inline]
+#[inline(always)]
 fn attributes_of(bits: u64, rights: Rights, access: Access) -> Result<u64, Error> {
     let is_code = bits & user::CODE != 0;
     let may_write = rights.contains(Rights::WRITE);
@@ -101,24 +101,41 @@ impl<M: Memory + Copy> Kernel<M> {
     /// `Misaligned`, `OutOfRange` for the address, `AccessDenied`, `AlreadyMapped`, `NeedMemory`.
     #[inline]
     pub fn map(&self, space: u64, frame: u64, address: u64, access: u64) -> Answer {
-        if self.is_in_first_chunk(space) && self.is_in_first_chunk(frame) {
-            return self.map_found(space, frame, address, access);
-        }
-        self.map_beyond_first_chunk(space, frame, address, access)
+        let Some(space_found) = self.capability_nearby(space) else {
+            return self.map_elsewhere(space, frame, address, access);
+        };
+        let Some(frame_found) = self.capability_nearby(frame) else {
+            return self.map_elsewhere(space, frame, address, access);
+        };
+        self.check(space_found, Kind::AddressSpace, Rights::WRITE)?;
+        self.check(frame_found, Kind::Frame, Rights::NONE)?;
+        let space = Number::from_raw(space_found.number());
+        self.map_frame(
+            space,
+            (frame_found.frame(), frame_found.rights()),
+            address,
+            access,
+        )
     }
 
-    /// `map` with a handle that is not in the table's first chunk: a copy of its own, so that the
-    /// usual one needs no stack.
+    /// `map` with a handle that is empty or not in the table's first chunk: with calls, so that the
+    /// usual one has none and needs no stack.
     #[cold]
     #[inline(never)]
-    fn map_beyond_first_chunk(&self, space: u64, frame: u64, address: u64, access: u64) -> Answer {
-        self.map_found(space, frame, address, access)
+    fn map_elsewhere(&self, space: u64, frame: u64, address: u64, access: u64) -> Answer {
+        let space = self.find_seldom::<Space>(space, Rights::WRITE)?;
+        let found = self.find_frame(frame, Rights::NONE)?;
+        self.map_frame(space, found, address, access)
     }
 
-    #[inline]
-    fn map_found(&self, space: u64, frame: u64, address: u64, access: u64) -> Answer {
-        let space = self.find::<Space>(space, Rights::WRITE)?;
-        let (frame, rights) = self.find_frame(frame, Rights::NONE)?;
+    #[inline(always)]
+    fn map_frame(
+        &self,
+        space: Number<Space>,
+        (frame, rights): (Frame, Rights),
+        address: u64,
+        access: u64,
+    ) -> Answer {
         let access = Access::from_raw(access).ok_or(Error::BadArgument)?;
         check_page_address(address)?;
         let bits = self.memory.entry(frame, entry::SPACE);
@@ -127,7 +144,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Maps a user frame at a page address.
-    #[inline]
+    #[inline(always)]
     fn map_page(
         &self,
         space: Number<Space>,

@@ -46,7 +46,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// This core's index; the mask is for the compiler, which then knows that it is small.
     fn core_index(&self) -> u64 {
-        self.memory.get(self.core, core_state::INDEX) & (CORES_MAX as u64 - 1)
+        self.memory.get(self.core, core_state::INDEX) & (CORES_MAX as u64).wrapping_sub(1)
     }
 
     /// The server that takes the next message at a living endpoint on this core; none if nobody

@@ -189,6 +189,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// The table below the entry for `address` in `table`, which is one of `level`.
+    #[inline(always)]
     fn next_table(
         &self,
         table: Number<PageTable>,
@@ -204,7 +205,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// The last-level table through which `address` goes, if there is one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find_last_table(
         &self,
         space: Number<Space>,
