@@ -1,7 +1,7 @@
 //! Faults: calls that the kernel makes for a thread to its fault handler.
 
 use ipc_abi::capability::Kind;
-use ipc_abi::fault::{FAULT_WORDS, FaultCause, FaultReply};
+use ipc_abi::fault::{FAULT_WORDS, FaultCause, FaultReply, FaultWord};
 use ipc_abi::tag::{MessageKind, Tag};
 
 use crate::kernel::Kernel;
@@ -10,6 +10,15 @@ use crate::object::{Endpoint, Gate, Number, Thread, endpoint, gate, sending, sta
 
 /// The register that holds the return address.
 const LINK_REGISTER: u64 = 30;
+/// Bytes in a fault message.
+const FAULT_BYTES: u16 = 64;
+
+/// What the processor says of a fault.
+struct Fault {
+    cause: FaultCause,
+    address: u64,
+    syndrome: u64,
+}
 
 impl<M: Memory + Copy> Kernel<M> {
     /// The current thread, whose registers were saved, did what only its fault handler can mend:
@@ -17,16 +26,11 @@ impl<M: Memory + Copy> Kernel<M> {
     /// stops.
     pub fn fault(&self, cause: FaultCause, address: u64, syndrome: u64) {
         let thread = self.current();
-        let words = [
-            cause as u64,
-            self.memory.get(thread, thread::PC),
+        let fault = Fault {
+            cause,
             address,
             syndrome,
-            self.memory.get(thread, thread::SP),
-            self.register(thread, LINK_REGISTER),
-            self.register(thread, 0),
-            self.register(thread, 1),
-        ];
+        };
         self.memory.set(thread, thread::SENDING, sending::FAULT);
         self.memory.set(thread, thread::SENT_THROUGH, 0);
         self.memory.set(thread, thread::WINDOW, 0);
@@ -38,13 +42,39 @@ impl<M: Memory + Copy> Kernel<M> {
         let badge = self.memory.get(gate, gate::BADGE);
         let server = self.ready_server(endpoint);
         if server.is_none() {
-            self.queue_fault(thread, gate, endpoint, words);
+            self.memory.set(thread, thread::BADGE, badge);
+            self.queue_fault(thread, gate, endpoint, &fault);
             return;
         }
         self.take_server(server, endpoint);
-        self.deliver_fault(server, words, badge);
+        self.write_fault(thread, &fault, |index, word| {
+            self.set_register(server, index, word);
+        });
+        self.finish_fault_message(server, badge);
         self.link_call(thread, server, wait::SLOW_REPLY);
         self.run_in_place_of_current(server);
+    }
+
+    /// Writes the words of a fault of `thread` through `put(index, word)`.
+    #[inline(always)]
+    fn write_fault(&self, thread: Number<Thread>, fault: &Fault, put: impl Fn(u64, u64)) {
+        put(FaultWord::Cause as u64, fault.cause as u64);
+        put(
+            FaultWord::ProgramCounter as u64,
+            self.memory.get(thread, thread::PC),
+        );
+        put(FaultWord::Address as u64, fault.address);
+        put(FaultWord::Syndrome as u64, fault.syndrome);
+        put(
+            FaultWord::StackPointer as u64,
+            self.memory.get(thread, thread::SP),
+        );
+        put(
+            FaultWord::LinkRegister as u64,
+            self.register(thread, LINK_REGISTER),
+        );
+        put(FaultWord::Register0 as u64, self.register(thread, 0));
+        put(FaultWord::Register1 as u64, self.register(thread, 1));
     }
 
     /// The current thread waits for its fault handler.
@@ -55,24 +85,33 @@ impl<M: Memory + Copy> Kernel<M> {
         thread: Number<Thread>,
         gate: Number<Gate>,
         endpoint: Number<Endpoint>,
-        words: [u64; FAULT_WORDS],
+        fault: &Fault,
     ) {
-        for (index, word) in (0_u64..).zip(words) {
+        self.write_fault(thread, fault, |index, word| {
             self.memory.set(thread, thread::FAULT.at(index), word);
-        }
-        let badge = self.memory.get(gate, gate::BADGE);
-        self.memory.set(thread, thread::BADGE, badge);
+        });
         self.enqueue_sender(thread, gate, endpoint);
         self.block();
     }
 
-    /// The words of the fault of `thread`, which waits for its handler.
-    pub(crate) fn queued_fault(&self, thread: Number<Thread>) -> [u64; FAULT_WORDS] {
-        let mut words = [0; FAULT_WORDS];
-        for (index, word) in (0..).zip(words.iter_mut()) {
-            *word = self.memory.get(thread, thread::FAULT.at(index));
+    /// Gives `server` the fault of `thread`, which waited for it.
+    pub(crate) fn deliver_queued_fault(
+        &self,
+        thread: Number<Thread>,
+        server: Number<Thread>,
+        badge: u64,
+    ) {
+        for index in 0..FAULT_WORDS as u64 {
+            let word = self.memory.get(thread, thread::FAULT.at(index));
+            self.set_register(server, index, word);
         }
-        words
+        self.finish_fault_message(server, badge);
+    }
+
+    fn finish_fault_message(&self, server: Number<Thread>, badge: u64) {
+        self.clear_words(server, FAULT_WORDS as u64);
+        let tag = Tag::new(0, FAULT_BYTES).with_kind(MessageKind::Fault);
+        self.finish_delivery(server, tag, badge);
     }
 
     /// The gate to the fault handler of `thread`, and its endpoint, if both still exist.
@@ -90,23 +129,6 @@ impl<M: Memory + Copy> Kernel<M> {
         } else {
             Some((gate, endpoint))
         }
-    }
-
-    /// Gives `server` the words of a fault.
-    #[inline]
-    pub(crate) fn deliver_fault(
-        &self,
-        server: Number<Thread>,
-        fault: [u64; FAULT_WORDS],
-        badge: u64,
-    ) {
-        let mut words = [0; 16];
-        for (word, given) in words.iter_mut().zip(fault) {
-            *word = given;
-        }
-        self.deliver_words(server, words);
-        let tag = Tag::new(0, 64).with_kind(MessageKind::Fault);
-        self.finish_delivery(server, tag, badge);
     }
 
     /// Does with `thread` what its handler answered: see [`FaultReply`].

@@ -343,7 +343,11 @@ impl<M: Memory + Copy> Kernel<M> {
         if has_own && (is_more || patience == Patience::Refuses) {
             self.hand_back(server, answered);
             self.continue_on_own(server);
-            return Err(if is_more { Error::Again } else { Error::WouldBlock });
+            return Err(if is_more {
+                Error::Again
+            } else {
+                Error::WouldBlock
+            });
         }
         self.push_server(server, endpoint);
         self.rest_after(server, answered);
@@ -369,7 +373,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let held: Number<Context> = self.memory.link(sender, thread::CONTEXT);
         let what = self.memory.get(sender, thread::SENDING);
         if what == sending::FAULT {
-            self.deliver_fault(server, self.queued_fault(sender), badge);
+            self.deliver_queued_fault(sender, server, badge);
             self.link_call(sender, server, wait::SLOW_REPLY);
             return Ok(held);
         }

@@ -58,6 +58,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// `BadArgument` for bits that only the kernel may set or more than [`Window::LIMIT`]
     /// capabilities, `TooLong`, `NoBuffer` if the sender has none, `NoRight` if `may_grant` is false
     /// and capabilities come along, `BadHandle` for one that is not there.
+    #[inline]
     pub(crate) fn check_outgoing(
         &self,
         sender: Number<Thread>,
@@ -79,10 +80,18 @@ impl<M: Memory + Copy> Kernel<M> {
                 return Err(Error::NoBuffer);
             }
         }
-        if tag.capabilities() != 0 && !may_grant {
+        if tag.capabilities() == 0 {
+            return Ok(());
+        }
+        if !may_grant {
             return Err(Error::NoRight);
         }
-        for index in 0..tag.capabilities() {
+        self.check_capabilities(sender, tag.capabilities())
+    }
+
+    #[inline(never)]
+    fn check_capabilities(&self, sender: Number<Thread>, count: u64) -> Result<(), Error> {
+        for index in 0..count {
             self.outgoing_capability(sender, index)?;
         }
         Ok(())
@@ -138,13 +147,13 @@ impl<M: Memory + Copy> Kernel<M> {
         tag: Tag,
         badge: u64,
     ) {
-        // All loads before all stores, so that they become pairs.
-        let mut words = [0; MESSAGE_WORDS];
-        for (index, word) in (0..).zip(words.iter_mut()) {
-            *word = self.register(sender, index);
-        }
-        for (index, word) in (0..).zip(words) {
-            self.set_register(receiver, index, word);
+        // Four loads before four stores, so that they become pairs, and no call of `memmove`.
+        for index in (0..MESSAGE_WORDS as u64).step_by(4) {
+            let word = |at: u64| self.register(sender, index.wrapping_add(at));
+            let (a, b, c, d) = (word(0), word(1), word(2), word(3));
+            for (at, word) in (index..).zip([a, b, c, d]) {
+                self.set_register(receiver, at, word);
+            }
         }
         if tag.into_raw() & Tag::SLOW_BITS != 0 {
             self.deliver_extras(sender, receiver, tag);
@@ -169,6 +178,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Copies the capabilities into the receiver's window, and tells it their slots; if they do not
     /// fit (only a reply comes so far), none is copied and the slots are told as 0.
+    #[inline(never)]
     fn deliver_capabilities(&self, sender: Number<Thread>, receiver: Number<Thread>, tag: Tag) {
         let count = tag.capabilities();
         let window = Window::from_raw(self.memory.get(receiver, thread::WINDOW));
@@ -195,20 +205,20 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(receiver, thread::PSTATE, 0);
     }
 
-    /// Gives `receiver` the words of a message from the kernel.
-    #[inline]
-    pub(crate) fn deliver_words(&self, receiver: Number<Thread>, words: [u64; MESSAGE_WORDS]) {
-        // Opaque to the compiler, which would else call `memset` for eight stores of pairs.
-        for (index, word) in (0..).zip(core::hint::black_box(words)) {
-            self.set_register(receiver, index, word);
+    /// Zeroes the message registers of `receiver` from `x<first>` on.
+    #[inline(always)]
+    pub(crate) fn clear_words(&self, receiver: Number<Thread>, first: u64) {
+        // A zero that the compiler does not know: else it calls `memset` for a few stores.
+        let zero = core::hint::black_box(0);
+        for index in first..MESSAGE_WORDS as u64 {
+            self.set_register(receiver, index, zero);
         }
     }
 
     /// Gives `receiver` signal bits.
     pub(crate) fn deliver_signal(&self, receiver: Number<Thread>, bits: u64) {
-        let mut words = [0; MESSAGE_WORDS];
-        words[0] = bits;
-        self.deliver_words(receiver, words);
+        self.set_register(receiver, 0, bits);
+        self.clear_words(receiver, 1);
         self.finish_delivery(receiver, Tag::default().with_kind(MessageKind::Signal), 0);
     }
 

@@ -120,10 +120,14 @@ impl BootError {
             | BootError::SegmentOutsidePackage { segment: number }
             | BootError::SegmentAddress { segment: number }
             | BootError::SegmentAccess { segment: number }
-            | BootError::SegmentsOverlap { segment: number, .. }
+            | BootError::SegmentsOverlap {
+                segment: number, ..
+            }
             | BootError::BadEntry { entry: number }
             | BootError::FrameTaken { frame: number }
-            | BootError::Map { address: number, .. } => number,
+            | BootError::Map {
+                address: number, ..
+            } => number,
         }
     }
 }
