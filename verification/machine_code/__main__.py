@@ -7,11 +7,10 @@ import random
 import sys
 from pathlib import Path
 
-from . import crosscheck, mutants, proof
+from . import crosscheck, mutants, proof, reachable
 from .claims import SUBJECTS
 from .image import Image, ImageError
 from .layout import Layout
-from .lift import INSTRUCTION_BYTES
 from .mutants import REFUSALS, Fate, Mutant
 from .report import Report
 from .solve import Verdict
@@ -21,6 +20,9 @@ from .work import Bench, Task, Workers
 BOUNDED_STATES, ALL_STATES = 120, 2_000
 BOUNDED_OMISSIONS = 12
 
+INVARIANTS = "invariants"
+HELD = "instances that hold in states that the core reaches"
+SPOILED = "spoiled states noticed"
 OUTCOMES = "each outcome happens in a sound state"
 EMULATOR = "executions equal in emulator, executor and specification"
 MUTANTS = "mutants noticed"
@@ -40,6 +42,7 @@ def main() -> int:
     report = Report.begin(options.expected)
     report.facts |= {"image": str(image.path), "sha256": image.sha256}
     print(f"{image.path.name}, sha256 {image.sha256}")
+    _report_invariants(options.states, layout, report)
     for index in range(len(SUBJECTS)):
         _prove(Task(image, layout, index), report, options.all)
     return report.finish(options.report)
@@ -49,10 +52,24 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="verification/run", description=__doc__)
     parser.add_argument("--elf", type=Path, required=True, help="the kernel image")
     parser.add_argument("--layout", type=Path, required=True, help="the layout of its objects")
+    parser.add_argument("--states", type=Path, required=True, help="states that it reaches")
     parser.add_argument("--expected", type=Path, required=True, help="the expected counts")
     parser.add_argument("--report", type=Path, required=True, help="where the report goes")
     parser.add_argument("--all", action="store_true", help="every mutant, many more executions")
     return parser.parse_args()
+
+
+def _report_invariants(path: Path, layout: Layout, report: Report) -> None:
+    print("invariants:")
+    failures, count = [], 0
+    for index, (instances, bad) in enumerate(reachable.check(path, layout)):
+        count += instances - len(bad)
+        failures += [f"state {index}: {name}" for name in bad]
+    report.add(INVARIANTS, HELD, count, failures)
+    spoiled = reachable.check_broken(path, layout)
+    missed = [name for name, noticed in spoiled.items() if noticed == 0]
+    failures = [f"{name}: not noticed" for name in missed]
+    report.add(INVARIANTS, SPOILED, len(spoiled) - len(missed), failures)
 
 
 def _prove(task: Task, report: Report, is_all: bool) -> None:
@@ -66,7 +83,7 @@ def _prove(task: Task, report: Report, is_all: bool) -> None:
     function, run = bench.run.function, bench.run
     steps = run.end.steps if run.end else 0
     print(
-        f"{name}: {function.size // INSTRUCTION_BYTES} instructions at {function.address:#x}, "
+        f"{name} at {function.address:#x}: {len(run.reached)} instructions with what it calls, "
         f"at most {steps} on a path, {run.stack_bytes} bytes of stack"
     )
     with Workers(task) as workers:
@@ -134,10 +151,10 @@ SURVIVALS = (Fate.SAME, Fate.SAME_IN_SOUND_STATES, Fate.UNCLASSIFIED)
 
 
 def _mutants(bench: Bench, is_all: bool) -> list[Mutant]:
-    function = bench.run.function
-    checks = list(mutants.missing_checks(bench.image, function))
+    reached = bench.run.reached
+    checks = list(mutants.missing_checks(bench.image, reached))
     if is_all:
-        return [*checks, *mutants.flips(bench.image, function)]
+        return [*checks, *mutants.flips(bench.image, reached)]
     branches = [m for m in checks if m.is_branch]
     omissions = [m for m in checks if not m.is_branch]
     sample = random.Random(crosscheck.SEED).sample(

@@ -29,13 +29,15 @@ PRESERVED_SEED = 0x5EED_0000
 
 @dataclass
 class ConcreteState:
-    """Words and kind bytes; what is not named is zero. Every frame is described."""
+    """Words and kind bytes; what is not named is zero."""
 
     # By unit number and word in the unit.
     words: dict[tuple[int, int], int] = field(default_factory=dict)
     kinds: dict[int, int] = field(default_factory=dict)
     # Values of the claim's own symbols; registers that no argument names are zero.
     symbols: list[tuple[z3.BitVecRef, int]] = field(default_factory=list)
+    # The frames that the frame table describes; `None`: every frame.
+    described: frozenset[int] | None = None
 
     def set_field(self, number: int, word: int, value: int) -> None:
         unit = (number + word // 8) & ((1 << NUMBER_BITS) - 1)
@@ -49,13 +51,20 @@ class ConcreteState:
         for frame, kind in self.kinds.items():
             kinds = z3.Store(kinds, z3.BitVecVal(frame, FRAME_BITS), z3.BitVecVal(kind, 8))
         pairs.append((memory.kinds, kinds))
-        pairs.append((DESCRIBED, z3.K(DESCRIBED.domain(), z3.BitVecVal(1, 1))))
+        pairs.append((DESCRIBED, self._described()))
         # All at once, as operands of one term: they share most of their parts.
         together = z3.Function("together", *(t.sort() for t in terms), z3.BoolSort())(*terms)
         pairs += [(symbol, z3.BitVecVal(v, symbol.size())) for symbol, v in self.symbols]
         pairs += [(symbol, z3.BitVecVal(0, 64)) for symbol in register_symbols()]
         values = z3.simplify(z3.substitute(together, *pairs)).children()
         return [z3.is_true(v) if z3.is_bool(v) else v.as_long() for v in values]
+
+    def _described(self) -> z3.ArrayRef:
+        rest = z3.BitVecVal(int(self.described is None), 1)
+        frames: z3.ArrayRef = z3.K(DESCRIBED.domain(), rest)
+        for frame in self.described or ():
+            frames = z3.Store(frames, z3.BitVecVal(frame, FRAME_BITS), z3.BitVecVal(1, 1))
+        return frames
 
     def _rows(self, array: z3.ArrayRef, word: int) -> z3.ArrayRef:
         rows: z3.ArrayRef = z3.K(array.domain(), z3.BitVecVal(0, 64))

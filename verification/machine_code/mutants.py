@@ -9,7 +9,7 @@ promises can tell it from the original; it is classified by asking the solvers w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -20,7 +20,7 @@ from .concrete import ConcreteState
 from .condition import ConditionError
 from .execute import ExecutionError, Run
 from .expression import ExpressionError
-from .image import Function, Image, ImageError
+from .image import Image, ImageError
 from .lift import LiftError, disassemble
 from .logic import conjunction
 from .memory import AccessError
@@ -69,9 +69,9 @@ class Mutant:
         return f"{self.address:#x}: `{before}` {self.change}: `{after}`"
 
 
-def missing_checks(image: Image, function: Function) -> Iterator[Mutant]:
+def missing_checks(image: Image, addresses: Iterable[int]) -> Iterator[Mutant]:
     """Every branch decided otherwise, every instruction left out."""
-    for address, encoding in image.code(function):
+    for address, encoding in _code(image, addresses):
         if encoding & CONDITIONAL_MASK == CONDITIONAL:
             distance = encoding >> 5 & 0x7FFFF
             yield Mutant(address, encoding ^ 1, INVERTED, True)
@@ -87,9 +87,9 @@ def missing_checks(image: Image, function: Function) -> Iterator[Mutant]:
             yield Mutant(address, NOP, "left out")
 
 
-def flips(image: Image, function: Function) -> Iterator[Mutant]:
+def flips(image: Image, addresses: Iterable[int]) -> Iterator[Mutant]:
     """Every bit of every instruction."""
-    for address, encoding in image.code(function):
+    for address, encoding in _code(image, addresses):
         for bit in range(32):
             yield Mutant(address, encoding ^ (1 << bit), f"bit {bit} flipped")
 
@@ -113,6 +113,11 @@ class Trial:
         if is_mutant_refuted(self.claim, changed, self.sound):
             return Fate.REFUTED
         return _classify(self.claim, self.original, changed)
+
+
+def _code(image: Image, addresses: Iterable[int]) -> Iterator[tuple[int, int]]:
+    for address in sorted(addresses):
+        yield address, int.from_bytes(image.instruction(address), "little")
 
 
 def _classify(claim: Claim, original: Run, changed: Run) -> Fate:
