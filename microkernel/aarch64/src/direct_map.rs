@@ -147,6 +147,11 @@ impl Memory for DirectMap {
     }
 
     #[inline]
+    fn copy_message(&self, from: Frame, to: Frame, length: u64) {
+        effect::copy_message(from, to, length);
+    }
+
+    #[inline]
     fn publish_tables(&self) {
         effect::publish_tables();
     }

@@ -28,7 +28,6 @@ pub fn perform(effect: Effect) {
         Effect::Reset => firmware::reset(),
         Effect::InvalidatePage { .. }
         | Effect::InvalidateSpace { .. }
-        | Effect::CopyMessage { .. }
         | Effect::MaskLine { .. }
         | Effect::UnmaskLine { .. }
         | Effect::StartSlice => {}
@@ -42,7 +41,6 @@ pub fn perform_quickly(effect: Effect) -> bool {
     match effect {
         Effect::InvalidatePage { asid, address } => invalidate_page(asid, address),
         Effect::InvalidateSpace { asid } => invalidate_space(asid),
-        Effect::CopyMessage { from, to, length } => copy_message(from, to, length),
         Effect::MaskLine { line } => interrupt::mask_line(line),
         Effect::UnmaskLine { line } => interrupt::unmask_line(line),
         Effect::StartSlice => timer::start_slice(),
@@ -89,7 +87,7 @@ fn invalidate_space(asid: u64) {
 /// Copies between two message buffers, which user code of other cores may write meanwhile: by
 /// assembly, so that no Rust rule about races applies. Copies exactly `length` bytes.
 #[inline]
-fn copy_message(from: Frame, to: Frame, length: u64) {
+pub(crate) fn copy_message(from: Frame, to: Frame, length: u64) {
     // SAFETY: both are frames of user memory, which the direct map covers and where no Rust value
     // lies; `length` is cut to a frame.
     unsafe {

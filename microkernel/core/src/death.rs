@@ -20,9 +20,18 @@ impl<M: Memory + Copy> Kernel<M> {
             self.memory.set(thread, thread::SENDING, sending::CALL);
             self.memory.set(thread, thread::STATE, state::STOPPED);
         } else {
-            self.refuse(thread, error);
+            self.refuse_waiter(thread, error);
         }
         self.resume_on(thread, context);
+    }
+
+    /// Tells `thread`, whose message call waited, that it was refused. What it sent is not in its
+    /// registers any more if it went by the fast path, so they are zero in any case.
+    pub(crate) fn refuse_waiter(&self, thread: Number<Thread>, error: Error) {
+        for index in 0..MESSAGE_WORDS {
+            self.set_register(thread, index, 0);
+        }
+        self.refuse(thread, error);
     }
 
     /// Undoes whatever `thread`, which is not the current thread, waits for. It then waits for
@@ -93,7 +102,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let is_fault = self.memory.get(thread, thread::SENDING) == sending::FAULT;
         let context = self.abandon_wait(thread);
         if was_waiting && !is_fault {
-            self.refuse(thread, Error::Died);
+            self.refuse_waiter(thread, Error::Died);
         }
         self.memory.set(thread, thread::SENDING, sending::CALL);
         self.memory.set(thread, thread::STATE, state::STOPPED);

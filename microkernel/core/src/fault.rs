@@ -31,14 +31,14 @@ impl<M: Memory + Copy> Kernel<M> {
             address,
             syndrome,
         };
-        self.memory.set(thread, thread::SENDING, sending::FAULT);
-        self.memory.set(thread, thread::SENT_THROUGH, 0);
-        self.memory.set(thread, thread::WINDOW, 0);
         let Some((gate, endpoint)) = self.find_handler(thread) else {
             self.memory.set(thread, thread::STATE, state::STOPPED);
             self.block();
             return;
         };
+        self.memory.set(thread, thread::SENDING, sending::FAULT);
+        self.memory.set(thread, thread::SENT_THROUGH, 0);
+        self.memory.set(thread, thread::WINDOW, 0);
         let badge = self.memory.get(gate, gate::BADGE);
         let server = self.ready_server(endpoint);
         if server.is_none() {

@@ -191,6 +191,33 @@ impl Memory for &HostMemory {
         segment.entries[index][word].set(value);
     }
 
+    fn copy_message(&self, from: Frame, to: Frame, length: u64) {
+        for frame in [from, to] {
+            assert_eq!(
+                self.kind(frame),
+                FrameKind::User as u8,
+                "a buffer is user memory"
+            );
+        }
+        let length = usize::try_from(length).expect("a length");
+        assert!(length <= FRAME_WORDS * 8, "a message fits its buffer");
+        let bytes = |frame: Frame| {
+            (0..FRAME_WORDS).flat_map(move |w| {
+                self.raw_word(frame.0 * UNITS_PER_FRAME, w)
+                    .get()
+                    .to_le_bytes()
+            })
+        };
+        let mixed: Vec<u8> = bytes(from)
+            .take(length)
+            .chain(bytes(to).skip(length))
+            .collect();
+        for (word, eight) in mixed.chunks_exact(8).enumerate() {
+            let value = u64::from_le_bytes(eight.try_into().expect("eight bytes"));
+            self.raw_word(to.0 * UNITS_PER_FRAME, word).set(value);
+        }
+    }
+
     fn zero(&self, frame: Frame) {
         assert!(
             self.memory.index(frame).is_some(),
@@ -340,8 +367,7 @@ impl HostMachine {
                     .borrow_mut()
                     .retain(|&(cached, _), _| cached != asid);
             }
-            Effect::CopyMessage { .. }
-            | Effect::SynchronizeCode { .. }
+            Effect::SynchronizeCode { .. }
             | Effect::MaskLine { .. }
             | Effect::UnmaskLine { .. }
             | Effect::StartSlice

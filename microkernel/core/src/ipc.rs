@@ -333,7 +333,7 @@ impl<M: Memory + Copy> Kernel<M> {
                     return Ok(());
                 }
                 Err(error) => {
-                    self.refuse(sender, error);
+                    self.refuse_waiter(sender, error);
                     self.resume_on(sender, self.memory.link(sender, thread::CONTEXT));
                 }
             }
@@ -458,7 +458,7 @@ impl<M: Memory + Copy> Kernel<M> {
         if is_fault {
             self.finish_fault(caller, tag, self.register(server, 0));
         } else if tag.is_long() && self.memory.get(caller, thread::BUFFER) == 0 {
-            self.refuse(caller, Error::NoBuffer);
+            self.refuse_waiter(caller, Error::NoBuffer);
         } else {
             self.deliver(server, caller, tag, 0);
         }

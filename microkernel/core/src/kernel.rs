@@ -37,15 +37,6 @@ pub enum Effect {
         /// The ASID.
         asid: u64,
     },
-    /// Copy `length` bytes from one message buffer to another, never through a reference.
-    CopyMessage {
-        /// Source frame.
-        from: Frame,
-        /// Destination frame.
-        to: Frame,
-        /// Bytes, at most 4096.
-        length: u64,
-    },
     /// Zero a frame.
     ZeroFrame {
         /// The frame.
@@ -81,39 +72,33 @@ impl Effect {
         match self {
             Effect::InvalidatePage { asid, address } => [1, asid, address, 0],
             Effect::InvalidateSpace { asid } => [2, asid, 0, 0],
-            Effect::CopyMessage { from, to, length } => [3, from.0, to.0, length],
-            Effect::ZeroFrame { frame } => [4, frame.0, 0, 0],
-            Effect::SynchronizeCode { frame } => [5, frame.0, 0, 0],
-            Effect::MaskLine { line } => [6, line, 0, 0],
-            Effect::UnmaskLine { line } => [7, line, 0, 0],
-            Effect::StartSlice => [8, 0, 0, 0],
-            Effect::PowerOff => [9, 0, 0, 0],
-            Effect::Reset => [10, 0, 0, 0],
+            Effect::ZeroFrame { frame } => [3, frame.0, 0, 0],
+            Effect::SynchronizeCode { frame } => [4, frame.0, 0, 0],
+            Effect::MaskLine { line } => [5, line, 0, 0],
+            Effect::UnmaskLine { line } => [6, line, 0, 0],
+            Effect::StartSlice => [7, 0, 0, 0],
+            Effect::PowerOff => [8, 0, 0, 0],
+            Effect::Reset => [9, 0, 0, 0],
         }
     }
 
     /// Reads an effect back; `None` if the words are no effect.
     #[must_use]
     pub const fn from_words(words: [u64; 4]) -> Option<Effect> {
-        let [code, a, b, c] = words;
+        let [code, a, b, _] = words;
         Some(match code {
             1 => Effect::InvalidatePage {
                 asid: a,
                 address: b,
             },
             2 => Effect::InvalidateSpace { asid: a },
-            3 => Effect::CopyMessage {
-                from: Frame(a),
-                to: Frame(b),
-                length: c,
-            },
-            4 => Effect::ZeroFrame { frame: Frame(a) },
-            5 => Effect::SynchronizeCode { frame: Frame(a) },
-            6 => Effect::MaskLine { line: a },
-            7 => Effect::UnmaskLine { line: a },
-            8 => Effect::StartSlice,
-            9 => Effect::PowerOff,
-            10 => Effect::Reset,
+            3 => Effect::ZeroFrame { frame: Frame(a) },
+            4 => Effect::SynchronizeCode { frame: Frame(a) },
+            5 => Effect::MaskLine { line: a },
+            6 => Effect::UnmaskLine { line: a },
+            7 => Effect::StartSlice,
+            8 => Effect::PowerOff,
+            9 => Effect::Reset,
             _ => return None,
         })
     }

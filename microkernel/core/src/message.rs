@@ -9,7 +9,7 @@ use ipc_abi::error::Error;
 use ipc_abi::tag::{MessageKind, Tag};
 
 use crate::capability::{Capability, Slot};
-use crate::kernel::{Effect, Kernel};
+use crate::kernel::Kernel;
 use crate::memory::{Fields, Memory};
 use crate::object::{CapTable, Frame, Number, Thread, thread};
 
@@ -168,11 +168,11 @@ impl<M: Memory + Copy> Kernel<M> {
             self.deliver_capabilities(sender, receiver, tag);
         }
         if tag.is_long() {
-            self.leave(Effect::CopyMessage {
-                from: Frame(self.memory.get(sender, thread::BUFFER)),
-                to: Frame(self.memory.get(receiver, thread::BUFFER)),
-                length: tag.length() as u64,
-            });
+            self.memory.copy_message(
+                Frame(self.memory.get(sender, thread::BUFFER)),
+                Frame(self.memory.get(receiver, thread::BUFFER)),
+                tag.length() as u64,
+            );
         }
     }
 
