@@ -27,10 +27,9 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Tells `thread`, whose message call waited, that it was refused. What it sent is not in its
     /// registers any more if it went by the fast path, so they are zero in any case.
+    #[inline(never)]
     pub(crate) fn refuse_waiter(&self, thread: Number<Thread>, error: Error) {
-        for index in 0..MESSAGE_WORDS {
-            self.set_register(thread, index, 0);
-        }
+        self.clear_words(thread, 0);
         self.refuse(thread, error);
     }
 

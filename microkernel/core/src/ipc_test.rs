@@ -236,6 +236,41 @@ fn server_that_did_not_answer_cannot_receive() {
 }
 
 #[test]
+fn call_that_is_refused_after_it_waited_has_no_words() {
+    let mut p = pair();
+    let killer = p.world.started(255);
+    p.world.message(SystemCall::Call, p.gate, FULL, 100);
+    // The fast path leaves none of what the caller sent behind.
+    for index in 0..16 {
+        p.world.set_register(p.client.thread, index, 0xBAD);
+    }
+    p.world.turn_to(killer);
+    p.world
+        .kernel()
+        .thread_stop(p.server.handle)
+        .expect("it stops");
+    p.world.leave();
+    assert_eq!(p.world.refusal(p.client), Some(Error::Died));
+    assert!((0..16).all(|index| p.world.register(p.client.thread, index) == 0));
+}
+
+#[test]
+fn thread_that_stopped_by_a_fault_waits_like_any_other() {
+    let mut world = World::new();
+    let waiter = world.started(255);
+    let notification = world.notification();
+    world.turn_to(waiter);
+    world.kernel().fault(FaultCause::Breakpoint, 0, 0);
+    world.leave();
+    world.start(waiter);
+    world.turn_to(waiter);
+    world.message(SystemCall::Wait, notification, FULL, 0);
+    world.kernel().thread_stop(waiter.handle).expect("it stops");
+    world.leave();
+    assert_eq!(world.refusal(waiter), Some(Error::Died));
+}
+
+#[test]
 fn polling_receiver_that_turns_everybody_away_does_not_wait() {
     let mut world = World::new();
     let server = world.main();
