@@ -3,6 +3,7 @@
 
 mod boot;
 mod crash;
+mod program;
 mod shell;
 
 use anyhow::Result;
@@ -35,5 +36,13 @@ fn main() -> ExitCode {
             run(&workshop).map_err(|error| Failed::from(format!("{error:#}")))
         })
     });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let mut trials: Vec<Trial> = trials.collect();
+    match program::trials(&workshop, &arguments) {
+        Ok(programs) => trials.extend(programs),
+        Err(error) => {
+            eprintln!("{error:#}");
+            return ExitCode::FAILURE;
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,7 +1,11 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-use anyhow::{Result, bail};
+mod report;
+
+pub use report::{Fact, read_facts};
+
+use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -21,7 +25,7 @@ pub const OFF_BOUND: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, Default)]
 pub struct BootOptions {
     /// A system of `tests/systems` by name; the board's own if `None`.
-    pub system: Option<&'static str>,
+    pub system: Option<String>,
     /// The machine.
     pub machine: Machine,
 }
@@ -50,7 +54,8 @@ impl Workshop {
     /// # Errors
     /// If the system breaks a rule of the builder or the machine cannot exist.
     pub fn boot(&self, options: &BootOptions) -> Result<System> {
-        let image = self.image(options.system.unwrap_or(xtask::image::DEFAULT_SYSTEM))?;
+        let system = options.system.as_deref();
+        let image = self.image(system.unwrap_or(xtask::image::DEFAULT_SYSTEM))?;
         Ok(System {
             session: Session::boot(&options.machine, &image)?,
         })
@@ -141,6 +146,23 @@ impl System {
     fn command(&mut self, line: &str) -> Result<Answer> {
         Ok(self.session.command(line, COMMAND_BOUND, |_| ())?)
     }
+}
+
+/// The systems of `tests/systems`, by name.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn system_names() -> Result<Vec<String>> {
+    let folder = xtask::workspace::root().join("tests/systems");
+    let entries =
+        std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        names.extend(name.strip_suffix(".toml").map(str::to_owned));
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// Fails with the answer if it lacks a text.

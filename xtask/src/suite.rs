@@ -3,7 +3,7 @@
 use crate::bench::{self, Reference};
 use crate::check;
 use crate::count::{Count, parse_failure, parse_summary};
-use crate::image::{self, Image};
+use crate::image::{self, Image, Programs};
 use crate::step::{self, Step};
 use crate::toolchain::Toolchain;
 use crate::workspace::{self, Package, Place};
@@ -170,7 +170,8 @@ impl Suite<'_> {
     }
 
     fn build_image(&mut self) -> Result<()> {
-        self.image = Some(image::build(self.toolchain, image::DEFAULT_SYSTEM)?);
+        let programs = Programs::build_all(self.toolchain)?;
+        self.image = Some(programs.assemble(image::DEFAULT_SYSTEM)?);
         if self.filter.is_none() {
             println!("image: ok");
             self.add("image", true);

@@ -40,8 +40,7 @@ impl Facts {
             debian_rust: rust_version("/usr/bin/rustc"),
             has_debian_cargo: Path::new("/usr/bin/cargo").exists(),
             has_debian_source: Path::new(source).exists(),
-            linker: sysroot
-                .and_then(|root| rust_lld(&root))
+            linker: rust_lld()
                 .or_else(|| find_on_path("ld.lld"))
                 .or_else(numbered_lld),
         }
@@ -76,16 +75,25 @@ pub(crate) fn parse_version(line: &str) -> Option<Version> {
 
 /// Where a program of the path is.
 pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let mut candidates = std::env::split_paths(&path).map(|folder| folder.join(name));
-    candidates.find(|candidate| candidate.is_file())
+    find_all_on_path(name).into_iter().next()
 }
 
-/// The linker that rustup ships with a toolchain.
-fn rust_lld(sysroot: &Path) -> Option<PathBuf> {
-    let hosts = std::fs::read_dir(sysroot.join("lib/rustlib")).ok()?;
-    let mut linkers = hosts.flatten().map(|host| host.path().join("bin/rust-lld"));
-    linkers.find(|linker| linker.is_file())
+fn find_all_on_path(name: &str) -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let candidates = std::env::split_paths(&path).map(|folder| folder.join(name));
+    candidates.filter(|candidate| candidate.is_file()).collect()
+}
+
+/// The linker that rustup ships with a toolchain. Every `rustc` of the path is asked, not only the
+/// first: the choice must not change when Debian's comes first, or everything is built again.
+fn rust_lld() -> Option<PathBuf> {
+    let compilers = find_all_on_path("rustc");
+    compilers.iter().find_map(|compiler| {
+        let sysroot = read_line(&compiler.to_string_lossy(), &["--print", "sysroot"])?;
+        let hosts = std::fs::read_dir(Path::new(&sysroot).join("lib/rustlib")).ok()?;
+        let mut linkers = hosts.flatten().map(|host| host.path().join("bin/rust-lld"));
+        linkers.find(|linker| linker.is_file())
+    })
 }
 
 /// The linker under the name that carries its version, as Debian's versioned packages have it.
