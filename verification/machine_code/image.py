@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 INSTRUCTION_BYTES = 4
@@ -56,7 +57,10 @@ class Image:
     def load(path: Path) -> Image:
         raw = path.read_bytes()
         with path.open("rb") as file:
-            elf = ELFFile(file)
+            try:
+                elf = ELFFile(file)
+            except ELFError as error:
+                raise ImageError(f"{path}: {error}") from error
             if elf.get_machine_arch() != "AArch64":
                 raise ImageError(f"{path}: not an AArch64 image")
             segments = tuple(_segments(elf))

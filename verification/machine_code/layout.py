@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from .memory import FRAME_BITS, NUMBER_BITS, UNIT_BITS
+
 
 @dataclass(frozen=True)
 class ObjectLayout:
@@ -54,11 +56,14 @@ class Layout:
 
     def _check(self) -> None:
         """The memory model's arithmetic is the kernel's."""
-        from .memory import NUMBER_BITS, UNIT_BITS
-
-        assert self.constants["NUMBER_BITS"] == NUMBER_BITS
-        assert self.constants["OBJECT_UNIT_BYTES"] == 1 << UNIT_BITS
-        assert self.constants["UNITS_PER_FRAME"] == 64
+        facts = {
+            "numbers have other bits": self.constants["NUMBER_BITS"] != NUMBER_BITS,
+            "units have another size": self.constants["OBJECT_UNIT_BYTES"] != 1 << UNIT_BITS,
+            "frames have other units": self.constants["UNITS_PER_FRAME"]
+            != 1 << (NUMBER_BITS - FRAME_BITS),
+        }
         for item in self.objects.values():
-            size = item.words
-            assert size & (size - 1) == 0, f"{item.name}: {size} words are no power of two"
+            facts[f"{item.name}: no power of two"] = item.words & (item.words - 1) != 0
+        wrong = [name for name, is_wrong in facts.items() if is_wrong]
+        if wrong:
+            raise ValueError(f"the layout does not fit the memory model: {', '.join(wrong)}")
