@@ -5,6 +5,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use crate::direct_map::to_usize;
 use crate::firmware;
 use crate::layout::DIRECT_MAP;
 use crate::mmio::Registers;
@@ -66,25 +67,24 @@ impl Console {
         }
     }
 
-    fn print_digits(&self, number: u64, base: u64) {
+    fn print_digits(&self, mut number: u64, base: u64) {
         /// Digits of the largest number, in decimal.
-        const DIGITS_MAX: u32 = 20;
-        let mut scale = 1;
-        for _ in 1..DIGITS_MAX {
-            if number / scale >= base {
-                scale = scale.wrapping_mul(base);
+        const DIGITS_MAX: usize = 20;
+        let mut digits = [0; DIGITS_MAX];
+        let mut first = DIGITS_MAX;
+        for (index, place) in digits.iter_mut().enumerate().rev() {
+            let digit = number.checked_rem(base).unwrap_or(0);
+            *place = b"0123456789abcdef"
+                .get(to_usize(digit))
+                .copied()
+                .unwrap_or(b'?');
+            number = number.checked_div(base).unwrap_or(0);
+            if number == 0 {
+                first = index;
+                break;
             }
         }
-        while scale > 0 {
-            let digit = (number / scale) % base;
-            self.put(
-                b"0123456789abcdef"
-                    .get(digit as usize)
-                    .copied()
-                    .unwrap_or(b'?'),
-            );
-            scale /= base;
-        }
+        digits.iter().skip(first).for_each(|digit| self.put(*digit));
     }
 }
 

@@ -36,7 +36,7 @@ use pecan_core::memory::Memory;
 use pecan_core::object::{Frame, Number};
 
 use crate::layout::{DIRECT_MAP, ENTRIES, ENTRY_BYTES, KINDS};
-use crate::{effect, register};
+use crate::{effect, frame, register};
 
 /// This core's view of kernel memory. Made by [`this_core`] alone.
 #[derive(Clone, Copy)]
@@ -71,6 +71,22 @@ pub fn frame_address(frame: Frame) -> u64 {
     DIRECT_MAP | (frame.0 << 12)
 }
 
+/// The pointer to a kernel address, which is no address of anything that Rust made.
+#[inline]
+pub(crate) fn pointer<T>(address: u64) -> *mut T {
+    with_exposed_provenance_mut(to_usize(address))
+}
+
+/// The same number: addresses have 64 bits here.
+#[inline]
+pub(crate) const fn to_usize(number: u64) -> usize {
+    const { assert!(usize::BITS == u64::BITS) };
+    #[expect(clippy::cast_possible_truncation, reason = "checked above")]
+    {
+        number as usize
+    }
+}
+
 /// A constant that the compiler cannot see through. Known to it, the base of a window would be merged
 /// with every field's offset into constants of three instructions each; unknown, it is one register,
 /// and a field is one instruction with an offset.
@@ -89,20 +105,20 @@ fn opaque<const BASE: u64>() -> u64 {
 #[inline]
 fn object_word(number: u64, word: usize) -> *mut u64 {
     let address = opaque::<DIRECT_MAP>().wrapping_add(number << 6);
-    with_exposed_provenance_mut::<u64>(address as usize).wrapping_add(word)
+    pointer::<u64>(address).wrapping_add(word)
 }
 
 /// Word `word` of the frame's entry.
 #[inline]
 fn entry_word(frame: Frame, word: usize) -> *mut u64 {
     let address = opaque::<ENTRIES>().wrapping_add(frame.0.wrapping_mul(ENTRY_BYTES));
-    with_exposed_provenance_mut::<u64>(address as usize).wrapping_add(word)
+    pointer::<u64>(address).wrapping_add(word)
 }
 
 /// The frame's kind byte.
 #[inline]
 fn kind_byte(frame: Frame) -> *mut u8 {
-    with_exposed_provenance_mut::<u8>(opaque::<KINDS>().wrapping_add(frame.0) as usize)
+    pointer(opaque::<KINDS>().wrapping_add(frame.0))
 }
 
 impl Memory for DirectMap {
@@ -143,12 +159,12 @@ impl Memory for DirectMap {
 
     #[inline(never)]
     fn zero(&self, frame: Frame) {
-        effect::zero(frame_address(frame), effect::FRAME_BYTES);
+        frame::zero(frame_address(frame), frame::FRAME_BYTES);
     }
 
     #[inline]
     fn copy_message(&self, from: Frame, to: Frame, length: u64) {
-        effect::copy_message(from, to, length);
+        frame::copy_message(from, to, length);
     }
 
     #[inline]

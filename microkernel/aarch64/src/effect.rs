@@ -7,13 +7,10 @@
 use core::arch::asm;
 
 use pecan_core::kernel::Effect;
-use pecan_core::object::Frame;
 
 use crate::direct_map::frame_address;
+use crate::frame::{FRAME_BYTES, synchronize_code, zero};
 use crate::{firmware, interrupt, timer};
-
-/// Bytes of a frame.
-pub(crate) const FRAME_BYTES: u64 = 4096;
 
 /// Performs one effect.
 #[inline]
@@ -81,132 +78,5 @@ fn invalidate_space(asid: u64) {
     unsafe {
         asm!("dsb ishst", "tlbi aside1is, {}", "dsb ish", in(reg) asid << 48,
             options(nostack, preserves_flags));
-    }
-}
-
-/// Copies between two message buffers, which user code of other cores may write meanwhile: by
-/// assembly, so that no Rust rule about races applies. Copies exactly `length` bytes.
-#[inline]
-pub(crate) fn copy_message(from: Frame, to: Frame, length: u64) {
-    // SAFETY: both are frames of user memory, which the direct map covers and where no Rust value
-    // lies; `length` is cut to a frame.
-    unsafe {
-        asm!(
-            "b 3f",
-            "2: ldp {a}, {b}, [{from}, #16]",
-            "ldp {c}, {d}, [{from}, #32]",
-            "stp {a}, {b}, [{to}, #16]",
-            "stp {c}, {d}, [{to}, #32]",
-            "ldp {a}, {b}, [{from}, #48]",
-            "ldp {c}, {d}, [{from}, #64]",
-            "stp {a}, {b}, [{to}, #48]",
-            "stp {c}, {d}, [{to}, #64]",
-            "ldp {a}, {b}, [{from}, #80]",
-            "ldp {c}, {d}, [{from}, #96]",
-            "stp {a}, {b}, [{to}, #80]",
-            "stp {c}, {d}, [{to}, #96]",
-            "ldp {a}, {b}, [{from}, #112]",
-            "ldp {c}, {d}, [{from}], #128",
-            "stp {a}, {b}, [{to}, #112]",
-            "stp {c}, {d}, [{to}], #128",
-            "3: subs {length}, {length}, #128",
-            "b.hs 2b",
-            "adds {length}, {length}, #120",
-            "b.mi 5f",
-            "4: ldr {a}, [{from}], #8",
-            "subs {length}, {length}, #8",
-            "str {a}, [{to}], #8",
-            "b.pl 4b",
-            "5: adds {length}, {length}, #7",
-            "b.mi 7f",
-            "6: ldrb {a:w}, [{from}], #1",
-            "subs {length}, {length}, #1",
-            "strb {a:w}, [{to}], #1",
-            "b.pl 6b",
-            "7:",
-            from = inout(reg) frame_address(from) => _,
-            to = inout(reg) frame_address(to) => _,
-            length = inout(reg) length.min(FRAME_BYTES) => _,
-            a = out(reg) _,
-            b = out(reg) _,
-            c = out(reg) _,
-            d = out(reg) _,
-            options(nostack),
-        );
-    }
-}
-
-/// Zeroes `bytes` bytes, a multiple of 4096, from a page-aligned kernel address of memory in which
-/// nothing lies that Rust knows.
-pub(crate) fn zero(address: u64, bytes: u64) {
-    /// `DCZID_EL0`: `dc zva` is prohibited.
-    const PROHIBITED: u64 = 1 << 4;
-    let control: u64;
-    // SAFETY: reading this register has no effect.
-    unsafe { asm!("mrs {}, dczid_el0", out(reg) control, options(nomem, nostack, preserves_flags)) }
-    if control & PROHIBITED == 0 {
-        zero_blocks(address, bytes, 4 << (control & 0xF));
-    } else {
-        zero_pairs(address, bytes);
-    }
-}
-
-fn zero_blocks(address: u64, bytes: u64, block_bytes: u64) {
-    // SAFETY: the caller's memory. A block is a power of two of at most 2048 bytes, so that two of
-    // them divide a page.
-    unsafe {
-        asm!(
-            "2: dc zva, {at}",
-            "add {at}, {at}, {block}",
-            "dc zva, {at}",
-            "add {at}, {at}, {block}",
-            "cmp {at}, {end}",
-            "b.lo 2b",
-            at = inout(reg) address => _,
-            block = in(reg) block_bytes,
-            end = in(reg) address.wrapping_add(bytes),
-            options(nostack),
-        );
-    }
-}
-
-fn zero_pairs(address: u64, bytes: u64) {
-    // SAFETY: the caller's memory.
-    unsafe {
-        asm!(
-            "2: stp xzr, xzr, [{at}], #16",
-            "stp xzr, xzr, [{at}], #16",
-            "cmp {at}, {end}",
-            "b.lo 2b",
-            at = inout(reg) address => _,
-            end = in(reg) address.wrapping_add(bytes),
-            options(nostack),
-        );
-    }
-}
-
-/// Makes what was written to `bytes` bytes from a kernel address executable: their lines to the point of unification (`dc cvau`),
-/// complete (`dsb`), then no instruction cache keeps anything older, whatever its address aliases
-/// (`ic ialluis`), complete. The smallest line (`CTR_EL0.DminLine`) sets the step.
-pub(crate) fn synchronize_code(address: u64, bytes: u64) {
-    let control: u64;
-    // SAFETY: reading this register has no effect.
-    unsafe { asm!("mrs {}, ctr_el0", out(reg) control, options(nomem, nostack, preserves_flags)) }
-    let line: u64 = 4 << ((control >> 16) & 0xF);
-    // SAFETY: cache maintenance changes no content.
-    unsafe {
-        asm!(
-            "2: dc cvau, {at}",
-            "add {at}, {at}, {line}",
-            "cmp {at}, {end}",
-            "b.lo 2b",
-            "dsb ish",
-            "ic ialluis",
-            "dsb ish",
-            at = inout(reg) address => _,
-            line = in(reg) line,
-            end = in(reg) address.wrapping_add(bytes),
-            options(nostack),
-        );
     }
 }

@@ -38,9 +38,15 @@ mod entry;
 #[cfg(target_os = "none")]
 pub mod firmware;
 #[cfg(target_os = "none")]
-pub mod image;
+mod frame;
+#[cfg(target_os = "none")]
+mod gic;
+#[cfg(target_os = "none")]
+mod image;
 #[cfg(target_os = "none")]
 pub mod interrupt;
+#[cfg(target_os = "none")]
+mod memory;
 #[cfg(target_os = "none")]
 mod mmio;
 #[cfg(target_os = "none")]

@@ -41,7 +41,7 @@ macro_rules! read_register {
         let value: u64;
         // SAFETY: reading this register has no effect.
         unsafe {
-            asm!(concat!("mrs {}, ", $name), out(reg) value, options(nomem, nostack, preserves_flags));
+            core::arch::asm!(concat!("mrs {}, ", $name), out(reg) value, options(nomem, nostack, preserves_flags));
         }
         value
     }};
@@ -53,10 +53,12 @@ macro_rules! write_register {
         // SAFETY: the value changes no translation that is in use and nothing that Rust knows; the
         // line that calls this says what it does.
         unsafe {
-            asm!(concat!("msr ", $name, ", {}"), in(reg) value, options(nostack, preserves_flags));
+            core::arch::asm!(concat!("msr ", $name, ", {}"), in(reg) value, options(nostack, preserves_flags));
         }
     }};
 }
+
+pub(crate) use {read_register, write_register};
 
 /// Whether the field of four bits at `shift` of an identification register is not zero.
 const fn has(register: u64, shift: u32) -> bool {
@@ -120,6 +122,12 @@ pub(crate) fn synchronize_context() {
     unsafe { asm!("isb", options(nostack, preserves_flags)) }
 }
 
+/// Completes all memory accesses before the next instruction.
+pub(crate) fn complete_accesses() {
+    // SAFETY: a barrier.
+    unsafe { asm!("dsb sy", options(nostack, preserves_flags)) }
+}
+
 /// The address of this core's object.
 #[inline]
 pub(crate) fn core_object() -> u64 {
@@ -172,33 +180,8 @@ pub(crate) fn stop_timer() {
 
 /// Waits for an interrupt, which stays pending: interrupts are masked in the kernel.
 pub fn wait_for_interrupt() {
-    // SAFETY: a hint. `dsb` completes the stores that another core might wait for.
-    unsafe { asm!("dsb sy", "wfi", options(nostack, preserves_flags)) }
-}
-
-/// Switches the GICv3 CPU interface of this core on: system registers, every priority, group 1.
-pub(crate) fn set_up_interrupts() {
-    write_register!("S3_0_C12_C12_5", read_register!("S3_0_C12_C12_5") | 1); // ICC_SRE_EL1.SRE
-    synchronize_context(); // the others exist from here on
-    write_register!("S3_0_C4_C6_0", 0xFF); // ICC_PMR_EL1
-    write_register!("S3_0_C12_C12_3", 0); // ICC_BPR1_EL1
-    write_register!("S3_0_C12_C12_4", 0); // ICC_CTLR_EL1: end is drop and deactivate
-    write_register!("S3_0_C12_C12_7", 1); // ICC_IGRPEN1_EL1
-    synchronize_context();
-}
-
-/// Takes the most important pending interrupt of the GICv3 (`ICC_IAR1_EL1`).
-pub(crate) fn acknowledge_interrupt() -> u64 {
-    let value = read_register!("S3_0_C12_C12_0");
-    // What the device does next must not be read before the interrupt counts as taken
-    // (GIC architecture IHI 0069, 4.1.1).
-    // SAFETY: a barrier.
-    unsafe { asm!("dsb sy", options(nostack, preserves_flags)) }
-    value
-}
-
-/// Ends an interrupt of the GICv3 (`ICC_EOIR1_EL1`).
-pub(crate) fn end_interrupt(value: u64) {
-    write_register!("S3_0_C12_C12_1", value);
-    synchronize_context();
+    // Another core may wait for what this one stored.
+    complete_accesses();
+    // SAFETY: a hint.
+    unsafe { asm!("wfi", options(nostack, preserves_flags)) }
 }

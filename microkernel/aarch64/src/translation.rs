@@ -237,7 +237,7 @@ mod tests {
                 let offset = address & (level_bytes(level) - 1);
                 return Some(((entry & ADDRESS) + offset, entry & !ADDRESS));
             }
-            table = ((entry & ADDRESS) - BASE) as usize / TABLE_BYTES;
+            table = usize::try_from((entry & ADDRESS) - BASE).unwrap() / TABLE_BYTES;
         }
         None
     }

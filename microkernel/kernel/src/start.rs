@@ -15,8 +15,13 @@ extern "C" fn kernel_start(tree: u64, start_ticks: u64) {
 /// A bug of the kernel.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    let message = info.message().as_str().unwrap_or("a check of Rust's own failed");
-    let (file, line) = info.location().map_or(("?", 0), |place| (place.file(), place.line()));
+    let message = info
+        .message()
+        .as_str()
+        .unwrap_or("a check of Rust's own failed");
+    let (file, line) = info
+        .location()
+        .map_or(("?", 0), |place| (place.file(), place.line()));
     epitaph(&[
         Part::Text(message),
         Part::Text(", "),
