@@ -53,3 +53,38 @@ mod mmio;
 pub mod register;
 #[cfg(target_os = "none")]
 pub mod timer;
+
+#[cfg(test)]
+mod tests {
+    /// The names of the registers that `set_up` writes: the assembler's, or the one in the comment
+    /// where that is only a number.
+    fn written() -> std::vec::Vec<std::string::String> {
+        let source = include_str!("register.rs");
+        let start = source.find("fn set_up()").unwrap();
+        let end = start + source[start..].find("\n}\n").unwrap();
+        let lines = source[start..end]
+            .lines()
+            .filter(|line| line.contains("write_register!"));
+        lines
+            .map(|line| {
+                let name = line.split('"').nth(1).unwrap();
+                let comment = line.split("// ").nth(1);
+                comment
+                    .filter(|_| name.starts_with("S3_"))
+                    .unwrap_or(name)
+                    .to_uppercase()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_register_that_is_set_is_in_the_table_for_reviewers() {
+        let readme = include_str!("../../README.md");
+        let table = readme.split("## What user code can reach").nth(1).unwrap();
+        let table = table.split("\n## ").next().unwrap();
+        assert!(written().len() > 10);
+        for name in written() {
+            assert!(table.contains(name.as_str()), "{name}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! System registers: the values the kernel gives them, and the few it reads while it runs.
 //!
-//! [`set_up`] holds the one table of every system register that user code could reach; it is
-//! repeated for reviewers in `microkernel/README.md`.
+//! [`set_up`] gives every system register that user code could reach its value; the table of them is
+//! in `microkernel/README.md`, and a test compares the two.
 
 use core::arch::asm;
 
@@ -76,7 +76,7 @@ pub(crate) fn set_up() {
     if has(memory1, 20) {
         // PAN: every entry to the kernel sets it (SPAN 0), and it is set now.
         sctlr &= !SPAN;
-        write_register!("S3_0_C4_C2_3", 1 << 22);
+        write_register!("S3_0_C4_C2_3", 1 << 22); // PAN
     }
     if has(memory1, 52) {
         sctlr |= TIDCP;
@@ -110,8 +110,8 @@ pub(crate) fn set_up() {
         write_register!("pmuserenr_el0", 1 << 2);
     }
     if has(features, 44) {
-        // AMUSERENR_EL0: the activity monitors trap.
-        write_register!("S3_3_C13_C2_3", 0);
+        // The activity monitors trap.
+        write_register!("S3_3_C13_C2_3", 0); // AMUSERENR_EL0
     }
     synchronize_context();
 }
