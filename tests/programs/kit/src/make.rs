@@ -164,21 +164,18 @@ impl World {
     ///
     /// If there is none.
     pub fn spare_line(&mut self) -> Result<u64, Failure> {
-        if let Some(line) = self.spare_line {
-            return Ok(line);
-        }
         let object = self.object(Kind::Irq, 1);
         let slot = self.slot();
         let (memory, irqs, place) = (self.authority.memory, self.authority.irqs, self.place(slot));
-        for line in 0..LINES {
+        for line in self.first_line..LINES {
             let answer = self.function(SystemCall::CreateIrq, &[memory, object, place, irqs, line]);
             match answer {
                 Ok(_) => {
                     self.destroy(slot)?;
-                    self.spare_line = Some(line);
                     return Ok(line);
                 }
-                Err(Error::OutOfRange | Error::Exhausted) => {}
+                Err(Error::OutOfRange) => self.first_line = line + 1,
+                Err(Error::Exhausted) => {}
                 Err(error) => return Err(Failure::refused(SystemCall::CreateIrq, error)),
             }
         }

@@ -10,7 +10,7 @@
     reason = "registers and memory outside of what Rust knows"
 )]
 
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
 
 use ipc_abi::call::SYSTEM_CALL_COUNT;
 
@@ -60,6 +60,15 @@ pub(crate) fn perform(step: &mut Step) {
     let step: *mut Step = step;
     // SAFETY: `step` is exclusive and aligned; `do_step` keeps what the calling convention says.
     unsafe { do_step(step) };
+}
+
+/// This thread's pointer, `TPIDR_EL0`.
+#[must_use]
+pub(crate) fn thread_pointer() -> u64 {
+    let pointer;
+    // SAFETY: reads a register that EL0 may read.
+    unsafe { asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nomem, nostack)) };
+    pointer
 }
 
 /// Reads a word that others may write.

@@ -62,7 +62,7 @@ pub struct World {
     next_slot: u64,
     next_page: u64,
     seed: u64,
-    pub(crate) spare_line: Option<u64>,
+    pub(crate) first_line: u64,
 }
 
 impl World {
@@ -92,7 +92,7 @@ impl World {
             next_slot: authority.first_slot,
             next_page: WORK,
             seed: 1,
-            spare_line: None,
+            first_line: 0,
         };
         let region = world.must(SystemCall::RegionInspect, &[authority.memory])?;
         world.base_frame = region & ((1 << 34) - 1);
@@ -151,6 +151,7 @@ impl World {
 
     /// Does a step on this thread and looks at every register.
     pub fn perform(&mut self, step: Step) -> Step {
+        let step = step.with_pointer(raw::thread_pointer());
         let mut script = step;
         raw::perform(&mut script);
         if let Err(why) = script.check(&step) {

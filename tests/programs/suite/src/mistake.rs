@@ -125,9 +125,21 @@ fn weak_or_stale(
     if kind == Some(Kind::Platform) {
         return Ok(found);
     }
-    let kind = kind.unwrap_or(Kind::Reply);
-    found.push((register, world.stale(kind)?, Error::Stale));
+    let stale = if rights.contains(Rights::SIGNAL) {
+        stale_signal(world)?
+    } else {
+        world.stale(kind.unwrap_or(Kind::Reply))?
+    };
+    found.push((register, stale, Error::Stale));
     Ok(found)
+}
+
+/// A dead gate of a notification.
+fn stale_signal(world: &mut World) -> Result<u64, Failure> {
+    let notification = world.notification()?;
+    let gate = world.gate(notification, 1)?;
+    world.destroy(gate)?;
+    Ok(gate)
 }
 
 fn bad_places(world: &mut World, register: usize, rights: Rights) -> Result<Vec<Mistake>, Failure> {

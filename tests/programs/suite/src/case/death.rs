@@ -123,7 +123,7 @@ fn stopped_server_tells_its_caller(world: &mut World) -> Fact {
         ],
     )?;
     world.run(client, &[call(gate, 5)])?;
-    world.expect_state(server, ThreadState::Calling)?;
+    world.expect_state(server, ThreadState::Sending)?;
     let thread = world.thread_of(server);
     world.must(SystemCall::ThreadStop, &[thread])?;
     world.expect_refused(client, 0, Error::Died)?;

@@ -5,7 +5,7 @@ use ipc_abi::capability::{Access, FrameMode, ThreadState};
 use ipc_abi::error::Error;
 use ipc_abi::fault::{FaultCause, FaultReply};
 use ipc_abi::tag::{MessageKind, Tag};
-use test_kit::{Action, Agent, Fact, Failure, Message, Plan, Received, Step, World};
+use test_kit::{Action, Fact, Failure, Message, Plan, Step, World};
 
 use super::{HIGH, Topic, function};
 
@@ -37,74 +37,13 @@ pub(super) const CASES: Topic = &[
     ),
 ];
 
-/// The badge of the handler's gate.
-const BADGE: u64 = 0xFA17;
 /// An address at which nothing is mapped.
 const NOWHERE: u64 = 0x50_0000_0000;
 
-/// An agent whose faults this thread handles.
-struct Patient {
-    agent: Agent,
-    endpoint: u64,
-}
-
-fn patient(world: &mut World) -> Result<Patient, Failure> {
-    let endpoint = world.endpoint()?;
-    let handler = world.gate(endpoint, BADGE)?;
-    let agent = world.planned_agent(Plan {
-        handler,
-        ..Plan::beside(HIGH)
-    })?;
-    Ok(Patient { agent, endpoint })
-}
-
-/// Takes the next fault of a patient.
-fn next_fault(world: &mut World, patient: &Patient) -> Result<Received, Failure> {
-    let fault = world.must_message(SystemCall::Receive, &Message::to(patient.endpoint, 1))?;
-    Failure::unless_same("the kind", fault.tag.kind(), Some(MessageKind::Fault))?;
-    Failure::unless_same("the badge", fault.badge, BADGE)?;
-    Failure::unless_same("the rest of the words", &fault.words[8..], &[0; 8][..])?;
-    Ok(fault)
-}
-
-fn answer(world: &mut World, reply: FaultReply, address: u64) -> Fact {
-    let message = Message::to(0, 1)
-        .tagged(Tag::new(reply as u16, 8))
-        .with_word(0, address);
-    world.must_message(SystemCall::Reply, &message).map(|_| ())
-}
-
-/// Lets a patient go on behind the action that faulted.
-fn skip(world: &mut World) -> Fact {
-    let after = world.after_action();
-    answer(world, FaultReply::ContinueAt, after)
-}
-
-/// Does an action that must fault; tells the fault. The patient goes on behind it and ends.
-fn fault_of(world: &mut World, patient: &Patient, step: Step) -> Result<Received, Failure> {
-    let thread = world.thread_of(patient.agent);
-    if world.state_of(patient.agent)? != ThreadState::New {
-        world.must(SystemCall::ThreadStop, &[thread])?;
-    }
-    world.run(patient.agent, &[step])?;
-    let fault = next_fault(world, patient)?;
-    skip(world)?;
-    // Its script ends with a breakpoint.
-    let end = next_fault(world, patient)?;
-    let breakpoint = FaultCause::Breakpoint as u64;
-    Failure::unless_same("the cause of the end", end.words[0], breakpoint)?;
-    answer(world, FaultReply::Stop, 0)?;
-    Ok(fault)
-}
-
-fn expect(fault: &Received, cause: FaultCause, address: u64) -> Fact {
-    Failure::unless_same("the cause", fault.words[0], cause as u64)?;
-    Failure::unless_same("the address", fault.words[2], address)
-}
-
 fn causes_are_told(world: &mut World) -> Fact {
-    let patient = patient(world)?;
+    let patient = world.patient(HIGH)?;
     let (_, page) = world.mapped_frame(Access::READ_WRITE)?;
+    let code = world.after_action();
     let undefined = FaultCause::UndefinedInstruction;
     for (action, x0, cause, address) in [
         (Action::UnknownCall, 0, FaultCause::UnknownSystemCall, 0),
@@ -124,12 +63,12 @@ fn causes_are_told(world: &mut World) -> Fact {
             page + 1,
         ),
         (Action::Load, NOWHERE, FaultCause::DataAbort, NOWHERE),
-        (Action::Jump, page + 2, FaultCause::Alignment, page + 2),
+        (Action::Jump, code + 2, FaultCause::Alignment, code + 2),
     ] {
         let step = Step::action(action, x0, 0x51, 9);
-        let fault = fault_of(world, &patient, step)?;
+        let fault = world.fault_of(patient, step)?;
         let named = |why: Failure| why.at(&alloc::format!("{action:?}"));
-        expect(&fault, cause, address).map_err(named)?;
+        World::expect_fault(&fault, cause, address).map_err(named)?;
         Failure::unless_same("x0", fault.words[6], x0).map_err(named)?;
         Failure::unless_same("x1", fault.words[7], 0x51).map_err(named)?;
         let class = fault.words[3] >> 26;
@@ -139,11 +78,11 @@ fn causes_are_told(world: &mut World) -> Fact {
 }
 
 fn data_aborts_tell_the_address(world: &mut World) -> Fact {
-    let patient = patient(world)?;
+    let patient = world.patient(HIGH)?;
     for address in [0, 8, NOWHERE, NOWHERE + 0x123, (1 << 39) - 8] {
         for action in [Action::Load, Action::Store] {
-            let fault = fault_of(world, &patient, Step::action(action, address, 0, 9))?;
-            expect(&fault, FaultCause::DataAbort, address)?;
+            let fault = world.fault_of(patient, Step::action(action, address, 0, 9))?;
+            World::expect_fault(&fault, FaultCause::DataAbort, address)?;
             // WnR says whether it was a store.
             let is_store = fault.words[3] & 1 << 6 != 0;
             Failure::unless_same("is it a store", is_store, action == Action::Store)?;
@@ -153,10 +92,10 @@ fn data_aborts_tell_the_address(world: &mut World) -> Fact {
 }
 
 fn instruction_aborts_tell_the_address(world: &mut World) -> Fact {
-    let patient = patient(world)?;
+    let patient = world.patient(HIGH)?;
     for address in [0, 4, NOWHERE, NOWHERE + 0x120, (1 << 39) - 4] {
-        let fault = fault_of(world, &patient, Step::action(Action::Jump, address, 0, 9))?;
-        expect(&fault, FaultCause::InstructionAbort, address)?;
+        let fault = world.fault_of(patient, Step::action(Action::Jump, address, 0, 9))?;
+        World::expect_fault(&fault, FaultCause::InstructionAbort, address)?;
         Failure::unless_same("the program counter", fault.words[1], address)?;
     }
     Ok(())
@@ -165,7 +104,7 @@ fn instruction_aborts_tell_the_address(world: &mut World) -> Fact {
 /// Reading, writing and executing of every kind of page, in every mode.
 fn pages_are_what_they_are_mapped_as(world: &mut World) -> Fact {
     const RETURN: u64 = 0xD65F_03C0;
-    let patient = patient(world)?;
+    let patient = world.patient(HIGH)?;
     let own = world.authority;
     for (mode, access) in [
         (FrameMode::Data, Access::READ),
@@ -195,8 +134,8 @@ fn pages_are_what_they_are_mapped_as(world: &mut World) -> Fact {
                 world.result(agent, 0).map_err(what)?;
                 world.forget_agent(agent)?;
             } else {
-                let fault = fault_of(world, &patient, step).map_err(what)?;
-                expect(&fault, cause, page).map_err(what)?;
+                let fault = world.fault_of(patient, step).map_err(what)?;
+                World::expect_fault(&fault, cause, page).map_err(what)?;
             }
         }
     }
@@ -205,7 +144,7 @@ fn pages_are_what_they_are_mapped_as(world: &mut World) -> Fact {
 
 /// No translation outlives `unmap`, `protect` or the frame.
 fn unmapped_page_is_gone_at_once(world: &mut World) -> Fact {
-    let patient = patient(world)?;
+    let patient = world.patient(HIGH)?;
     let own = world.authority;
     for ending in 0..3 {
         let (frame, page) = world.mapped_frame(Access::READ_WRITE)?;
@@ -222,15 +161,15 @@ fn unmapped_page_is_gone_at_once(world: &mut World) -> Fact {
                 .map(|_| ())?,
             _ => world.must_finish(SystemCall::Reclaim, &[own.memory, number])?,
         }
-        let fault = fault_of(world, &patient, Step::action(Action::Store, page, 1, 9))?;
-        expect(&fault, FaultCause::DataAbort, page)?;
+        let fault = world.fault_of(patient, Step::action(Action::Store, page, 1, 9))?;
+        World::expect_fault(&fault, FaultCause::DataAbort, page)?;
     }
     Ok(())
 }
 
 /// The kernel's image, direct map and tables, and addresses that are no addresses.
 fn kernel_is_out_of_reach(world: &mut World) -> Fact {
-    let patient = patient(world)?;
+    let patient = world.patient(HIGH)?;
     for address in [
         0xFFFF_0000_4020_0000,
         0xFFFF_0000_4000_0000,
@@ -247,22 +186,22 @@ fn kernel_is_out_of_reach(world: &mut World) -> Fact {
         let what = |why: Failure| why.at(&alloc::format!("{address:#x}"));
         for action in [Action::Load, Action::Store] {
             let step = Step::action(action, address, 0, 9);
-            let fault = fault_of(world, &patient, step).map_err(what)?;
-            expect(&fault, FaultCause::DataAbort, address).map_err(what)?;
+            let fault = world.fault_of(patient, step).map_err(what)?;
+            World::expect_fault(&fault, FaultCause::DataAbort, address).map_err(what)?;
         }
         let step = Step::action(Action::Jump, address, 0, 9);
-        let fault = fault_of(world, &patient, step).map_err(what)?;
-        expect(&fault, FaultCause::InstructionAbort, address).map_err(what)?;
+        let fault = world.fault_of(patient, step).map_err(what)?;
+        World::expect_fault(&fault, FaultCause::InstructionAbort, address).map_err(what)?;
     }
     Ok(())
 }
 
 fn registers_survive_a_fault(world: &mut World) -> Fact {
-    let patient = patient(world)?;
+    let patient = world.patient(HIGH)?;
     let step = Step::action(Action::Undefined, 1, 2, 77);
-    fault_of(world, &patient, step)?;
+    world.fault_of(patient, step)?;
     let after = world.result(patient.agent, 0)?;
-    Failure::unless_same("x0 to x30", &after.words[..31], &step.words[..31])?;
+    Failure::unless_same("x0 to x29", &after.words[..30], &step.words[..30])?;
     Failure::unless_same("TPIDR_EL0", after.pointer(), step.pointer())?;
     // All condition flags were set, and a fault is no call.
     Failure::unless_same("the flags", after.flags(), 0xF000_0000)
@@ -270,31 +209,31 @@ fn registers_survive_a_fault(world: &mut World) -> Fact {
 
 /// The handler mends the cause: the same instruction is done again and succeeds.
 fn handler_lets_it_retry(world: &mut World) -> Fact {
-    let patient = patient(world)?;
+    let patient = world.patient(HIGH)?;
     let (frame, page) = (world.user_frame()?, world.page());
     world.run(
         patient.agent,
         &[Step::action(Action::Store, page, 0xABCD, 9)],
     )?;
     for _ in 0..2 {
-        let fault = next_fault(world, &patient)?;
-        expect(&fault, FaultCause::DataAbort, page)?;
-        answer(world, FaultReply::Retry, 0)?;
+        let fault = world.next_fault(patient)?;
+        World::expect_fault(&fault, FaultCause::DataAbort, page)?;
+        world.answer_fault(FaultReply::Retry, 0)?;
     }
-    next_fault(world, &patient)?;
+    world.next_fault(patient)?;
     let space = world.authority.space;
     world.map(space, frame, page, Access::READ_WRITE)?;
-    answer(world, FaultReply::Retry, 0)?;
-    let end = next_fault(world, &patient)?;
-    expect(&end, FaultCause::Breakpoint, 0)?;
+    world.answer_fault(FaultReply::Retry, 0)?;
+    let end = world.next_fault(patient)?;
+    World::expect_fault(&end, FaultCause::Breakpoint, 0)?;
     Failure::unless_same("what was stored", world.read(page), 0xABCD)?;
     world.result(patient.agent, 0).map(|_| ())
 }
 
 fn handler_knows_three_answers(world: &mut World) -> Fact {
-    let patient = patient(world)?;
+    let patient = world.patient(HIGH)?;
     world.run(patient.agent, &[Step::action(Action::Undefined, 0, 0, 9)])?;
-    next_fault(world, &patient)?;
+    world.next_fault(patient)?;
     let plain = Message::to(patient.endpoint, 1);
     for method in [3, 4, 0xFFFF] {
         for answering in [SystemCall::Reply, SystemCall::ReplyReceive] {
@@ -309,33 +248,33 @@ fn handler_knows_three_answers(world: &mut World) -> Fact {
         let message = plain.tagged(tag);
         world.refuse_message(SystemCall::Reply, &message, Error::BadArgument)?;
     }
-    skip(world)?;
+    world.skip_action()?;
     world.result(patient.agent, 0).map(|_| ())
 }
 
 fn handler_stops_it(world: &mut World) -> Fact {
-    let patient = patient(world)?;
+    let patient = world.patient(HIGH)?;
     world.run(patient.agent, &[Step::action(Action::Undefined, 0, 0, 9)])?;
-    next_fault(world, &patient)?;
+    world.next_fault(patient)?;
     world.expect_state(patient.agent, ThreadState::Faulted)?;
-    answer(world, FaultReply::Stop, 0)?;
+    world.answer_fault(FaultReply::Stop, 0)?;
     world.expect_state(patient.agent, ThreadState::Stopped)?;
     // It goes on where it was, and faults again.
     let thread = world.thread_of(patient.agent);
     world.must(SystemCall::ThreadResume, &[thread])?;
-    next_fault(world, &patient)?;
-    skip(world)?;
+    world.next_fault(patient)?;
+    world.skip_action()?;
     world.result(patient.agent, 0).map(|_| ())
 }
 
 /// A handler that waits already gets the fault at once; one that does not, when it receives.
 fn fault_waits_for_its_handler(world: &mut World) -> Fact {
-    let patient = patient(world)?;
+    let patient = world.patient(HIGH)?;
     let handler = world.agent(HIGH)?;
     world.run(handler, &[super::receive(patient.endpoint)])?;
     world.run(patient.agent, &[function(SystemCall::Null, &[])])?;
     let fault = world.received(handler, 0)?;
-    expect(&fault, FaultCause::Breakpoint, 0)?;
+    World::expect_fault(&fault, FaultCause::Breakpoint, 0)?;
     Failure::unless_same("the kind", fault.tag.kind(), Some(MessageKind::Fault))?;
     // The handler goes away without an answer: the patient stops.
     let thread = world.thread_of(handler);
@@ -348,7 +287,7 @@ fn fault_waits_for_its_handler(world: &mut World) -> Fact {
 
 fn without_a_handler_it_stops(world: &mut World) -> Fact {
     let endpoint = world.endpoint()?;
-    let handler = world.gate(endpoint, BADGE)?;
+    let handler = world.gate(endpoint, 1)?;
     let agents = [
         world.agent(HIGH)?,
         world.planned_agent(Plan {
@@ -378,10 +317,10 @@ fn without_a_handler_it_stops(world: &mut World) -> Fact {
 }
 
 fn saved_fault_is_answered_later(world: &mut World) -> Fact {
-    let patient = patient(world)?;
+    let patient = world.patient(HIGH)?;
     let reply = world.reply()?;
     world.run(patient.agent, &[Step::action(Action::Undefined, 0, 0, 9)])?;
-    next_fault(world, &patient)?;
+    world.next_fault(patient)?;
     world.must(SystemCall::SaveCaller, &[reply])?;
     world.expect_state(patient.agent, ThreadState::Faulted)?;
     let unknown = Message::to(reply, 1).tagged(Tag::new(3, 8));

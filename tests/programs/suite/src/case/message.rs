@@ -6,7 +6,7 @@ use ipc_abi::error::Error;
 use ipc_abi::tag::Tag;
 use test_kit::{Agent, Fact, Message, Step, World};
 
-use super::{HIGH, Topic, call, receive};
+use super::{HIGH, HIGHER, Topic, call, receive};
 
 pub(super) const CASES: Topic = &[
     ("kernel_bits_are_refused", kernel_bits_are_refused),
@@ -256,7 +256,7 @@ fn receiver_asks_again_after_eight_refusals(world: &mut World) -> Fact {
     let first = world.agent(HIGH)?;
     let mut others = alloc::vec::Vec::new();
     for _ in 0..9 {
-        others.push(world.agent(HIGH)?);
+        others.push(world.agent(HIGHER)?);
     }
     for receiving in receiving {
         if receiving == SystemCall::ReplyReceive {

@@ -21,6 +21,8 @@ use ipc_abi::call::SystemCall;
 
 /// A priority above the suite's own: such an agent runs at once, until it waits.
 pub(crate) const HIGH: u64 = 110;
+/// A priority above that: such an agent runs at once also while the suite serves the former.
+pub(crate) const HIGHER: u64 = 118;
 /// The suite's own.
 pub(crate) const EQUAL: u64 = 100;
 /// A priority below: such an agent runs while the suite waits.

@@ -135,16 +135,15 @@ fn kernel_bits_are_refused(world: &mut World) -> Fact {
 
 /// After all refusals, both callers can still be answered.
 fn answer_both(world: &mut World, called: &Called) -> Fact {
-    let first = Message::to(called.reply, 21);
+    let (first, second) = (Message::to(called.reply, 21), Message::to(0, 22));
     world.must_message(SystemCall::ReplyTo, &first)?;
+    world.must_message(SystemCall::Reply, &second)?;
     let found = world.received(called.saved, 0)?;
     Failure::unless_same(
         "the words of the saved caller's answer",
         found.words,
         first.words,
     )?;
-    let second = Message::to(0, 22);
-    world.must_message(SystemCall::Reply, &second)?;
     let found = world.received(called.client, 0)?;
     Failure::unless_same("the words of the answer", found.words, second.words)
 }
@@ -193,8 +192,8 @@ fn long_needs_a_buffer_at_the_caller(world: &mut World) -> Fact {
         SystemCall::ReplyTo,
         &Message::to(called.reply, 1).tagged(long),
     )?;
-    world.expect_refused(called.saved, 0, Error::NoBuffer)?;
     world.must_message(SystemCall::Reply, &Message::to(0, 1).tagged(long))?;
+    world.expect_refused(called.saved, 0, Error::NoBuffer)?;
     world.expect_refused(called.client, 0, Error::NoBuffer)
 }
 

@@ -209,14 +209,9 @@ fn capabilities_arrive_in_the_window(world: &mut World) -> Fact {
             &found.words[12 + count..],
             &message.words[12 + count..],
         )?;
-        for index in 0..count {
-            Failure::unless_same("the slot", found.words[12 + index], slot + index as u64)?;
-            expect_held(
-                world,
-                slot + index as u64,
-                Kind::Reply,
-                full.intersection(rights[index]),
-            )?;
+        for ((told, slot), rights) in found.words[12..12 + count].iter().zip(slot..).zip(rights) {
+            Failure::unless_same("the slot", *told, slot)?;
+            expect_held(world, slot, Kind::Reply, full.intersection(rights))?;
         }
     }
     Ok(())
@@ -380,12 +375,12 @@ fn calls_nest(world: &mut World) -> Fact {
         *gate = world.gate(*endpoint, 7)?;
     }
     let mut servers = alloc::vec::Vec::new();
-    for level in 0..DEPTH {
+    for (level, endpoint) in endpoints.into_iter().enumerate() {
         let server = world.agent(if level % 2 == 0 { HIGH } else { LOW })?;
         let seed = 60 + level as u64;
-        let answer = reply_receive(endpoints[level], seed);
+        let answer = reply_receive(endpoint, seed);
         let below = gates.get(level + 1).map(|gate| call(*gate, seed + 10));
-        let script = [Some(receive(endpoints[level])), below, Some(answer)];
+        let script = [Some(receive(endpoint)), below, Some(answer)];
         let script: alloc::vec::Vec<Step> = script.into_iter().flatten().collect();
         world.run(server, &script)?;
         servers.push(server);
