@@ -5,6 +5,10 @@
 
 use crate::tree::{BadTree, Token, Tree};
 
+mod node;
+
+use node::{Node, Property, interrupt_line, number};
+
 /// The most ranges of memory that are looked at.
 pub const MEMORY_RANGES: usize = 4;
 /// Bytes of one core's redistributor: two frames of 64 KiB.
@@ -137,28 +141,6 @@ struct Cells {
     size: usize,
 }
 
-/// The properties that matter, in the order of [`Property`].
-const PROPERTIES: [&[u8]; 7] = [
-    b"device_type",
-    b"compatible",
-    b"reg",
-    b"interrupts",
-    b"method",
-    b"linux,initrd-start",
-    b"linux,initrd-end",
-];
-
-#[derive(Clone, Copy)]
-enum Property {
-    Sort,
-    Compatible,
-    Registers,
-    Interrupts,
-    Method,
-    PackageStart,
-    PackageEnd,
-}
-
 /// What a node is, by a name in its property `compatible`.
 const DEVICES: [(&[u8], Device); 10] = [
     (b"arm,gic-v3", Device::Gic(GicVersion::Three)),
@@ -181,13 +163,6 @@ enum Device {
     /// Driven in user space.
     User,
     Firmware,
-}
-
-/// A child of the root: the values of the properties that matter, empty if it has them not.
-#[derive(Clone, Copy, Default)]
-struct Node<'a> {
-    name: &'a [u8],
-    values: [&'a [u8]; PROPERTIES.len()],
 }
 
 /// What was found so far.
@@ -291,12 +266,7 @@ impl Finding {
                 Token::Begin { name } => {
                     depth = depth.saturating_add(1);
                     match depth {
-                        2 => {
-                            node = Node {
-                                name,
-                                ..Node::default()
-                            }
-                        }
+                        2 => node = Node::new(name),
                         3 => finding.count_core(&node, name),
                         _ => {}
                     }
@@ -449,56 +419,6 @@ impl Finding {
         });
         Ok(())
     }
-}
-
-impl<'a> Node<'a> {
-    fn note(&mut self, name: &[u8], value: &'a [u8]) {
-        let known = self
-            .values
-            .iter_mut()
-            .zip(PROPERTIES)
-            .find(|(_, known)| *known == name);
-        if let Some((place, _)) = known {
-            *place = value;
-        }
-    }
-
-    fn value(&self, property: Property) -> &'a [u8] {
-        self.values
-            .get(property as usize)
-            .copied()
-            .unwrap_or_default()
-    }
-}
-
-/// Interrupt `index` of a node as the GIC counts: shared ones from 32, a core's own from 16.
-fn interrupt_line(node: &Node<'_>, index: usize) -> Result<u64, BoardError> {
-    const CELL: usize = 4;
-    let interrupt = node
-        .value(Property::Interrupts)
-        .chunks_exact(3 * CELL)
-        .nth(index);
-    let mut cells = interrupt
-        .ok_or(BoardError::Malformed)?
-        .chunks_exact(CELL)
-        .map(number);
-    let sort = cells.next().ok_or(BoardError::Malformed)??;
-    let number = cells.next().ok_or(BoardError::Malformed)??;
-    match sort {
-        0 if number < 988 => Ok(number.wrapping_add(32)),
-        1 if number < 16 => Ok(number.wrapping_add(16)),
-        _ => Err(BoardError::Malformed),
-    }
-}
-
-/// A number of one or two cells.
-fn number(bytes: &[u8]) -> Result<u64, BoardError> {
-    if bytes.len() != 4 && bytes.len() != 8 {
-        return Err(BoardError::Malformed);
-    }
-    Ok(bytes
-        .iter()
-        .fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
 #[cfg(test)]

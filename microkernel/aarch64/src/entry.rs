@@ -1,5 +1,5 @@
-//! Joins the assembly to the numbers of `pecan_core` and `ipc_abi`: every offset that `entry.s` and
-//! `start.s` use is computed here from the one place where it is written.
+//! Joins the assembly to the numbers of `pecan_core` and `ipc_abi`: every offset that `entry.s`,
+//! `table.s` and `start.s` use is computed here from the one place where it is written.
 
 use core::arch::global_asm;
 
@@ -108,10 +108,15 @@ global_asm!(
     CALL = const SystemCall::Call as usize,
     REPLY_RECEIVE = const SystemCall::ReplyReceive as usize,
     NULL = const SystemCall::Null as usize,
-    FIRST_FUNCTION = const SystemCall::Signal as usize,
     LAST_CALL = const SYSTEM_CALL_COUNT - 1,
     USER_PSTATE_LOW = const USER_PSTATE & 0xFFFF,
     USER_PSTATE_HIGH = const USER_PSTATE >> 16,
+);
+
+global_asm!(
+    include_str!("table.s"),
+    FIRST_FUNCTION = const SystemCall::Signal as usize,
+    LAST_CALL = const SYSTEM_CALL_COUNT - 1,
 );
 
 global_asm!(

@@ -1,5 +1,5 @@
 //! The system calls: one C function for each, with the call's own name, found by the assembly through
-//! the table at the end of `entry.s`. What each does and refuses is in `pecan_core` under that name.
+//! the table in `table.s`. What each does and refuses is in `pecan_core` under that name.
 //!
 //! An argument is a register, unread: `pecan_core` checks it.
 
