@@ -43,11 +43,12 @@ extern "C" fn settle() -> u64 {
         if !current.is_none() {
             return object_address(current.into_raw());
         }
-        // With nothing to run, dying objects go on dying; only then the core sleeps.
+        // With nothing to run, dying objects go on dying, an interrupt may come between any two
+        // rounds, and only when all are gone the core sleeps.
         if kernel.memory.get(kernel.core, core_state::PENDING) == 0 {
             wait_for_interrupt();
-            take_interrupt(kernel);
         }
+        take_interrupt(kernel);
     }
 }
 
