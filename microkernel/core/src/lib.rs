@@ -1,7 +1,4 @@
-//! All decisions of the Pecan microkernel: safe Rust, no heap, no lock, no system register.
-//!
-//! The same source runs in the kernel and on the host.
-
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -14,13 +11,17 @@
 )]
 
 pub mod allowance;
+pub mod answer;
 pub mod boot;
 pub mod capability;
 pub mod check;
 pub mod create;
 pub mod death;
+#[cfg(test)]
+mod death_test;
 pub mod destroy;
 pub mod fault;
+pub mod field;
 pub mod frame;
 #[cfg(any(test, feature = "host"))]
 pub mod host;

@@ -1,0 +1,487 @@
+//! Where each field of each object lies, in words: read it beside [`crate::object`], which it is a
+//! part of.
+
+/// Fields of a [`Thread`].
+pub mod thread {
+    use crate::object::{Field, Thread};
+    type F = Field<Thread>;
+    /// Identity.
+    pub const ID: F = F::new(0);
+    /// [`crate::object::REPLY_MARK`] and its own number: what a caller's `WAIT` and a server's `CALLER` hold.
+    pub const LINK: F = F::new(2);
+    /// The core it runs on.
+    pub const CORE: F = F::new(3);
+    /// Number of the frame of its table's first 256 slots.
+    pub const SLOTS: F = F::new(4);
+    /// 255, or 0 to keep the thread off the fast path.
+    pub const MASK: F = F::new(5);
+    /// Link word of the caller it serves; paired with that caller's `WAIT`.
+    pub const CALLER: F = F::new(6);
+    /// What it waits for: a [`crate::object::wait`] reason and a number; 0 if it can run.
+    pub const WAIT: F = F::new(7);
+    /// Next in the queue it waits in.
+    pub const NEXT: F = F::new(8);
+    /// Not zero: [`crate::object::special`] reasons to stay off the fast path.
+    pub const SPECIAL: F = F::new(9);
+    /// Program counter.
+    pub const PC: F = F::new(10);
+    /// Stack pointer.
+    pub const SP: F = F::new(11);
+    /// `TTBR0_EL1` of its space: ASID and root table.
+    pub const ROOT: F = F::new(12);
+    /// `TPIDR_EL0`.
+    pub const POINTER: F = F::new(13);
+    /// Where it wants capabilities.
+    pub const WINDOW: F = F::new(14);
+    /// Previous in the queue it waits in.
+    pub const PREV: F = F::new(15);
+    /// Condition flags and the rest of `SPSR_EL1`; dead while it waits.
+    pub const PSTATE: F = F::new(16);
+    /// Its capability table, and its place in that table's list of threads.
+    pub const TABLE: F = F::new(17);
+    /// Next thread of the table.
+    pub const TABLE_NEXT: F = F::new(18);
+    /// Previous thread of the table.
+    pub const TABLE_PREV: F = F::new(19);
+    /// Its address space, and its place in that space's list of threads.
+    pub const SPACE: F = F::new(20);
+    /// Next thread of the space.
+    pub const SPACE_NEXT: F = F::new(21);
+    /// Previous thread of the space.
+    pub const SPACE_PREV: F = F::new(22);
+    /// The scheduling context it holds while it does not run; dead while it waits for a reply or
+    /// receives without one of its own.
+    pub const CONTEXT: F = F::new(23);
+    /// The scheduling context that is its own; paired with the context's `OWNER`.
+    pub const OWN_CONTEXT: F = F::new(24);
+    /// `x0` to `x30`.
+    pub const X: F = F::new(33);
+    /// Fault handler: a gate, checked with `HANDLER_ID` at each use.
+    pub const HANDLER: F = F::new(64);
+    /// Identity of the handler gate.
+    pub const HANDLER_ID: F = F::new(65);
+    /// Message buffer: a frame number; 0 if none. Recorded in the frame's entry.
+    pub const BUFFER: F = F::new(66);
+    /// The notification whose signals `receive` also sees; paired with its `BOUND`.
+    pub const BOUND: F = F::new(67);
+    /// The gate through which it waits to send; paired with the gate's list `CALLERS`.
+    pub const GATE: F = F::new(68);
+    /// Next thread that waits to send through that gate.
+    pub const GATE_NEXT: F = F::new(69);
+    /// Previous thread that waits to send through that gate.
+    pub const GATE_PREV: F = F::new(70);
+    /// [`crate::object::state`]: new, stopped or neither.
+    pub const STATE: F = F::new(71);
+    /// What a queued sender sends: [`crate::object::sending`].
+    pub const SENDING: F = F::new(72);
+    /// The badge that goes with a queued message.
+    pub const BADGE: F = F::new(73);
+    /// Word 1 of the gate capability through which it last called or sends: its rights.
+    pub const SENT_THROUGH: F = F::new(74);
+    /// The band of the endpoint in which it waits.
+    pub const BAND: F = F::new(75);
+    /// The reply object that holds it, if its server saved it; paired with the reply's `CALLER`.
+    pub const REPLY: F = F::new(76);
+    /// Reply objects that hold a caller of this server: head of the list.
+    pub const REPLIES: F = F::new(77);
+    /// The words of a fault that is on its way: 8.
+    pub const FAULT: F = F::new(80);
+    /// Next object to be taken apart.
+    pub const DRAIN_NEXT: F = F::new(90);
+}
+
+/// Marks a link word: a caller that waits for an ordinary reply, which the fast path may give.
+pub const REPLY_MARK: u64 = 1 << 60;
+
+/// Reasons in the top byte of a thread's `WAIT`; the low [`NUMBER_BITS`] are the number of what it
+/// waits for.
+pub mod wait {
+    /// The bits of the reason.
+    pub const REASON: u64 = 0xFF << 56;
+    /// For the reply of a server thread: the fast path may answer.
+    pub const REPLY: u64 = crate::object::REPLY_MARK;
+    /// For the reply of a server thread, by the slow path only: a fault or a special thread.
+    pub const SLOW_REPLY: u64 = 2 << 60;
+    /// For the reply, saved in a reply object.
+    pub const SAVED: u64 = 3 << 60;
+    /// In an endpoint's queue of callers.
+    pub const SEND: u64 = 4 << 60;
+    /// In an endpoint's list of servers.
+    pub const RECEIVE: u64 = 5 << 60;
+    /// For a notification.
+    pub const NOTIFICATION: u64 = 6 << 60;
+    /// As `SAVED`, for a fault.
+    pub const SAVED_FAULT: u64 = 7 << 60;
+}
+
+/// Bits of a thread's `SPECIAL`.
+pub mod special {
+    /// Its bound notification has signals.
+    pub const SIGNALLED: u64 = 1;
+    /// Its caller went away before it was answered.
+    pub const CALLER_GONE: u64 = 2;
+    /// It serves its caller on its own context.
+    pub const OWN_TIME: u64 = 4;
+}
+
+/// Values of a thread's `STATE`.
+pub mod state {
+    /// Created, not started.
+    pub const NEW: u64 = 0;
+    /// Started.
+    pub const LIVE: u64 = 1;
+    /// Stopped.
+    pub const STOPPED: u64 = 2;
+}
+
+/// Values of a thread's `SENDING`.
+pub mod sending {
+    /// A call.
+    pub const CALL: u64 = 0;
+    /// A one-way message.
+    pub const ONE_WAY: u64 = 1;
+    /// A fault.
+    pub const FAULT: u64 = 2;
+}
+
+/// Fields of an [`Endpoint`].
+pub mod endpoint {
+    use crate::object::{Endpoint, Field};
+    type F = Field<Endpoint>;
+    /// Identity.
+    pub const ID: F = F::new(0);
+    /// Bit *b*: callers wait in band *b* (band 7 is the most important).
+    pub const WAITING: F = F::new(1);
+    /// Gates to it: head of the list.
+    pub const GATES: F = F::new(2);
+    /// Next object to be taken apart.
+    pub const DRAIN_NEXT: F = F::new(3);
+    /// Servers that wait, last come first served: head per core ([`crate::object::CORES_MAX`] words).
+    pub const SERVERS: F = F::new(8);
+    /// Servers that still wait when the endpoint dies: head per core.
+    pub const DYING_SERVERS: F = F::new(16);
+    /// First caller of each band ([`crate::object::BANDS`] words).
+    pub const BAND_HEAD: F = F::new(24);
+    /// Last caller of each band.
+    pub const BAND_TAIL: F = F::new(32);
+}
+
+/// Fields of a [`Gate`].
+pub mod gate {
+    use crate::object::{Field, Gate};
+    type F = Field<Gate>;
+    /// Identity.
+    pub const ID: F = F::new(0);
+    /// The badge, or the signal bits.
+    pub const BADGE: F = F::new(1);
+    /// The endpoint; the machine's `NULL_ENDPOINT` if there is none.
+    pub const ENDPOINT: F = F::new(2);
+    /// The notification; 0 if there is none.
+    pub const NOTIFICATION: F = F::new(3);
+    /// Next gate of the same target.
+    pub const NEXT: F = F::new(4);
+    /// Previous gate of the same target.
+    pub const PREV: F = F::new(5);
+    /// Threads that wait to send through it: head of the list.
+    pub const CALLERS: F = F::new(6);
+    /// Next object to be taken apart.
+    pub const DRAIN_NEXT: F = F::new(7);
+}
+
+/// Fields of a [`Notification`].
+pub mod notification {
+    use crate::object::{Field, Notification};
+    type F = Field<Notification>;
+    /// Identity.
+    pub const ID: F = F::new(0);
+    /// The signals that nobody has seen yet.
+    pub const BITS: F = F::new(1);
+    /// The thread that waits for it.
+    pub const WAITER: F = F::new(2);
+    /// The thread whose `receive` also sees it; paired with that thread's `BOUND`.
+    pub const BOUND: F = F::new(3);
+    /// Gates to it: head of the list.
+    pub const GATES: F = F::new(4);
+    /// Interrupts delivered to it: head of the list.
+    pub const IRQS: F = F::new(5);
+    /// Next object to be taken apart.
+    pub const DRAIN_NEXT: F = F::new(6);
+}
+
+/// Fields of a [`Reply`].
+pub mod reply {
+    use crate::object::{Field, Reply};
+    type F = Field<Reply>;
+    /// Identity.
+    pub const ID: F = F::new(0);
+    /// The saved caller; paired with its `REPLY`.
+    pub const CALLER: F = F::new(1);
+    /// The server that saved it, 0 if none; in that thread's list `REPLIES`.
+    pub const SERVER: F = F::new(2);
+    /// Next reply object of that server.
+    pub const NEXT: F = F::new(3);
+    /// Previous reply object of that server.
+    pub const PREV: F = F::new(4);
+    /// Next object to be taken apart.
+    pub const DRAIN_NEXT: F = F::new(5);
+    /// 1 if the saved caller went away before it was answered.
+    pub const STALE: F = F::new(6);
+}
+
+/// Fields of a [`Context`].
+pub mod context {
+    use crate::object::{Context, Field};
+    type F = Field<Context>;
+    /// Identity.
+    pub const ID: F = F::new(0);
+    /// The thread that owns it; paired with its `OWN_CONTEXT`.
+    pub const OWNER: F = F::new(1);
+    /// The thread that runs on it: the end of the chain of calls from its owner.
+    pub const RUNNING: F = F::new(2);
+    /// Priority.
+    pub const PRIORITY: F = F::new(3);
+    /// Core.
+    pub const CORE: F = F::new(4);
+    /// Next in the run queue of its priority.
+    pub const NEXT: F = F::new(5);
+    /// Previous in the run queue.
+    pub const PREV: F = F::new(6);
+    /// 1 while in a run queue.
+    pub const QUEUED: F = F::new(7);
+    /// Next object to be taken apart.
+    pub const DRAIN_NEXT: F = F::new(8);
+}
+
+/// Fields of an [`Irq`].
+pub mod irq {
+    use crate::object::{Field, Irq};
+    type F = Field<Irq>;
+    /// Identity.
+    pub const ID: F = F::new(0);
+    /// The line.
+    pub const LINE: F = F::new(1);
+    /// Where it is delivered; 0 if nowhere.
+    pub const NOTIFICATION: F = F::new(2);
+    /// The bits it sets there.
+    pub const BITS: F = F::new(3);
+    /// Next interrupt of the same notification.
+    pub const NEXT: F = F::new(4);
+    /// Previous interrupt of the same notification.
+    pub const PREV: F = F::new(5);
+    /// 1 while it is delivered and not acknowledged.
+    pub const PENDING: F = F::new(6);
+    /// Next object to be taken apart.
+    pub const DRAIN_NEXT: F = F::new(7);
+}
+
+/// Fields of a [`Region`]: the frames `[BASE, BASE + FRAMES)`, of which `[BASE, LIMIT)` are its own
+/// and the rest went to regions split off it.
+pub mod region {
+    use crate::object::{Field, Region};
+    type F = Field<Region>;
+    /// Identity.
+    pub const ID: F = F::new(0);
+    /// First frame.
+    pub const BASE: F = F::new(1);
+    /// Frames in all.
+    pub const FRAMES: F = F::new(2);
+    /// First frame that is not its own.
+    pub const LIMIT: F = F::new(3);
+    /// 1 if its frames are devices.
+    pub const DEVICE: F = F::new(4);
+    /// Next object to be taken apart.
+    pub const DRAIN_NEXT: F = F::new(5);
+    /// Every frame of `[HIGH, LIMIT)` is free: what `region_split` may take.
+    pub const HIGH: F = F::new(6);
+}
+
+/// Fields of an [`Allowance`]: the numbers `[FIRST, FIRST + COUNT)` of a sort, of which
+/// `[FIRST, LIMIT)` are its own. For time: the core is `FIRST`, the highest priority is `LIMIT`.
+pub mod allowance {
+    use crate::object::{Allowance, Field};
+    type F = Field<Allowance>;
+    /// Identity.
+    pub const ID: F = F::new(0);
+    /// [`crate::object::sort`].
+    pub const SORT: F = F::new(1);
+    /// First number.
+    pub const FIRST: F = F::new(2);
+    /// Numbers in all.
+    pub const COUNT: F = F::new(3);
+    /// First number that is not its own.
+    pub const LIMIT: F = F::new(4);
+    /// Next object to be taken apart.
+    pub const DRAIN_NEXT: F = F::new(5);
+}
+
+/// Values of an allowance's `SORT`.
+pub mod sort {
+    /// Time of a core.
+    pub const TIME: u64 = 1;
+    /// Interrupt lines.
+    pub const IRQ: u64 = 2;
+    /// ASIDs.
+    pub const ASID: u64 = 3;
+}
+
+/// Fields of the [`Platform`].
+pub mod platform {
+    use crate::object::{Field, Platform};
+    /// Identity.
+    pub const ID: Field<Platform> = Field::new(0);
+}
+
+/// Fields of a [`CapTable`].
+pub mod table {
+    use crate::object::{CapTable, Field};
+    type F = Field<CapTable>;
+    /// Identity.
+    pub const ID: F = F::new(0);
+    /// Chunks of 256 slots it has.
+    pub const CHUNKS: F = F::new(1);
+    /// Threads that use it: head of the list.
+    pub const THREADS: F = F::new(2);
+    /// Next object to be taken apart.
+    pub const DRAIN_NEXT: F = F::new(3);
+    /// Object numbers of the chunks' frames ([`CHUNKS_MAX`] words).
+    pub const CHUNK: F = F::new(64);
+    /// The most chunks.
+    pub const CHUNKS_MAX: u64 = 64;
+    /// Slots in a chunk.
+    pub const CHUNK_SLOTS: u64 = 256;
+}
+
+/// Fields of a [`Space`].
+pub mod space {
+    use crate::object::{Field, Space};
+    type F = Field<Space>;
+    /// Identity.
+    pub const ID: F = F::new(0);
+    /// ASID.
+    pub const ASID: F = F::new(1);
+    /// Object number of the frame of its first table.
+    pub const ROOT: F = F::new(2);
+    /// Threads that use it: head of the list.
+    pub const THREADS: F = F::new(3);
+    /// Unused frames of its pool: head of the list, a frame number.
+    pub const POOL: F = F::new(4);
+    /// Frames of records with room: head of the list, a frame number.
+    pub const RECORDS: F = F::new(5);
+    /// Every frame it was given (tables, shadows, records, pool): head of the list.
+    pub const FRAMES: F = F::new(6);
+    /// How many frames are in `POOL`.
+    pub const POOL_COUNT: F = F::new(7);
+    /// Next object to be taken apart.
+    pub const DRAIN_NEXT: F = F::new(8);
+    /// While it is taken apart: how far the table at the head of `FRAMES` was looked through.
+    pub const CURSOR: F = F::new(9);
+}
+
+/// Fields of a [`Record`].
+pub mod record {
+    use crate::object::{Field, Record};
+    type F = Field<Record>;
+    /// The space, by number; 0 while the record is free.
+    pub const SPACE: F = F::new(0);
+    /// The page's address.
+    pub const ADDRESS: F = F::new(1);
+    /// The frame.
+    pub const FRAME: F = F::new(2);
+    /// Next record of the frame.
+    pub const NEXT: F = F::new(3);
+    /// Previous record of the frame; 0 for the first.
+    pub const PREV: F = F::new(4);
+}
+
+/// Fields of a frame-table [`Entry`]; what they mean depends on the frame's kind. A free frame's
+/// entry is all zero.
+pub mod entry {
+    use crate::object::{Entry, Field};
+    type F = Field<Entry>;
+    /// User: identity of the frame object (dying: its place in the drain list, whose top byte no
+    /// identity has). Pools of kernel objects and records: bit *u* is set while the object at unit
+    /// *u* lives or dies. Page tables: entries in use.
+    pub const ID: F = F::new(0);
+    /// User: first mapping's space, by number, and [`crate::object::user`] bits. Frames of a space: the
+    /// space, by number; bits 63:60 the level of a table. Slots: the table, by number.
+    pub const SPACE: F = F::new(1);
+    /// User: first mapping's page in bits 26:0, and the thread whose message buffer it is, its
+    /// number / 16, in bits 63:28. Frames of a space: next frame of that space.
+    pub const ADDRESS: F = F::new(2);
+    /// User: first further mapping, a record number. Last-level tables: the shadow frame. Records:
+    /// next frame with room. Pool: next frame of the pool.
+    pub const RECORDS: F = F::new(3);
+}
+
+/// Bits of the entry word `SPACE` of a user frame.
+pub mod user {
+    /// Its mode is *code*.
+    pub const CODE: u64 = 1 << 63;
+    /// It is a device.
+    pub const DEVICE: u64 = 1 << 62;
+    /// It was destroyed and is being unmapped.
+    pub const DYING: u64 = 1 << 61;
+}
+
+/// Fields of a [`Core`].
+pub mod core_state {
+    use crate::object::{Core, Field};
+    type F = Field<Core>;
+    /// The thread that runs, by number; 0 when idle. Valid inside the kernel: outside, the current
+    /// thread is `SP_EL1`.
+    pub const CURRENT: F = F::new(0);
+    /// Not zero: the way out has work to do ([`crate::object::pending`]).
+    pub const PENDING: F = F::new(1);
+    /// The scheduling context that is being used.
+    pub const CONTEXT: F = F::new(2);
+    /// Its own index.
+    pub const INDEX: F = F::new(3);
+    /// How many effects wait to be performed.
+    pub const EFFECT_COUNT: F = F::new(4);
+    /// First object to be taken apart: kind in bits 63:56, number below.
+    pub const DRAIN: F = F::new(5);
+    /// Object number of the [`crate::object::Machine`].
+    pub const MACHINE: F = F::new(6);
+    /// 1 if the timer is set for the end of a slice.
+    pub const SLICE: F = F::new(7);
+    /// Bit *p* % 64 of word *p* / 64: contexts of priority *p* wait (4 words).
+    pub const READY: F = F::new(8);
+    /// Last object to be taken apart: as `DRAIN`.
+    pub const DRAIN_TAIL: F = F::new(12);
+    /// Effects: [`EFFECTS_MAX`] times four words.
+    pub const EFFECTS: F = F::new(16);
+    /// The most effects of one call.
+    pub const EFFECTS_MAX: u64 = 16;
+    /// First context of each priority (256 words).
+    pub const QUEUE_HEAD: F = F::new(256);
+    /// Last context of each priority (256 words).
+    pub const QUEUE_TAIL: F = F::new(512);
+}
+
+/// Fields of the [`Machine`].
+pub mod machine {
+    use crate::object::{Field, Machine};
+    type F = Field<Machine>;
+    /// The next identity.
+    pub const NEXT_ID: F = F::new(0);
+    /// The endpoint of gates whose endpoint died.
+    pub const NULL_ENDPOINT: F = F::new(1);
+    /// `TTBR0_EL1` of a space that has nothing: for threads whose space died.
+    pub const NULL_ROOT: F = F::new(2);
+    /// Object number of a frame of empty slots: for threads whose table died.
+    pub const NULL_SLOTS: F = F::new(3);
+    /// Bit *n* % 64 of word *n* / 64: interrupt line *n* is in use (16 words).
+    pub const LINES_USED: F = F::new(16);
+    /// The same for ASIDs (16 words).
+    pub const ASIDS_USED: F = F::new(32);
+    /// The interrupt object of each line (1024 words).
+    pub const IRQS: F = F::new(1024);
+    /// The space that has each ASID (1024 words; more ASIDs are not used).
+    pub const ASIDS: F = F::new(2048);
+    /// The allowance that begins at each interrupt line (1024 words).
+    pub const IRQ_FIRST: F = F::new(3072);
+    /// The allowance that begins at each ASID (1024 words).
+    pub const ASID_FIRST: F = F::new(4096);
+    /// Interrupt lines, and ASIDs, at most.
+    pub const LINES: u64 = 1024;
+}
