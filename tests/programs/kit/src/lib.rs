@@ -32,4 +32,4 @@ pub use patient::Patient;
 pub use printer::Printer;
 pub use random::Random;
 pub use step::{Action, Message, Received, Step, pattern};
-pub use world::World;
+pub use world::{World, perform, place_in, write_buffer};

@@ -151,13 +151,11 @@ impl World {
 
     /// Does a step on this thread and looks at every register.
     pub fn perform(&mut self, step: Step) -> Step {
-        let step = step.with_pointer(raw::thread_pointer());
-        let mut script = step;
-        raw::perform(&mut script);
-        if let Err(why) = script.check(&step) {
+        let (done, verdict) = perform(step);
+        if let Err(why) = verdict {
             self.note_violation(why);
         }
-        script
+        done
     }
 
     /// Notes that a register was not what it must be; the case fails at its end.
@@ -423,9 +421,24 @@ impl World {
     }
 }
 
+/// Does a step on the program's own thread; tells the registers afterwards, and whether they are what
+/// they must be.
+pub fn perform(step: Step) -> (Step, Result<(), String>) {
+    let step = step.with_pointer(raw::thread_pointer());
+    let mut done = step;
+    raw::perform(&mut done);
+    let verdict = done.check(&step);
+    (done, verdict)
+}
+
+/// Writes a word of the program's own message buffer.
+pub fn write_buffer(authority: &Authority, word: u64, value: u64) {
+    raw::write_word(authority.message_buffer + 8 * (word % 512), value);
+}
+
 /// A slot of a table as a place.
 #[must_use]
-pub(crate) fn place_in(table: u64, slot: u64) -> u64 {
+pub fn place_in(table: u64, slot: u64) -> u64 {
     let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     Place::new(narrow(table), narrow(slot)).into_raw()
 }
