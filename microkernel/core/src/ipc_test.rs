@@ -270,6 +270,50 @@ fn thread_that_stopped_by_a_fault_waits_like_any_other() {
     assert_eq!(world.refusal(waiter), Some(Error::Died));
 }
 
+/// A server that a fault stopped while it serves the client of a [`pair`]; a third thread is current.
+fn stopped_by_a_fault() -> (Pair, Actor) {
+    let mut p = pair();
+    let other = p.world.started(255);
+    p.world.message(SystemCall::Call, p.gate, FULL, 100);
+    assert_eq!(p.world.current(), p.server.thread);
+    p.world.kernel().fault(FaultCause::Breakpoint, 0, 0);
+    p.world.leave();
+    p.world.turn_to(other);
+    (p, other)
+}
+
+#[test]
+fn server_that_a_fault_stopped_goes_on_with_the_time_of_its_caller() {
+    let (p, _) = stopped_by_a_fault();
+    p.world
+        .kernel()
+        .thread_resume(p.server.handle)
+        .expect("it goes on");
+    p.world.leave();
+    p.world.turn_to(p.server);
+    let client_time = p.world.number_of(p.client.context);
+    assert_eq!(p.world.kernel().current_context(), client_time);
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 1);
+    p.world.turn_to(p.client);
+    assert!(p.world.has_message(p.client, MessageKind::Message, 1, 0));
+    assert_eq!(p.world.kernel().current_context(), client_time);
+}
+
+#[test]
+fn server_that_is_started_anew_tells_its_caller() {
+    let (p, _) = stopped_by_a_fault();
+    p.world.start(p.server);
+    assert_eq!(p.world.refusal(p.client), Some(Error::Died));
+    p.world.turn_to(p.client);
+    p.world.turn_to(p.server);
+    let own = p.world.number_of(p.server.context);
+    assert_eq!(p.world.kernel().current_context(), own);
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 1);
+    assert_eq!(p.world.refusal(p.server), Some(Error::NoCaller));
+}
+
 #[test]
 fn polling_receiver_that_turns_everybody_away_does_not_wait() {
     let mut world = World::new();

@@ -30,6 +30,8 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.memory.get(target, thread::OWN_CONTEXT) == 0 {
             return Err(Error::NoTime);
         }
+        // A thread that a fault stopped still serves its caller, and holds what it was lent.
+        self.stop_thread(target);
         for index in 0..31 {
             self.set_register(target, index, 0);
         }
@@ -56,9 +58,17 @@ impl<M: Memory + Copy> Kernel<M> {
         Ok(0)
     }
 
+    /// Lets a stopped thread go on: with the context that it holds, as one that a fault stopped does,
+    /// or else with its own.
     fn make_live(&self, target: Number<Thread>) {
+        let held: Number<Context> = self.memory.link(target, thread::CONTEXT);
+        let context = if held.is_none() {
+            self.own_idle_context(target)
+        } else {
+            held
+        };
         self.memory.set(target, thread::STATE, state::LIVE);
-        self.resume_on(target, self.own_idle_context(target));
+        self.resume_on(target, context);
         self.preempt();
     }
 
