@@ -323,6 +323,12 @@ return_from_function:
     // There is work to do, or another thread goes on.
 leave_function:
     stp     x0, x1, [x29, #{X}]
+    cbnz    x3, 4f
+    cbz     x2, 4f
+    mov     x0, #{DIRECT_MAP}       // the usual case: only another thread
+    add     x0, x0, x2, lsl #6
+    b       switch_from_function
+4:
     bl      leave
     cmp     x0, x29
     b.ne    switch_from_function
@@ -330,16 +336,15 @@ leave_function:
     b       return_from_function
 switch_from_function:
     mov     sp, x29                 // the rest of the frame of the thread that does not go on
-    clear_x2_to_x18
-    stp     x2, x3, [sp, #{X} + 2 * 8]
-    stp     x4, x5, [sp, #{X} + 4 * 8]
-    stp     x6, x7, [sp, #{X} + 6 * 8]
-    stp     x8, x9, [sp, #{X} + 8 * 8]
-    stp     x10, x11, [sp, #{X} + 10 * 8]
-    stp     x12, x13, [sp, #{X} + 12 * 8]
-    stp     x14, x15, [sp, #{X} + 14 * 8]
-    stp     x16, x17, [sp, #{X} + 16 * 8]
-    str     x18, [sp, #{X} + 18 * 8]
+    stp     xzr, xzr, [sp, #{X} + 2 * 8]
+    stp     xzr, xzr, [sp, #{X} + 4 * 8]
+    stp     xzr, xzr, [sp, #{X} + 6 * 8]
+    stp     xzr, xzr, [sp, #{X} + 8 * 8]
+    stp     xzr, xzr, [sp, #{X} + 10 * 8]
+    stp     xzr, xzr, [sp, #{X} + 12 * 8]
+    stp     xzr, xzr, [sp, #{X} + 14 * 8]
+    stp     xzr, xzr, [sp, #{X} + 16 * 8]
+    str     xzr, [sp, #{X} + 18 * 8]
     save_x19_to_x28
     save_pointers
     str     xzr, [sp, #{PSTATE}]
