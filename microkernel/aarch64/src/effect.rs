@@ -6,6 +6,7 @@
 
 use core::arch::asm;
 
+use aarch64_cpu::asm::barrier;
 use pecan_core::kernel::Effect;
 
 use crate::direct_map::frame_address;
@@ -53,8 +54,7 @@ pub fn perform_quickly(effect: Effect) -> bool {
 /// so nothing else is needed.
 #[inline]
 pub(crate) fn publish_tables() {
-    // SAFETY: a barrier.
-    unsafe { asm!("dsb ishst", options(nostack, preserves_flags)) }
+    barrier::dsb(barrier::ISHST);
 }
 
 /// Forgets one page: stores to tables first (`ishst`), then the entry on every core, waiting until

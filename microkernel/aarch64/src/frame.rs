@@ -5,6 +5,7 @@ use core::arch::asm;
 use pecan_core::object::Frame;
 
 use crate::direct_map::frame_address;
+use crate::register::read_register;
 
 /// Bytes of a frame.
 pub(crate) const FRAME_BYTES: u64 = 4096;
@@ -66,9 +67,7 @@ pub(crate) fn copy_message(from: Frame, to: Frame, length: u64) {
 pub(crate) fn zero(address: u64, bytes: u64) {
     /// `DCZID_EL0`: `dc zva` is prohibited.
     const PROHIBITED: u64 = 1 << 4;
-    let control: u64;
-    // SAFETY: reading this register has no effect.
-    unsafe { asm!("mrs {}, dczid_el0", out(reg) control, options(nomem, nostack, preserves_flags)) }
+    let control = read_register!("dczid_el0");
     if control & PROHIBITED == 0 {
         zero_blocks(address, bytes, 4 << (control & 0xF));
     } else {
@@ -114,9 +113,7 @@ fn zero_pairs(address: u64, bytes: u64) {
 /// complete (`dsb`), then no instruction cache keeps anything older, whatever its address aliases
 /// (`ic ialluis`), complete. The smallest line (`CTR_EL0.DminLine`) sets the step.
 pub(crate) fn synchronize_code(address: u64, bytes: u64) {
-    let control: u64;
-    // SAFETY: reading this register has no effect.
-    unsafe { asm!("mrs {}, ctr_el0", out(reg) control, options(nomem, nostack, preserves_flags)) }
+    let control = read_register!("ctr_el0");
     let line: u64 = 4 << ((control >> 16) & 0xF);
     // SAFETY: cache maintenance changes no content.
     unsafe {

@@ -2,39 +2,87 @@
 //!
 //! [`set_up`] gives every system register that user code could reach its value; the table of them is
 //! in `microkernel/README.md`, and a test compares the two.
+//!
+//! Registers and fields are those of the `aarch64-cpu` crate. It has no PSTATE.PAN, no performance
+//! and activity monitors, no `CTR_EL0` and `DCZID_EL0` and no CPU interface of the GIC that can be
+//! written: for these there are [`read_register`] and [`write_register`]. Of the registers that it
+//! has, it lacks the younger fields, which are named here.
 
 use core::arch::asm;
+
+use aarch64_cpu::asm::{barrier, wfi};
+use aarch64_cpu::registers::{
+    CNTFRQ_EL0, CNTKCTL_EL1, CNTV_CTL_EL0, CNTV_TVAL_EL0, CPACR_EL1, ID_AA64DFR0_EL1,
+    ID_AA64MMFR0_EL1, ID_AA64MMFR1_EL1, ID_AA64MMFR2_EL1, ID_AA64PFR0_EL1, MAIR_EL1, MDSCR_EL1,
+    MIDR_EL1, MPIDR_EL1, SCTLR_EL1, SP_EL0, TCR_EL1, TPIDR_EL0, TPIDRRO_EL0,
+};
+use tock_registers::fields::{Field, FieldValue};
+use tock_registers::interfaces::{ReadWriteable, Readable, Writeable};
 
 use crate::translation::{DEVICE, NORMAL};
 
 /// `MAIR_EL1`: normal write-back memory, and devices without gathering, reordering or early
-/// acknowledgement (0).
-pub(crate) const MAIR: u64 = 0xFF << (8 * NORMAL) | 0x00 << (8 * DEVICE);
+/// acknowledgement.
+pub(crate) const MAIR: u64 = MAIR_EL1::Attr0_Normal_Outer::WriteBack_NonTransient_ReadWriteAlloc
+    .value
+    | MAIR_EL1::Attr0_Normal_Inner::WriteBack_NonTransient_ReadWriteAlloc.value
+    | MAIR_EL1::Attr1_Device::nonGathering_nonReordering_noEarlyWriteAck.value;
+const _: () = assert!(NORMAL == 0 && DEVICE == 1, "the indices above");
 
-/// `TCR_EL1` but for IPS and AS, which depend on the core: 39 bits for user space (T0SZ 25), 48 for
-/// the kernel (T1SZ 16), 4 KiB granules, walks in write-back inner-shareable memory, the ASID in
-/// `TTBR0_EL1` (A1 is 0).
-pub(crate) const TRANSLATION_CONTROL: u64 =
-    25 | 1 << 8 | 1 << 10 | 3 << 12 | 16 << 16 | 1 << 24 | 1 << 26 | 3 << 28 | 2 << 30;
-/// `TCR_EL1.E0PD1`: user code cannot even probe kernel addresses.
-const E0PD1: u64 = 1 << 56;
+/// `TCR_EL1` but for IPS and AS, which depend on the core: 39 bits for user space, 48 for the kernel,
+/// 4 KiB granules, walks in write-back inner-shareable memory, the ASID in `TTBR0_EL1`.
+pub(crate) const TRANSLATION_CONTROL: u64 = TCR_EL1::T0SZ.val(64 - 39).value
+    | TCR_EL1::IRGN0::WriteBack_ReadAlloc_WriteAlloc_Cacheable.value
+    | TCR_EL1::ORGN0::WriteBack_ReadAlloc_WriteAlloc_Cacheable.value
+    | TCR_EL1::SH0::Inner.value
+    | TCR_EL1::TG0::KiB_4.value
+    | TCR_EL1::A1::TTBR0.value
+    | TCR_EL1::T1SZ.val(64 - 48).value
+    | TCR_EL1::IRGN1::WriteBack_ReadAlloc_WriteAlloc_Cacheable.value
+    | TCR_EL1::ORGN1::WriteBack_ReadAlloc_WriteAlloc_Cacheable.value
+    | TCR_EL1::SH1::Inner.value
+    | TCR_EL1::TG1::KiB_4.value;
+/// User code cannot even probe kernel addresses.
+const E0PD1: FieldValue<u64, TCR_EL1::Register> = FieldValue::<u64, _>::new(1, 56, 1);
 
-/// `SCTLR_EL1` bits that are 1 on a core without the features that define them: nTLSMD, LSMAOE,
-/// SPAN, EIS, TSCXT, EOS. EIS and EOS: exception entry and return synchronize.
-pub(crate) const MMU_OFF_SCTLR: u64 = 1 << 29 | 1 << 28 | SPAN | 1 << 22 | 1 << 20 | 1 << 11;
-/// With MMU, caches and the stack alignment check on.
-pub(crate) const EARLY_SCTLR: u64 = MMU_OFF_SCTLR | 1 | 1 << 2 | 1 << 3 | 1 << 12;
-const SPAN: u64 = 1 << 23;
-/// Traps what is defined by the implementation (FEAT_TIDCP1).
+// Fields of `SCTLR_EL1` that the crate lacks.
 const TIDCP: u64 = 1 << 63;
+const N_TLSMD: u64 = 1 << 29;
+const LSMAOE: u64 = 1 << 28;
+const SPAN: u64 = 1 << 23;
+const EIS: u64 = 1 << 22;
+const TSCXT: u64 = 1 << 20;
+const EOS: u64 = 1 << 11;
+const SED: u64 = 1 << 8;
+const ITD: u64 = 1 << 7;
+
+/// `SCTLR_EL1` bits that are 1 on a core without the features that define them. EIS and EOS:
+/// exception entry and return synchronize.
+pub(crate) const MMU_OFF_SCTLR: u64 = N_TLSMD | LSMAOE | SPAN | EIS | TSCXT | EOS;
+/// With MMU, caches and the stack alignment check on.
+pub(crate) const EARLY_SCTLR: u64 = MMU_OFF_SCTLR
+    | SCTLR_EL1::M::Enable.value
+    | SCTLR_EL1::C::Cacheable.value
+    | SCTLR_EL1::I::Cacheable.value
+    | SCTLR_EL1::SA::Enable.value;
 /// What the kernel runs with: also no writable page is executable (WXN), the user stack pointer is
 /// checked (SA0), and of what user code may be given nothing is: UMA, DZE, UCT, nTWI, nTWE, UCI are
 /// 0, so `daif`, `dc zva`, `ctr_el0`, `wfi`, `wfe` and cache maintenance trap.
-const SCTLR: u64 = EARLY_SCTLR | 1 << 19 | 1 << 4 | 1 << 7 | 1 << 8;
+const SCTLR: u64 =
+    EARLY_SCTLR | SCTLR_EL1::WXN::Enable.value | SCTLR_EL1::SA0::Enable.value | ITD | SED;
+
+/// Whether the core can trap what is defined by the implementation (`SCTLR_EL1.TIDCP`).
+const HAS_TIDCP: Field<u64, ID_AA64MMFR1_EL1::Register> = Field::<u64, _>::new(0xF, 52);
 
 /// `PMCR_EL0`: count, 64 bits of cycle counter, event and cycle counters from zero.
 pub(crate) const EARLY_PMCR: u64 = PMCR | 1 << 1 | 1 << 2;
 const PMCR: u64 = 1 | 1 << 6;
+
+/// What of `MPIDR_EL1` is the core's address.
+const AFFINITY: u64 = MPIDR_EL1::Aff3::SET.value
+    | MPIDR_EL1::Aff2::SET.value
+    | MPIDR_EL1::Aff1::SET.value
+    | MPIDR_EL1::Aff0::SET.value;
 
 macro_rules! read_register {
     ($name:literal) => {{
@@ -60,44 +108,35 @@ macro_rules! write_register {
 
 pub(crate) use {read_register, write_register};
 
-/// Whether the field of four bits at `shift` of an identification register is not zero.
-const fn has(register: u64, shift: u32) -> bool {
-    (register >> shift) & 0xF != 0
-}
-
 /// Gives every register its final value. Called once, on the kernel's own tables.
 pub(crate) fn set_up() {
-    let features = read_register!("id_aa64pfr0_el1");
-    let memory1 = read_register!("id_aa64mmfr1_el1");
-    let memory2 = read_register!("id_aa64mmfr2_el1");
-    let debug = read_register!("id_aa64dfr0_el1");
-
     let mut sctlr = SCTLR;
-    if has(memory1, 20) {
-        // PAN: every entry to the kernel sets it (SPAN 0), and it is set now.
+    // Not the named values of PAN, which the crate mistypes (0xb0010 for 0b0010).
+    if ID_AA64MMFR1_EL1.is_set(ID_AA64MMFR1_EL1::PAN) {
+        // Every entry to the kernel sets it (SPAN 0), and it is set now.
         sctlr &= !SPAN;
         write_register!("S3_0_C4_C2_3", 1 << 22); // PAN
     }
-    if has(memory1, 52) {
+    if ID_AA64MMFR1_EL1.is_set(HAS_TIDCP) {
         sctlr |= TIDCP;
     }
-    write_register!("sctlr_el1", sctlr);
-    if has(memory2, 60) {
-        write_register!("tcr_el1", read_register!("tcr_el1") | E0PD1);
+    SCTLR_EL1.set(sctlr);
+    if ID_AA64MMFR2_EL1.is_set(ID_AA64MMFR2_EL1::E0PD) {
+        TCR_EL1.modify(E0PD1);
     }
 
-    // Floating point, SVE and SME trap (FPEN, ZEN, SMEN 0); so do trace registers (TTA).
-    write_register!("cpacr_el1", 1 << 28);
-    // Virtual counter and counter frequency are readable (EL0VCTEN); the physical counter and both
-    // timers are not.
-    write_register!("cntkctl_el1", 1 << 1);
-    // The debug communication channel traps (TDCC); no breakpoint, no single step.
-    write_register!("mdscr_el1", 1 << 12);
+    // Floating point, SVE and SME trap (FPEN, ZEN, SMEN 0); so do trace registers.
+    CPACR_EL1.write(CPACR_EL1::TTA::TrapTrace);
+    // Virtual counter and counter frequency are readable; the physical counter and both timers are
+    // not.
+    CNTKCTL_EL1.write(CNTKCTL_EL1::EL0VCTEN::TrappedNone);
+    // The debug communication channel traps; no breakpoint, no single step.
+    MDSCR_EL1.write(MDSCR_EL1::TDCC::SET);
     // Nobody's thread pointer; read-only for user code, which all of it can read.
-    write_register!("tpidrro_el0", 0);
-    write_register!("tpidr_el0", 0);
-    write_register!("sp_el0", 0);
-    let monitor = (debug >> 8) & 0xF;
+    TPIDRRO_EL0.set(0);
+    TPIDR_EL0.set(0);
+    SP_EL0.set(0);
+    let monitor = ID_AA64DFR0_EL1.read(ID_AA64DFR0_EL1::PMUVer);
     if monitor != 0 && monitor != 0xF {
         // The cycle counter counts in user code and in the kernel, and nothing else counts;
         // PMCCNTR_EL0 is readable (CR) and no register of the monitor is writable (EN, SW are 0) or
@@ -109,7 +148,7 @@ pub(crate) fn set_up() {
         write_register!("pmcr_el0", PMCR);
         write_register!("pmuserenr_el0", 1 << 2);
     }
-    if has(features, 44) {
+    if ID_AA64PFR0_EL1.is_set(ID_AA64PFR0_EL1::AMU) {
         // The activity monitors trap.
         write_register!("S3_3_C13_C2_3", 0); // AMUSERENR_EL0
     }
@@ -118,17 +157,17 @@ pub(crate) fn set_up() {
 
 /// Makes writes of system registers take effect before the next instruction.
 pub(crate) fn synchronize_context() {
-    // SAFETY: a barrier.
-    unsafe { asm!("isb", options(nostack, preserves_flags)) }
+    barrier::isb(barrier::SY);
 }
 
 /// Completes all memory accesses before the next instruction.
 pub(crate) fn complete_accesses() {
-    // SAFETY: a barrier.
-    unsafe { asm!("dsb sy", options(nostack, preserves_flags)) }
+    barrier::dsb(barrier::SY);
 }
 
 /// The address of this core's object.
+///
+/// Not the crate's `TPIDR_EL1.get()`, which the compiler may not merge with another one or drop.
 #[inline]
 pub(crate) fn core_object() -> u64 {
     let address: u64;
@@ -142,22 +181,22 @@ pub(crate) fn core_object() -> u64 {
 
 /// Ticks of the counter per second.
 pub(crate) fn counter_hertz() -> u64 {
-    read_register!("cntfrq_el0")
+    CNTFRQ_EL0.get()
 }
 
 /// Which processor this is.
 pub(crate) fn processor() -> u64 {
-    read_register!("midr_el1")
+    MIDR_EL1.get()
 }
 
 /// How this core is addressed by interrupts.
 pub(crate) fn affinity() -> u64 {
-    read_register!("mpidr_el1") & 0xFF_00FF_FFFF
+    MPIDR_EL1.get() & AFFINITY
 }
 
 /// How many ASIDs there are.
 pub(crate) fn asid_count() -> u64 {
-    if (read_register!("id_aa64mmfr0_el1") >> 4) & 0xF == 2 {
+    if ID_AA64MMFR0_EL1.matches_all(ID_AA64MMFR0_EL1::ASIDBits::Bits_16) {
         1 << 16
     } else {
         1 << 8
@@ -166,14 +205,14 @@ pub(crate) fn asid_count() -> u64 {
 
 /// Sets the virtual timer to `ticks` from now.
 pub(crate) fn start_timer(ticks: u64) {
-    write_register!("cntv_tval_el0", ticks);
-    write_register!("cntv_ctl_el0", 1);
+    CNTV_TVAL_EL0.set(ticks);
+    CNTV_CTL_EL0.write(CNTV_CTL_EL0::ENABLE::SET);
     // The timer's output follows in finite time; nothing waits for it.
 }
 
 /// Switches the virtual timer off.
 pub(crate) fn stop_timer() {
-    write_register!("cntv_ctl_el0", 0);
+    CNTV_CTL_EL0.write(CNTV_CTL_EL0::ENABLE::CLEAR);
     // Its line must have fallen before the interrupt is ended.
     synchronize_context();
 }
@@ -182,6 +221,5 @@ pub(crate) fn stop_timer() {
 pub fn wait_for_interrupt() {
     // Another core may wait for what this one stored.
     complete_accesses();
-    // SAFETY: a hint.
-    unsafe { asm!("wfi", options(nostack, preserves_flags)) }
+    wfi();
 }
