@@ -1,9 +1,7 @@
 //! The GIC, version 2 or 3, made ready for one core; and the CPU interface of version 3.
 //!
-//! Own registers rather than the `arm-gic` crate (0.10): its GICv2 driver never routes a shared
-//! interrupt to a core (`GICD_ITARGETSR` is left at its reset value, which is nobody when there is
-//! more than one core) and overwrites the priorities of three neighbours, and both of its drivers
-//! are `&mut` values full of `unwrap`, where the kernel needs two registers on its interrupt path.
+//! Own code rather than the `arm-gic` crate, and own access to memory rather than `tock-registers`:
+//! `docs/decisions/0008-the-gic-driver-is-its-own.md`.
 //!
 //! All lines have one priority, are level-sensitive and go to the core that started.
 

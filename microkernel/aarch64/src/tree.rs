@@ -1,9 +1,9 @@
 //! Reading a flattened device tree, token by token. Runs on the host.
 //!
-//! Own code rather than the `dtoolkit` crate (0.4): that one answers malformed trees with panics, some
-//! of which print strings, so that with its formatting code it was a fifth of the kernel, and it walks
-//! the tree again for each question. The format is the Devicetree Specification 0.4, chapter 5; this
-//! is all of it that a kernel needs. Every number in a tree is checked before it is used.
+//! Own code rather than the `dtoolkit` crate:
+//! `docs/decisions/0007-the-kernel-reads-the-device-tree-itself.md`. The format is the Devicetree
+//! Specification 0.4, chapter 5; this is all of it that a kernel needs. Every number in a tree is
+//! checked before it is used.
 
 const MAGIC: u32 = 0xD00D_FEED;
 /// The oldest version that today's readers need to know, and the one they write.
