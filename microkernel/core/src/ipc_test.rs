@@ -5,7 +5,6 @@ extern crate std;
 use ipc_abi::call::{SystemCall, Window};
 use ipc_abi::capability::{Kind, Rights, ThreadState};
 use ipc_abi::error::Error;
-use ipc_abi::fault::FaultCause;
 use ipc_abi::tag::{MessageKind, Tag};
 
 use crate::world::{Actor, World};
@@ -252,66 +251,6 @@ fn call_that_is_refused_after_it_waited_has_no_words() {
     p.world.leave();
     assert_eq!(p.world.refusal(p.client), Some(Error::Died));
     assert!((0..16).all(|index| p.world.register(p.client.thread, index) == 0));
-}
-
-#[test]
-fn thread_that_stopped_by_a_fault_waits_like_any_other() {
-    let mut world = World::new();
-    let waiter = world.started(255);
-    let notification = world.notification();
-    world.turn_to(waiter);
-    world.kernel().fault(FaultCause::Breakpoint, 0, 0);
-    world.leave();
-    world.start(waiter);
-    world.turn_to(waiter);
-    world.message(SystemCall::Wait, notification, FULL, 0);
-    world.kernel().thread_stop(waiter.handle).expect("it stops");
-    world.leave();
-    assert_eq!(world.refusal(waiter), Some(Error::Died));
-}
-
-/// A server that a fault stopped while it serves the client of a [`pair`]; a third thread is current.
-fn stopped_by_a_fault() -> (Pair, Actor) {
-    let mut p = pair();
-    let other = p.world.started(255);
-    p.world.message(SystemCall::Call, p.gate, FULL, 100);
-    assert_eq!(p.world.current(), p.server.thread);
-    p.world.kernel().fault(FaultCause::Breakpoint, 0, 0);
-    p.world.leave();
-    p.world.turn_to(other);
-    (p, other)
-}
-
-#[test]
-fn server_that_a_fault_stopped_goes_on_with_the_time_of_its_caller() {
-    let (p, _) = stopped_by_a_fault();
-    p.world
-        .kernel()
-        .thread_resume(p.server.handle)
-        .expect("it goes on");
-    p.world.leave();
-    p.world.turn_to(p.server);
-    let client_time = p.world.number_of(p.client.context);
-    assert_eq!(p.world.kernel().current_context(), client_time);
-    p.world
-        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 1);
-    p.world.turn_to(p.client);
-    assert!(p.world.has_message(p.client, MessageKind::Message, 1, 0));
-    assert_eq!(p.world.kernel().current_context(), client_time);
-}
-
-#[test]
-fn server_that_is_started_anew_tells_its_caller() {
-    let (p, _) = stopped_by_a_fault();
-    p.world.start(p.server);
-    assert_eq!(p.world.refusal(p.client), Some(Error::Died));
-    p.world.turn_to(p.client);
-    p.world.turn_to(p.server);
-    let own = p.world.number_of(p.server.context);
-    assert_eq!(p.world.kernel().current_context(), own);
-    p.world
-        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 1);
-    assert_eq!(p.world.refusal(p.server), Some(Error::NoCaller));
 }
 
 #[test]

@@ -65,6 +65,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.continue_on_own(server);
             return;
         }
+        self.mark_own_time(server, context);
         let used = self.current_context();
         if used != context {
             if !used.is_none() {
@@ -75,6 +76,15 @@ impl<M: Memory + Copy> Kernel<M> {
             self.attach(server, context);
         }
         self.preempt();
+    }
+
+    /// `thread` goes on with `context`. If that is its own while it serves a caller, the fast path must
+    /// not give it away with the answer.
+    pub(crate) fn mark_own_time(&self, thread: Number<Thread>, context: Number<Context>) {
+        let is_own = context == self.memory.link(thread, thread::OWN_CONTEXT);
+        if is_own && self.memory.get(thread, thread::CALLER) != 0 {
+            self.set_special(thread, special::OWN_TIME);
+        }
     }
 
     /// The current thread `server` goes on with its own context, or, if it has none, when it gets one.

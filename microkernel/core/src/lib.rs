@@ -33,6 +33,8 @@ mod ipc_test;
 pub mod irq;
 pub mod kernel;
 pub mod lend;
+#[cfg(test)]
+mod lend_test;
 pub mod links;
 pub mod list;
 pub mod mapping;

@@ -264,6 +264,7 @@ impl<M: Memory + Copy> Kernel<M> {
             return;
         }
         self.memory.set_link(context, context::RUNNING, thread);
+        self.mark_own_time(thread, context);
         if self.is_runnable(thread) {
             self.make_ready(context);
         }

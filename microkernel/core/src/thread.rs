@@ -125,6 +125,7 @@ impl<M: Memory + Copy> Kernel<M> {
             .link::<_, Thread>(context, context::RUNNING)
             .is_none();
         if is_lent || context == self.current_context() {
+            self.mark_own_time(target, context);
             return Ok(0);
         }
         self.memory.set_link(context, context::RUNNING, target);

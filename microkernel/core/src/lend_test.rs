@@ -1,0 +1,117 @@
+//! Facts about the time of servers, when callers and servers stop or lose it.
+
+use ipc_abi::call::SystemCall;
+use ipc_abi::error::Error;
+use ipc_abi::fault::FaultCause;
+use ipc_abi::tag::MessageKind;
+
+use crate::ipc_test::{BADGE, FULL, Pair, pair};
+use crate::memory::Fields;
+use crate::object::{special, thread};
+use crate::world::{Actor, World};
+
+#[test]
+fn thread_that_stopped_by_a_fault_waits_like_any_other() {
+    let mut world = World::new();
+    let waiter = world.started(255);
+    let notification = world.notification();
+    world.turn_to(waiter);
+    world.kernel().fault(FaultCause::Breakpoint, 0, 0);
+    world.leave();
+    world.start(waiter);
+    world.turn_to(waiter);
+    world.message(SystemCall::Wait, notification, FULL, 0);
+    world.kernel().thread_stop(waiter.handle).expect("it stops");
+    world.leave();
+    assert_eq!(world.refusal(waiter), Some(Error::Died));
+}
+
+/// A server that a fault stopped while it serves the client of a [`pair`]; a third thread is current.
+fn stopped_by_a_fault() -> (Pair, Actor) {
+    let mut p = pair();
+    let other = p.world.started(255);
+    p.world.message(SystemCall::Call, p.gate, FULL, 100);
+    assert_eq!(p.world.current(), p.server.thread);
+    p.world.kernel().fault(FaultCause::Breakpoint, 0, 0);
+    p.world.leave();
+    p.world.turn_to(other);
+    (p, other)
+}
+
+#[test]
+fn server_that_a_fault_stopped_goes_on_with_the_time_of_its_caller() {
+    let (p, _) = stopped_by_a_fault();
+    p.world
+        .kernel()
+        .thread_resume(p.server.handle)
+        .expect("it goes on");
+    p.world.leave();
+    p.world.turn_to(p.server);
+    let client_time = p.world.number_of(p.client.context);
+    assert_eq!(p.world.kernel().current_context(), client_time);
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 1);
+    p.world.turn_to(p.client);
+    assert!(p.world.has_message(p.client, MessageKind::Message, 1, 0));
+    assert_eq!(p.world.kernel().current_context(), client_time);
+}
+
+#[test]
+fn server_that_is_started_anew_tells_its_caller() {
+    let (p, _) = stopped_by_a_fault();
+    p.world.start(p.server);
+    assert_eq!(p.world.refusal(p.client), Some(Error::Died));
+    p.world.turn_to(p.client);
+    p.world.turn_to(p.server);
+    let own = p.world.number_of(p.server.context);
+    assert_eq!(p.world.kernel().current_context(), own);
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 1);
+    assert_eq!(p.world.refusal(p.server), Some(Error::NoCaller));
+}
+
+/// The fast path must not see a server that serves on its own time: it would give that away.
+fn expect_off_the_fast_path(world: &World, server: Actor) {
+    let special = world.kernel().memory.get(server.thread, thread::SPECIAL);
+    assert_ne!(special & special::OWN_TIME, 0);
+}
+
+#[test]
+fn caller_whose_time_died_in_the_queue_is_served_on_the_time_of_its_server() {
+    let mut world = World::new();
+    let server = world.main();
+    let endpoint = world.endpoint();
+    let gate = world.gate(endpoint, BADGE);
+    let client = world.started(255);
+    world.turn_to(client);
+    world.message(SystemCall::Call, gate, FULL, 100);
+    world.turn_to(server);
+    world.kernel().destroy(client.context).expect("it dies");
+    world.leave();
+    world.message(SystemCall::Receive, endpoint, FULL, 0);
+    assert!(world.has_message(server, MessageKind::Message, 100, BADGE));
+    expect_off_the_fast_path(&world, server);
+    world.message(SystemCall::Reply, 0, FULL, 1);
+    assert!(world.has_message(client, MessageKind::Message, 1, 0));
+    assert_eq!(world.current(), server.thread);
+}
+
+#[test]
+fn server_in_the_middle_of_a_chain_that_lost_its_time_goes_on_with_its_own() {
+    let mut p = pair();
+    let inner = p.world.endpoint();
+    let inner_gate = p.world.gate(inner, BADGE);
+    let last = p.world.started(255);
+    p.world.turn_to(last);
+    p.world.message(SystemCall::Receive, inner, FULL, 0);
+    p.world.turn_to(p.client);
+    p.world.message(SystemCall::Call, p.gate, FULL, 100);
+    p.world.message(SystemCall::Call, inner_gate, FULL, 200);
+    assert_eq!(p.world.current(), last.thread);
+    p.world.kernel().destroy(p.client.context).expect("it dies");
+    p.world.leave();
+    p.world.turn_to(last);
+    p.world.message(SystemCall::ReplyReceive, inner, FULL, 2);
+    p.world.turn_to(p.server);
+    expect_off_the_fast_path(&p.world, p.server);
+}
