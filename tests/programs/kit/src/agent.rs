@@ -194,6 +194,19 @@ impl World {
         Ok(step)
     }
 
+    /// The registers of an agent after a step; `None` if it did not do it.
+    pub fn peek(&mut self, agent: Agent, index: usize) -> Option<Step> {
+        let step = self.read_step(agent, index);
+        let sent = self.agents[agent.0].script[index];
+        if !step.is_done() {
+            return None;
+        }
+        if let Err(why) = step.check(&sent) {
+            self.note_violation(format!("agent: {why}"));
+        }
+        Some(step)
+    }
+
     /// What an agent's message call brought, which must not be refused.
     ///
     /// # Errors

@@ -27,6 +27,8 @@ const WORK: u64 = AREA + (CODE_PAGES + AGENT_PAGES) * PAGE;
 const WORK_END: u64 = AREA + 512 * PAGE;
 /// Frames given to the program's own space: tables, records, a shadow.
 const OWN_POOL: u64 = 8;
+/// Slots that a table has at first.
+const CHUNK_SLOTS: u64 = 256;
 /// Steps that reclaiming one frame may take.
 const RECLAIM_STEPS: u64 = 1 << 20;
 /// How many object kinds there are, with 0.
@@ -61,6 +63,7 @@ pub struct World {
     first_slot: u64,
     next_slot: u64,
     next_page: u64,
+    high_slots: u64,
     seed: u64,
     pub(crate) first_line: u64,
 }
@@ -91,6 +94,7 @@ impl World {
             first_slot: authority.first_slot,
             next_slot: authority.first_slot,
             next_page: WORK,
+            high_slots: 0,
             seed: 1,
             first_line: 0,
         };
@@ -119,6 +123,27 @@ impl World {
         world.first_frame = world.next_frame;
         world.first_slot = world.next_slot;
         Ok(world)
+    }
+
+    /// Adds 256 slots to the program's own table, for good. Handles from 256 on are for
+    /// [`World::high_slot`]; the kernel's fast path does not see them.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel refused; that a case has begun.
+    pub fn extend_own_table(&mut self) -> Fact {
+        Failure::unless_same("the next frame", self.next_frame, self.first_frame)?;
+        let (own, frame) = (self.authority, self.frame());
+        self.must(SystemCall::TableExtend, &[own.table, own.memory, frame])?;
+        self.first_frame = self.next_frame;
+        Ok(())
+    }
+
+    /// An empty slot behind the first 256; [`World::clear`] empties it.
+    pub fn high_slot(&mut self) -> u64 {
+        let slot = CHUNK_SLOTS + self.high_slots;
+        self.high_slots += 1;
+        slot
     }
 
     /// Copies the agents' code into frames of its own, which other spaces can map.
@@ -391,7 +416,8 @@ impl World {
             self.must(SystemCall::RegionMerge, &[self.authority.memory, count])?;
             self.split_frames -= count;
         }
-        for slot in self.first_slot..self.next_slot {
+        let high = CHUNK_SLOTS..CHUNK_SLOTS + core::mem::take(&mut self.high_slots);
+        for slot in (self.first_slot..self.next_slot).chain(high) {
             let place = self.place(slot);
             match self.function(SystemCall::CapabilityDelete, &[place]) {
                 Ok(_) | Err(Error::BadHandle) => {}
