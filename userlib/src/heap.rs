@@ -4,45 +4,30 @@
 
 #![expect(unsafe_code, reason = "handing memory to the allocator")]
 
-use core::sync::atomic::{AtomicBool, Ordering};
-
 use ipc_abi::startup::MemoryRange;
+use spin::mutex::SpinMutex;
+use spin::relax::RelaxStrategy;
 use talc::TalcLock;
-use talc::lock_api::{GuardSend, RawMutex};
 use talc::source::Manual;
 
 use crate::address;
 use crate::syscall;
 
+/// A lock for threads of one priority: who finds it taken lets the others run.
+type YieldingMutex = SpinMutex<(), Yielding>;
+
 #[cfg_attr(target_os = "none", global_allocator)]
 static HEAP: TalcLock<YieldingMutex, Manual> = TalcLock::new(Manual);
 
-/// A lock for threads of one priority: who finds it taken lets the others run.
-// Not `spin::mutex::SpinMutex`: its way of waiting is inlined with each lock, and so into whatever
-// allocates or frees, which made the supervisor two percent larger. Not its `TicketMutex` either: two
-// more exclusive accesses for each allocation, and a waiter that dies would hold up all after it.
-struct YieldingMutex(AtomicBool);
+/// What to do while the lock is taken.
+struct Yielding;
 
-// SAFETY: `try_lock` gives the lock to at most one at a time, as one atomic exchange decides, and
-// acquire and release order what is done under it.
-unsafe impl RawMutex for YieldingMutex {
-    const INIT: YieldingMutex = YieldingMutex(AtomicBool::new(false));
-
-    type GuardMarker = GuardSend;
-
-    fn lock(&self) {
-        while !self.try_lock() {
-            // Cannot be refused.
-            let _ = syscall::r#yield();
-        }
-    }
-
-    fn try_lock(&self) -> bool {
-        !self.0.swap(true, Ordering::Acquire)
-    }
-
-    unsafe fn unlock(&self) {
-        self.0.store(false, Ordering::Release);
+impl RelaxStrategy for Yielding {
+    #[cold]
+    #[inline(never)]
+    fn relax() {
+        // Cannot be refused.
+        let _ = syscall::r#yield();
     }
 }
 
@@ -93,12 +78,12 @@ mod tests {
 
     #[test]
     fn lock_is_given_once() {
-        let mutex = YieldingMutex::INIT;
-        assert!(mutex.try_lock());
-        assert!(!mutex.try_lock());
-        // SAFETY: it is locked, by this thread.
-        unsafe { mutex.unlock() };
-        assert!(mutex.try_lock());
+        let mutex = YieldingMutex::new(());
+        let guard = mutex.try_lock();
+        assert!(guard.is_some());
+        assert!(mutex.try_lock().is_none());
+        drop(guard);
+        assert!(mutex.try_lock().is_some());
     }
 
     #[test]
