@@ -14,7 +14,7 @@ use aarch64_cpu::asm::{barrier, wfi};
 use aarch64_cpu::registers::{
     CNTFRQ_EL0, CNTKCTL_EL1, CNTV_CTL_EL0, CNTV_TVAL_EL0, CPACR_EL1, ID_AA64DFR0_EL1,
     ID_AA64MMFR0_EL1, ID_AA64MMFR1_EL1, ID_AA64MMFR2_EL1, ID_AA64PFR0_EL1, MAIR_EL1, MDSCR_EL1,
-    MIDR_EL1, MPIDR_EL1, SCTLR_EL1, SP_EL0, TCR_EL1, TPIDR_EL0, TPIDRRO_EL0,
+    MIDR_EL1, MPIDR_EL1, SCTLR_EL1, SP_EL0, TCR_EL1, TPIDR_EL0, TPIDRRO_EL0, TTBR0_EL1,
 };
 use tock_registers::fields::{Field, FieldValue};
 use tock_registers::interfaces::{ReadWriteable, Readable, Writeable};
@@ -214,6 +214,13 @@ pub(crate) fn start_timer(ticks: u64) {
 pub(crate) fn stop_timer() {
     CNTV_CTL_EL0.write(CNTV_CTL_EL0::ENABLE::CLEAR);
     // Its line must have fallen before the interrupt is ended.
+    synchronize_context();
+}
+
+/// Leaves the user space that ran last for `root`, which has nothing: the core may walk the tables
+/// that `TTBR0_EL1` names at any time, and those of the last space can be freed while it idles.
+pub fn leave_user_space(root: u64) {
+    TTBR0_EL1.set(root);
     synchronize_context();
 }
 

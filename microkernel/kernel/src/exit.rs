@@ -2,10 +2,10 @@
 
 use pecan_aarch64::direct_map::{DirectMap, object_address, this_core};
 use pecan_aarch64::effect::{perform, perform_quickly};
-use pecan_aarch64::register::wait_for_interrupt;
+use pecan_aarch64::register::{leave_user_space, wait_for_interrupt};
 use pecan_core::kernel::{Effect, Kernel};
 use pecan_core::memory::Fields;
-use pecan_core::object::core_state;
+use pecan_core::object::{core_state, machine};
 
 use crate::user::take_interrupt;
 
@@ -38,6 +38,9 @@ extern "C" fn leave() -> u64 {
 extern "C" fn settle() -> u64 {
     let kernel = this_core();
     loop {
+        if kernel.current().is_none() {
+            leave_user_space(kernel.memory.get(kernel.machine(), machine::NULL_ROOT));
+        }
         settle_once(kernel);
         let current = kernel.current();
         if !current.is_none() {
