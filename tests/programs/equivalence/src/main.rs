@@ -21,7 +21,7 @@ use userlib::Environment;
 /// The first scenario follows from this, the next from the number after it.
 const SEED: u64 = 0xE0_0001;
 /// Scenarios in one line of the report.
-const SCENARIOS: u64 = 50;
+const SCENARIOS: u64 = 100;
 /// Lines of the report.
 const LINES: u64 = 8;
 /// Messages that must at least have arrived in all scenarios of a line.

@@ -13,6 +13,9 @@ use crate::stage::{Path, Stage};
 /// Words of a step that can be compared: registers, and a place for what the step is.
 const REGISTERS: usize = 31;
 
+/// Ways out of the kernel after which everybody was told of a death.
+const WAYS_OUT: usize = 11;
+
 /// Something that can be seen: where, and what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -139,13 +142,27 @@ impl Play<'_> {
             ),
             Event::Stop(actor) => (SystemCall::ThreadStop, thread(actor)),
             Event::Resume(actor) => (SystemCall::ThreadResume, thread(actor)),
-            Event::Destroy(thing) => (SystemCall::Destroy, self.stage.own_handle(thing)),
+            Event::Destroy(thing) => {
+                let handle = self.stage.own_handle(thing);
+                return self.destroy(world, handle);
+            }
             Event::DestroyTime(actor) => (
                 SystemCall::Destroy,
                 world.context_of(self.stage.agents[actor]),
             ),
         };
         let answer = world.function(call, &[handle]);
+        Ok(answer.map_or_else(Error::into_raw, |value| value << 32))
+    }
+
+    /// Destroys, and gives the kernel time to tell everybody before the first of them goes on: it tells
+    /// a few at each way out of the slow path, so the order would depend on the path.
+    fn destroy(&mut self, world: &mut World, handle: u64) -> Result<u64, Failure> {
+        let director = self.stage.director;
+        let mut script = Vec::from([Step::function(SystemCall::Destroy, &[handle], 1)]);
+        script.resize(WAYS_OUT, Step::function(SystemCall::Yield, &[], 2));
+        world.run(director, &script)?;
+        let answer = world.result(director, 0)?.answer();
         Ok(answer.map_or_else(Error::into_raw, |value| value << 32))
     }
 

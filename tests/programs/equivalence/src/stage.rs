@@ -23,6 +23,8 @@ const LOW: u64 = 32;
 const HIGH: u64 = 256;
 /// Where the windows of the actors start in the other table.
 const OTHER_WINDOWS: u64 = 128;
+/// A priority above all actors'.
+const DIRECTOR: u64 = 119;
 /// Slots in a window.
 pub(crate) const WINDOW_SLOTS: u64 = 4;
 
@@ -33,6 +35,8 @@ pub(crate) struct Stage {
     low: Vec<u64>,
     /// The threads.
     pub(crate) agents: Vec<Agent>,
+    /// The one that destroys, before any of them runs on.
+    pub(crate) director: Agent,
     homes: Vec<Home>,
     windows: u64,
 }
@@ -69,10 +73,12 @@ impl Stage {
             }
         }
         let windows = world.slots(scenario.actors.len() as u64 * WINDOW_SLOTS);
+        let director = world.agent(DIRECTOR)?;
         let mut stage = Stage {
             path,
             low,
             agents: Vec::new(),
+            director,
             homes: Vec::new(),
             windows,
         };
