@@ -6,23 +6,60 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use std::thread;
 use std::time::Duration;
 use system_tests::{BootOptions, Fact, Workshop, read_facts, system_names};
+use xtask::machine::{Gic, Machine};
 
 /// How long a test program may take.
 const PROGRAM_BOUND: Duration = Duration::from_secs(180);
 
+/// The systems that also run on the newest processor: it has registers, instructions and ways to
+/// protect memory that the default one lacks.
+const ON_NEWEST: [&str; 2] = ["suite", "isolation"];
+
+/// A system on a machine, under the name that its facts have.
+struct Run {
+    name: String,
+    system: String,
+    machine: Machine,
+}
+
+/// All that can be run.
+fn runs() -> Result<Vec<Run>> {
+    let mut runs = Vec::new();
+    for system in system_names()? {
+        let is_on_newest = ON_NEWEST.contains(&system.as_str());
+        runs.push(Run {
+            name: system.clone(),
+            system: system.clone(),
+            machine: Machine::default(),
+        });
+        if is_on_newest {
+            runs.push(Run {
+                name: format!("{system}-on-max"),
+                system,
+                machine: Machine {
+                    cpu: "max".to_owned(),
+                    gic: Gic::V3,
+                    ..Machine::default()
+                },
+            });
+        }
+    }
+    Ok(runs)
+}
+
 /// Runs the systems that the filter may mean, side by side, and makes cases of their facts.
 pub(crate) fn trials(workshop: &Workshop, arguments: &Arguments) -> Result<Vec<Trial>> {
-    let mut names = system_names()?;
-    names.retain(|name| !arguments.list && may_mean(arguments.filter.as_deref(), name));
+    let mut wanted = runs()?;
+    wanted.retain(|run| !arguments.list && may_mean(arguments.filter.as_deref(), &run.name));
     let reports = thread::scope(|scope| {
-        let runs: Vec<_> = names
+        let runs: Vec<_> = wanted
             .iter()
-            .map(|name| (name, scope.spawn(|| run(workshop, name))))
+            .map(|wanted| (wanted, scope.spawn(|| run(workshop, wanted))))
             .collect();
-        let reports = runs.into_iter().map(|(name, run)| {
+        let reports = runs.into_iter().map(|(wanted, run)| {
             let report = run.join();
             let report = report.unwrap_or_else(|_| Err(anyhow::anyhow!("the harness panicked")));
-            (name.clone(), report)
+            (wanted.name.clone(), report)
         });
         reports.collect::<Vec<_>>()
     });
@@ -44,14 +81,14 @@ fn may_mean(filter: Option<&str>, system: &str) -> bool {
     topic.is_none_or(|(topic, _)| system.ends_with(topic))
 }
 
-fn run(workshop: &Workshop, name: &str) -> Result<Vec<Fact>> {
+fn run(workshop: &Workshop, run: &Run) -> Result<Vec<Fact>> {
     let options = BootOptions {
-        system: Some(name.to_owned()),
-        ..BootOptions::default()
+        system: Some(run.system.clone()),
+        machine: run.machine.clone(),
     };
     let mut system = workshop.boot(&options)?;
     let transcript = system.session().wait_for_end(0, PROGRAM_BOUND)?;
-    read_facts(&transcript).with_context(|| format!("the system {name}"))
+    read_facts(&transcript).with_context(|| format!("the system {}", run.name))
 }
 
 fn trial(system: &str, fact: Fact) -> Trial {

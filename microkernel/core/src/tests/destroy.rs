@@ -1,3 +1,5 @@
+use ipc_abi::boot::FirstHandle;
+
 use super::*;
 use crate::memory::Fields;
 use crate::object::{Number, Thread, core_state, machine, thread};
@@ -34,6 +36,16 @@ fn every_copy_dies_at_once() {
         fixture.refuse(Error::Stale, |k| k.destroy(copy));
         assert!(!fixture.describe(copy).is_live());
     }
+}
+
+/// The emulator tests cannot: whoever destroys the platform has nothing left to end the test with.
+#[test]
+fn platform_that_was_destroyed_is_stale() {
+    let fixture = Fixture::new();
+    let platform = FirstHandle::Platform as u64;
+    fixture.refuse(Error::BadArgument, |k| k.platform_control(platform, 2));
+    assert_eq!(fixture.call(|k| k.destroy(platform)), Ok(0));
+    fixture.refuse(Error::Stale, |k| k.platform_control(platform, 0));
 }
 
 #[test]

@@ -29,5 +29,5 @@ fn run(environment: Environment) {
     );
     attacker.attack("random_system_calls", calls::random, &mut printer);
     printer.end();
-    attacker.rest();
+    attacker.finish();
 }

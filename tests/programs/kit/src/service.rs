@@ -41,7 +41,14 @@ pub trait Victim {
     /// Turns by a quarter, or back.
     #[method(6)]
     fn turn(&mut self, direction: Direction, is_left: bool) -> Direction;
+
+    /// Switches the machine off, if `password` is [`PASSWORD`]: for whoever has no such right.
+    #[method(7)]
+    fn finish(&mut self, password: u64);
 }
+
+/// What no random message says.
+pub const PASSWORD: u64 = 0x7E57_15D0_4E0F_F60D;
 
 /// Where the secret is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 
 use ipc_abi::boot::PAGE_BYTES;
-use ipc_abi::call::SystemCall;
+use ipc_abi::call::{PlatformOperation, SystemCall};
 use ipc_abi::capability::Access;
-use test_kit::service::{Direction, Secret, Text, Victim, VictimError};
+use test_kit::service::{Direction, PASSWORD, Secret, Text, Victim, VictimError};
 use test_kit::{Failure, World, pattern};
 use userlib::Environment;
 
@@ -93,6 +93,16 @@ impl Victim for Keeper {
             (Direction::East, false) | (Direction::West, true) => Direction::South,
             (Direction::South, false) | (Direction::North, true) => Direction::West,
             (Direction::West, false) | (Direction::East, true) => Direction::North,
+        }
+    }
+
+    fn finish(&mut self, password: u64) {
+        if password == PASSWORD {
+            let off = [
+                self.world.authority.platform,
+                PlatformOperation::PowerOff as u64,
+            ];
+            let _ = self.world.function(SystemCall::PlatformControl, &off);
         }
     }
 }
