@@ -9,9 +9,9 @@ use pecan_core::object::{
     Core, Layout, Machine, NUMBER_BITS, core_state, endpoint, gate, thread, wait,
 };
 
+use crate::control::{EARLY_PMCR, EARLY_SCTLR, MAIR, MMU_OFF_SCTLR, TRANSLATION_CONTROL};
 use crate::exception::{SVC_SYNDROME, USER_PSTATE};
 use crate::layout::{DIRECT_MAP, IMAGE_OFFSET, KINDS};
-use crate::register::{EARLY_PMCR, EARLY_SCTLR, MAIR, MMU_OFF_SCTLR, TRANSLATION_CONTROL};
 use crate::translation::{Access, TABLE_BYTES, TABLES, block};
 
 /// Bytes of a core's stack.

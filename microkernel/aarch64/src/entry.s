@@ -332,6 +332,8 @@ leave_function:
     bl      leave
     cmp     x0, x29
     b.ne    switch_from_function
+    ldr     x2, [x29, #{ROOT}]      // the core may have idled meanwhile, with the empty root
+    msr     ttbr0_el1, x2
     ldp     x0, x1, [x29, #{X}]
     b       return_from_function
 switch_from_function:

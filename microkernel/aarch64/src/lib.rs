@@ -30,6 +30,8 @@ pub mod boot;
 #[cfg(target_os = "none")]
 pub mod console;
 #[cfg(target_os = "none")]
+mod control;
+#[cfg(target_os = "none")]
 pub mod direct_map;
 #[cfg(target_os = "none")]
 pub mod effect;

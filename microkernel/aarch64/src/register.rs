@@ -5,8 +5,8 @@
 //!
 //! Registers and fields are those of the `aarch64-cpu` crate. It has no PSTATE.PAN, no performance
 //! and activity monitors, no `CTR_EL0` and `DCZID_EL0` and no CPU interface of the GIC that can be
-//! written: for these there are [`read_register`] and [`write_register`]. Of the registers that it
-//! has, it lacks the younger fields, which are named here.
+//! written: for these there are [`read_register`] and [`write_register`]. The values are
+//! in `control.rs`.
 
 use core::arch::asm;
 
@@ -16,67 +16,9 @@ use aarch64_cpu::registers::{
     ID_AA64MMFR0_EL1, ID_AA64MMFR1_EL1, ID_AA64MMFR2_EL1, ID_AA64PFR0_EL1, MAIR_EL1, MDSCR_EL1,
     MIDR_EL1, MPIDR_EL1, SCTLR_EL1, SP_EL0, TCR_EL1, TPIDR_EL0, TPIDRRO_EL0, TTBR0_EL1,
 };
-use tock_registers::fields::{Field, FieldValue};
 use tock_registers::interfaces::{ReadWriteable, Readable, Writeable};
 
-use crate::translation::{DEVICE, NORMAL};
-
-/// `MAIR_EL1`: normal write-back memory, and devices without gathering, reordering or early
-/// acknowledgement.
-pub(crate) const MAIR: u64 = MAIR_EL1::Attr0_Normal_Outer::WriteBack_NonTransient_ReadWriteAlloc
-    .value
-    | MAIR_EL1::Attr0_Normal_Inner::WriteBack_NonTransient_ReadWriteAlloc.value
-    | MAIR_EL1::Attr1_Device::nonGathering_nonReordering_noEarlyWriteAck.value;
-const _: () = assert!(NORMAL == 0 && DEVICE == 1, "the indices above");
-
-/// `TCR_EL1` but for IPS and AS, which depend on the core: 39 bits for user space, 48 for the kernel,
-/// 4 KiB granules, walks in write-back inner-shareable memory, the ASID in `TTBR0_EL1`.
-pub(crate) const TRANSLATION_CONTROL: u64 = TCR_EL1::T0SZ.val(64 - 39).value
-    | TCR_EL1::IRGN0::WriteBack_ReadAlloc_WriteAlloc_Cacheable.value
-    | TCR_EL1::ORGN0::WriteBack_ReadAlloc_WriteAlloc_Cacheable.value
-    | TCR_EL1::SH0::Inner.value
-    | TCR_EL1::TG0::KiB_4.value
-    | TCR_EL1::A1::TTBR0.value
-    | TCR_EL1::T1SZ.val(64 - 48).value
-    | TCR_EL1::IRGN1::WriteBack_ReadAlloc_WriteAlloc_Cacheable.value
-    | TCR_EL1::ORGN1::WriteBack_ReadAlloc_WriteAlloc_Cacheable.value
-    | TCR_EL1::SH1::Inner.value
-    | TCR_EL1::TG1::KiB_4.value;
-/// User code cannot even probe kernel addresses.
-const E0PD1: FieldValue<u64, TCR_EL1::Register> = FieldValue::<u64, _>::new(1, 56, 1);
-
-// Fields of `SCTLR_EL1` that the crate lacks.
-const TIDCP: u64 = 1 << 63;
-const N_TLSMD: u64 = 1 << 29;
-const LSMAOE: u64 = 1 << 28;
-const SPAN: u64 = 1 << 23;
-const EIS: u64 = 1 << 22;
-const TSCXT: u64 = 1 << 20;
-const EOS: u64 = 1 << 11;
-const SED: u64 = 1 << 8;
-const ITD: u64 = 1 << 7;
-
-/// `SCTLR_EL1` bits that are 1 on a core without the features that define them. EIS and EOS:
-/// exception entry and return synchronize.
-pub(crate) const MMU_OFF_SCTLR: u64 = N_TLSMD | LSMAOE | SPAN | EIS | TSCXT | EOS;
-/// With MMU, caches and the stack alignment check on.
-pub(crate) const EARLY_SCTLR: u64 = MMU_OFF_SCTLR
-    | SCTLR_EL1::M::Enable.value
-    | SCTLR_EL1::C::Cacheable.value
-    | SCTLR_EL1::I::Cacheable.value
-    | SCTLR_EL1::SA::Enable.value;
-/// What the kernel runs with: also no writable page is executable (WXN), the user stack pointer is
-/// checked (SA0), and of what user code may be given nothing is: UMA, DZE, UCT, nTWI, nTWE, UCI are
-/// 0, so `daif`, `dc zva`, `ctr_el0`, `wfi`, `wfe` and cache maintenance trap.
-const SCTLR: u64 =
-    EARLY_SCTLR | SCTLR_EL1::WXN::Enable.value | SCTLR_EL1::SA0::Enable.value | ITD | SED;
-
-/// Whether the core can trap what is defined by the implementation (`SCTLR_EL1.TIDCP`).
-const HAS_TIDCP: Field<u64, ID_AA64MMFR1_EL1::Register> = Field::<u64, _>::new(0xF, 52);
-
-/// `PMCR_EL0`: count, 64 bits of cycle counter, event and cycle counters from zero.
-pub(crate) const EARLY_PMCR: u64 = PMCR | 1 << 1 | 1 << 2;
-const PMCR: u64 = 1 | 1 << 6;
+use crate::control::{E0PD1, HAS_TIDCP, PMCR, SCTLR, SPAN, TIDCP};
 
 /// What of `MPIDR_EL1` is the core's address.
 const AFFINITY: u64 = MPIDR_EL1::Aff3::SET.value

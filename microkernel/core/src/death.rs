@@ -15,7 +15,12 @@ use crate::object::{
 impl<M: Memory + Copy> Kernel<M> {
     /// Wakes `thread`, which waits for nothing any more (its links are undone), with `error`: on
     /// `context`. A thread whose fault nobody will answer stops instead.
-    fn wake_refused(&self, thread: Number<Thread>, context: Number<Context>, error: Error) {
+    pub(crate) fn wake_refused(
+        &self,
+        thread: Number<Thread>,
+        context: Number<Context>,
+        error: Error,
+    ) {
         if self.memory.get(thread, thread::SENDING) == sending::FAULT {
             self.memory.set(thread, thread::SENDING, sending::CALL);
             self.memory.set(thread, thread::STATE, state::STOPPED);

@@ -446,6 +446,8 @@ impl<M: Memory + Copy> Kernel<M> {
             }
         }
         self.mark_pending();
+        // A core that stays out of the slow path comes back at the end of a slice at the latest.
+        self.start_slice();
     }
 
     pub(crate) fn drain_next(&self, word: u64) -> u64 {

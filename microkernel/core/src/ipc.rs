@@ -318,8 +318,8 @@ impl<M: Memory + Copy> Kernel<M> {
                     return Ok(());
                 }
                 Err(error) => {
-                    self.refuse_waiter(sender, error);
-                    self.resume_on(sender, self.memory.link(sender, thread::CONTEXT));
+                    let held = self.memory.link(sender, thread::CONTEXT);
+                    self.wake_refused(sender, held, error);
                 }
             }
         }
@@ -355,7 +355,14 @@ impl<M: Memory + Copy> Kernel<M> {
         server: Number<Thread>,
     ) -> Result<Number<Context>, Error> {
         let badge = self.memory.get(sender, thread::BADGE);
-        let held: Number<Context> = self.memory.link(sender, thread::CONTEXT);
+        let mut held: Number<Context> = self.memory.link(sender, thread::CONTEXT);
+        if held.is_none() {
+            held = self.own_idle_context(sender);
+        }
+        // A server without time of its own cannot serve a sender whose time was destroyed.
+        if held.is_none() && self.memory.get(server, thread::OWN_CONTEXT) == 0 {
+            return Err(Error::Died);
+        }
         let what = self.memory.get(sender, thread::SENDING);
         if what == sending::FAULT {
             self.deliver_queued_fault(sender, server, badge);

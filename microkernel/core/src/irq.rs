@@ -82,6 +82,7 @@ impl<M: Memory + Copy> Kernel<M> {
         if !target.is_none() {
             self.remove(&IRQS, target, irq);
             self.memory.set(irq, irq::NOTIFICATION, 0);
+            self.memory.set(irq, irq::PENDING, 0);
             self.leave(Effect::MaskLine {
                 line: self.memory.get(irq, irq::LINE),
             });

@@ -55,3 +55,5 @@ mod world;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod time_test;

@@ -20,7 +20,7 @@ impl<M: Memory + Copy> Kernel<M> {
         self.check(capability, Kind::Gate, Rights::SIGNAL)?;
         let gate = Number::from_raw(capability.number());
         let target: Number<Notification> = self.memory.link(gate, gate::NOTIFICATION);
-        if target.is_none() {
+        if target.is_none() || self.memory.get(target, notification::ID) == 0 {
             return Err(Error::Died);
         }
         self.raise(target, self.memory.get(gate, gate::BADGE));
@@ -44,6 +44,9 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(never)]
     fn raise_for_somebody(&self, target: Number<Notification>, bits: u64) {
         let bits = self.memory.get(target, notification::BITS) | bits;
+        if bits == 0 {
+            return;
+        }
         let waiter: Number<Thread> = self.memory.link(target, notification::WAITER);
         if !waiter.is_none() {
             self.memory.set(target, notification::WAITER, 0);
@@ -56,7 +59,7 @@ impl<M: Memory + Copy> Kernel<M> {
             if self.memory.get(bound, thread::WAIT) & wait::REASON == wait::RECEIVE {
                 self.memory.set(target, notification::BITS, 0);
                 self.remove_server(bound);
-                self.wake_with_signal(bound, bits, self.memory.link(bound, thread::OWN_CONTEXT));
+                self.wake_with_signal(bound, bits, self.own_idle_context(bound));
                 return;
             }
             self.set_special(bound, special::SIGNALLED);

@@ -244,7 +244,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Sets the timer, unless it is set: it stays so until it fires, at most once for nothing.
-    fn start_slice(&self) {
+    pub(crate) fn start_slice(&self) {
         if self.memory.get(self.core, core_state::SLICE) == 0 {
             self.memory.set(self.core, core_state::SLICE, 1);
             self.leave(Effect::StartSlice);
@@ -256,9 +256,14 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Lets `thread`, which no longer waits, run when its turn comes: on `context`, or, if that is
-    /// none, not before it gets one. A stopped thread only keeps the context.
+    /// none, on its own, or, if it has none, not before it gets one. A stopped thread only keeps the context.
     pub(crate) fn resume_on(&self, thread: Number<Thread>, context: Number<Context>) {
         self.memory.set(thread, thread::WAIT, 0);
+        let context = if context.is_none() {
+            self.own_idle_context(thread)
+        } else {
+            context
+        };
         self.memory.set_link(thread, thread::CONTEXT, context);
         if context.is_none() {
             return;
@@ -277,7 +282,8 @@ impl<M: Memory + Copy> Kernel<M> {
             return Number::NONE;
         }
         let running: Number<Thread> = self.memory.link(own, context::RUNNING);
-        if running == thread || running.is_none() {
+        let is_queued = self.memory.get(own, context::QUEUED) != 0;
+        if !is_queued && (running == thread || running.is_none()) {
             own
         } else {
             Number::NONE

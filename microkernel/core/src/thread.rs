@@ -72,18 +72,19 @@ impl<M: Memory + Copy> Kernel<M> {
         self.preempt();
     }
 
-    /// `thread_stop`.
+    /// `thread_stop`. A thread that a fault stopped keeps the caller it serves until this.
     ///
     /// # Errors
     ///
-    /// Those of the handle (right `WRITE`), `Itself`, `NotStarted` if it is new or stopped, `Again`
-    /// while callers that it saved wait to be told.
+    /// Those of the handle (right `WRITE`), `Itself`, `NotStarted` if it is new, or stopped and serves
+    /// nobody.
     pub fn thread_stop(&self, handle: u64) -> Answer {
         let target = self.find::<Thread>(handle, Rights::WRITE)?;
         if target == self.current() {
             return Err(Error::Itself);
         }
-        if self.memory.get(target, thread::STATE) != state::LIVE {
+        let is_live = self.memory.get(target, thread::STATE) == state::LIVE;
+        if !is_live && self.memory.get(target, thread::CALLER) == 0 {
             return Err(Error::NotStarted);
         }
         self.stop_thread(target);
@@ -109,29 +110,27 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// # Errors
     ///
-    /// Those of the handles (right `WRITE`), `InUse` if the thread owns a context or the context has
-    /// an owner.
+    /// Those of the handles (right `WRITE`), `InUse` if the thread owns a context, or the context has
+    /// an owner or is used by another thread.
     pub fn thread_set_context(&self, handle: u64, context: u64) -> Answer {
         let target = self.find::<Thread>(handle, Rights::WRITE)?;
         let context = self.find::<Context>(context, Rights::WRITE)?;
+        let user: Number<Thread> = if context == self.current_context() {
+            self.current()
+        } else {
+            self.memory.link(context, context::RUNNING)
+        };
+        let is_used = !user.is_none() && user != target;
         let has_own = self.memory.get(target, thread::OWN_CONTEXT) != 0;
-        if has_own || self.memory.get(context, context::OWNER) != 0 {
+        if has_own || is_used || self.memory.get(context, context::OWNER) != 0 {
             return Err(Error::InUse);
         }
         self.memory.set_link(target, thread::OWN_CONTEXT, context);
         self.memory.set_link(context, context::OWNER, target);
-        let is_lent = !self
-            .memory
-            .link::<_, Thread>(context, context::RUNNING)
-            .is_none();
-        if is_lent || context == self.current_context() {
+        if user == target {
             self.mark_own_time(target, context);
-            return Ok(0);
-        }
-        self.memory.set_link(context, context::RUNNING, target);
-        let held: Number<Context> = self.memory.link(target, thread::CONTEXT);
-        if target != self.current() && self.is_runnable(target) && held.is_none() {
-            self.resume_on(target, context);
+        } else {
+            self.release_context(context);
             self.preempt();
         }
         Ok(0)
