@@ -10,7 +10,40 @@
     .balign 4096
     .global agent_code
 agent_code:
-    // x0 = the first step.
+    // x0 = the first step. What else is in the registers of a thread that starts is written down.
+    orr     x1, x1, x2
+    orr     x1, x1, x3
+    orr     x1, x1, x4
+    orr     x1, x1, x5
+    orr     x1, x1, x6
+    orr     x1, x1, x7
+    orr     x1, x1, x8
+    orr     x1, x1, x9
+    orr     x1, x1, x10
+    orr     x1, x1, x11
+    orr     x1, x1, x12
+    orr     x1, x1, x13
+    orr     x1, x1, x14
+    orr     x1, x1, x15
+    orr     x1, x1, x16
+    orr     x1, x1, x17
+    orr     x1, x1, x18
+    orr     x1, x1, x19
+    orr     x1, x1, x20
+    orr     x1, x1, x21
+    orr     x1, x1, x22
+    orr     x1, x1, x23
+    orr     x1, x1, x24
+    orr     x1, x1, x25
+    orr     x1, x1, x26
+    orr     x1, x1, x27
+    orr     x1, x1, x28
+    orr     x1, x1, x29
+    orr     x1, x1, x30
+    mrs     x2, tpidr_el0
+    orr     x1, x1, x2
+    str     x1, [x0, #{FOUND}]
+agent_step:
     mov     sp, x0
 1:
     mov     x30, #{RUNNING}
@@ -179,6 +212,11 @@ actions:
     b       agent_after
     nop
     nop
+    // WaitForInterrupt
+    wfi
+    b       agent_after
+    nop
+    nop
 
     // x0 = a step: does it with the registers that it names, on the caller's own thread.
     .global do_step
@@ -193,6 +231,6 @@ do_step:
     str     x9, [x0, #{CALLER_STACK}]
     mrs     x9, tpidr_el0
     str     x9, [x0, #{POINTER}]
-    b       agent_code
+    b       agent_step
     .global agent_code_end
 agent_code_end:

@@ -1,6 +1,7 @@
 //! What a test program was given.
 
 use ipc_abi::capability::Kind;
+use ipc_abi::startup::DeviceGrant;
 use userlib::Environment;
 
 /// Handles and places of the program's own; 0 where it was given none.
@@ -28,6 +29,21 @@ pub struct Authority {
     pub slots: u64,
     /// Where its message buffer is mapped.
     pub message_buffer: u64,
+    /// Where its signals arrive.
+    pub notification: u64,
+    /// Its device, if it has one.
+    pub device: DeviceAuthority,
+}
+
+/// A device that a test program was given; all 0 if it was given none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceAuthority {
+    /// Where its registers are mapped.
+    pub address: u64,
+    /// Its interrupt.
+    pub irq: u64,
+    /// The bits that this sets in the program's notification.
+    pub bits: u64,
 }
 
 /// Reads what the program was given.
@@ -47,5 +63,19 @@ pub fn authority(environment: &Environment) -> Authority {
         first_slot: u64::from(startup.slots.first),
         slots: u64::from(startup.slots.count),
         message_buffer: startup.message_buffer,
+        notification: startup.notification.map_or(0, u64::from),
+        device: startup
+            .devices
+            .first()
+            .map_or_else(DeviceAuthority::default, device),
+    }
+}
+
+fn device(grant: &DeviceGrant) -> DeviceAuthority {
+    let irq = grant.irqs.first();
+    DeviceAuthority {
+        address: grant.address,
+        irq: irq.map_or(0, |irq| u64::from(irq.handle)),
+        bits: irq.map_or(0, |irq| irq.bits),
     }
 }

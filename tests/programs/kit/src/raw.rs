@@ -2,8 +2,7 @@
 //! memory that other threads write.
 //!
 //! The only unsafe code of the test programs. The rest of the kit keeps the promises: an address
-//! given to [`read_word`] or [`write_word`] is mapped, readable or writable, and in nothing that Rust
-//! knows of.
+//! that it reads or writes is mapped, readable or writable, and in nothing that Rust knows of.
 
 #![expect(
     unsafe_code,
@@ -26,6 +25,7 @@ global_asm!(
     POINTER = const word::POINTER * 8,
     FLAGS = const word::FLAGS * 8,
     CALLER_STACK = const word::CALLER_STACK * 8,
+    FOUND = const word::FOUND * 8,
     STEP_BYTES = const STEP_BYTES,
     END = const END,
     CALLS = const SYSTEM_CALL_COUNT,
@@ -82,6 +82,21 @@ pub(crate) fn read_word(address: u64) -> u64 {
 /// Writes a word that others may read.
 pub(crate) fn write_word(address: u64, value: u64) {
     let pointer = address as *mut u64;
+    // SAFETY: the kit's promise: mapped, writable, aligned, unknown to Rust.
+    unsafe { pointer.write_volatile(value) };
+}
+
+/// Reads a register of a device.
+#[must_use]
+pub(crate) fn read_register(address: u64) -> u32 {
+    let pointer = address as *const u32;
+    // SAFETY: the kit's promise: mapped, readable, aligned, unknown to Rust.
+    unsafe { pointer.read_volatile() }
+}
+
+/// Writes a register of a device.
+pub(crate) fn write_register(address: u64, value: u32) {
+    let pointer = address as *mut u32;
     // SAFETY: the kit's promise: mapped, writable, aligned, unknown to Rust.
     unsafe { pointer.write_volatile(value) };
 }

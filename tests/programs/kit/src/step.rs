@@ -29,6 +29,8 @@ pub(crate) mod word {
     pub(crate) const TARGET: usize = 35;
     /// The stack to return to; 0 if the next step follows.
     pub(crate) const CALLER_STACK: usize = 36;
+    /// In the first step: what was in the registers when the thread started, all of them together.
+    pub(crate) const FOUND: usize = 37;
 }
 
 /// Values of the word `STATUS`; 0 if the step has not begun.
@@ -79,6 +81,8 @@ pub enum Action {
     Monitor,
     /// `eret`.
     Return,
+    /// `wfi`.
+    WaitForInterrupt,
 }
 
 /// The registers of one thread, and what it does with them.
@@ -291,6 +295,7 @@ impl Step {
     ///
     /// Which register is not what it must be.
     pub fn check(&self, sent: &Step) -> Result<(), String> {
+        same("thread_start", word::FOUND, self.words[word::FOUND], 0)?;
         let Some(call) = sent.call() else {
             return Ok(());
         };
@@ -371,6 +376,7 @@ fn same(name: &str, register: usize, found: u64, wanted: u64) -> Result<(), Stri
     let register = match register {
         word::FLAGS => String::from("the flags"),
         word::POINTER => String::from("TPIDR_EL0"),
+        word::FOUND => String::from("what was in x1 to x30 and TPIDR_EL0"),
         register => format!("x{register}"),
     };
     Err(format!("{name}: {register} is {found:#x}, not {wanted:#x}"))

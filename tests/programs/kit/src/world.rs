@@ -381,6 +381,17 @@ impl World {
         raw::write_word(address, value);
     }
 
+    /// Reads a register of the program's device, at an offset.
+    #[must_use]
+    pub fn read_device(&self, offset: u64) -> u32 {
+        raw::read_register(self.authority.device.address + offset)
+    }
+
+    /// Writes a register of the program's device.
+    pub fn write_device(&mut self, offset: u64, value: u32) {
+        raw::write_register(self.authority.device.address + offset, value);
+    }
+
     /// Notes that frames were split off the region's end.
     pub(crate) fn note_split(&mut self, frames: u64) {
         self.split_frames += frames;

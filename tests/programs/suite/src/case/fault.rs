@@ -55,6 +55,7 @@ fn causes_are_told(world: &mut World) -> Fact {
         (Action::Supervise, 0, undefined, 0),
         (Action::Monitor, 0, undefined, 0),
         (Action::Return, 0, undefined, 0),
+        (Action::WaitForInterrupt, 0, undefined, 0),
         (Action::Break, 0, FaultCause::Breakpoint, 0),
         (
             Action::LoadExclusive,

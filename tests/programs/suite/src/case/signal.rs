@@ -24,6 +24,10 @@ pub(super) const CASES: Topic = &[
         "interrupt_lines_have_one_object",
         interrupt_lines_have_one_object,
     ),
+    (
+        "interrupt_comes_once_until_acknowledged",
+        interrupt_comes_once_until_acknowledged,
+    ),
 ];
 
 /// What signals look like when they arrive.
@@ -212,4 +216,50 @@ fn interrupt_lines_have_one_object(world: &mut World) -> Fact {
     world
         .must(create, &[memory, object, place, own.irqs, line])
         .map(|_| ())
+}
+
+/// Registers of the real-time clock, a PL031 (ARM DDI 0224): what it counts, when it interrupts,
+/// whether it may, and taking an interrupt back.
+mod clock {
+    pub(super) const DATA: u64 = 0x00;
+    pub(super) const MATCH: u64 = 0x04;
+    pub(super) const MASK: u64 = 0x10;
+    pub(super) const CLEAR: u64 = 0x1C;
+}
+
+/// The clock interrupts at once when it is told to at the second that it is.
+fn interrupt_now(world: &mut World) {
+    let now = world.read_device(clock::DATA);
+    world.write_device(clock::MATCH, now);
+}
+
+/// The line stays quiet, whatever the device does, until its holder acknowledges; if the device still
+/// asserts it then, it comes again.
+fn interrupt_comes_once_until_acknowledged(world: &mut World) -> Fact {
+    let own = world.authority;
+    let wait = Message::to(own.notification, 1);
+    let none = Error::WouldBlock;
+    world.write_device(clock::MASK, 1);
+    for _ in 0..3 {
+        interrupt_now(world);
+        let found = world.must_message(SystemCall::Wait, &wait)?;
+        expect_signals(&found, own.device.bits)?;
+        // Not yet acknowledged.
+        world.write_device(clock::CLEAR, 1);
+        interrupt_now(world);
+        for _ in 0..100 {
+            world.refuse_message(SystemCall::TryWait, &wait, none)?;
+        }
+        world.must(SystemCall::IrqAcknowledge, &[own.device.irq])?;
+        let found = world.must_message(SystemCall::Wait, &wait)?;
+        expect_signals(&found, own.device.bits)?;
+        world.write_device(clock::CLEAR, 1);
+        world.must(SystemCall::IrqAcknowledge, &[own.device.irq])?;
+        world.refuse_message(SystemCall::TryWait, &wait, none)?;
+        // There is nothing to acknowledge now, and that is no error.
+        world.must(SystemCall::IrqAcknowledge, &[own.device.irq])?;
+        world.refuse_message(SystemCall::TryWait, &wait, none)?;
+    }
+    world.write_device(clock::MASK, 0);
+    Ok(())
 }
