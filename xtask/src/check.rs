@@ -1,12 +1,10 @@
 //! `./x check`: formatting, lints, and the rules of the house.
 
-use crate::install::{Installer, Need};
 use crate::step::{self, Step};
 use crate::tidy;
-use crate::toolchain::{Kind, Toolchain};
+use crate::toolchain::Toolchain;
 use crate::workspace::{self, Package, Place};
 use anyhow::{Result, bail};
-use std::path::Path;
 use std::process::Command;
 
 /// The outcome of one check.
@@ -16,33 +14,6 @@ pub(crate) struct Check {
     pub name: String,
     /// What is wrong, if something is.
     pub problem: Option<String>,
-}
-
-/// Installs what the checks need beyond a compiler.
-pub(crate) fn prepare(toolchain: &Toolchain, installer: &mut Installer) -> Result<()> {
-    match toolchain.kind() {
-        Kind::Debian => {
-            let tools = [
-                ("/usr/bin/cargo-clippy", Need::CLIPPY),
-                ("/usr/bin/rustfmt", Need::FORMATTER),
-            ];
-            let missing = tools
-                .into_iter()
-                .filter(|(path, _)| !Path::new(path).exists());
-            let missing: Vec<Need> = missing.map(|(_, need)| need).collect();
-            installer.install(&missing)
-        }
-        Kind::Rustup => {
-            for (command, component) in [("clippy", "clippy"), ("fmt", "rustfmt")] {
-                let mut probe = toolchain.cargo();
-                let probe = probe.args([command, "--version"]).output();
-                if !probe.is_ok_and(|output| output.status.success()) {
-                    installer.add_rustup_component(component)?;
-                }
-            }
-            Ok(())
-        }
-    }
 }
 
 /// Runs all checks and fails if one does.

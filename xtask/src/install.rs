@@ -50,6 +50,11 @@ impl Need {
         package: "rustfmt-web",
         why: "checks the formatting",
     };
+    /// What environments of Python are made with.
+    pub(crate) const PYTHON_ENVIRONMENTS: Self = Self {
+        package: "python3-venv",
+        why: "an environment of its own for the solvers of the proofs",
+    };
     /// The emulator.
     pub(crate) const EMULATOR: Self = Self {
         package: "qemu-system-arm",
@@ -83,7 +88,7 @@ impl Missing {
 impl fmt::Display for Missing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for need in &self.needs {
-            writeln!(formatter, "missing: {} ({})", need.package, need.why)?;
+            writeln!(formatter, "missing: {}: {}", need.package, need.why)?;
         }
         write!(formatter, "{}", self.because)
     }
@@ -96,24 +101,20 @@ pub(crate) fn is_missing(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Missing>().is_some()
 }
 
-/// Installs packages; remembers whether the lists of packages are fresh.
+/// Installs packages, if it may.
 #[derive(Debug)]
 pub(crate) struct Installer {
     permission: Permission,
-    is_updated: bool,
 }
 
 impl Installer {
-    /// An installer that has done nothing yet.
+    /// An installer with a permission.
     pub(crate) fn new(permission: Permission) -> Self {
-        Self {
-            permission,
-            is_updated: false,
-        }
+        Self { permission }
     }
 
     /// Installs Debian packages.
-    pub(crate) fn install(&mut self, needs: &[Need]) -> Result<()> {
+    pub(crate) fn install(&self, needs: &[Need]) -> Result<()> {
         if needs.is_empty() {
             return Ok(());
         }
@@ -137,12 +138,9 @@ impl Installer {
         for need in needs {
             eprintln!("x: installing {}: {}", need.package, need.why);
         }
-        if !self.is_updated {
-            let mut update = apt_get();
-            update.args(["update"]);
-            Step::new("reading the lists of packages").run(&mut update)?;
-            self.is_updated = true;
-        }
+        let mut update = apt_get();
+        update.args(["update"]);
+        Step::new("reading the lists of packages").run(&mut update)?;
         let mut install = apt_get();
         install.args(["install", "-y", "--no-install-recommends", "--no-remove"]);
         install.args(needs.iter().map(|need| need.package));
@@ -216,22 +214,22 @@ mod tests {
 
     #[test]
     fn refusal_names_what_is_missing_and_why() {
-        let mut installer = Installer::new(Permission::Refuse);
+        let installer = Installer::new(Permission::Refuse);
         let error = installer
             .install(&[Need::LINKER, Need::EMULATOR])
             .expect_err("nothing may be installed");
         assert!(is_missing(&error));
         assert_eq!(
             error.to_string(),
-            "missing: lld (links AArch64 programs)\n\
-             missing: qemu-system-arm (emulates the machine that the system runs on)\n\
+            "missing: lld: links AArch64 programs\n\
+             missing: qemu-system-arm: emulates the machine that the system runs on\n\
              --no-install forbids to install"
         );
     }
 
     #[test]
     fn nothing_missing_needs_no_permission() {
-        let mut installer = Installer::new(Permission::Refuse);
+        let installer = Installer::new(Permission::Refuse);
         assert!(installer.install(&[]).is_ok());
     }
 

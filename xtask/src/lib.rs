@@ -28,9 +28,9 @@ pub mod workspace;
 use anyhow::Result;
 use arguments::{Arguments, Command, ImageArguments, ToolchainArgument};
 use clap::{Parser, ValueEnum};
-use install::{Installer, Missing, Need, Permission};
+use install::{Installer, Missing, Permission};
 use std::process::ExitCode;
-use toolchain::Toolchain;
+use toolchain::{Purpose, Toolchain};
 
 /// The variable that says what `--toolchain` says.
 const TOOLCHAIN_VARIABLE: &str = "PECAN_TOOLCHAIN";
@@ -48,10 +48,13 @@ pub fn main() -> ExitCode {
         // Its last line is the count.
         return ExitCode::FAILURE;
     }
-    eprintln!("x: {error:#}");
     if install::is_missing(&error) {
+        for line in format!("{error:#}").lines() {
+            eprintln!("x: {line}");
+        }
         return ExitCode::from(Missing::EXIT_CODE);
     }
+    eprintln!("x: {error:#}");
     ExitCode::FAILURE
 }
 
@@ -60,8 +63,8 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// If the toolchain lacks something.
 pub fn prepared_toolchain() -> Result<Toolchain> {
-    let mut installer = Installer::new(Permission::Refuse);
-    Toolchain::prepare(requested(None)?, &mut installer)
+    let installer = Installer::new(Permission::Refuse);
+    Toolchain::prepare(requested(None)?, Purpose::Run, &installer)
 }
 
 fn execute(arguments: &Arguments) -> Result<()> {
@@ -71,56 +74,39 @@ fn execute(arguments: &Arguments) -> Result<()> {
     } else {
         Permission::Install
     };
-    let mut installer = Installer::new(permission);
-    let toolchain = Toolchain::prepare(request, &mut installer)?;
+    let installer = Installer::new(permission);
+    let prepare = |purpose| Toolchain::prepare(request, purpose, &installer);
     match &arguments.command {
         Command::Run(run) => {
             image::find_system(&run.system.name)?;
             run::check(run)?;
-            install_emulator(&mut installer)?;
-            let image = image::build(&toolchain, &run.system.name)?;
+            let image = image::build(&prepare(Purpose::Run)?, &run.system.name)?;
             run::run(run, &image)
         }
-        Command::Image(image) => build_image(image, &toolchain),
+        Command::Image(image) => build_image(image, || prepare(Purpose::Build)),
         Command::Test(test) => {
-            install_emulator(&mut installer)?;
-            check::prepare(&toolchain, &mut installer)?;
-            suite::run(&toolchain, test.filter.as_deref())
+            suite::run(&prepare(Purpose::Test)?, test.filter.as_deref(), permission)
         }
         Command::Bench(bench) => {
-            install_emulator(&mut installer)?;
-            let image = image::build(&toolchain, image::DEFAULT_SYSTEM)?;
+            let image = image::build(&prepare(Purpose::Run)?, image::DEFAULT_SYSTEM)?;
             bench::bench(bench, &image)
         }
-        Command::Check => {
-            check::prepare(&toolchain, &mut installer)?;
-            check::check(&toolchain)
-        }
-        Command::Fmt => {
-            check::prepare(&toolchain, &mut installer)?;
-            check::format(&toolchain)
-        }
+        Command::Check => check::check(&prepare(Purpose::Check)?),
+        Command::Fmt => check::format(&prepare(Purpose::Check)?),
     }
 }
 
-fn build_image(arguments: &ImageArguments, toolchain: &Toolchain) -> Result<()> {
+fn build_image(arguments: &ImageArguments, prepare: impl Fn() -> Result<Toolchain>) -> Result<()> {
     let declaration = image::find_system(&arguments.system.name)?;
     if arguments.graph {
         print!("{}", system::graph(&declaration, &image::board_file())?);
         return Ok(());
     }
-    let image = image::build(toolchain, &arguments.system.name)?;
+    let image = image::build(&prepare()?, &arguments.system.name)?;
     println!("kernel with symbols: {}", image.kernel_elf.display());
     println!("kernel image: {}", image.kernel.display());
     println!("boot package: {}", image.package.display());
     Ok(())
-}
-
-fn install_emulator(installer: &mut Installer) -> Result<()> {
-    match toolchain::find_on_path(machine::EMULATOR) {
-        Some(_) => Ok(()),
-        None => installer.install(&[Need::EMULATOR]),
-    }
 }
 
 /// What the command line or else the environment asks for.

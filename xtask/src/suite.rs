@@ -4,6 +4,7 @@ use crate::bench::{self, Reference};
 use crate::check;
 use crate::count::{Count, parse_failure, parse_summary};
 use crate::image::{self, Image, Programs};
+use crate::install::Permission;
 use crate::step::{self, Step};
 use crate::toolchain::Toolchain;
 use crate::workspace::{self, Package, Place};
@@ -73,10 +74,15 @@ impl fmt::Display for SuiteFailed {
 impl std::error::Error for SuiteFailed {}
 
 /// Runs the suite.
-pub(crate) fn run(toolchain: &Toolchain, filter: Option<&str>) -> Result<()> {
+pub(crate) fn run(
+    toolchain: &Toolchain,
+    filter: Option<&str>,
+    permission: Permission,
+) -> Result<()> {
     let mut suite = Suite {
         toolchain,
         filter,
+        permission,
         packages: workspace::packages(toolchain.cargo())?,
         image: None,
         count: Count::default(),
@@ -105,6 +111,7 @@ pub(crate) fn run(toolchain: &Toolchain, filter: Option<&str>) -> Result<()> {
 struct Suite<'a> {
     toolchain: &'a Toolchain,
     filter: Option<&'a str>,
+    permission: Permission,
     packages: Vec<Package>,
     image: Option<Image>,
     count: Count,
@@ -185,6 +192,9 @@ impl Suite<'_> {
         };
         let mut command = Command::new(workspace::root().join("verification/run"));
         command.arg("--elf").arg(&image.kernel_elf);
+        if self.permission == Permission::Refuse {
+            command.arg("--no-install");
+        }
         command.env("PECAN_TOOLCHAIN", self.toolchain.kind().name());
         command.env("CARGO_TARGET_DIR", self.toolchain.target_directory());
         command.current_dir(workspace::root());

@@ -10,7 +10,7 @@ pub(crate) use facts::{Facts, find_on_path};
 use crate::arguments::ToolchainArgument;
 use crate::install::{self, Installer};
 use crate::workspace::{self, TARGET};
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -52,6 +52,36 @@ impl Kind {
             Self::Rustup => "rustup",
             Self::Debian => "debian",
         }
+    }
+}
+
+/// What a toolchain is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To compile.
+    Build,
+    /// To boot what was compiled.
+    Run,
+    /// To format and lint; nothing is booted.
+    Check,
+    /// All of it, and the proofs.
+    Test,
+}
+
+impl Purpose {
+    /// Whether something is booted.
+    pub(crate) fn runs(self) -> bool {
+        matches!(self, Self::Run | Self::Test)
+    }
+
+    /// Whether the code is formatted or linted.
+    pub(crate) fn checks(self) -> bool {
+        matches!(self, Self::Check | Self::Test)
+    }
+
+    /// Whether something is proved.
+    pub(crate) fn proves(self) -> bool {
+        self == Self::Test
     }
 }
 
@@ -109,49 +139,77 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// Finds the toolchain, and with `installer`'s permission installs what it lacks.
+    /// Finds the toolchain, and with `installer`'s permission installs what it and a purpose lack,
+    /// all at once.
     pub(crate) fn prepare(
         request: Option<ToolchainArgument>,
-        installer: &mut Installer,
+        purpose: Purpose,
+        installer: &Installer,
     ) -> Result<Self> {
         let facts = Facts::collect();
+        let complete = |kind, facts: &Facts| Self::complete(kind, purpose, facts, installer);
         match decide(request, &facts) {
-            Decision::Use(kind) => Self::complete(kind, &facts, installer),
+            Decision::Use(kind) => complete(kind, &facts),
             Decision::Refuse(why) => bail!("{why}"),
-            Decision::InstallDebian => Self::complete(Kind::Debian, &facts, installer),
+            Decision::InstallDebian => complete(Kind::Debian, &facts),
             Decision::AddTarget(otherwise) => match installer.add_rustup_target() {
-                Ok(()) => Self::complete(Kind::Rustup, &Facts::collect(), installer),
+                Ok(()) => complete(Kind::Rustup, &Facts::collect()),
                 Err(error) if otherwise == Otherwise::Debian && !install::is_missing(&error) => {
                     eprintln!("x: {error:#}; Debian's Rust is used instead");
-                    Self::complete(Kind::Debian, &facts, installer)
+                    complete(Kind::Debian, &facts)
                 }
                 Err(error) => Err(error),
             },
         }
     }
 
-    fn complete(kind: Kind, facts: &Facts, installer: &mut Installer) -> Result<Self> {
-        match kind {
-            Kind::Rustup => Ok(Self { kind, linker: None }),
-            Kind::Debian => {
-                installer.install(&facts.missing_for_debian())?;
-                let facts = Facts::collect();
-                if let Some(rust) = facts.debian_rust.filter(|rust| *rust < RUST_NEEDED) {
-                    bail!(
-                        "Debian's rustc-web here is {rust} and {RUST_NEEDED} is needed: \
-                         enable the security archive of Debian 12"
-                    );
-                }
-                let missing = facts.missing_for_debian();
-                if let Some(need) = missing.first() {
-                    bail!("{} was installed and is still not found", need.package);
-                }
-                Ok(Self {
-                    kind,
-                    linker: facts.linker,
-                })
+    fn complete(
+        kind: Kind,
+        purpose: Purpose,
+        facts: &Facts,
+        installer: &Installer,
+    ) -> Result<Self> {
+        let missing = facts.missing(kind, purpose);
+        if missing.is_empty() {
+            return Self::finish(kind, purpose, facts, installer);
+        }
+        installer.install(&missing)?;
+        let facts = Facts::collect();
+        if let Some(rust) = facts.debian_rust.filter(|rust| *rust < RUST_NEEDED) {
+            ensure!(
+                kind == Kind::Rustup,
+                "Debian's rustc-web here is {rust} and {RUST_NEEDED} is needed: \
+                 enable the security archive of Debian 12"
+            );
+        }
+        if let Some(need) = facts.missing(kind, purpose).first() {
+            bail!("{} was installed and is still not found", need.package);
+        }
+        Self::finish(kind, purpose, &facts, installer)
+    }
+
+    fn finish(kind: Kind, purpose: Purpose, facts: &Facts, installer: &Installer) -> Result<Self> {
+        let linker = match kind {
+            Kind::Rustup => None,
+            Kind::Debian => facts.linker.clone(),
+        };
+        let toolchain = Self { kind, linker };
+        if kind == Kind::Rustup && purpose.checks() {
+            toolchain.add_components(installer)?;
+        }
+        Ok(toolchain)
+    }
+
+    /// Has rustup add what the checks need.
+    fn add_components(&self, installer: &Installer) -> Result<()> {
+        for (command, component) in [("clippy", "clippy"), ("fmt", "rustfmt")] {
+            let mut probe = self.cargo();
+            let probe = probe.args([command, "--version"]).output();
+            if !probe.is_ok_and(|output| output.status.success()) {
+                installer.add_rustup_component(component)?;
             }
         }
+        Ok(())
     }
 
     /// Whose it is.

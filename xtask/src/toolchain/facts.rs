@@ -1,7 +1,8 @@
 //! What of Rust this machine has.
 
-use super::{RUST_NEEDED, Version};
+use super::{Kind, Purpose, RUST_NEEDED, Version};
 use crate::install::Need;
+use crate::machine::EMULATOR;
 use crate::workspace::TARGET;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,6 +24,14 @@ pub(crate) struct Facts {
     pub has_debian_source: bool,
     /// A linker for ELF.
     pub linker: Option<PathBuf>,
+    /// Whether Debian's lints are there.
+    pub has_debian_clippy: bool,
+    /// Whether Debian's formatter is there.
+    pub has_debian_formatter: bool,
+    /// Whether the emulator is on the path.
+    pub has_emulator: bool,
+    /// Whether Python can make environments for the proofs.
+    pub has_python_environments: bool,
 }
 
 impl Facts {
@@ -43,7 +52,43 @@ impl Facts {
             linker: rust_lld()
                 .or_else(|| find_on_path("ld.lld"))
                 .or_else(numbered_lld),
+            has_debian_clippy: Path::new("/usr/bin/cargo-clippy").exists(),
+            has_debian_formatter: Path::new("/usr/bin/rustfmt").exists(),
+            has_emulator: find_on_path(EMULATOR).is_some(),
+            has_python_environments: has_python_environments(),
         }
+    }
+
+    /// The packages that a purpose lacks with a toolchain.
+    pub(crate) fn missing(&self, kind: Kind, purpose: Purpose) -> Vec<Need> {
+        let mut missing = match kind {
+            Kind::Debian => self.missing_for_debian(),
+            Kind::Rustup => Vec::new(),
+        };
+        let is_debian = kind == Kind::Debian;
+        let needs = [
+            (purpose.runs(), self.has_emulator, Need::EMULATOR),
+            (
+                purpose.checks() && is_debian,
+                self.has_debian_clippy,
+                Need::CLIPPY,
+            ),
+            (
+                purpose.checks() && is_debian,
+                self.has_debian_formatter,
+                Need::FORMATTER,
+            ),
+            (
+                purpose.proves(),
+                self.has_python_environments,
+                Need::PYTHON_ENVIRONMENTS,
+            ),
+        ];
+        let lacking = needs
+            .into_iter()
+            .filter(|(is_wanted, is_there, _)| *is_wanted && !is_there);
+        missing.extend(lacking.map(|(_, _, need)| need));
+        missing
     }
 
     /// Whether Debian's Rust can build the system as it is.
@@ -107,6 +152,20 @@ fn numbered_lld() -> Option<PathBuf> {
     linkers
         .filter(|path| version(path).is_some())
         .max_by_key(version)
+}
+
+/// Whether the Python that the proofs take has what an environment needs.
+fn has_python_environments() -> bool {
+    let python = Path::new("/usr/bin/python3");
+    let python = if python.exists() {
+        "/usr/bin/python3"
+    } else {
+        "python3"
+    };
+    let probe = Command::new(python)
+        .args(["-c", "import ensurepip, venv"])
+        .output();
+    probe.is_ok_and(|output| output.status.success())
 }
 
 fn rust_version(program: &str) -> Option<Version> {

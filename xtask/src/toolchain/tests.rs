@@ -152,3 +152,30 @@ fn versions_are_read() {
         assert_eq!(parse_version(text), None, "{text}");
     }
 }
+
+#[test]
+fn purposes_add_what_they_need() {
+    let names = |kind, purpose| -> Vec<&str> {
+        let missing = with_debian(nothing()).missing(kind, purpose);
+        missing.iter().map(|need| need.package).collect()
+    };
+    assert!(names(Kind::Debian, Purpose::Build).is_empty());
+    assert_eq!(names(Kind::Debian, Purpose::Run), ["qemu-system-arm"]);
+    assert_eq!(
+        names(Kind::Debian, Purpose::Check),
+        ["rust-web-clippy", "rustfmt-web"]
+    );
+    assert_eq!(
+        names(Kind::Debian, Purpose::Test),
+        [
+            "qemu-system-arm",
+            "rust-web-clippy",
+            "rustfmt-web",
+            "python3-venv"
+        ]
+    );
+    assert_eq!(
+        names(Kind::Rustup, Purpose::Test),
+        ["qemu-system-arm", "python3-venv"]
+    );
+}
