@@ -99,14 +99,15 @@ fn measure_faults() -> Result<Summary, BenchError> {
 }
 
 /// Measures yields to the partner and back. The partner takes turns only if it has the worker's
-/// priority: a yield to nobody costs less.
+/// priority: a yield to nobody costs less. Its median is compared, not its greatest: where the
+/// counter is the host's clock, an interrupt makes a single one as dear as anything.
 fn measure_yields(partner: u32) -> Result<Summary, BenchError> {
     let lonely = measure(syscall::r#yield, |_| Ok(()))?;
     PartnerClient::new(Gate::new(partner))
         .take_turns(PARTNER_TURNS)
         .map_err(no_answer)?;
     let together = measure(syscall::r#yield, |_| Ok(()))?;
-    if together.min > lonely.max {
+    if together.min > lonely.median {
         Ok(together)
     } else {
         Err(BenchError::NoTurns)
