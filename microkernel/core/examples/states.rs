@@ -82,7 +82,7 @@ fn call(host: &HostMachine, dice: &mut Dice) -> Answer {
         }
         7 => kernel.create_table(MEMORY, frame * UNITS_PER_FRAME, place, frame + 1),
         8 => {
-            let object = object(host, dice, FrameKind::Thread, 16);
+            let object = object(host, dice, FrameKind::Thread, 32);
             let table = if dice.below(2) == 0 { TABLE } else { handle };
             kernel.create_thread(MEMORY, object, place, table, SPACE)
         }

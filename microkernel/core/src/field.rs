@@ -7,7 +7,8 @@ pub mod thread {
     type F = Field<Thread>;
     /// Identity.
     pub const ID: F = F::new(0);
-    /// [`crate::object::REPLY_MARK`] and its own number: what a caller's `WAIT` and a server's `CALLER` hold.
+    /// [`crate::object::REPLY_MARK`], [`crate::object::EXTRA_MARK`], [`crate::object::DEBUG_MARK`] and its
+    /// own number: what a caller's `WAIT` and a server's `CALLER` hold.
     pub const LINK: F = F::new(2);
     /// The core it runs on.
     pub const CORE: F = F::new(3);
@@ -92,12 +93,17 @@ pub mod thread {
 
 /// Marks a link word: a caller that waits for an ordinary reply, which the fast path may give.
 pub const REPLY_MARK: u64 = 1 << 60;
+/// Marks the link word of a thread with more registers than the usual ones: floating-point or debug
+/// registers. Bits 63:58 of a link word fall off when it becomes an address.
+pub const EXTRA_MARK: u64 = 1 << 59;
+/// Marks the link word of a thread with debug registers, beside [`EXTRA_MARK`].
+pub const DEBUG_MARK: u64 = 1 << 58;
 
-/// Reasons in the top byte of a thread's `WAIT`; the low [`NUMBER_BITS`] are the number of what it
-/// waits for.
+/// Reasons in the top bits of a thread's `WAIT`; the low [`NUMBER_BITS`] are the number of what it
+/// waits for. Bits 59 and 58 are the marks of the server's link word, or 0.
 pub mod wait {
     /// The bits of the reason.
-    pub const REASON: u64 = 0xFF << 56;
+    pub const REASON: u64 = 0xF << 60;
     /// For the reply of a server thread: the fast path may answer.
     pub const REPLY: u64 = crate::object::REPLY_MARK;
     /// For the reply of a server thread, by the slow path only: a fault or a special thread.

@@ -16,8 +16,9 @@ pub const CHAIN_LIMIT: u64 = 64;
 impl<M: Memory + Copy> Kernel<M> {
     /// Makes `server` serve `caller`, for a reply of the kind `reason`.
     pub(crate) fn link_call(&self, caller: Number<Thread>, server: Number<Thread>, reason: u64) {
-        self.memory
-            .set(caller, thread::WAIT, reason | server.into_raw());
+        // With the marks of the server's link word, so that the fast path finds the very same word.
+        let link = self.memory.get(server, thread::LINK) & !wait::REASON;
+        self.memory.set(caller, thread::WAIT, reason | link);
         self.memory.set(
             server,
             thread::CALLER,

@@ -218,8 +218,8 @@ macro_rules! layout {
 }
 
 layout!(
-    /// A thread: 1 KiB. Words 2–15 and `X` are what the fast path touches.
-    Thread, 128, Thread
+    /// A thread: 2 KiB. Words 2–15 and `X` are what the fast path touches.
+    Thread, 256, Thread
 );
 layout!(
     /// An endpoint: 512 bytes.

@@ -110,7 +110,8 @@ impl Object {
     pub const fn bytes(self) -> u64 {
         match self {
             Object::Frame => PAGE_BYTES,
-            Object::Table { .. } | Object::Thread { .. } => 1024,
+            Object::Thread { .. } => 2048,
+            Object::Table { .. } => 1024,
             Object::Endpoint => 512,
             Object::Context { .. } => 256,
             Object::Space { .. } | Object::Notification => 128,

@@ -15,7 +15,7 @@ fn every_creation_refuses_bad_places() {
         k.create_context(r, o, d, TIME, 1)
     });
     let fixture_five = Fixture::new();
-    refuse_bad_places(&fixture_five, 16, |k, r, o, d| {
+    refuse_bad_places(&fixture_five, 32, |k, r, o, d| {
         k.create_thread(r, o, d, TABLE, SPACE)
     });
     let fixture_six = Fixture::new();

@@ -110,7 +110,7 @@ fn a_pool_that_holds_the_caller_loses_all_others() {
     let own = fixture.kernel().current().into_raw();
     let (destination, thread) = fixture.slot();
     assert_eq!(
-        fixture.call(|k| k.create_thread(MEMORY, own + 16, destination, TABLE, SPACE)),
+        fixture.call(|k| k.create_thread(MEMORY, own + 32, destination, TABLE, SPACE)),
         Ok(0)
     );
     fixture.refuse(Error::Again, |k| k.reclaim(MEMORY, own / 64));

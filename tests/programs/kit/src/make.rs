@@ -18,7 +18,8 @@ const LINES: u64 = 1024;
 pub fn units_of(kind: Kind) -> u64 {
     match kind {
         Kind::Frame | Kind::Region => 64,
-        Kind::Thread | Kind::CapTable => 16,
+        Kind::Thread => 32,
+        Kind::CapTable => 16,
         Kind::Endpoint => 8,
         Kind::SchedulingContext => 4,
         Kind::AddressSpace | Kind::Notification => 2,

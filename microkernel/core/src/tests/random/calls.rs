@@ -41,7 +41,7 @@ impl Chooser<'_> {
                     self.handle(3, Kind::CapTable),
                     self.handle(4, Kind::AddressSpace),
                 );
-                k.create_thread(region, place(Kind::Thread, 16), to, table, space)
+                k.create_thread(region, place(Kind::Thread, 32), to, table, space)
             }
             SystemCall::CreateContext => {
                 let time = self.handle(3, Kind::Allowance);
