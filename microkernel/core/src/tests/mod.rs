@@ -6,6 +6,7 @@ mod allowance;
 mod boot;
 mod check;
 mod create;
+mod death;
 mod destroy;
 mod frame;
 mod mapping;
