@@ -83,6 +83,8 @@ errors! {
     28 NotStarted,
     /// A thread cannot do this to itself. Ask another thread.
     29 Itself,
+    /// The deadline came first. Repeat the call with a later one, or give up.
+    30 TimedOut,
 }
 
 impl Error {

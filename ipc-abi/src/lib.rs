@@ -16,5 +16,6 @@ pub mod refusal;
 pub mod service;
 pub mod startup;
 pub mod tag;
+pub mod time;
 
 pub use ipc_abi_macros::interface;

@@ -77,6 +77,26 @@ const ROWS: &[Row] = &[
     (SystemCall::ReplyTo, &[HANDLE, ANSWER, &[Error::Died]]),
     (SystemCall::Wait, &[HANDLE, &[Error::InUse, Error::Died]]),
     (SystemCall::TryWait, &[HANDLE, &[Error::WouldBlock]]),
+    (
+        SystemCall::CallUntil,
+        &[HANDLE, MESSAGE, &[Error::TimedOut]],
+    ),
+    (
+        SystemCall::ReceiveUntil,
+        &[
+            HANDLE,
+            &[
+                Error::CallerWaits,
+                Error::Again,
+                Error::Died,
+                Error::TimedOut,
+            ],
+        ],
+    ),
+    (
+        SystemCall::WaitUntil,
+        &[HANDLE, &[Error::InUse, Error::Died, Error::TimedOut]],
+    ),
     (SystemCall::Null, &[]),
     (SystemCall::Signal, &[HANDLE, &[Error::Died]]),
     (SystemCall::Yield, &[]),
@@ -121,7 +141,7 @@ const ROWS: &[Row] = &[
         &[
             HANDLE,
             PLACE,
-            FRAME,
+            OBJECT,
             &[Error::Exhausted, Error::BadArgument],
         ],
     ),
@@ -234,6 +254,19 @@ const ROWS: &[Row] = &[
         &[HANDLE, &[Error::BadArgument, Error::InUse]],
     ),
     (SystemCall::FrameInspect, &[HANDLE]),
+    (
+        SystemCall::ContextConfigure,
+        &[
+            HANDLE,
+            &[Error::BadArgument, Error::OutOfRange, Error::Exhausted],
+        ],
+    ),
+    (SystemCall::ContextSetHandler, &[HANDLE]),
+    (SystemCall::ContextInspect, &[HANDLE]),
+    (
+        SystemCall::PlatformInspect,
+        &[HANDLE, &[Error::BadArgument]],
+    ),
 ];
 
 // The rows stand where `errors` looks for them.

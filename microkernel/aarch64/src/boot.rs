@@ -70,6 +70,7 @@ fn prepare(tree: u64, start_ticks: u64) -> BootPlan {
         asids: register::asid_count().min(ASIDS_MAX),
         package: Some(read_package(layout.package)),
         info: Frame(layout.information / PAGE),
+        slice_ticks: timer::slice_ticks(),
     }
 }
 

@@ -137,6 +137,11 @@ impl Memory for DirectMap {
     }
 
     #[inline]
+    fn now(&self) -> u64 {
+        register::counter()
+    }
+
+    #[inline]
     fn kind(&self, frame: Frame) -> u8 {
         let kind = kind_byte(frame);
         // SAFETY: the frame is described, by the caller's duty: see the module's page.

@@ -28,7 +28,7 @@ pub fn perform(effect: Effect) {
         | Effect::InvalidateSpace { .. }
         | Effect::MaskLine { .. }
         | Effect::UnmaskLine { .. }
-        | Effect::StartSlice => {}
+        | Effect::SetTimer { .. } => {}
     }
 }
 
@@ -41,7 +41,7 @@ pub fn perform_quickly(effect: Effect) -> bool {
         Effect::InvalidateSpace { asid } => invalidate_space(asid),
         Effect::MaskLine { line } => interrupt::mask_line(line),
         Effect::UnmaskLine { line } => interrupt::unmask_line(line),
-        Effect::StartSlice => timer::start_slice(),
+        Effect::SetTimer { when } => timer::start(when),
         Effect::ZeroFrame { .. }
         | Effect::SynchronizeCode { .. }
         | Effect::PowerOff

@@ -179,15 +179,15 @@ call:
     ldr     x29, [x29, #{GATE_ENDPOINT}]
     ldp     x20, x21, [sp, #{LINK}] // x21 = CORE
     add     x29, x19, x29, lsl #6
-    add     x29, x29, x21, lsl #3
-    ldr     x28, [x29, #{SERVERS}]
-    cbz     x28, slow_call          // nobody waits on this core
-    add     x28, x19, x28, lsl #6
+    add     x29, x29, x21, lsl #4
+    ldr     x26, [x29, #{SERVERS}]
+    cbz     x26, slow_call          // nobody waits on this core
+    add     x28, x19, x26, lsl #6
     ldp     x22, x23, [x28, #{NEXT}] // x23 = SPECIAL
     cbnz    x23, slow_call
 
     // The server leaves the list of those that wait,
-    str     x22, [x29, #{SERVERS}]
+    stp     x22, x26, [x29, #{SERVERS}] // and TAKEN
     cbz     x22, 1f
     add     x22, x19, x22, lsl #6
     str     xzr, [x22, #{PREV}]
@@ -240,7 +240,7 @@ reply_receive:
     b.ne    slow_reply_receive
 
     // This thread goes to the front of those that wait,
-    add     x24, x24, x21, lsl #3
+    add     x24, x24, x21, lsl #4
     ldr     x22, [x24, #{SERVERS}]
     ubfx    x20, x20, #0, #{NUMBER_BITS}
     movk    x29, #{WAIT_RECEIVE}, lsl #48

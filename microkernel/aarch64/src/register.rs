@@ -12,7 +12,7 @@ use core::arch::asm;
 
 use aarch64_cpu::asm::{barrier, wfi};
 use aarch64_cpu::registers::{
-    CNTFRQ_EL0, CNTKCTL_EL1, CNTV_CTL_EL0, CNTV_TVAL_EL0, CPACR_EL1, ID_AA64DFR0_EL1,
+    CNTFRQ_EL0, CNTKCTL_EL1, CNTV_CTL_EL0, CNTV_CVAL_EL0, CNTVCT_EL0, CPACR_EL1, ID_AA64DFR0_EL1,
     ID_AA64MMFR0_EL1, ID_AA64MMFR1_EL1, ID_AA64MMFR2_EL1, ID_AA64PFR0_EL1, MDSCR_EL1, MIDR_EL1,
     MPIDR_EL1, SCTLR_EL1, SP_EL0, TCR_EL1, TPIDR_EL0, TPIDRRO_EL0, TTBR0_EL1,
 };
@@ -145,9 +145,16 @@ pub(crate) fn asid_count() -> u64 {
     }
 }
 
-/// Sets the virtual timer to `ticks` from now.
-pub(crate) fn start_timer(ticks: u64) {
-    CNTV_TVAL_EL0.set(ticks);
+/// The virtual counter.
+#[inline]
+pub(crate) fn counter() -> u64 {
+    // It may be read early, but not before the exception that led here.
+    CNTVCT_EL0.get()
+}
+
+/// Sets the virtual timer: it fires when the counter reaches `when`.
+pub(crate) fn start_timer(when: u64) {
+    CNTV_CVAL_EL0.set(when);
     CNTV_CTL_EL0.write(CNTV_CTL_EL0::ENABLE::SET);
     // The timer's output follows in finite time; nothing waits for it.
 }

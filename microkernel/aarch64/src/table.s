@@ -58,6 +58,10 @@ functions:
     entry   platform_control
     entry   frame_set_mode
     entry   frame_inspect
+    entry   context_configure
+    entry   context_set_handler
+    entry   context_inspect
+    entry   platform_inspect
     .if entries != {LAST_CALL} + 1
     .error "the table of functions does not match the list of system calls"
     .endif

@@ -1,4 +1,4 @@
-//! The end of a slice: the virtual generic timer (`CNTV_*`).
+//! The virtual generic timer (`CNTV_*`) and its counter.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,16 +8,11 @@ use crate::register;
 const SLICES_PER_SECOND: u64 = 100;
 
 static LINE: AtomicU64 = AtomicU64::new(0);
-static SLICE_TICKS: AtomicU64 = AtomicU64::new(0);
 
-/// Remembers the timer's interrupt line and how long a slice is.
+/// Remembers the timer's interrupt line, and switches the timer off.
 pub(crate) fn set_up(line: u64) {
     LINE.store(line, Ordering::Relaxed);
-    SLICE_TICKS.store(
-        register::counter_hertz() / SLICES_PER_SECOND,
-        Ordering::Relaxed,
-    );
-    stop_slice();
+    stop();
 }
 
 /// The timer's interrupt line.
@@ -26,12 +21,17 @@ pub fn line() -> u64 {
     LINE.load(Ordering::Relaxed)
 }
 
-/// Sets the timer to the end of a slice from now.
-pub fn start_slice() {
-    register::start_timer(SLICE_TICKS.load(Ordering::Relaxed));
+/// Ticks of a slice.
+pub(crate) fn slice_ticks() -> u64 {
+    register::counter_hertz() / SLICES_PER_SECOND
+}
+
+/// Sets the timer: it fires when the counter reaches `when`, at once if it has.
+pub(crate) fn start(when: u64) {
+    register::start_timer(when);
 }
 
 /// Switches the timer off.
-pub fn stop_slice() {
+pub fn stop() {
     register::stop_timer();
 }

@@ -7,15 +7,35 @@
 //! again. A third table has one bit per number in use, so that a range is looked through in at most
 //! [`BITMAP_WORDS`] steps.
 //!
-//! Of time an allowance has one core and a highest priority.
+//! Of time an allowance has one core, a highest priority, a highest priority of contexts without a
+//! budget, and a share of the core: budgets take from it what they need in the long run, and give it
+//! back when they end. What was made from an allowance of time goes with it: contexts, and
+//! allowances that were split off.
 
 use ipc_abi::capability::{Kind, Rights};
 use ipc_abi::error::Error;
+use ipc_abi::time::TimeGrant;
 
-use crate::create::HOLDER;
+use crate::create::{HOLDER, Vacancy};
 use crate::kernel::{Answer, Kernel};
+use crate::list::List;
 use crate::memory::{Fields, Memory};
-use crate::object::{Allowance, Field, Machine, Number, allowance, machine, sort};
+use crate::object::{
+    Allowance, Context, Field, Machine, Number, allowance, context, machine, sort,
+};
+
+/// The contexts made from an allowance of time.
+pub(crate) const CONTEXTS: List<Allowance, Context> = List {
+    head: allowance::CONTEXTS,
+    next: context::ALLOWANCE_NEXT,
+    prev: context::ALLOWANCE_PREV,
+};
+/// The allowances of time split off one.
+pub(crate) const CHILDREN: List<Allowance, Allowance> = List {
+    head: allowance::CHILDREN,
+    next: allowance::NEXT,
+    prev: allowance::PREV,
+};
 
 /// Words in a bitmap of numbers in use.
 pub const BITMAP_WORDS: u64 = machine::LINES / 64;
@@ -53,9 +73,10 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// # Errors
     ///
-    /// Those of every creation, and of the handle `allowance` (right `WRITE`); for time `OutOfRange`
-    /// for a priority above the allowance's own; else `BadArgument` for no number, `Exhausted` for
-    /// as many as it has or more, or if one of them is in use.
+    /// Those of every creation, and of the handle `allowance` (right `WRITE`); for time ([`TimeGrant`])
+    /// `OutOfRange` for priorities above the allowance's own or above each other, `Exhausted` for a
+    /// greater share than is left; else `BadArgument` for no number, `Exhausted` for as many as it has
+    /// or more, or if one of them is in use.
     pub fn allowance_split(
         &self,
         region: u64,
@@ -68,16 +89,11 @@ impl<M: Memory + Copy> Kernel<M> {
         let parent = self.find_seldom::<Allowance>(allowance, Rights::WRITE)?;
         let child: Number<Allowance> = vacancy.number();
         let sort = self.memory.get(parent, allowance::SORT);
+        if sort == sort::TIME {
+            return self.split_time(&vacancy, parent, TimeGrant::from_raw(count));
+        }
         let first = self.memory.get(parent, allowance::FIRST);
         let limit = self.memory.get(parent, allowance::LIMIT);
-        if sort == sort::TIME {
-            if count > limit {
-                return Err(Error::OutOfRange);
-            }
-            self.finish(&vacancy, Kind::Allowance, HOLDER)?;
-            self.fill_allowance(child, sort, first, count);
-            return Ok(0);
-        }
         if count == 0 {
             return Err(Error::BadArgument);
         }
@@ -94,8 +110,69 @@ impl<M: Memory + Copy> Kernel<M> {
         Ok(0)
     }
 
-    /// Makes a new allowance one of `count` numbers from `first` (of time: of core `first` up to
-    /// the priority `count`).
+    /// Makes an allowance of time, split off `parent`.
+    fn split_time(
+        &self,
+        vacancy: &Vacancy,
+        parent: Number<Allowance>,
+        grant: TimeGrant,
+    ) -> Answer {
+        let is_above = u64::from(grant.priority) > self.memory.get(parent, allowance::LIMIT)
+            || u64::from(grant.unlimited) > self.memory.get(parent, allowance::UNLIMITED);
+        if is_above || grant.unlimited > grant.priority {
+            return Err(Error::OutOfRange);
+        }
+        let left = self.memory.get(parent, allowance::COUNT);
+        if grant.share > left {
+            return Err(Error::Exhausted);
+        }
+        self.finish(vacancy, Kind::Allowance, HOLDER)?;
+        let child: Number<Allowance> = vacancy.number();
+        self.memory
+            .set(parent, allowance::COUNT, left.wrapping_sub(grant.share));
+        self.fill_time(child, self.memory.get(parent, allowance::FIRST), grant);
+        self.memory.set_link(child, allowance::PARENT, parent);
+        self.push(&CHILDREN, parent, child);
+        Ok(0)
+    }
+
+    /// Makes a new allowance one of the time of `core`.
+    pub(crate) fn fill_time(&self, allowance: Number<Allowance>, core: u64, grant: TimeGrant) {
+        self.memory.set(allowance, allowance::SORT, sort::TIME);
+        self.memory.set(allowance, allowance::FIRST, core);
+        self.memory
+            .set(allowance, allowance::LIMIT, u64::from(grant.priority));
+        self.memory
+            .set(allowance, allowance::UNLIMITED, u64::from(grant.unlimited));
+        self.memory.set(allowance, allowance::COUNT, grant.share);
+        self.memory.set(allowance, allowance::SHARE, grant.share);
+    }
+
+    /// Takes an allowance of time that goes out of the one it was split off, with its share.
+    fn leave_parent(&self, child: Number<Allowance>) {
+        let parent: Number<Allowance> = self.memory.link(child, allowance::PARENT);
+        if parent.is_none() {
+            return;
+        }
+        self.remove(&CHILDREN, parent, child);
+        let left = self.memory.get(parent, allowance::COUNT);
+        let share = self.memory.get(child, allowance::SHARE);
+        self.memory
+            .set(parent, allowance::COUNT, left.wrapping_add(share));
+        self.memory.set(child, allowance::PARENT, 0);
+    }
+
+    /// Something that was made from a dying allowance, which goes next: a context or an allowance.
+    pub(crate) fn next_dependent(&self, allowance: Number<Allowance>) -> Option<(Kind, u64)> {
+        let context = self.memory.get(allowance, allowance::CONTEXTS);
+        if context != 0 {
+            return Some((Kind::SchedulingContext, context));
+        }
+        let child = self.memory.get(allowance, allowance::CHILDREN);
+        (child != 0).then_some((Kind::Allowance, child))
+    }
+
+    /// Makes a new allowance one of `count` numbers from `first`.
     pub(crate) fn fill_allowance(
         &self,
         allowance: Number<Allowance>,
@@ -105,10 +182,6 @@ impl<M: Memory + Copy> Kernel<M> {
     ) {
         self.memory.set(allowance, allowance::SORT, sort);
         self.memory.set(allowance, allowance::FIRST, first);
-        if sort == sort::TIME {
-            self.memory.set(allowance, allowance::LIMIT, count);
-            return;
-        }
         self.memory.set(allowance, allowance::COUNT, count);
         self.memory
             .set(allowance, allowance::LIMIT, first.wrapping_add(count));
@@ -116,14 +189,16 @@ impl<M: Memory + Copy> Kernel<M> {
             .set_link(self.machine(), tables_of(sort).first.at(first), allowance);
     }
 
-    /// No allowance begins any more where the dying `allowance` did.
+    /// No allowance begins any more where the dying `allowance` did; one of time gives its share back.
     pub(crate) fn unlink_allowance(&self, allowance: Number<Allowance>) {
         let sort = self.memory.get(allowance, allowance::SORT);
-        if sort != sort::TIME {
-            let first = self.memory.get(allowance, allowance::FIRST);
-            self.memory
-                .set(self.machine(), tables_of(sort).first.at(first), 0);
+        if sort == sort::TIME {
+            self.leave_parent(allowance);
+            return;
         }
+        let first = self.memory.get(allowance, allowance::FIRST);
+        self.memory
+            .set(self.machine(), tables_of(sort).first.at(first), 0);
     }
 
     /// `allowance_merge`.

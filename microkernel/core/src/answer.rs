@@ -70,6 +70,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let is_fault = self.memory.get(caller, thread::WAIT) & wait::REASON == wait::SLOW_REPLY;
         self.memory.set(server, thread::CALLER, 0);
         self.memory.set(caller, thread::WAIT, 0);
+        self.forget_deadline(caller);
         self.give_answer(server, caller, is_fault);
         caller
     }

@@ -13,16 +13,18 @@ use ipc_abi::boot::{
 };
 use ipc_abi::capability::{Access, Kind, Rights};
 use ipc_abi::error::Error;
+use ipc_abi::time::{SHARE_WHOLE, TimeGrant};
 
 use crate::capability::Capability;
 use crate::create::{HOLDER, frame_number};
 use crate::kernel::Kernel;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    Allowance, CapTable, Context, Frame, FrameKind, ID_WORD, Number, Object, PRIORITIES, Platform,
+    Allowance, CapTable, Context, Frame, FrameKind, ID_WORD, Number, Object, Platform,
     Region, Space, Thread, context, core_state, entry, machine, region, sort, state, thread, user,
 };
 use crate::package::{BootError, check_header, read_header};
+use crate::timer::OFF;
 
 /// What the boot code found: what there is to give to the first process.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +46,8 @@ pub struct BootPlan {
     pub package: Option<Package>,
     /// The kernel information page.
     pub info: Frame,
+    /// Ticks of a slice.
+    pub slice_ticks: u64,
 }
 
 /// Where the boot package is.
@@ -62,7 +66,7 @@ pub const FIRST_SHARED_LINE: u64 = 32;
 /// The first ASID that is given out: 0 is the one of the empty space.
 const FIRST_ASID: u64 = 1;
 /// The priority of the first process.
-const FIRST_PRIORITY: u64 = PRIORITIES - 1;
+const FIRST_PRIORITY: u8 = u8::MAX;
 
 /// Hands out the frames of the first region, lowest first.
 struct Supply {
@@ -92,6 +96,9 @@ impl<M: Memory + Copy> Kernel<M> {
         let header = read_header(&package.header);
         check_header(&header, package.frames)?;
         self.memory.set(self.machine(), machine::NEXT_ID, 1);
+        self.memory.set(self.core, core_state::ARMED, OFF);
+        self.memory
+            .set(self.core, core_state::SLICE_TICKS, plan.slice_ticks);
         self.claim_frames(package.first, package.frames, &header)?;
         self.claim_user_frame(plan.info, 0)?;
         let mut supply = self.make_supply(plan)?;
@@ -233,7 +240,6 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     fn give_first_context(&self, thread: Number<Thread>, context: Number<Context>) {
-        self.memory.set(context, context::PRIORITY, FIRST_PRIORITY);
         self.memory.set_link(context, context::OWNER, thread);
         self.memory.set_link(context, context::RUNNING, thread);
         self.memory.set_link(thread, thread::OWN_CONTEXT, context);
@@ -271,7 +277,13 @@ impl<M: Memory + Copy> Kernel<M> {
             .saturating_sub(FIRST_SHARED_LINE);
         let asids = plan.asids.min(machine::LINES).saturating_sub(FIRST_ASID);
         let time: Number<Allowance> = self.supply_object(supply)?;
-        self.fill_allowance(time, sort::TIME, 0, FIRST_PRIORITY);
+        let whole = TimeGrant {
+            priority: FIRST_PRIORITY,
+            unlimited: FIRST_PRIORITY,
+            share: SHARE_WHOLE,
+        };
+        self.fill_time(time, 0, whole);
+        self.prepare_context(self.current_context(), time, u64::from(FIRST_PRIORITY));
         self.give(table, FirstHandle::Time, time, HOLDER);
         let irqs: Number<Allowance> = self.supply_object(supply)?;
         self.fill_allowance(irqs, sort::IRQ, FIRST_SHARED_LINE, lines);

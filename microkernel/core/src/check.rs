@@ -9,6 +9,7 @@ mod authority;
 mod mapping;
 mod message;
 mod process;
+mod time;
 
 use ipc_abi::capability::Kind;
 
@@ -65,6 +66,9 @@ pub(crate) struct Tallies {
     pub(crate) senders: Tally,
     pub(crate) replies: Tally,
     pub(crate) contexts: Tally,
+    pub(crate) timers: Tally,
+    pub(crate) allowance_contexts: Tally,
+    pub(crate) allowance_children: Tally,
     pub(crate) space_frames: Tally,
     pub(crate) pool_frames: Tally,
     pub(crate) record_frames: Tally,
@@ -91,6 +95,15 @@ impl Tallies {
             (self.senders, "a sender is in a band of its endpoint"),
             (self.replies, "a reply object is in the list of its server"),
             (self.contexts, "a queued context is in a run queue"),
+            (self.timers, "what has a time is in a wheel"),
+            (
+                self.allowance_contexts,
+                "a context is in the list of its allowance",
+            ),
+            (
+                self.allowance_children,
+                "an allowance is in the list of its parent",
+            ),
             (self.space_frames, "a frame of a space is in its list"),
             (self.pool_frames, "a frame of a pool is in its list"),
             (
@@ -196,7 +209,7 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         match kind {
             Kind::Region => self.check_region(Number::from_raw(number)),
-            Kind::Allowance => self.check_allowance(Number::from_raw(number)),
+            Kind::Allowance => self.check_allowance(Number::from_raw(number), tallies),
             Kind::Platform | Kind::Frame => Ok(()),
             Kind::AddressSpace => self.check_space(Number::from_raw(number), tallies),
             Kind::CapTable => self.check_table(Number::from_raw(number), tallies),

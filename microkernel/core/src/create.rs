@@ -14,7 +14,7 @@ use crate::kernel::{Answer, Kernel};
 use crate::list::List;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    CapTable, Context, Endpoint, Entry, Field, Frame, FrameKind, Gate, Irq, Notification, Number,
+    Allowance, CapTable, Context, Endpoint, Entry, Field, Frame, FrameKind, Gate, Irq, Notification, Number,
     Object, Region, Reply, Slots, Space, Thread, UNIT_WORDS, UNITS_PER_FRAME, allowance, context,
     entry, gate, irq, machine, notification, sort, space, state, table, thread,
 };
@@ -346,7 +346,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// Those of every creation, and of the handle `allowance` (right `WRITE`); `BadArgument` if it
-    /// is not one of time, `OutOfRange` for a priority above what it allows.
+    /// is not one of time, `OutOfRange` for a priority above what it allows without a budget.
     pub fn create_context(
         &self,
         region: u64,
@@ -357,15 +357,25 @@ impl<M: Memory + Copy> Kernel<M> {
     ) -> Answer {
         let vacancy = self.find_vacancy::<Context>(region, object, destination)?;
         let allowance = self.find_allowance(allowance, sort::TIME)?;
-        if priority > self.memory.get(allowance, allowance::LIMIT) {
-            return Err(Error::OutOfRange);
-        }
+        self.check_grant(allowance, priority, 0, 0)?;
         self.finish(&vacancy, Kind::SchedulingContext, HOLDER)?;
-        let context: Number<Context> = vacancy.number();
+        self.prepare_context(vacancy.number(), allowance, priority);
+        Ok(0)
+    }
+
+    /// Gives a new context its allowance and priority.
+    pub(crate) fn prepare_context(
+        &self,
+        context: Number<Context>,
+        allowance: Number<Allowance>,
+        priority: u64,
+    ) {
         self.memory.set(context, context::PRIORITY, priority);
         let core = self.memory.get(allowance, allowance::FIRST);
         self.memory.set(context, context::CORE, core);
-        Ok(0)
+        self.memory
+            .set_link(context, context::ALLOWANCE, allowance);
+        self.push(&crate::allowance::CONTEXTS, allowance, context);
     }
 
     /// `create_endpoint`.

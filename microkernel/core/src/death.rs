@@ -40,7 +40,8 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Undoes whatever `thread`, which is not the current thread, waits for. It then waits for
     /// nothing and is in no queue. Returns the context that it holds, at rest; none if it has none.
-    fn abandon_wait(&self, thread: Number<Thread>) -> Number<Context> {
+    pub(crate) fn abandon_wait(&self, thread: Number<Thread>) -> Number<Context> {
+        self.forget_deadline(thread);
         let waits = self.memory.get(thread, thread::WAIT);
         let held = self.memory.link(thread, thread::CONTEXT);
         let result = match waits & wait::REASON {
@@ -64,6 +65,7 @@ impl<M: Memory + Copy> Kernel<M> {
                 self.set_special(server, special::CALLER_GONE);
                 lent
             }
+            wait::SLEEP => held,
             wait::SAVED | wait::SAVED_FAULT => {
                 let reply: Number<Reply> = Number::from_raw(waits);
                 self.unlink_reply(reply, thread);
@@ -165,14 +167,27 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// A context goes away: whoever uses it goes on with its own, or waits until it gets one.
-    pub(crate) fn detach_context(&self, context: Number<Context>) {
+    /// Takes a context that goes away out of all that is not about who runs on it.
+    fn retire_context(&self, context: Number<Context>) {
         let owner: Number<Thread> = self.memory.link(context, context::OWNER);
         if !owner.is_none() {
             self.memory.set(owner, thread::OWN_CONTEXT, 0);
             self.memory.set(context, context::OWNER, 0);
         }
+        self.leave_allowance(context);
+        for field in [core_state::HELPER, core_state::BILLED, core_state::SLICE_CONTEXT] {
+            if self.memory.link(self.core, field) == context {
+                self.memory.set(self.core, field, 0);
+                self.mark_time();
+            }
+        }
+    }
+
+    /// A context goes away: whoever uses it goes on with its own, or waits until it gets one.
+    pub(crate) fn detach_context(&self, context: Number<Context>) {
+        self.retire_context(context);
         if context == self.current_context() {
+            self.stop_helping();
             let user = self.current();
             if self.memory.get(user, thread::CALLER) != 0 {
                 self.set_special(user, special::OWN_TIME);
@@ -202,10 +217,11 @@ impl<M: Memory + Copy> Kernel<M> {
     /// finds them. Its identity is 0 already.
     pub(crate) fn kill_endpoint(&self, endpoint: Number<Endpoint>) {
         for index in 0..CORES_MAX as u64 {
-            let first = self.memory.get(endpoint, endpoint::SERVERS.at(index));
+            let servers = endpoint::SERVERS.at(index.wrapping_mul(2));
+            let first = self.memory.get(endpoint, servers);
             self.memory
                 .set(endpoint, endpoint::DYING_SERVERS.at(index), first);
-            self.memory.set(endpoint, endpoint::SERVERS.at(index), 0);
+            self.memory.set(endpoint, servers, 0);
         }
     }
 

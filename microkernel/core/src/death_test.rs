@@ -9,6 +9,7 @@ use ipc_abi::error::Error;
 use ipc_abi::fault::{FaultCause, FaultReply};
 use ipc_abi::tag::{MessageKind, Tag};
 
+use crate::host::SLICE_TICKS;
 use crate::ipc_test::{BADGE, FULL, pair, state};
 use crate::world::World;
 
@@ -270,10 +271,10 @@ fn slice_end_lets_the_next_of_the_same_priority_run() {
     let main = world.main();
     let other = world.started(255);
     assert_eq!(world.current(), main.thread);
-    world.kernel().slice_end();
+    world.pass(SLICE_TICKS);
     world.leave();
     assert_eq!(world.current(), other.thread);
-    world.kernel().slice_end();
+    world.pass(SLICE_TICKS);
     world.leave();
     assert_eq!(world.current(), main.thread);
 }

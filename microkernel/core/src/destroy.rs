@@ -242,10 +242,21 @@ impl<M: Memory + Copy> Kernel<M> {
             Kind::Reply => self.vacate(number, units::<Reply>()),
             Kind::Irq => self.vacate(number, units::<Irq>()),
             Kind::Region => self.vacate(number, units::<Region>()),
-            Kind::Allowance => self.vacate(number, units::<Allowance>()),
+            Kind::Allowance => return self.step_allowance(Number::from_raw(number)),
             Kind::Platform => self.vacate(number, units::<crate::object::Platform>()),
         }
         Progress::Done
+    }
+
+    /// What was made from an allowance of time dies with it: in turn, from the drain list.
+    fn step_allowance(&self, allowance: Number<Allowance>) -> Progress {
+        let Some((kind, number)) = self.next_dependent(allowance) else {
+            self.vacate(allowance.into_raw(), units::<Allowance>());
+            return Progress::Done;
+        };
+        self.disarm(kind, number);
+        self.enqueue((kind as u64) << KIND_SHIFT | number);
+        Progress::More
     }
 
     fn step_frame(&self, frame: Frame) -> Progress {
@@ -314,6 +325,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Stops a thread that may be the current one.
     fn stop_any(&self, thread: Number<Thread>) {
         if thread == self.current() {
+            self.stop_helping();
             self.settle();
             self.memory.set(self.core, core_state::CONTEXT, 0);
             self.memory.set(self.core, core_state::CURRENT, 0);
@@ -447,7 +459,7 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         self.mark_pending();
         // A core that stays out of the slow path comes back at the end of a slice at the latest.
-        self.start_slice();
+        self.mark_time();
     }
 
     pub(crate) fn drain_next(&self, word: u64) -> u64 {

@@ -91,7 +91,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.memory.set(thread, thread::FAULT.at(index), word);
         });
         self.enqueue_sender(thread, gate, endpoint);
-        self.block();
+        self.block_and_help(endpoint);
     }
 
     /// Gives `server` the fault of `thread`, which waited for it.

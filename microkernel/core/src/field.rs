@@ -55,6 +55,8 @@ pub mod thread {
     pub const CONTEXT: F = F::new(23);
     /// The scheduling context that is its own; paired with the context's `OWNER`.
     pub const OWN_CONTEXT: F = F::new(24);
+    /// Its place in a timing wheel while it waits with a deadline: [`crate::object::timed`].
+    pub const TIMER: F = F::new(25);
     /// `x0` to `x30`.
     pub const X: F = F::new(33);
     /// Fault handler: a gate, checked with `HANDLER_ID` at each use.
@@ -116,6 +118,8 @@ pub mod wait {
     pub const RECEIVE: u64 = 5 << 60;
     /// For a notification.
     pub const NOTIFICATION: u64 = 6 << 60;
+    /// For its deadline alone.
+    pub const SLEEP: u64 = 8 << 60;
     /// As `SAVED`, for a fault.
     pub const SAVED_FAULT: u64 = 7 << 60;
 }
@@ -128,6 +132,8 @@ pub mod special {
     pub const CALLER_GONE: u64 = 2;
     /// It serves its caller on its own context.
     pub const OWN_TIME: u64 = 4;
+    /// It waits with a deadline.
+    pub const DEADLINE: u64 = 8;
 }
 
 /// Values of a thread's `STATE`.
@@ -162,14 +168,17 @@ pub mod endpoint {
     pub const GATES: F = F::new(2);
     /// Next object to be taken apart.
     pub const DRAIN_NEXT: F = F::new(3);
-    /// Servers that wait, last come first served: head per core ([`crate::object::CORES_MAX`] words).
+    /// Servers that wait, last come first served: head per core ([`crate::object::CORES_MAX`] times
+    /// two words, of which this is the first).
     pub const SERVERS: F = F::new(8);
+    /// The server that took the last call, per core: the second of those words.
+    pub const TAKEN: F = F::new(9);
     /// Servers that still wait when the endpoint dies: head per core.
-    pub const DYING_SERVERS: F = F::new(16);
+    pub const DYING_SERVERS: F = F::new(24);
     /// First caller of each band ([`crate::object::BANDS`] words).
-    pub const BAND_HEAD: F = F::new(24);
+    pub const BAND_HEAD: F = F::new(32);
     /// Last caller of each band.
-    pub const BAND_TAIL: F = F::new(32);
+    pub const BAND_TAIL: F = F::new(40);
 }
 
 /// Fields of a [`Gate`].
@@ -256,6 +265,48 @@ pub mod context {
     pub const QUEUED: F = F::new(7);
     /// Next object to be taken apart.
     pub const DRAIN_NEXT: F = F::new(8);
+    /// Ticks that it may use in each period; 0 if there is no limit.
+    pub const BUDGET: F = F::new(9);
+    /// Ticks of a period.
+    pub const PERIOD: F = F::new(10);
+    /// What it took from its allowance: [`ipc_abi::time::SHARE_WHOLE`] is all of a core.
+    pub const SHARE: F = F::new(11);
+    /// The allowance that it was made from.
+    pub const ALLOWANCE: F = F::new(12);
+    /// Next context of that allowance.
+    pub const ALLOWANCE_NEXT: F = F::new(13);
+    /// Previous context of that allowance.
+    pub const ALLOWANCE_PREV: F = F::new(14);
+    /// Who hears that its budget is used up: a gate, checked with `HANDLER_ID` at each use.
+    pub const HANDLER: F = F::new(15);
+    /// Identity of that gate.
+    pub const HANDLER_ID: F = F::new(16);
+    /// Which of the refills comes first.
+    pub const REFILL_FIRST: F = F::new(17);
+    /// How many refills there are: 1 to [`REFILLS_MAX`]; 0 without a budget.
+    pub const REFILL_COUNT: F = F::new(18);
+    /// Ticks used since it got its budget.
+    pub const USED: F = F::new(19);
+    /// Its place in a timing wheel while it waits for a refill: [`crate::object::timed`].
+    pub const TIMER: F = F::new(25);
+    /// Refills, a ring: when, and how many ticks ([`REFILLS_MAX`] times two words).
+    pub const REFILLS: F = F::new(32);
+    /// The most refills of one context.
+    pub const REFILLS_MAX: u64 = 8;
+}
+
+/// Fields of [`Timed`], at the same words of a thread and of a scheduling context.
+pub mod timed {
+    use crate::object::{Field, Timed};
+    type F = Field<Timed>;
+    /// Next in the same slot of the wheel.
+    pub const NEXT: F = F::new(25);
+    /// Previous in the same slot of the wheel.
+    pub const PREV: F = F::new(26);
+    /// When, in ticks.
+    pub const WHEN: F = F::new(27);
+    /// One more than the number of the slot; 0 if it is in no wheel.
+    pub const SLOT: F = F::new(28);
 }
 
 /// Fields of an [`Irq`].
@@ -302,7 +353,8 @@ pub mod region {
 }
 
 /// Fields of an [`Allowance`]: the numbers `[FIRST, FIRST + COUNT)` of a sort, of which
-/// `[FIRST, LIMIT)` are its own. For time: the core is `FIRST`, the highest priority is `LIMIT`.
+/// `[FIRST, LIMIT)` are its own. For time: the core is `FIRST`, the highest priority `LIMIT`, and
+/// `COUNT` what is left of its share of the core.
 pub mod allowance {
     use crate::object::{Allowance, Field};
     type F = Field<Allowance>;
@@ -318,6 +370,20 @@ pub mod allowance {
     pub const LIMIT: F = F::new(4);
     /// Next object to be taken apart.
     pub const DRAIN_NEXT: F = F::new(5);
+    /// Of time: contexts made from it: head of the list.
+    pub const CONTEXTS: F = F::new(6);
+    /// Of time: the highest priority of a context without a budget.
+    pub const UNLIMITED: F = F::new(7);
+    /// Of time: the allowance it was split off; 0 if none.
+    pub const PARENT: F = F::new(8);
+    /// Of time: next allowance that was split off the same one.
+    pub const NEXT: F = F::new(9);
+    /// Of time: previous allowance that was split off the same one.
+    pub const PREV: F = F::new(10);
+    /// Of time: allowances that were split off it: head of the list.
+    pub const CHILDREN: F = F::new(11);
+    /// Of time: what it took from the allowance it was split off.
+    pub const SHARE: F = F::new(12);
 }
 
 /// Values of an allowance's `SORT`.
@@ -427,67 +493,4 @@ pub mod user {
     pub const DEVICE: u64 = 1 << 62;
     /// It was destroyed and is being unmapped.
     pub const DYING: u64 = 1 << 61;
-}
-
-/// Fields of a [`Core`].
-pub mod core_state {
-    use crate::object::{Core, Field};
-    type F = Field<Core>;
-    /// The thread that runs, by number; 0 when idle. Valid inside the kernel: outside, the current
-    /// thread is `SP_EL1`.
-    pub const CURRENT: F = F::new(0);
-    /// Not zero: the way out has work to do ([`crate::object::pending`]).
-    pub const PENDING: F = F::new(1);
-    /// The scheduling context that is being used.
-    pub const CONTEXT: F = F::new(2);
-    /// Its own index.
-    pub const INDEX: F = F::new(3);
-    /// How many effects wait to be performed.
-    pub const EFFECT_COUNT: F = F::new(4);
-    /// First object to be taken apart: kind in bits 63:56, number below.
-    pub const DRAIN: F = F::new(5);
-    /// Object number of the [`crate::object::Machine`].
-    pub const MACHINE: F = F::new(6);
-    /// 1 if the timer is set for the end of a slice.
-    pub const SLICE: F = F::new(7);
-    /// Bit *p* % 64 of word *p* / 64: contexts of priority *p* wait (4 words).
-    pub const READY: F = F::new(8);
-    /// Last object to be taken apart: as `DRAIN`.
-    pub const DRAIN_TAIL: F = F::new(12);
-    /// Effects: [`EFFECTS_MAX`] times four words.
-    pub const EFFECTS: F = F::new(16);
-    /// The most effects of one call.
-    pub const EFFECTS_MAX: u64 = 16;
-    /// First context of each priority (256 words).
-    pub const QUEUE_HEAD: F = F::new(256);
-    /// Last context of each priority (256 words).
-    pub const QUEUE_TAIL: F = F::new(512);
-}
-
-/// Fields of the [`Machine`].
-pub mod machine {
-    use crate::object::{Field, Machine};
-    type F = Field<Machine>;
-    /// The next identity.
-    pub const NEXT_ID: F = F::new(0);
-    /// The endpoint of gates whose endpoint died.
-    pub const NULL_ENDPOINT: F = F::new(1);
-    /// `TTBR0_EL1` of a space that has nothing: for threads whose space died.
-    pub const NULL_ROOT: F = F::new(2);
-    /// Object number of a frame of empty slots: for threads whose table died.
-    pub const NULL_SLOTS: F = F::new(3);
-    /// Bit *n* % 64 of word *n* / 64: interrupt line *n* is in use (16 words).
-    pub const LINES_USED: F = F::new(16);
-    /// The same for ASIDs (16 words).
-    pub const ASIDS_USED: F = F::new(32);
-    /// The interrupt object of each line (1024 words).
-    pub const IRQS: F = F::new(1024);
-    /// The space that has each ASID (1024 words; more ASIDs are not used).
-    pub const ASIDS: F = F::new(2048);
-    /// The allowance that begins at each interrupt line (1024 words).
-    pub const IRQ_FIRST: F = F::new(3072);
-    /// The allowance that begins at each ASID (1024 words).
-    pub const ASID_FIRST: F = F::new(4096);
-    /// Interrupt lines, and ASIDs, at most.
-    pub const LINES: u64 = 1024;
 }

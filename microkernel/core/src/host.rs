@@ -36,6 +36,8 @@ pub const FIRST_DEVICE: u64 = 0x9000;
 pub const DEVICES: u64 = 8;
 /// Interrupt lines it has.
 pub const LINES: u64 = 96;
+/// Ticks of a slice.
+pub const SLICE_TICKS: u64 = 1 << 19;
 
 const FRAME_WORDS: usize = 512;
 const ENTRY_WORDS: usize = 4;
@@ -72,6 +74,7 @@ pub struct HostMemory {
     words: Vec<Cell<u64>>,
     memory: Segment,
     devices: Segment,
+    now: Cell<u64>,
 }
 
 impl HostMemory {
@@ -89,7 +92,13 @@ impl HostMemory {
                 .collect(),
             memory: Segment::new(FIRST_FRAME, frames),
             devices: Segment::new(FIRST_DEVICE, DEVICES),
+            now: Cell::new(1),
         }
+    }
+
+    /// Lets `ticks` pass.
+    pub fn pass(&self, ticks: u64) {
+        self.now.set(self.now.get() + ticks);
     }
 
     /// Every frame that the frame table describes.
@@ -218,6 +227,10 @@ impl Memory for &HostMemory {
         }
     }
 
+    fn now(&self) -> u64 {
+        self.now.get()
+    }
+
     fn zero(&self, frame: Frame) {
         assert!(
             self.memory.index(frame).is_some(),
@@ -316,6 +329,7 @@ impl HostMachine {
                 header,
             }),
             info: self.info,
+            slice_ticks: SLICE_TICKS,
         }
     }
 
@@ -339,6 +353,7 @@ impl HostMachine {
         let kernel = self.kernel();
         kernel.memory.set(kernel.core, core_state::PENDING, 0);
         kernel.drain();
+        kernel.settle_time();
         let count = kernel.memory.get(kernel.core, core_state::EFFECT_COUNT);
         assert!(
             count <= core_state::EFFECTS_MAX,
@@ -370,7 +385,7 @@ impl HostMachine {
             Effect::SynchronizeCode { .. }
             | Effect::MaskLine { .. }
             | Effect::UnmaskLine { .. }
-            | Effect::StartSlice
+            | Effect::SetTimer { .. }
             | Effect::PowerOff
             | Effect::Reset => {}
         }

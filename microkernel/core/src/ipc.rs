@@ -79,7 +79,7 @@ pub extern "C" fn find_send_gate<M: Memory + Copy>(memory: M, thread: u64, handl
 }
 
 impl<M: Memory + Copy> Kernel<M> {
-    /// Does the message call `number` (0 to 10) of the current thread, whose registers were saved.
+    /// Does the message call `number` (0 to 13) of the current thread, whose registers were saved.
     /// Its answer is in the registers of the thread.
     pub fn message_call(&self, number: u64) {
         const CALL: u64 = SystemCall::Call as u64;
@@ -105,10 +105,13 @@ impl<M: Memory + Copy> Kernel<M> {
             Some(SystemCall::Send) => self.send_other(sending::ONE_WAY, Patience::Waits),
             Some(SystemCall::TryCall) => self.send_other(sending::CALL, Patience::Refuses),
             Some(SystemCall::TrySend) => self.send_other(sending::ONE_WAY, Patience::Refuses),
-            Some(SystemCall::TryReceive) => self.receive(current, Patience::Refuses),
+            Some(SystemCall::TryReceive) => self.receive_now(current),
             Some(SystemCall::Reply) => self.reply(current),
             Some(SystemCall::ReplyTo) => self.reply_to(current),
             Some(SystemCall::TryWait) => self.try_wait(current),
+            Some(SystemCall::CallUntil) => self.call_until(current),
+            Some(SystemCall::ReceiveUntil) => self.receive_until(current),
+            Some(SystemCall::WaitUntil) => self.wait_until(current),
             _ => Err(Error::BadArgument),
         };
         self.refuse_if(current, result);
@@ -128,6 +131,12 @@ impl<M: Memory + Copy> Kernel<M> {
         let current = self.current();
         let result = self.send_message(current, sending::CALL, Patience::Waits);
         self.refuse_if(current, result);
+    }
+
+    /// `call` of `caller`, the current thread, with a deadline.
+    pub(crate) fn call_and_wait(&self, caller: Number<Thread>) -> Result<(), Error> {
+        debug_assert!(caller == self.current());
+        self.send_other(sending::CALL, Patience::Waits)
     }
 
     /// The other ways to send.
@@ -188,7 +197,7 @@ impl<M: Memory + Copy> Kernel<M> {
             }
             self.note_sending(sender, found, what);
             self.enqueue_sender(sender, found.gate, found.endpoint);
-            self.block();
+            self.block_and_help(found.endpoint);
             return Ok(());
         }
         self.check_incoming(server, tag)?;
@@ -232,7 +241,18 @@ impl<M: Memory + Copy> Kernel<M> {
         self.declare_window(sender);
     }
 
+    /// `receive`, with a deadline.
+    pub(crate) fn receive_and_wait(&self, server: Number<Thread>) -> Result<(), Error> {
+        self.receive(server, Patience::Waits)
+    }
+
+    /// `try_receive`.
+    pub(crate) fn receive_now(&self, server: Number<Thread>) -> Result<(), Error> {
+        self.receive(server, Patience::Refuses)
+    }
+
     /// `receive` and `try_receive`.
+    #[inline(never)]
     fn receive(&self, server: Number<Thread>, patience: Patience) -> Result<(), Error> {
         let endpoint = self.find::<Endpoint>(self.handle_of(server), Rights::RECEIVE)?;
         if self.memory.get(server, thread::CALLER) != 0 {
@@ -313,6 +333,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.dequeue_sender(sender, endpoint);
             match self.take_message(sender, server) {
                 Ok(context) => {
+                    self.memory.set_link(endpoint, self.taken_field(), server);
                     self.hand_back(server, answered);
                     self.continue_on(server, context);
                     return Ok(());

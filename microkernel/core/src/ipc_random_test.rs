@@ -10,6 +10,7 @@ use ipc_abi::fault::FaultCause;
 use ipc_abi::tag::Tag;
 use proptest::prelude::*;
 
+use crate::host::SLICE_TICKS;
 use crate::kernel::Answer;
 use crate::memory::Fields;
 use crate::object::thread;
@@ -146,7 +147,10 @@ impl Scene {
                 SystemCall::ThreadSetContext,
                 kernel.thread_set_context(object, other),
             ),
-            29 => kernel.slice_end(),
+            29 => {
+                self.world.host.memory.pass(SLICE_TICKS);
+                kernel.timer_fired();
+            }
             _ => allowed(SystemCall::Yield, kernel.r#yield()),
         }
     }

@@ -1,13 +1,15 @@
 //! Interrupts become signals: masked when they come, unmasked when their holder acknowledges.
 
-use ipc_abi::call::PlatformOperation;
+use ipc_abi::call::{PlatformCount, PlatformOperation};
 use ipc_abi::capability::Rights;
 use ipc_abi::error::Error;
 
 use crate::kernel::{Answer, Effect, Kernel};
 use crate::list::List;
 use crate::memory::{Fields, Memory};
-use crate::object::{Irq, Notification, Number, Platform, irq, machine, notification};
+use crate::object::{
+    Irq, Notification, Number, Platform, core_state, irq, machine, notification,
+};
 
 /// Interrupts delivered to a notification.
 pub(crate) const IRQS: List<Notification, Irq> = List {
@@ -86,6 +88,20 @@ impl<M: Memory + Copy> Kernel<M> {
             self.leave(Effect::MaskLine {
                 line: self.memory.get(irq, irq::LINE),
             });
+        }
+    }
+
+    /// `platform_inspect`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the handle (right `READ`), `BadArgument` for an unknown count.
+    pub fn platform_inspect(&self, handle: u64, count: u64) -> Answer {
+        self.find_seldom::<Platform>(handle, Rights::READ)?;
+        if count == PlatformCount::Unhelped as u64 {
+            Ok(self.memory.get(self.core, core_state::UNHELPED))
+        } else {
+            Err(Error::BadArgument)
         }
     }
 

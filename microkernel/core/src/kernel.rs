@@ -8,7 +8,7 @@
 use ipc_abi::error::Error;
 
 use crate::memory::{Fields, Memory};
-use crate::object::{Core, Frame, Machine, Number, Thread, core_state, machine};
+use crate::object::{Core, Frame, Machine, Number, Thread, core_state, machine, pending};
 
 /// One core's view. Copied freely: it holds no state of its own.
 #[derive(Clone, Copy)]
@@ -57,8 +57,11 @@ pub enum Effect {
         /// The line.
         line: u64,
     },
-    /// Set the timer to the end of a slice from now.
-    StartSlice,
+    /// Set the timer.
+    SetTimer {
+        /// When it fires, in ticks.
+        when: u64,
+    },
     /// Switch the machine off.
     PowerOff,
     /// Restart the machine.
@@ -76,7 +79,7 @@ impl Effect {
             Effect::SynchronizeCode { frame } => [4, frame.0, 0, 0],
             Effect::MaskLine { line } => [5, line, 0, 0],
             Effect::UnmaskLine { line } => [6, line, 0, 0],
-            Effect::StartSlice => [7, 0, 0, 0],
+            Effect::SetTimer { when } => [7, when, 0, 0],
             Effect::PowerOff => [8, 0, 0, 0],
             Effect::Reset => [9, 0, 0, 0],
         }
@@ -96,7 +99,7 @@ impl Effect {
             4 => Effect::SynchronizeCode { frame: Frame(a) },
             5 => Effect::MaskLine { line: a },
             6 => Effect::UnmaskLine { line: a },
-            7 => Effect::StartSlice,
+            7 => Effect::SetTimer { when: a },
             8 => Effect::PowerOff,
             9 => Effect::Reset,
             _ => return None,
@@ -146,7 +149,9 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Makes the way out look for effects and objects to take apart.
     pub fn mark_pending(&self) {
-        self.memory.set(self.core, core_state::PENDING, 1);
+        let pending = self.memory.get(self.core, core_state::PENDING);
+        self.memory
+            .set(self.core, core_state::PENDING, pending | pending::WORK);
     }
 
     /// Takes the effects that were left, first to last, through `perform`.

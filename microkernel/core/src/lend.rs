@@ -35,6 +35,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Takes from `server`, the current thread, the context that it uses and does not own; none if it
     /// uses its own.
     pub(crate) fn take_lent(&self, server: Number<Thread>) -> Number<Context> {
+        self.stop_helping();
         let current = self.current_context();
         if current == self.memory.link(server, thread::OWN_CONTEXT) {
             self.clear_special(server, special::OWN_TIME);
@@ -66,14 +67,15 @@ impl<M: Memory + Copy> Kernel<M> {
             self.continue_on_own(server);
             return;
         }
+        self.stop_helping();
         self.mark_own_time(server, context);
         let used = self.current_context();
         if used != context {
             if !used.is_none() {
                 self.memory.set_link(used, context::RUNNING, server);
             }
-            self.memory
-                .set_link(self.core, core_state::CONTEXT, context);
+            let priority = self.memory.get(context, context::PRIORITY);
+            self.use_context(context, server, priority);
             self.attach(server, context);
         }
         self.preempt();
@@ -169,10 +171,11 @@ impl<M: Memory + Copy> Kernel<M> {
             self.set_special(user, special::OWN_TIME);
         }
         if is_current {
+            self.stop_helping();
             self.memory.set(self.core, core_state::CONTEXT, 0);
             self.continue_on_own(user);
         } else {
-            self.unqueue(used);
+            self.end_help(used);
             self.attach(user, own);
             if self.is_runnable(user) {
                 self.make_ready(own);

@@ -13,9 +13,12 @@
 pub mod allowance;
 pub mod answer;
 pub mod boot;
+pub mod budget;
 pub mod capability;
 pub mod check;
+pub mod core_field;
 pub mod create;
+pub mod deadline;
 pub mod death;
 #[cfg(test)]
 mod death_test;
@@ -23,6 +26,7 @@ pub mod destroy;
 pub mod fault;
 pub mod field;
 pub mod frame;
+pub mod help;
 #[cfg(any(test, feature = "host"))]
 pub mod host;
 pub mod ipc;
@@ -50,6 +54,7 @@ pub mod schedule;
 pub mod space;
 pub mod table;
 pub mod thread;
+pub mod timer;
 #[cfg(test)]
 mod world;
 

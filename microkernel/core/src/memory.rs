@@ -35,6 +35,8 @@ pub trait Memory {
     /// Copies `length` bytes (at most 4096) from one message buffer to another, which users of other
     /// cores may write meanwhile: never through a reference.
     fn copy_message(&self, from: Frame, to: Frame, length: u64);
+    /// The time, in ticks of the counter that user code reads (`CNTVCT_EL0`).
+    fn now(&self) -> u64;
     /// Makes stores to page tables before this visible to the table walk before any user instruction
     /// after it (`dsb ishst`). Every exit ends in `eret`, so no `isb` is needed.
     fn publish_tables(&self) {}

@@ -99,7 +99,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     #[inline(always)]
-    fn start_waiting(&self, waiter: Number<Thread>) -> Result<(), Error> {
+    pub(crate) fn start_waiting(&self, waiter: Number<Thread>) -> Result<(), Error> {
         let target = self.find::<Notification>(self.handle_of(waiter), Rights::RECEIVE)?;
         if self.memory.get(target, notification::BITS) != 0 {
             self.deliver_signal(waiter, self.take_bits(target));

@@ -238,8 +238,8 @@ layout!(
     Reply, 8, Reply
 );
 layout!(
-    /// A scheduling context: 256 bytes.
-    Context, 32, SchedulingContext
+    /// A scheduling context: 512 bytes.
+    Context, 64, SchedulingContext
 );
 layout!(
     /// An interrupt: 64 bytes.
@@ -250,8 +250,8 @@ layout!(
     Region, 8, Region
 );
 layout!(
-    /// An allowance: 64 bytes.
-    Allowance, 8, Allowance
+    /// An allowance: 128 bytes.
+    Allowance, 16, Allowance
 );
 layout!(
     /// The platform: 64 bytes.
@@ -282,12 +282,16 @@ layout!(
     Shadow, 512, Shadow
 );
 layout!(
-    /// What one core knows: two frames of the kernel image.
-    Core, 1024
+    /// What one core knows: four frames of the kernel image.
+    Core, 2048
 );
 layout!(
     /// What the whole machine shares, under the kernel lock: in the kernel image.
     Machine, 6144
+);
+layout!(
+    /// What a thread and a scheduling context have in common: a place in a timing wheel.
+    Timed, 32
 );
 layout!(
     /// The frame table's entry of one frame: 32 bytes, not an object of its own number.
@@ -297,4 +301,5 @@ layout!(
 /// Word 0 of every object with an identity.
 pub const ID_WORD: usize = 0;
 
+pub use crate::core_field::*;
 pub use crate::field::*;

@@ -4,9 +4,10 @@ use crate::kernel::Kernel;
 use crate::list::List;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    BANDS, CORES_MAX, Context, Endpoint, Field, Gate, Number, Reply, Thread, context, core_state,
+    BANDS, CORES_MAX, Endpoint, Field, Gate, Number, Reply, Thread, context, core_state,
     endpoint, gate, reply, thread, wait,
 };
+use crate::timer::band_of;
 
 /// Servers that wait at an endpoint on core 0; [`servers`] for the others.
 const SERVERS: List<Endpoint, Thread> = List {
@@ -31,17 +32,13 @@ impl<M: Memory + Copy> Kernel<M> {
     /// The list of servers that wait at `endpoint` on this core; those of a dying one are apart, so
     /// that no call finds them.
     fn servers(&self, endpoint: Number<Endpoint>) -> List<Endpoint, Thread> {
-        let index = self.core_index();
         let is_dead = self.memory.get(endpoint, endpoint::ID) == 0;
         let head = if is_dead {
-            endpoint::DYING_SERVERS
+            endpoint::DYING_SERVERS.at(self.core_index())
         } else {
-            endpoint::SERVERS
+            self.servers_field()
         };
-        List {
-            head: head.at(index),
-            ..SERVERS
-        }
+        List { head, ..SERVERS }
     }
 
     /// This core's index; the mask is for the compiler, which then knows that it is small.
@@ -49,12 +46,23 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.get(self.core, core_state::INDEX) & (CORES_MAX as u64).wrapping_sub(1)
     }
 
+    /// Where a living endpoint has the servers that wait on this core.
+    #[inline]
+    fn servers_field(&self) -> Field<Endpoint> {
+        endpoint::SERVERS.at(self.core_index().wrapping_mul(2))
+    }
+
+    /// Where an endpoint has the server that took the last call on this core.
+    #[inline]
+    pub(crate) fn taken_field(&self) -> Field<Endpoint> {
+        endpoint::TAKEN.at(self.core_index().wrapping_mul(2))
+    }
+
     /// The server that takes the next message at a living endpoint on this core; none if nobody
     /// receives.
     #[inline]
     pub(crate) fn ready_server(&self, endpoint: Number<Endpoint>) -> Number<Thread> {
-        let head = endpoint::SERVERS.at(self.core_index());
-        self.memory.link(endpoint, head)
+        self.memory.link(endpoint, self.servers_field())
     }
 
     /// Takes `server`, found by [`Kernel::ready_server`], from the front of its list. It still has
@@ -62,12 +70,13 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline]
     pub(crate) fn take_server(&self, server: Number<Thread>, endpoint: Number<Endpoint>) {
         let next: Number<Thread> = self.memory.link(server, thread::NEXT);
-        let head = endpoint::SERVERS.at(self.core_index());
-        self.memory.set_link(endpoint, head, next);
+        self.memory.set_link(endpoint, self.servers_field(), next);
+        self.memory.set_link(endpoint, self.taken_field(), server);
         if !next.is_none() {
             self.memory.set(next, thread::PREV, 0);
         }
         self.memory.set(server, thread::NEXT, 0);
+        self.forget_deadline(server);
     }
 
     /// The server that is next on this core, of a living or a dying endpoint.
@@ -96,7 +105,7 @@ impl<M: Memory + Copy> Kernel<M> {
         gate: Number<Gate>,
         endpoint: Number<Endpoint>,
     ) {
-        let band = self.band_of(self.current_context());
+        let band = band_of(self.memory.get(self.payer(), context::PRIORITY));
         let (head, tail) = band_ends(band);
         let last: Number<Thread> = self.memory.link(endpoint, tail);
         self.memory.set_link(sender, thread::PREV, last);
@@ -159,6 +168,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let gate: Number<Gate> = self.memory.link(sender, thread::GATE);
         self.remove(&GATE_CALLERS, gate, sender);
         self.memory.set(sender, thread::GATE, 0);
+        self.end_help(self.memory.link(sender, thread::CONTEXT));
     }
 
     /// `reply` holds `caller`, saved by `server`.
@@ -182,10 +192,6 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(reply, reply::CALLER, 0);
         self.memory.set(reply, reply::SERVER, 0);
         self.memory.set(caller, thread::REPLY, 0);
-    }
-
-    fn band_of(&self, context: Number<Context>) -> u64 {
-        (self.memory.get(context, context::PRIORITY) >> 5) & (BANDS - 1)
     }
 }
 

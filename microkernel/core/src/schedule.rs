@@ -1,23 +1,29 @@
 //! Who runs: run queues of scheduling contexts, one queue per priority and core.
 //!
-//! A context is *current* (`core_state::CONTEXT`), *queued* (its `RUNNING` thread can run), or at
-//! rest (its `RUNNING` thread waits, or is stopped). The fast path moves the current context from
-//! caller to server and back without a store, so the current context's `RUNNING` and its thread's
-//! `CONTEXT` are stale until [`Kernel::settle`] writes them, which every switch to another context
-//! does first.
+//! A context is *current* (`core_state::CONTEXT`), *queued* (its `RUNNING` thread can run, or helps),
+//! waiting for a *refill* of its budget (`budget.rs`), or at rest (its `RUNNING` thread waits, or is
+//! stopped). The fast path moves the current context from caller to server and back without a store,
+//! so the current context's `RUNNING` and its thread's `CONTEXT` are stale until [`Kernel::settle`]
+//! writes them, which every switch to another context does first.
 //!
 //! ```text
 //!            make_ready                 switch_to
 //!  at rest ─────────────▶ queued ───────────────────▶ current
-//!     ▲                      │ unqueue                   │
+//!     ▲   ╲               ▲  │ unqueue                   │ │
+//!     │    ▼ no budget    │  │                           │ │ budget used up
+//!     │    refill ────────┘  │                           │ └──────────────▶ refill
 //!     └──────────────────────┴───────── settle ──────────┘
 //! ```
+//!
+//! The *payer* is the context whose priority counts and whose budget is used: the current one, or
+//! that of a caller who helps (`help.rs`).
 
-use crate::kernel::{Answer, Effect, Kernel};
+use crate::kernel::{Answer, Kernel};
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    Context, Core, Field, Number, PRIORITIES, Thread, context, core_state, state, thread,
+    Context, Core, Field, Number, PRIORITIES, Thread, context, core_state, state, thread, timed,
 };
+use crate::timer::{OFF, band_of, entry_of};
 
 impl<M: Memory + Copy> Kernel<M> {
     /// The context that is being used; none when idle.
@@ -48,8 +54,12 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set_link(context, context::RUNNING, thread);
     }
 
-    /// Queues `context`, whose thread can run, behind the others of its priority.
+    /// Queues `context`, whose thread can run or helps, behind the others of its priority; or lets it
+    /// wait for its refill.
     pub(crate) fn make_ready(&self, context: Number<Context>) {
+        if self.memory.get(context, context::BUDGET) != 0 && self.wait_for_refill(context) {
+            return;
+        }
         let (head, tail) = self.queue_of(context);
         let last: Number<Context> = self.memory.link(self.core, tail);
         self.memory.set_link(context, context::PREV, last);
@@ -65,7 +75,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Queues `context` before the others of its priority: it was interrupted by a higher one.
-    fn make_ready_first(&self, context: Number<Context>) {
+    pub(crate) fn make_ready_first(&self, context: Number<Context>) {
         let (head, tail) = self.queue_of(context);
         let first: Number<Context> = self.memory.link(self.core, head);
         self.memory.set_link(context, context::NEXT, first);
@@ -87,8 +97,11 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(self.core, word, ready | bit);
     }
 
-    /// Takes `context` out of its run queue, if it is in one.
+    /// Takes `context` out of its run queue or wheel, if it is in one.
     pub(crate) fn unqueue(&self, context: Number<Context>) {
+        if self.memory.get(context, context::BUDGET) != 0 {
+            self.stop_timer(entry_of(context));
+        }
         if self.memory.get(context, context::QUEUED) == 0 {
             return;
         }
@@ -150,25 +163,81 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(self.core, word, ready & !bit);
     }
 
-    /// Uses `context`, which is in no queue, from now on.
-    pub(crate) fn switch_to(&self, context: Number<Context>) {
-        let thread: Number<Thread> = self.memory.link(context, context::RUNNING);
-        self.memory
-            .set_link(self.core, core_state::CONTEXT, context);
-        self.memory.set_link(self.core, core_state::CURRENT, thread);
+    /// The context that pays: whose priority counts, and whose budget is used.
+    #[inline]
+    pub(crate) fn payer(&self) -> Number<Context> {
+        let helper: Number<Context> = self.memory.link(self.core, core_state::HELPER);
+        if helper.is_none() {
+            self.current_context()
+        } else {
+            helper
+        }
+    }
+
+    /// The timer may have to be set now that `payer` of `priority` pays: for a budget, a slice, or the
+    /// wheels of bands that did not count until now.
+    #[inline]
+    pub(crate) fn note_payer(&self, payer: Number<Context>, priority: u64) {
+        let budget = self.memory.get(payer, context::BUDGET);
+        let billed = self.memory.get(self.core, core_state::BILLED);
+        let exposed = self.memory.get(self.core, core_state::EXPOSED);
+        if budget | billed != 0 || band_of(priority) < exposed {
+            self.mark_time();
+        }
+        self.share_slice(priority);
     }
 
     /// Leaves the current context at rest (its thread waits, or holds it no longer) and uses the
     /// most important queued one, or idles.
     pub(crate) fn switch_to_next(&self) {
-        let Some(priority) = self.first_priority() else {
-            self.memory.set(self.core, core_state::CONTEXT, 0);
-            self.memory.set(self.core, core_state::CURRENT, 0);
-            return;
-        };
+        if self.memory.get(self.core, core_state::HELPER) != 0 {
+            self.stop_helping();
+        }
+        match self.first_priority() {
+            Some(priority) => self.switch_to_first(priority),
+            None => self.idle(),
+        }
+    }
+
+    /// Nothing can run.
+    pub(crate) fn idle(&self) {
+        self.memory.set(self.core, core_state::CONTEXT, 0);
+        self.memory.set(self.core, core_state::CURRENT, 0);
+        self.mark_time();
+    }
+
+    /// Uses the first context of the queue of `priority`, which is not empty.
+    #[inline]
+    fn switch_to_first(&self, priority: u64) {
         let next = self.take_first(priority);
-        self.switch_to(next);
-        self.share_slice(priority);
+        let thread: Number<Thread> = self.memory.link(next, context::RUNNING);
+        if self.memory.get(thread, thread::WAIT) != 0 {
+            self.help_with(next);
+            return;
+        }
+        self.use_context(next, thread, priority);
+    }
+
+    /// `thread` runs on `context`, which is in no queue and has this `priority`.
+    #[inline]
+    pub(crate) fn use_context(
+        &self,
+        context: Number<Context>,
+        thread: Number<Thread>,
+        priority: u64,
+    ) {
+        self.memory
+            .set_link(self.core, core_state::CONTEXT, context);
+        self.memory.set_link(self.core, core_state::CURRENT, thread);
+        self.note_payer(context, priority);
+    }
+
+    /// Takes the context that is first in its turn; none if nothing is queued.
+    pub(crate) fn take_next(&self) -> Number<Context> {
+        match self.first_priority() {
+            Some(priority) => self.take_first(priority),
+            None => Number::NONE,
+        }
     }
 
     /// The current thread waits: rests its context and lets another run.
@@ -177,25 +246,35 @@ impl<M: Memory + Copy> Kernel<M> {
         self.switch_to_next();
     }
 
-    /// Lets a queued context of higher priority than the current one run.
+    /// Lets a queued context of higher priority than the payer's run.
     pub(crate) fn preempt(&self) {
         let Some(first) = self.first_priority() else {
             return;
         };
-        let current = self.current_context();
-        if current.is_none() {
+        let payer = self.payer();
+        if payer.is_none() {
             self.switch_to_next();
             return;
         }
-        let priority = self.memory.get(current, context::PRIORITY);
+        let priority = self.memory.get(payer, context::PRIORITY);
         if first > priority {
-            self.settle();
-            self.make_ready_first(current);
-            let next = self.take_first(first);
-            self.switch_to(next);
-            self.share_slice(first);
+            self.put_back();
+            self.switch_to_first(first);
         } else if first == priority {
-            self.start_slice();
+            self.share_slice(priority);
+        }
+    }
+
+    /// Queues the current context before the others of its priority, and that of who helps it.
+    #[inline]
+    fn put_back(&self) {
+        self.settle();
+        let current = self.current_context();
+        if self.memory.get(self.core, core_state::HELPER) == 0 {
+            self.make_ready_first(current);
+        } else {
+            self.stop_helping();
+            self.make_ready(current);
         }
     }
 
@@ -209,45 +288,66 @@ impl<M: Memory + Copy> Kernel<M> {
         Ok(0)
     }
 
-    /// The timer says that the current context used its slice up.
-    pub fn slice_end(&self) {
-        self.memory.set(self.core, core_state::SLICE, 0);
-        self.rotate();
-        let current = self.current_context();
-        if !current.is_none() {
-            self.share_slice(self.memory.get(current, context::PRIORITY));
-        }
-    }
-
-    /// Puts the current context behind the others of its priority.
+    /// Puts the payer behind the others of its priority.
     fn rotate(&self) {
-        let current = self.current_context();
-        if current.is_none() {
+        let payer = self.payer();
+        if payer.is_none() {
             return;
         }
-        let priority = self.memory.get(current, context::PRIORITY);
+        let priority = self.memory.get(payer, context::PRIORITY);
         if self.memory.get(self.core, queue_ends(priority).0) == 0 {
             return;
         }
         self.settle();
-        let next = self.take_first(priority);
-        self.make_ready(current);
-        self.switch_to(next);
+        let current = self.current_context();
+        if payer != current {
+            self.memory.set(self.core, core_state::HELPER, 0);
+            self.make_ready(current);
+        }
+        self.make_ready(payer);
+        self.switch_to_first(priority);
     }
 
-    /// Sets the timer if another context of the running `priority` waits.
+    /// Sets the timer if another context of the running `priority` waits and no slice runs.
     #[inline]
-    fn share_slice(&self, priority: u64) {
-        if self.memory.get(self.core, queue_ends(priority).0) != 0 {
-            self.start_slice();
+    pub(crate) fn share_slice(&self, priority: u64) {
+        if self.memory.get(self.core, queue_ends(priority).0) != 0
+            && self.memory.get(self.core, core_state::SLICE) == 0
+        {
+            self.mark_time();
         }
     }
 
-    /// Sets the timer, unless it is set: it stays so until it fires, at most once for nothing.
-    pub(crate) fn start_slice(&self) {
-        if self.memory.get(self.core, core_state::SLICE) == 0 {
-            self.memory.set(self.core, core_state::SLICE, 1);
-            self.leave(Effect::StartSlice);
+    /// When the slice of the payer, which has this `priority`, ends; [`OFF`] if it has the priority
+    /// to itself. A slice begins when it is first asked for.
+    pub(crate) fn slice_of(&self, payer: Number<Context>, priority: u64, now: u64) -> u64 {
+        let slice = self.memory.get(self.core, core_state::SLICE);
+        if slice != 0 {
+            return slice;
+        }
+        let is_shared = self.memory.get(self.core, queue_ends(priority).0) != 0;
+        let is_draining = self.memory.get(self.core, core_state::DRAIN) != 0;
+        if !is_shared && !is_draining {
+            return OFF;
+        }
+        let end = now.wrapping_add(self.memory.get(self.core, core_state::SLICE_TICKS));
+        self.memory.set(self.core, core_state::SLICE, end);
+        self.memory
+            .set_link(self.core, core_state::SLICE_CONTEXT, payer);
+        end
+    }
+
+    /// Ends the slice if it is over: its context goes behind the others of its priority. A context
+    /// that came to run meanwhile gets a slice of its own first.
+    pub(crate) fn end_slice(&self, now: u64) {
+        let slice = self.memory.get(self.core, core_state::SLICE);
+        if slice == 0 || now < slice {
+            return;
+        }
+        self.memory.set(self.core, core_state::SLICE, 0);
+        let whose: Number<Context> = self.memory.link(self.core, core_state::SLICE_CONTEXT);
+        if whose == self.payer() {
+            self.rotate();
         }
     }
 
@@ -259,6 +359,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// none, on its own, or, if it has none, not before it gets one. A stopped thread only keeps the context.
     pub(crate) fn resume_on(&self, thread: Number<Thread>, context: Number<Context>) {
         self.memory.set(thread, thread::WAIT, 0);
+        self.forget_deadline(thread);
         let context = if context.is_none() {
             self.own_idle_context(thread)
         } else {
@@ -269,7 +370,10 @@ impl<M: Memory + Copy> Kernel<M> {
             return;
         }
         self.memory.set_link(context, context::RUNNING, thread);
-        self.mark_own_time(thread, context);
+        if self.memory.get(thread, thread::CALLER) != 0 {
+            self.mark_own_time(thread, context);
+            self.wake_helpers(thread);
+        }
         if self.is_runnable(thread) {
             self.make_ready(context);
         }
@@ -282,7 +386,8 @@ impl<M: Memory + Copy> Kernel<M> {
             return Number::NONE;
         }
         let running: Number<Thread> = self.memory.link(own, context::RUNNING);
-        let is_queued = self.memory.get(own, context::QUEUED) != 0;
+        let is_queued =
+            self.memory.get(own, context::QUEUED) | self.memory.get(entry_of(own), timed::SLOT) != 0;
         if !is_queued && (running == thread || running.is_none()) {
             own
         } else {

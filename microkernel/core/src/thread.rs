@@ -182,7 +182,7 @@ impl<M: Memory + Copy> Kernel<M> {
             wait::SEND if !is_fault => ThreadState::Sending,
             wait::REPLY | wait::SAVED => ThreadState::Calling,
             wait::RECEIVE => ThreadState::Receiving,
-            wait::NOTIFICATION => ThreadState::Waiting,
+            wait::NOTIFICATION | wait::SLEEP => ThreadState::Waiting,
             _ => ThreadState::Faulted,
         }
     }

@@ -12,7 +12,7 @@ use ipc_abi::tag::{MessageKind, Tag};
 
 use crate::host::{HostMachine, HostMemory};
 use crate::kernel::{Answer, Kernel};
-use crate::memory::Fields;
+use crate::memory::{Fields, Memory};
 use crate::object::{Number, Thread, UNITS_PER_FRAME, context, core_state, thread};
 
 /// Frames of the host machine.
@@ -177,6 +177,23 @@ impl World {
         kernel
             .check_all(self.host.memory.frames())
             .expect("the invariants hold");
+    }
+
+    /// Lets `ticks` pass, and the timer fire whenever it is set for less.
+    pub(crate) fn pass(&self, ticks: u64) {
+        let kernel = self.kernel();
+        let end = kernel.memory.now() + ticks;
+        loop {
+            let armed = kernel.memory.get(kernel.core, core_state::ARMED);
+            let now = kernel.memory.now();
+            if armed > end {
+                self.host.memory.pass(end - now);
+                return;
+            }
+            self.host.memory.pass(armed.saturating_sub(now));
+            kernel.timer_fired();
+            self.leave();
+        }
     }
 
     /// Lets `actor` run by yielding; all that can run must be of the current priority.

@@ -289,3 +289,27 @@ extern "C" fn frame_set_mode(a: u64, b: u64) -> Outcome {
 extern "C" fn frame_inspect(a: u64) -> Outcome {
     this_core().frame_inspect(a).into()
 }
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn context_configure(a: u64, b: u64, c: u64, d: u64, e: u64) -> Outcome {
+    this_core().context_configure(a, b, c, d, e).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn context_set_handler(a: u64, b: u64) -> Outcome {
+    this_core().context_set_handler(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn context_inspect(a: u64) -> Outcome {
+    this_core().context_inspect(a).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn platform_inspect(a: u64, b: u64) -> Outcome {
+    this_core().platform_inspect(a, b).into()
+}

@@ -5,7 +5,7 @@ use pecan_aarch64::effect::{perform, perform_quickly};
 use pecan_aarch64::register::{leave_user_space, wait_for_interrupt};
 use pecan_core::kernel::{Effect, Kernel};
 use pecan_core::memory::Fields;
-use pecan_core::object::{core_state, machine};
+use pecan_core::object::{core_state, machine, pending};
 
 use crate::user::take_interrupt;
 
@@ -20,7 +20,9 @@ extern "C" fn leave() -> u64 {
     let kernel = this_core();
     let field = |field| kernel.memory.get(kernel.core, field);
     let current = kernel.current();
-    let is_usual = field(core_state::EFFECT_COUNT) == 1 && field(core_state::DRAIN) == 0;
+    let is_usual = field(core_state::EFFECT_COUNT) == 1
+        && field(core_state::DRAIN) == 0
+        && field(core_state::PENDING) == pending::WORK;
     if !is_usual || current.is_none() {
         return settle();
     }
@@ -52,6 +54,7 @@ extern "C" fn settle() -> u64 {
             wait_for_interrupt();
         }
         take_interrupt(kernel);
+        kernel.preempt();
     }
 }
 
@@ -64,5 +67,6 @@ fn settle_once(kernel: Kernel<DirectMap>) {
     kernel.memory.set(kernel.core, core_state::PENDING, 0);
     kernel.take_effects(perform);
     kernel.drain();
+    kernel.settle_time();
     kernel.take_effects(perform);
 }

@@ -46,8 +46,8 @@ pub(crate) fn take_interrupt(kernel: Kernel<DirectMap>) {
         return;
     };
     if taken.line() == timer::line() {
-        timer::stop_slice();
-        kernel.slice_end();
+        timer::stop();
+        kernel.timer_fired();
     } else {
         kernel.interrupt(taken.line());
         // The line is masked before its interrupt is ended, or a level would come again at once.

@@ -2,7 +2,7 @@
 
 use ipc_abi::capability::Kind;
 
-use super::{Checked, ensure};
+use super::{Checked, Tallies, ensure};
 use crate::kernel::Kernel;
 use crate::memory::{Fields, Memory};
 use crate::object::{
@@ -56,12 +56,16 @@ impl<M: Memory + Copy> Kernel<M> {
         )
     }
 
-    pub(super) fn check_allowance(&self, allowance: Number<Allowance>) -> Checked {
+    pub(super) fn check_allowance(
+        &self,
+        allowance: Number<Allowance>,
+        tallies: &mut Tallies,
+    ) -> Checked {
         let at = allowance.into_raw();
         let first = self.memory.get(allowance, allowance::FIRST);
         let limit = self.memory.get(allowance, allowance::LIMIT);
         let begins = match self.memory.get(allowance, allowance::SORT) {
-            sort::TIME => return ensure(limit <= 255, "a priority is below 256", at),
+            sort::TIME => return self.check_time_allowance(allowance, tallies),
             sort::IRQ => machine::IRQ_FIRST,
             sort::ASID => machine::ASID_FIRST,
             _ => return ensure(false, "an allowance has a sort", at),

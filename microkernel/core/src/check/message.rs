@@ -1,4 +1,4 @@
-//! Who waits for whom, and who runs.
+//! Who waits for whom.
 
 use ipc_abi::capability::Kind;
 
@@ -9,8 +9,8 @@ use crate::kernel::Kernel;
 use crate::list::List;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    BANDS, CORES_MAX, Context, Endpoint, Field, Gate, Irq, Notification, Number, PRIORITIES, Reply,
-    Thread, context, core_state, endpoint, gate, irq, machine, notification, reply, thread, wait,
+    BANDS, CORES_MAX, Endpoint, Gate, Irq, Notification, Number, Reply, Thread, endpoint, gate, irq,
+    machine, notification, reply, thread, wait,
 };
 use crate::queue::{GATE_CALLERS, REPLIES};
 
@@ -45,6 +45,7 @@ impl<M: Memory + Copy> Kernel<M> {
                     at,
                 )?;
             }
+            wait::SLEEP => ensure(number == 0, "a thread sleeps for nothing", at)?,
             wait::SAVED | wait::SAVED_FAULT => self.check_saved(thread, number)?,
             wait::SEND => self.check_in_endpoint(at, number, &mut tallies.senders)?,
             wait::RECEIVE => self.check_in_endpoint(at, number, &mut tallies.servers)?,
@@ -61,7 +62,7 @@ impl<M: Memory + Copy> Kernel<M> {
             }
             _ => ensure(false, "a thread waits for a known reason", at)?,
         }
-        self.check_time(thread)
+        self.check_time(thread, tallies)
     }
 
     fn check_saved(&self, thread: Number<Thread>, number: u64) -> Checked {
@@ -90,27 +91,6 @@ impl<M: Memory + Copy> Kernel<M> {
         )
     }
 
-    /// A thread that can run and has time is current, or its context is queued.
-    fn check_time(&self, thread: Number<Thread>) -> Checked {
-        let at = thread.into_raw();
-        if thread == self.current() {
-            return ensure(self.is_runnable(thread), "the current thread can run", at);
-        }
-        let context: Number<Context> = self.memory.link(thread, thread::CONTEXT);
-        if !self.is_runnable(thread) || context.is_none() {
-            return Ok(());
-        }
-        let is_context = self.is_object(context.into_raw(), Kind::SchedulingContext);
-        ensure(is_context, "a thread runs on a context", at)?;
-        let running: Number<Thread> = self.memory.link(context, context::RUNNING);
-        let is_queued = self.memory.get(context, context::QUEUED) == 1;
-        ensure(
-            running == thread && is_queued,
-            "a thread that can run is queued",
-            at,
-        )
-    }
-
     pub(super) fn check_endpoint(
         &self,
         endpoint: Number<Endpoint>,
@@ -125,7 +105,7 @@ impl<M: Memory + Copy> Kernel<M> {
             &mut tallies.endpoint_gates,
         )?;
         for core in 0..CORES_MAX as u64 {
-            let alive = endpoint::SERVERS.at(core);
+            let alive = endpoint::SERVERS.at(core.wrapping_mul(2));
             let dying = endpoint::DYING_SERVERS.at(core);
             let unused = if is_dying { alive } else { dying };
             let is_unused = self.memory.get(endpoint, unused) == 0;
@@ -284,97 +264,6 @@ impl<M: Memory + Copy> Kernel<M> {
             user == irq,
             "the machine knows the interrupt of a line",
             irq.into_raw(),
-        )
-    }
-
-    pub(super) fn check_context(&self, context: Number<Context>, tallies: &mut Tallies) -> Checked {
-        let at = context.into_raw();
-        let priority = self.memory.get(context, context::PRIORITY);
-        ensure(priority < PRIORITIES, "a priority is below 256", at)?;
-        let is_queued = self.memory.get(context, context::QUEUED);
-        ensure(is_queued <= 1, "QUEUED is 0 or 1", at)?;
-        tallies.contexts.members = tallies.contexts.members.wrapping_add(is_queued);
-        let owner: Number<Thread> = self.memory.link(context, context::OWNER);
-        if !owner.is_none() {
-            let is_thread = self.is_object(owner.into_raw(), Kind::Thread);
-            ensure(is_thread, "a context's owner is a thread", at)?;
-            let own: Number<Context> = self.memory.link(owner, thread::OWN_CONTEXT);
-            ensure(own == context, "the owner of a context knows it", at)?;
-        }
-        let running: Number<Thread> = self.memory.link(context, context::RUNNING);
-        let is_current = context == self.current_context();
-        if !running.is_none() && !is_current {
-            let is_thread = self.is_object(running.into_raw(), Kind::Thread);
-            ensure(is_thread, "who runs on a context is a thread", at)?;
-        }
-        Ok(())
-    }
-
-    /// What the core runs, and its run queues.
-    pub(super) fn check_core(&self, tallies: &mut Tallies) -> Checked {
-        let current = self.current();
-        let context = self.current_context();
-        let at = current.into_raw();
-        ensure(
-            current.is_none() == context.is_none(),
-            "a thread runs on a context",
-            at,
-        )?;
-        if !current.is_none() {
-            ensure(
-                self.is_object(at, Kind::Thread),
-                "the current thread is one",
-                at,
-            )?;
-            let is_context = self.is_object(context.into_raw(), Kind::SchedulingContext);
-            ensure(is_context, "the current context is one", at)?;
-            let is_queued = self.memory.get(context, context::QUEUED);
-            ensure(is_queued == 0, "the current context is not queued", at)?;
-        }
-        for priority in 0..PRIORITIES {
-            self.check_run_queue(priority, &mut tallies.contexts)?;
-        }
-        Ok(())
-    }
-
-    fn check_run_queue(&self, priority: u64, tally: &mut Tally) -> Checked {
-        let head: Field<_> = core_state::QUEUE_HEAD.at(priority);
-        let mut last: Number<Context> = Number::NONE;
-        let mut element: Number<Context> = self.memory.link(self.core, head);
-        while !element.is_none() {
-            let at = element.into_raw();
-            let is_right = self.is_object(at, Kind::SchedulingContext)
-                && self.memory.get(element, context::QUEUED) == 1
-                && self.memory.get(element, context::PRIORITY) == priority;
-            ensure(is_right, "a run queue holds contexts of its priority", at)?;
-            let back: Number<Context> = self.memory.link(element, context::PREV);
-            ensure(
-                back == last,
-                "a queued context leads back to the one before",
-                at,
-            )?;
-            let running: Number<Thread> = self.memory.link(element, context::RUNNING);
-            ensure(
-                self.is_runnable(running),
-                "a queued context's thread can run",
-                at,
-            )?;
-            tally.reached = tally.reached.wrapping_add(1);
-            last = element;
-            element = self.memory.link(element, context::NEXT);
-        }
-        let tail: Number<Context> = self
-            .memory
-            .link(self.core, core_state::QUEUE_TAIL.at(priority));
-        ensure(tail == last, "a run queue ends with its tail", priority)?;
-        let word = self
-            .memory
-            .get(self.core, core_state::READY.at(priority / 64));
-        let is_noted = word & 1 << (priority % 64) != 0;
-        ensure(
-            is_noted != last.is_none(),
-            "READY says which queues are not empty",
-            priority,
         )
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use ipc_abi::time::TimeGrant;
 use crate::allowance::MERGE_NUMBERS;
 use crate::host::LINES;
 
@@ -9,7 +10,7 @@ fn split(fixture: &Fixture, allowance: u64, count: u64) -> (u64, u64) {
 #[test]
 fn split_refuses_bad_arguments() {
     let fixture = Fixture::new();
-    refuse_bad_places(&fixture, 1, |k, region, object, destination| {
+    refuse_bad_places(&fixture, 2, |k, region, object, destination| {
         k.allowance_split(region, object, destination, IRQS, 1)
     });
     let (destination, _) = fixture.slot();
@@ -100,7 +101,12 @@ fn merge_refuses_numbers_of_a_surviving_grandchild() {
 #[test]
 fn time_of_a_child_is_bounded_by_its_priority() {
     let fixture = Fixture::new();
-    let (child, _) = split(&fixture, TIME, 7);
+    let grant = TimeGrant {
+        priority: 9,
+        unlimited: 7,
+        share: 0,
+    };
+    let (child, _) = split(&fixture, TIME, grant.into_raw());
     let (destination, _) = fixture.slot();
     let object = fixture.free_place();
     let context = |allowance, priority| {

@@ -25,8 +25,8 @@ use ipc_abi::error::Error;
 
 use crate::host::{HostMachine, HostMemory};
 use crate::kernel::{Answer, Kernel};
-use crate::memory::Memory;
-use crate::object::{Frame, FrameKind, UNITS_PER_FRAME};
+use crate::memory::{Fields, Memory};
+use crate::object::{Frame, FrameKind, UNITS_PER_FRAME, core_state};
 
 /// The first process's handles, as arguments.
 pub(super) const TABLE: u64 = FirstHandle::Table as u64;
@@ -72,6 +72,18 @@ impl Fixture {
         let frames = self.host.memory.frames();
         if let Err(violation) = self.kernel().check_all(frames) {
             panic!("{violation:x?}");
+        }
+    }
+
+    /// Lets `ticks` pass; then the timer fires if it is set for less.
+    pub(super) fn pass(&self, ticks: u64) {
+        let kernel = self.kernel();
+        self.host.leave_kernel();
+        self.host.memory.pass(ticks);
+        if kernel.memory.get(kernel.core, core_state::ARMED) <= kernel.memory.now() {
+            kernel.timer_fired();
+            self.host.leave_kernel();
+            self.check();
         }
     }
 

@@ -37,8 +37,10 @@ fn the_calling_thread_is_refused_what_it_is() {
     let (first, left) = fixture.inspect(MEMORY);
     for frame in first + 1..first + left {
         let kind = fixture.kind(frame);
-        let is_context = kind == FrameKind::SchedulingContext as u8;
-        if is_context || kind == FrameKind::User as u8 {
+        // Without its context or its time, the thread would not run on.
+        let is_time =
+            kind == FrameKind::SchedulingContext as u8 || kind == FrameKind::Allowance as u8;
+        if is_time || kind == FrameKind::User as u8 {
             continue;
         }
         match fixture.call(|k| k.reclaim(MEMORY, frame)) {

@@ -18,10 +18,14 @@ impl Chooser<'_> {
                 let from = self.handle(3, Kind::Allowance);
                 k.allowance_split(
                     region,
-                    place(Kind::Allowance, 1),
+                    place(Kind::Allowance, 2),
                     to,
                     from,
-                    self.small(4, 40),
+                    if self.seed(4).is_multiple_of(2) {
+                        self.small(4, 40)
+                    } else {
+                        self.small(4, 256) << 24 | 0xFFFF
+                    },
                 )
             }
             SystemCall::CreateFrame => {
@@ -45,7 +49,7 @@ impl Chooser<'_> {
             }
             SystemCall::CreateContext => {
                 let time = self.handle(3, Kind::Allowance);
-                let object = place(Kind::SchedulingContext, 4);
+                let object = place(Kind::SchedulingContext, 8);
                 k.create_context(region, object, to, time, 250 + self.small(4, 7))
             }
             SystemCall::CreateEndpoint => k.create_endpoint(region, place(Kind::Endpoint, 8), to),
@@ -143,6 +147,22 @@ impl Chooser<'_> {
             }
             SystemCall::ThreadSetContext => {
                 k.thread_set_context(thread, self.handle(1, Kind::SchedulingContext))
+            }
+            SystemCall::ContextConfigure => {
+                let context = self.handle(0, Kind::SchedulingContext);
+                let time = self.handle(1, Kind::Allowance);
+                let period = 0x2000 * self.small(4, 8);
+                k.context_configure(context, time, 250 + self.small(2, 7), self.seed(3), period)
+            }
+            SystemCall::ContextSetHandler => {
+                let gate = self.handle_with(1, Kind::Gate, Rights::SIGNAL);
+                k.context_set_handler(self.handle(0, Kind::SchedulingContext), gate)
+            }
+            SystemCall::ContextInspect => {
+                k.context_inspect(self.handle(0, Kind::SchedulingContext))
+            }
+            SystemCall::PlatformInspect => {
+                k.platform_inspect(self.handle(0, Kind::Platform), self.small(1, 2))
             }
             SystemCall::ThreadBind => k.thread_bind(thread, self.handle(1, Kind::Notification)),
             SystemCall::ThreadInspect => k.thread_inspect(thread),

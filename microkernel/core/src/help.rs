@@ -1,0 +1,197 @@
+//! Helping: a caller that meets a busy server lets it run on the caller's time.
+//!
+//! A thread that waits to send at an endpoint whose server serves somebody else keeps its context in
+//! the run queue. When that context's turn comes, the thread at the end of what the sender waits for
+//! runs *with its own context still its own* (`core_state::CONTEXT`), while the sender's
+//! (`core_state::HELPER`) gives the priority and pays. So the server gets on as fast as its most
+//! important caller would, and what it was lent goes back to whom it belongs.
+//!
+//! ```text
+//!   helper waits: SEND ──▶ endpoint ── TAKEN ──▶ server ── REPLY ──▶ … ──▶ end, which can run
+//! ```
+//!
+//! At most [`HELP_LIMIT`] links are followed; a longer way is counted, and the sender waits without
+//! helping. A helper whose way ends at a thread that cannot run rests; it is queued again when that
+//! thread can ([`Kernel::wake_helpers`]).
+//!
+//! Every change of `CONTEXT` ends the help: the helper goes back to its queue, and finds anew whom to
+//! help when its turn comes.
+
+use ipc_abi::capability::Kind;
+
+use crate::kernel::Kernel;
+use crate::memory::{Fields, Memory};
+use crate::object::{
+    Context, Endpoint, Gate, Number, Thread, context, core_state, gate, state, thread, timed, wait,
+};
+use crate::timer::entry_of;
+
+/// Links that are followed from a helper to whom it helps.
+pub const HELP_LIMIT: u64 = 8;
+/// Helpers that are tried in one switch before the core takes a breath.
+const HELPERS_TRIED: u64 = 8;
+
+/// Where the way from a thread leads.
+enum Way {
+    /// To a thread that can run.
+    Ends(Number<Thread>),
+    /// To a thread that cannot.
+    Blocked,
+    /// On and on.
+    TooLong,
+}
+
+impl<M: Memory + Copy> Kernel<M> {
+    /// The server that took the last call at `endpoint` on this core, if it still serves it: its
+    /// caller came through a gate of the endpoint. (`TAKEN` and the gate may be gone: what stands at
+    /// their places is only believed if it says the same.)
+    pub(crate) fn busy_server(&self, endpoint: Number<Endpoint>) -> Option<Number<Thread>> {
+        let server: Number<Thread> = self.memory.link(endpoint, self.taken_field());
+        if server.is_none() || self.memory.kind(server.frame()) != Kind::Thread as u8 {
+            return None;
+        }
+        (self.called_endpoint(server)? == endpoint).then_some(server)
+    }
+
+    /// The endpoint through which the caller of `server` came.
+    fn called_endpoint(&self, server: Number<Thread>) -> Option<Number<Endpoint>> {
+        let caller: Number<Thread> = self.memory.link(server, thread::CALLER);
+        if caller.is_none() {
+            return None;
+        }
+        let gate: Number<Gate> =
+            Number::from_raw(self.memory.get(caller, thread::SENT_THROUGH) >> 6);
+        if gate.is_none() || self.memory.kind(gate.frame()) != Kind::Gate as u8 {
+            return None;
+        }
+        let endpoint: Number<Endpoint> = self.memory.link(gate, gate::ENDPOINT);
+        (!endpoint.is_none()).then_some(endpoint)
+    }
+
+    /// Follows what `first` waits for.
+    fn way_from(&self, first: Number<Thread>) -> Way {
+        let mut at = first;
+        for _ in 0..=HELP_LIMIT {
+            let waits = self.memory.get(at, thread::WAIT);
+            let next = match waits & wait::REASON {
+                0 if self.memory.get(at, thread::STATE) == state::LIVE => return Way::Ends(at),
+                wait::REPLY | wait::SLOW_REPLY => Some(Number::from_raw(waits)),
+                wait::SEND => self.busy_server(Number::from_raw(waits)),
+                _ => None,
+            };
+            match next {
+                Some(next) => at = next,
+                None => return Way::Blocked,
+            }
+        }
+        Way::TooLong
+    }
+
+    /// The current thread waits to send at `endpoint`: its context helps the server there.
+    #[inline(never)]
+    pub(crate) fn block_and_help(&self, endpoint: Number<Endpoint>) {
+        self.settle();
+        let context = self.current_context();
+        if self.busy_server(endpoint).is_some() {
+            self.make_ready_first(context);
+        }
+        self.switch_to_next();
+    }
+
+    /// `helper`, just taken from its queue, runs with whom its thread waits for; if that cannot run,
+    /// the next context of the queues does.
+    #[inline(never)]
+    pub(crate) fn help_with(&self, helper: Number<Context>) {
+        let mut helper = helper;
+        for _ in 0..HELPERS_TRIED {
+            let sender: Number<Thread> = self.memory.link(helper, context::RUNNING);
+            let priority = self.memory.get(helper, context::PRIORITY);
+            if self.memory.get(sender, thread::WAIT) == 0 {
+                self.use_context(helper, sender, priority);
+                return;
+            }
+            match self.way_from(sender) {
+                Way::Ends(end) => {
+                    let context: Number<Context> = self.memory.link(end, thread::CONTEXT);
+                    if !context.is_none() {
+                        self.unqueue(context);
+                        self.memory.set_link(self.core, core_state::HELPER, helper);
+                        self.use_context(context, end, priority);
+                        self.note_payer(helper, priority);
+                        return;
+                    }
+                }
+                Way::Blocked => {}
+                Way::TooLong => {
+                    let count = self.memory.get(self.core, core_state::UNHELPED);
+                    self.memory
+                        .set(self.core, core_state::UNHELPED, count.wrapping_add(1));
+                }
+            }
+            helper = self.take_next();
+            if helper.is_none() {
+                self.idle();
+                return;
+            }
+        }
+        // More helpers than one switch tries: the last one goes back, and the way out tries again.
+        self.make_ready_first(helper);
+        self.idle();
+        self.mark_pending();
+    }
+
+    /// The helper, if there is one, helps no more: it goes back to the front of its queue.
+    pub(crate) fn stop_helping(&self) {
+        let helper: Number<Context> = self.memory.link(self.core, core_state::HELPER);
+        if helper.is_none() {
+            return;
+        }
+        self.memory.set(self.core, core_state::HELPER, 0);
+        self.make_ready_first(helper);
+        self.mark_time();
+    }
+
+    /// `context`, whose thread stops waiting to send, helps nobody any more.
+    pub(crate) fn end_help(&self, context: Number<Context>) {
+        if context.is_none() {
+            return;
+        }
+        if self.memory.link(self.core, core_state::HELPER) == context {
+            self.memory.set(self.core, core_state::HELPER, 0);
+            self.mark_time();
+        } else {
+            self.unqueue(context);
+        }
+    }
+
+    /// `server`, which serves somebody, can run: whoever waits to be served after that can help again.
+    #[inline(never)]
+    pub(crate) fn wake_helpers(&self, server: Number<Thread>) {
+        let mut at = server;
+        for _ in 0..HELP_LIMIT {
+            if let Some(endpoint) = self.called_endpoint(at) {
+                self.wake_helper(self.first_sender(endpoint));
+            }
+            let caller: Number<Thread> = self.memory.link(at, thread::CALLER);
+            if caller.is_none() {
+                return;
+            }
+            at = caller;
+        }
+    }
+
+    fn wake_helper(&self, sender: Number<Thread>) {
+        if sender.is_none() {
+            return;
+        }
+        let context: Number<Context> = self.memory.link(sender, thread::CONTEXT);
+        if context.is_none() || self.memory.link(self.core, core_state::HELPER) == context {
+            return;
+        }
+        let is_queued = self.memory.get(context, context::QUEUED)
+            | self.memory.get(entry_of(context), timed::SLOT);
+        if is_queued == 0 {
+            self.make_ready(context);
+        }
+    }
+}
