@@ -63,8 +63,7 @@ system_calls! {
     11 CallUntil "call_until",
     /// `receive`, refused with `TimedOut` when the time `x20` comes before anything else.
     12 ReceiveUntil "receive_until",
-    /// `wait`, refused with `TimedOut` when the time `x20` comes before a signal; with the handle 0,
-    /// sleeps until then.
+    /// `wait`, refused with `TimedOut` when the time `x20` comes before a signal.
     13 WaitUntil "wait_until",
     /// Does nothing.
     14 Null "null",
@@ -171,6 +170,16 @@ system_calls! {
     58 ContextInspect "context_inspect",
     /// Tells `x1` = a count that the kernel keeps for the platform `x0`: `x1` is a [`PlatformCount`].
     59 PlatformInspect "platform_inspect",
+    /// Waits until the time `x0`.
+    60 Sleep "sleep",
+}
+
+impl SystemCall {
+    /// Whether it is a message call.
+    #[must_use]
+    pub const fn is_message(self) -> bool {
+        (self as u16) < SystemCall::Null as u16
+    }
 }
 
 /// How many system calls there are; a greater `svc` immediate is a fault.

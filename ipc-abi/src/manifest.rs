@@ -203,6 +203,8 @@ pub struct Authority {
     pub memory_frames: u32,
     /// The highest priority of the time that it may give out, as the handle `time`.
     pub time: Option<u8>,
+    /// How much of a core the budgets may take that it gives out, in per cent.
+    pub share: u8,
     /// How many address spaces it may make, as the handle `asids`.
     pub asids: u16,
     /// How many interrupt lines it may use besides those of its devices, as the handle `irqs`.

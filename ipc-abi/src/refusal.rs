@@ -267,6 +267,7 @@ const ROWS: &[Row] = &[
         SystemCall::PlatformInspect,
         &[HANDLE, &[Error::BadArgument]],
     ),
+    (SystemCall::Sleep, &[]),
 ];
 
 // The rows stand where `errors` looks for them.

@@ -62,6 +62,7 @@ functions:
     entry   context_set_handler
     entry   context_inspect
     entry   platform_inspect
+    entry   sleep
     .if entries != {LAST_CALL} + 1
     .error "the table of functions does not match the list of system calls"
     .endif

@@ -1,7 +1,7 @@
 //! Deadlines: message calls that wait only until a time.
 //!
 //! `call_until`, `receive_until` and `wait_until` are `call`, `receive` and `wait` with a deadline in
-//! `x20`; a `wait_until` for nothing sleeps. A thread that waits with a deadline is in a timing wheel
+//! `x20`; `sleep` waits for nothing else. A thread that waits with a deadline is in a timing wheel
 //! (`timer.rs`) and has [`special::DEADLINE`], which keeps it off the fast path: calls without a
 //! deadline pay nothing. When the time comes, the wait is abandoned as if what it waits for had died,
 //! but with `TimedOut`: the server's answer is dropped, a saved caller is stale.
@@ -9,7 +9,7 @@
 use ipc_abi::error::Error;
 use ipc_abi::time::NEVER;
 
-use crate::kernel::Kernel;
+use crate::kernel::{Answer, Kernel};
 use crate::memory::{Fields, Memory};
 use crate::object::{Number, Thread, context, special, thread, wait};
 use crate::timer::{band_of, entry_of};
@@ -66,8 +66,13 @@ impl<M: Memory + Copy> Kernel<M> {
     /// The deadline of `thread`, which is in no wheel any more, came.
     pub(crate) fn time_out(&self, thread: Number<Thread>) {
         self.clear_special(thread, special::DEADLINE);
+        let is_asleep = self.memory.get(thread, thread::WAIT) == wait::SLEEP;
         let context = self.abandon_wait(thread);
-        self.wake_refused(thread, context, Error::TimedOut);
+        if is_asleep {
+            self.resume_on(thread, context);
+        } else {
+            self.wake_refused(thread, context, Error::TimedOut);
+        }
     }
 
     /// `call_until`.
@@ -96,17 +101,26 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// `wait_until`; with the handle 0, sleeps.
+    /// `sleep`: until `when`; from [`NEVER`] on, until somebody stops the thread.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    pub fn sleep(&self, when: u64) -> Answer {
+        if when > self.memory.now() {
+            let sleeper = self.current();
+            let band = self.current_band();
+            self.memory.set(sleeper, thread::WAIT, wait::SLEEP);
+            self.block();
+            self.set_deadline(sleeper, (when < NEVER).then_some(when), band);
+        }
+        Ok(0)
+    }
+
+    /// `wait_until`.
     pub(crate) fn wait_until(&self, waiter: Number<Thread>) -> Result<(), Error> {
         let band = self.current_band();
         let deadline = self.deadline_of(waiter);
-        if self.handle_of(waiter) == 0 {
-            let deadline = deadline?;
-            self.memory.set(waiter, thread::WAIT, wait::SLEEP);
-            self.block();
-            self.set_deadline(waiter, deadline, band);
-            return Ok(());
-        }
         if deadline.is_err() {
             return match self.try_wait(waiter) {
                 Err(Error::WouldBlock) => Err(Error::TimedOut),

@@ -104,7 +104,9 @@ impl<M: Memory + Copy> Kernel<M> {
     /// it is told. When it goes on, its call was refused with `Died`.
     pub(crate) fn stop_thread(&self, thread: Number<Thread>) {
         self.lose_server(thread);
-        let was_waiting = self.memory.get(thread, thread::WAIT) != 0;
+        // Sleep is a function call, and ends as if it had lasted.
+        let waits = self.memory.get(thread, thread::WAIT);
+        let was_waiting = waits != 0 && waits != wait::SLEEP;
         let is_fault = self.memory.get(thread, thread::SENDING) == sending::FAULT;
         let context = self.abandon_wait(thread);
         if was_waiting && !is_fault {

@@ -247,7 +247,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Lets a queued context of higher priority than the payer's run.
-    pub(crate) fn preempt(&self) {
+    pub fn preempt(&self) {
         let Some(first) = self.first_priority() else {
             return;
         };

@@ -313,3 +313,9 @@ extern "C" fn context_inspect(a: u64) -> Outcome {
 extern "C" fn platform_inspect(a: u64, b: u64) -> Outcome {
     this_core().platform_inspect(a, b).into()
 }
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn sleep(a: u64) -> Outcome {
+    this_core().sleep(a).into()
+}

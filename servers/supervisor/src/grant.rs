@@ -6,6 +6,7 @@
 use ipc_abi::boot::FirstHandle;
 use ipc_abi::error::Error;
 use ipc_abi::manifest::Authority;
+use ipc_abi::time::{SHARE_WHOLE, TimeGrant};
 
 use crate::kernel::{Handle, Kernel, Object};
 use crate::store::{Holdings, MEMORY, MakeError, Store};
@@ -83,10 +84,13 @@ pub fn split_allowances<K: Kernel>(
 ) -> Result<(), MakeError> {
     if let Some(priority) = authority.time {
         let from = FirstHandle::Time as Handle;
-        let object = Object::Allowance {
-            from,
-            count: u64::from(priority),
+        let grant = TimeGrant {
+            priority,
+            unlimited: priority,
+            share: SHARE_WHOLE * u64::from(authority.share) / 100,
         };
+        let count = grant.into_raw();
+        let object = Object::Allowance { from, count };
         grants.time = Some(store.make(holdings, object)?);
     }
     if authority.asids > 0 {

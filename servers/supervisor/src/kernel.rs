@@ -81,7 +81,7 @@ pub enum Object {
     Allowance {
         /// The other.
         from: Handle,
-        /// How many numbers, or the highest priority of time.
+        /// How many numbers, or of time a `TimeGrant`.
         count: u64,
     },
 }
@@ -113,9 +113,9 @@ impl Object {
             Object::Thread { .. } => 2048,
             Object::Table { .. } => 1024,
             Object::Endpoint => 512,
-            Object::Context { .. } => 256,
-            Object::Space { .. } | Object::Notification => 128,
-            Object::Gate { .. } | Object::Reply | Object::Irq { .. } | Object::Allowance { .. } => {
+            Object::Context { .. } => 512,
+            Object::Space { .. } | Object::Notification | Object::Allowance { .. } => 128,
+            Object::Gate { .. } | Object::Reply | Object::Irq { .. } => {
                 64
             }
         }

@@ -60,6 +60,7 @@ fn worker() -> Description {
         authority: Authority {
             memory_frames: 16,
             time: Some(9),
+            share: 5,
             asids: 4,
             irqs: 5,
             itself: true,

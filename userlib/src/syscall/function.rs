@@ -1,6 +1,6 @@
 //! The function calls.
 
-use ipc_abi::call::{Place, PlatformOperation, SystemCall};
+use ipc_abi::call::{Place, PlatformCount, PlatformOperation, SystemCall};
 use ipc_abi::capability::{Access, Description, FrameMode, Rights, ThreadState};
 use ipc_abi::error::Error;
 
@@ -32,6 +32,7 @@ arguments! {
     Rights: rights => u64::from(rights.into_raw());
     Access: access => access.into_raw();
     FrameMode: mode => mode as u64;
+    PlatformCount: count => count as u64;
     PlatformOperation: operation => operation as u64;
 }
 
@@ -182,6 +183,19 @@ function_calls! {
     fn frame_set_mode = FrameSetMode by invoke2(frame: u32, mode: FrameMode) -> () = drop;
     /// Tells the physical address of a frame.
     fn frame_inspect = FrameInspect by invoke1(frame: u32) -> u64 = core::convert::identity;
+    /// Gives a context, made from the allowance `time`, a priority and `budget` ticks in each `period`
+    /// (both 0: no limit).
+    fn context_configure = ContextConfigure
+        by invoke5(context: u32, time: u32, priority: u8, budget: u64, period: u64) -> () = drop;
+    /// Signals `gate` whenever a context's budget is used up.
+    fn context_set_handler = ContextSetHandler by invoke2(context: u32, gate: u32) -> () = drop;
+    /// Tells the ticks that a context used since it got a budget.
+    fn context_inspect = ContextInspect by invoke1(context: u32) -> u64 = core::convert::identity;
+    /// Sleeps until the counter reaches `deadline`.
+    fn sleep = Sleep by invoke1(deadline: u64) -> () = drop;
+    /// Tells a count that the kernel keeps.
+    fn platform_inspect = PlatformInspect by invoke2(platform: u32, count: PlatformCount)
+        -> u64 = core::convert::identity;
 }
 
 #[cfg(test)]

@@ -18,6 +18,15 @@ define_function_call! {
     invoke0() invoke1(a) invoke2(a, b) invoke3(a, b, c) invoke4(a, b, c, d) invoke5(a, b, c, d, e)
 }
 
+pub(super) fn exchange_until<const NUMBER: u16>(
+    handle: u32,
+    _message: Message,
+    _window: Window,
+    _deadline: u64,
+) -> Incoming {
+    panic!("system call {NUMBER} on handle {handle}: there is no kernel here");
+}
+
 pub(super) fn exchange<const NUMBER: u16>(
     handle: u32,
     _message: Message,

@@ -10,7 +10,7 @@ use ipc_abi::error::Error;
 use ipc_abi::message::{Incoming, Message};
 use ipc_abi::tag::Tag;
 
-use super::raw::exchange;
+use super::raw::{exchange, exchange_until};
 
 /// Sends `message` through `gate` and waits for the reply.
 #[inline(always)]
@@ -149,6 +149,39 @@ pub fn try_wait(notification: u32) -> Result<u64, Error> {
         Message::empty(0),
         Window::NONE,
         0,
+    ))
+}
+
+/// `call` that is refused with `TimedOut` if the counter reaches `deadline` before the reply comes:
+/// the reply, if it still comes, is dropped.
+#[inline]
+pub fn call_until(gate: u32, message: Message, window: Window, deadline: u64) -> Incoming {
+    exchange_until::<{ SystemCall::CallUntil as u16 }>(gate, message, window, deadline)
+}
+
+/// `receive` that is refused with `TimedOut` if the counter reaches `deadline` before anything comes.
+#[inline]
+pub fn receive_until(endpoint: u32, window: Window, deadline: u64) -> Incoming {
+    exchange_until::<{ SystemCall::ReceiveUntil as u16 }>(
+        endpoint,
+        Message::empty(0),
+        window,
+        deadline,
+    )
+}
+
+/// `wait` until the counter reaches `deadline` at most.
+///
+/// # Errors
+///
+/// `TimedOut`, and those of `wait`.
+#[inline]
+pub fn wait_until(notification: u32, deadline: u64) -> Result<u64, Error> {
+    bits(exchange_until::<{ SystemCall::WaitUntil as u16 }>(
+        notification,
+        Message::empty(0),
+        Window::NONE,
+        deadline,
     ))
 }
 

@@ -77,6 +77,9 @@ pub struct Process {
     pub memory: Option<String>,
     /// The highest priority of the time that it may give out.
     pub time: Option<u32>,
+    /// How much of a core the budgets may take that it gives out, in per cent.
+    #[serde(default)]
+    pub share: u32,
     /// How many address spaces it may make.
     #[serde(default)]
     pub asids: u32,

@@ -77,7 +77,10 @@ fn authorities(process: &Process) -> Vec<String> {
         list.push(format!("memory: {memory}"));
     }
     if let Some(time) = process.time {
-        list.push(format!("time up to priority {time}"));
+        list.push(match process.share {
+            0 => format!("time up to priority {time}"),
+            share => format!("time up to priority {time}, budgets up to {share} %"),
+        });
     }
     if process.asids > 0 {
         list.push(format!("address spaces: {}", process.asids));

@@ -50,6 +50,7 @@ fn resolve_process(
         authority: Authority {
             memory_frames: pages(process.memory.as_ref())?,
             time: process.time.map(u8::try_from).transpose()?,
+            share: u8::try_from(process.share)?,
             asids: u16::try_from(process.asids)?,
             irqs: u16::try_from(process.irqs)?,
             itself: process.itself,

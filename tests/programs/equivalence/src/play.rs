@@ -99,7 +99,7 @@ impl Play<'_> {
 
     fn step(&self, actor: usize, act: &Act) -> Step {
         let handle = act.thing.map_or(0, |thing| self.stage.handle(actor, thing));
-        if act.call as u64 > SystemCall::TryWait as u64 {
+        if !act.call.is_message() {
             return Step::function(act.call, &[handle], act.seed);
         }
         let slot = u32::try_from(self.stage.window(actor)).unwrap_or(0);
@@ -187,7 +187,7 @@ impl Play<'_> {
     }
 
     fn compare(&mut self, actor: usize, index: usize, act: &Act, step: &Step) {
-        let is_message = act.call as u64 <= SystemCall::TryWait as u64;
+        let is_message = act.call.is_message();
         let is_refused = is_message && step.received().refusal().is_some();
         let is_kept = is_refused || is_message && step.received().tag == Tag::default();
         if is_message && !is_kept {

@@ -233,7 +233,7 @@ impl World {
         let Some(call) = self.agents[agent.0].script[index].call() else {
             return Err(Failure::from("an action is never refused"));
         };
-        let found = if call as u64 <= SystemCall::TryWait as u64 {
+        let found = if call.is_message() {
             step.received().refusal()
         } else {
             step.answer().err()

@@ -20,10 +20,9 @@ pub fn units_of(kind: Kind) -> u64 {
         Kind::Frame | Kind::Region => 64,
         Kind::Thread => 32,
         Kind::CapTable => 16,
-        Kind::Endpoint => 8,
-        Kind::SchedulingContext => 4,
-        Kind::AddressSpace | Kind::Notification => 2,
-        Kind::Allowance | Kind::Platform | Kind::Gate | Kind::Reply | Kind::Irq => 1,
+        Kind::Endpoint | Kind::SchedulingContext => 8,
+        Kind::AddressSpace | Kind::Notification | Kind::Allowance => 2,
+        Kind::Platform | Kind::Gate | Kind::Reply | Kind::Irq => 1,
     }
 }
 

@@ -41,6 +41,9 @@ pub(crate) mod status {
     pub(crate) const DONE: u64 = 2;
 }
 
+/// The register of a deadline; patterns are none.
+const DEADLINE: usize = 20;
+
 /// Ends a script.
 pub(crate) const END: u64 = 0xFFF;
 
@@ -240,6 +243,13 @@ impl Step {
         SystemCall::ALL.get(number).copied()
     }
 
+    /// The same with a deadline.
+    #[must_use]
+    pub const fn until(mut self, deadline: u64) -> Step {
+        self.words[DEADLINE] = deadline;
+        self
+    }
+
     /// The same with another thread pointer.
     #[must_use]
     pub const fn with_pointer(mut self, pointer: u64) -> Step {
@@ -305,7 +315,7 @@ impl Step {
         }
         same(name, word::FLAGS, self.words[word::FLAGS], 0)?;
         same(name, 18, self.words[18], 0)?;
-        if call as u64 <= SystemCall::TryWait as u64 {
+        if call.is_message() {
             self.check_message(call, sent)
         } else {
             self.check_function(call)

@@ -57,7 +57,7 @@ pub(crate) fn refuses_every_mistake(world: &mut World, call: SystemCall) -> Fact
 
 /// How a call was refused.
 pub(crate) fn refusal_of(call: SystemCall, done: &Step) -> Option<Error> {
-    if call as u64 <= SystemCall::TryWait as u64 {
+    if call.is_message() {
         done.received().refusal()
     } else {
         done.answer().err()

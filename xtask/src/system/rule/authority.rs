@@ -50,6 +50,24 @@ pub(super) fn time_is_below_supervisor(declared: &Declared) -> Result<()> {
     Ok(())
 }
 
+pub(super) fn shares_fit_a_core(declared: &Declared) -> Result<()> {
+    const WHOLE: u64 = 100;
+    let processes = declared.system.process.iter();
+    for process in processes.clone() {
+        ensure!(
+            process.share == 0 || process.time.is_some(),
+            "process `{}` has a share of time, but no `time`",
+            process.name
+        );
+    }
+    let total: u64 = processes.map(|process| u64::from(process.share)).sum();
+    ensure!(
+        total <= WHOLE,
+        "the shares of time add up to {total} %, more than {WHOLE} %"
+    );
+    Ok(())
+}
+
 pub(super) fn asids_suffice(declared: &Declared) -> Result<()> {
     let processes = declared.system.process.len() as u64;
     let granted: u64 = declared

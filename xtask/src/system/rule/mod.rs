@@ -85,6 +85,7 @@ pub const SYSTEM_RULES: &[Rule] = &[
     rule("memory-size", authority::memory_is_a_size),
     rule("memory-total", authority::memory_fits_the_board),
     rule("time-priority", authority::time_is_below_supervisor),
+    rule("time-share", authority::shares_fit_a_core),
     rule("asid-total", authority::asids_suffice),
     rule("irq-total", authority::irqs_suffice),
 ];

@@ -83,6 +83,7 @@ pub(super) fn supervisor_is_as_the_kernel_makes_it(declared: &Declared) -> Resul
         ("devices", !first.devices.is_empty()),
         ("memory", first.memory.is_some()),
         ("time", first.time.is_some()),
+        ("share", first.share != 0),
         ("asids", first.asids != 0),
         ("irqs", first.irqs != 0),
         ("itself", first.itself),

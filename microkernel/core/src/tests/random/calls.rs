@@ -154,6 +154,7 @@ impl Chooser<'_> {
                 let period = 0x2000 * self.small(4, 8);
                 k.context_configure(context, time, 250 + self.small(2, 7), self.seed(3), period)
             }
+            SystemCall::Sleep => k.sleep(k.memory.now() + self.seed(0) * 16),
             SystemCall::ContextSetHandler => {
                 let gate = self.handle_with(1, Kind::Gate, Rights::SIGNAL);
                 k.context_set_handler(self.handle(0, Kind::SchedulingContext), gate)

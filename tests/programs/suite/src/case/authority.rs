@@ -3,6 +3,7 @@
 use ipc_abi::call::{PlatformOperation, SystemCall};
 use ipc_abi::capability::{Description, Kind, Rights};
 use ipc_abi::error::Error;
+use ipc_abi::time::SHARE_WHOLE;
 use test_kit::{Fact, Failure, Message, World};
 
 use super::Topic;
@@ -138,17 +139,28 @@ fn region_reclaims_whatever_it_covers(world: &mut World) -> Fact {
 
 fn time_is_split_by_priority(world: &mut World) -> Fact {
     let own = world.authority;
-    let (object, slot) = (world.object(Kind::Allowance, 1), world.slot());
+    let (object, slot) = (world.object(Kind::Allowance, 2), world.slot());
     let place = world.place(slot);
     let split = SystemCall::AllowanceSplit;
-    for priority in [121, 256, u64::MAX] {
+    let grant = |priority: u64, unlimited: u64, share: u64| priority | unlimited << 8 | share << 16;
+    for beyond in [grant(121, 0, 0), grant(120, 121, 0), grant(5, 6, 0)] {
         world.refuse(
             split,
-            &[own.memory, object, place, own.time, priority],
+            &[own.memory, object, place, own.time, beyond],
             Error::OutOfRange,
         )?;
     }
-    world.must(split, &[own.memory, object, place, own.time, 120])?;
+    for share in [SHARE_WHOLE, 1 << 47] {
+        world.refuse(
+            split,
+            &[own.memory, object, place, own.time, grant(120, 120, share)],
+            Error::Exhausted,
+        )?;
+    }
+    world.must(
+        split,
+        &[own.memory, object, place, own.time, grant(120, 120, 5)],
+    )?;
     world.refuse(
         SystemCall::AllowanceMerge,
         &[own.time, 1],
@@ -158,7 +170,7 @@ fn time_is_split_by_priority(world: &mut World) -> Fact {
 
 fn numbers_are_split_and_merged(world: &mut World) -> Fact {
     let own = world.authority;
-    let (object, slot) = (world.object(Kind::Allowance, 1), world.slot());
+    let (object, slot) = (world.object(Kind::Allowance, 2), world.slot());
     let place = world.place(slot);
     let (split, merge) = (SystemCall::AllowanceSplit, SystemCall::AllowanceMerge);
     world.refuse(

@@ -164,7 +164,7 @@ fn important_callers_come_first(world: &mut World) -> Fact {
 fn priority_has_a_limit(world: &mut World) -> Fact {
     let own = world.authority;
     let (object, slot) = (
-        world.object(ipc_abi::capability::Kind::SchedulingContext, 4),
+        world.object(ipc_abi::capability::Kind::SchedulingContext, 8),
         world.slot(),
     );
     let place = world.place(slot);
@@ -181,7 +181,7 @@ fn priority_has_a_limit(world: &mut World) -> Fact {
         )?;
     }
     // A share of the time has its own limit.
-    let share = world.allowance(own.time, 50)?;
+    let share = world.allowance(own.time, 50 | 50 << 8)?;
     world.refuse(
         create,
         &[own.memory, object, place, share, 51],

@@ -29,6 +29,15 @@ pub(super) const MAKERS: Makers = &[
     (SystemCall::TryWait, |world| {
         waiting(world, SystemCall::TryWait)
     }),
+    (SystemCall::CallUntil, |world| {
+        sending(world, SystemCall::CallUntil)
+    }),
+    (SystemCall::ReceiveUntil, |world| {
+        receiving(world, SystemCall::ReceiveUntil)
+    }),
+    (SystemCall::WaitUntil, |world| {
+        waiting(world, SystemCall::WaitUntil)
+    }),
     (SystemCall::Signal, signalling),
 ];
 
