@@ -59,102 +59,109 @@ system_calls! {
     9 Wait "wait",
     /// `wait`, but refuses with `WouldBlock` when no bit is set.
     10 TryWait "try_wait",
+    /// Maps the frames `x1`, `x1` + 1, … in the space `x0` at the address `x2` with the access `x3`:
+    /// `x4` pages. Here and in the next two, `x1` = how many pages are done.
+    11 MapRange "map_range",
+    /// Removes every mapping in the `x2` pages from the address `x1` of the space `x0`.
+    12 UnmapRange "unmap_range",
+    /// Changes the access of the `x3` pages from the address `x1` of the space `x0` to `x2`.
+    13 ProtectRange "protect_range",
     /// Does nothing.
-    11 Null "null",
+    14 Null "null",
     /// Sets the bits of the gate `x0` (right `SIGNAL`) in its notification.
-    12 Signal "signal",
+    15 Signal "signal",
     /// Lets the next scheduling context of the same priority run.
-    13 Yield "yield",
+    16 Yield "yield",
     /// Moves the current caller into the reply object `x0`, to be answered later by `reply_to`.
-    14 SaveCaller "save_caller",
+    17 SaveCaller "save_caller",
     /// Copies the capability `x0` to the place `x1` with at most the rights `x2`.
-    15 CapabilityCopy "capability_copy",
+    18 CapabilityCopy "capability_copy",
     /// Empties the place `x0`.
-    16 CapabilityDelete "capability_delete",
+    19 CapabilityDelete "capability_delete",
     /// Tells what the place `x0` holds: `x1` = [`crate::capability::Description`].
-    17 CapabilityInspect "capability_inspect",
+    20 CapabilityInspect "capability_inspect",
     /// Destroys the object of the capability `x0` (right `DESTROY`): every copy dies at once.
-    18 Destroy "destroy",
+    21 Destroy "destroy",
     /// Splits the last `x1` frames off the region `x0`; the new region goes to the place `x2`.
-    19 RegionSplit "region_split",
+    22 RegionSplit "region_split",
     /// Takes `x1` (at most 64) free frames above what the region `x0` has back into it.
-    20 RegionMerge "region_merge",
+    23 RegionMerge "region_merge",
     /// Tells `x1` = the first frame (bits 33:0) and the frames left (bits 63:34) of the region `x0`.
-    21 RegionInspect "region_inspect",
+    24 RegionInspect "region_inspect",
     /// Takes one step towards freeing the frame `x1` of the region `x0`, whatever it holds;
     /// `Again` until it is free.
-    22 Reclaim "reclaim",
+    25 Reclaim "reclaim",
     /// Splits the last `x4` numbers (or that share of time) off the allowance `x3`: region `x0`,
     /// object `x1`, destination `x2`.
-    23 AllowanceSplit "allowance_split",
+    26 AllowanceSplit "allowance_split",
     /// Takes `x1` (at most 64) unused numbers above what the allowance `x0` has back into it.
-    24 AllowanceMerge "allowance_merge",
+    27 AllowanceMerge "allowance_merge",
     /// Makes a zeroed frame of user memory, mode *data* (in a region of devices: the device's own
     /// registers): region `x0`, object `x1`, destination `x2`.
-    25 CreateFrame "create_frame",
+    28 CreateFrame "create_frame",
     /// Makes an address space: region `x0`, object `x1`, destination `x2`, ASID allowance `x3`,
     /// frame for its first table `x4`.
-    26 CreateSpace "create_space",
+    29 CreateSpace "create_space",
     /// Makes a capability table: region `x0`, object `x1`, destination `x2`, frame for its first
     /// 256 slots `x3`.
-    27 CreateTable "create_table",
+    30 CreateTable "create_table",
     /// Makes a stopped thread: region `x0`, object `x1`, destination `x2`, table `x3`, space `x4`.
-    28 CreateThread "create_thread",
+    31 CreateThread "create_thread",
     /// Makes a scheduling context: region `x0`, object `x1`, destination `x2`, time allowance `x3`,
     /// priority `x4`.
-    29 CreateContext "create_context",
+    32 CreateContext "create_context",
     /// Makes an endpoint: region `x0`, object `x1`, destination `x2`.
-    30 CreateEndpoint "create_endpoint",
+    33 CreateEndpoint "create_endpoint",
     /// Makes a gate: region `x0`, object `x1`, destination `x2`, target endpoint or notification
     /// `x3` (right `MAKE_GATE`), badge or signal bits `x4`.
-    31 CreateGate "create_gate",
+    34 CreateGate "create_gate",
     /// Makes a notification: region `x0`, object `x1`, destination `x2`.
-    32 CreateNotification "create_notification",
+    35 CreateNotification "create_notification",
     /// Makes a reply object: region `x0`, object `x1`, destination `x2`.
-    33 CreateReply "create_reply",
+    36 CreateReply "create_reply",
     /// Makes an interrupt object: region `x0`, object `x1`, destination `x2`, interrupt allowance
     /// `x3`, line `x4`.
-    34 CreateIrq "create_irq",
+    37 CreateIrq "create_irq",
     /// Gives the frame `x2` of the region `x1` to the pool of the space `x0`, for page tables and
     /// mapping records.
-    35 SpaceDonate "space_donate",
+    38 SpaceDonate "space_donate",
     /// Maps the frame `x1` in the space `x0` at the address `x2` with the access `x3`
     /// ([`crate::capability::Access`]).
-    36 Map "map",
+    39 Map "map",
     /// Removes the mapping at the address `x1` of the space `x0`.
-    37 Unmap "unmap",
+    40 Unmap "unmap",
     /// Changes the access of the mapping at the address `x1` of the space `x0` to `x2`.
-    38 Protect "protect",
+    41 Protect "protect",
     /// Adds 256 slots to the table `x0`, in the frame `x2` of the region `x1`.
-    39 TableExtend "table_extend",
+    42 TableExtend "table_extend",
     /// Starts the stopped thread `x0` at the address `x1` with the stack pointer `x2` and the
     /// argument `x3` in its `x0`.
-    40 ThreadStart "thread_start",
+    43 ThreadStart "thread_start",
     /// Stops the thread `x0`; a call it waits in is abandoned.
-    41 ThreadStop "thread_stop",
+    44 ThreadStop "thread_stop",
     /// Lets the stopped thread `x0` go on.
-    42 ThreadResume "thread_resume",
+    45 ThreadResume "thread_resume",
     /// Gives the thread `x0` the frame `x1` as its message buffer.
-    43 ThreadSetBuffer "thread_set_buffer",
+    46 ThreadSetBuffer "thread_set_buffer",
     /// Sends the faults of the thread `x0` through the gate `x1`.
-    44 ThreadSetHandler "thread_set_handler",
+    47 ThreadSetHandler "thread_set_handler",
     /// Makes the scheduling context `x1` the thread `x0`'s own.
-    45 ThreadSetContext "thread_set_context",
+    48 ThreadSetContext "thread_set_context",
     /// Lets `receive` of the thread `x0` also see the signals of the notification `x1`.
-    46 ThreadBind "thread_bind",
+    49 ThreadBind "thread_bind",
     /// Tells `x1` = the [`crate::capability::ThreadState`] of the thread `x0`.
-    47 ThreadInspect "thread_inspect",
+    50 ThreadInspect "thread_inspect",
     /// Delivers the interrupt `x0` as the bits `x2` of the notification `x1`.
-    48 IrqBind "irq_bind",
+    51 IrqBind "irq_bind",
     /// Lets the interrupt `x0` come again.
-    49 IrqAcknowledge "irq_acknowledge",
+    52 IrqAcknowledge "irq_acknowledge",
     /// Acts on the platform `x0`: `x1` is a [`PlatformOperation`].
-    50 PlatformControl "platform_control",
+    53 PlatformControl "platform_control",
     /// Changes the mode of the frame `x0`, which must not be mapped, to `x1`
     /// ([`crate::capability::FrameMode`]).
-    51 FrameSetMode "frame_set_mode",
+    54 FrameSetMode "frame_set_mode",
     /// Tells `x1` = the physical address of the frame `x0`.
-    52 FrameInspect "frame_inspect",
+    55 FrameInspect "frame_inspect",
 }
 
 /// How many system calls there are; a greater `svc` immediate is a fault.

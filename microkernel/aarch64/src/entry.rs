@@ -65,8 +65,8 @@ const _: () = {
     assert!(core_state::PENDING.word() == 1, "loaded with CURRENT");
     assert!(wait::RECEIVE.trailing_zeros() >= 48, "set by one movk");
     assert!(
-        SystemCall::Null as usize == 11,
-        "the first that is no message call"
+        SystemCall::Null as usize == 14,
+        "the first for which no register is saved"
     );
     assert!(
         SystemCall::FrameInspect as usize == SYSTEM_CALL_COUNT - 1,

@@ -137,12 +137,7 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// `BadHandle` if the handle is outside the table or its slot is empty.
     pub fn capability_of(&self, thread: Number<Thread>, handle: u64) -> Result<Capability, Error> {
-        let mask = self.memory.get(thread, thread::MASK);
-        let chunk = if handle & !mask == 0 {
-            self.memory.link(thread, thread::SLOTS)
-        } else {
-            self.chunk_beyond(thread, handle)?
-        };
+        let chunk = self.chunk_of(thread, handle)?;
         // The remainder also keeps the load inside the chunk under speculation.
         let index = handle % table::CHUNK_SLOTS;
         let slot = Slot { chunk, index };
@@ -151,6 +146,24 @@ impl<M: Memory + Copy> Kernel<M> {
             Err(Error::BadHandle)
         } else {
             Ok(capability)
+        }
+    }
+
+    /// The chunk of the table of `thread` in which `handle` is.
+    ///
+    /// # Errors
+    ///
+    /// `BadHandle` if the handle is outside the table.
+    #[inline(always)]
+    pub(crate) fn chunk_of(
+        &self,
+        thread: Number<Thread>,
+        handle: u64,
+    ) -> Result<Number<Slots>, Error> {
+        if handle & !self.memory.get(thread, thread::MASK) == 0 {
+            Ok(self.memory.link(thread, thread::SLOTS))
+        } else {
+            self.chunk_beyond(thread, handle)
         }
     }
 

@@ -32,12 +32,12 @@ struct Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    (11..SystemCall::ALL.len() + 24, any::<[u16; 6]>())
+    (11..SystemCall::ALL.len() + 27, any::<[u16; 6]>())
         .prop_map(|(call, seeds)| Step { call, seeds })
 }
 
 /// The kinds of call that come more often than once in a list of all.
-const FAVOURITES: [SystemCall; 24] = [
+const FAVOURITES: [SystemCall; 27] = [
     SystemCall::Call,
     SystemCall::ReplyReceive,
     SystemCall::Receive,
@@ -51,6 +51,9 @@ const FAVOURITES: [SystemCall; 24] = [
     SystemCall::TryWait,
     SystemCall::Map,
     SystemCall::Map,
+    SystemCall::MapRange,
+    SystemCall::MapRange,
+    SystemCall::UnmapRange,
     SystemCall::Map,
     SystemCall::CreateFrame,
     SystemCall::CreateThread,
@@ -234,8 +237,12 @@ fn run(fixture: &Fixture, step: Step) {
         fixture,
         seeds: step.seeds,
     };
-    if (call as usize) < SystemCall::Null as usize {
+    if (call as usize) <= SystemCall::TryWait as usize {
         chooser.message(call);
+        return;
+    }
+    if (call as usize) < SystemCall::Null as usize {
+        chooser.range(call);
         return;
     }
     let before = fixture.host.memory.snapshot();
