@@ -137,7 +137,12 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// `BadHandle` if the handle is outside the table or its slot is empty.
     pub fn capability_of(&self, thread: Number<Thread>, handle: u64) -> Result<Capability, Error> {
-        let chunk = self.chunk_of(thread, handle)?;
+        let mask = self.memory.get(thread, thread::MASK);
+        let chunk = if handle & !mask == 0 {
+            self.memory.link(thread, thread::SLOTS)
+        } else {
+            self.chunk_beyond(thread, handle)?
+        };
         // The remainder also keeps the load inside the chunk under speculation.
         let index = handle % table::CHUNK_SLOTS;
         let slot = Slot { chunk, index };
@@ -246,6 +251,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// `BadHandle`, `WrongKind`, `NoRight`, `Stale`.
+    #[inline(never)]
     pub fn find_frame(&self, handle: u64, rights: Rights) -> Result<(Frame, Rights), Error> {
         let capability = self.find_kind(handle, Kind::Frame as u8, rights)?;
         Ok((capability.frame(), capability.rights()))

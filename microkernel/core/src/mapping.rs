@@ -287,7 +287,31 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Removes a mapping: from the frame's side, from the table, from the machine.
+    #[inline]
     fn clear_page(
+        &self,
+        space: Number<Space>,
+        table: Number<PageTable>,
+        address: u64,
+        frame: Frame,
+    ) {
+        let is_usual = self.memory.entry(table.frame(), entry::RECORDS) == 0
+            && self.memory.entry(table.frame(), entry::ID) > 1;
+        if !is_usual {
+            return self.clear_page_seldom(space, table, address, frame);
+        }
+        self.clear_first(frame);
+        self.memory
+            .set(table, slot_at(index_at(LAST_LEVEL, address)), 0);
+        self.count_down(table);
+        let asid = self.memory.get(space, space::ASID);
+        self.leave(Effect::InvalidatePage { asid, address });
+    }
+
+    /// The same where records or the table's last mapping may have to go: with calls, so that the
+    /// usual case has none and needs no stack.
+    #[inline(never)]
+    fn clear_page_seldom(
         &self,
         space: Number<Space>,
         table: Number<PageTable>,
@@ -307,7 +331,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Removes the mapping of entry `index` of a table from the side of the frame.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn forget_mapping(&self, table: Number<PageTable>, index: u64, frame: Frame) {
         let shadow = Frame(self.memory.entry(table.frame(), entry::RECORDS));
         let record = self.take_shadow(shadow, index);
@@ -406,7 +430,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let Ok((table, descriptor)) = self.find_page(space, address) else {
             return false;
         };
-        self.clear_page(space, table, address, frame_of(descriptor));
+        self.clear_page_seldom(space, table, address, frame_of(descriptor));
         true
     }
 }
@@ -466,6 +490,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Unlinks a record from its frame and frees it.
+    #[inline(never)]
     pub(crate) fn drop_record(&self, record: Number<Record>) {
         let next: Number<Record> = self.memory.link(record, record::NEXT);
         let prev: Number<Record> = self.memory.link(record, record::PREV);

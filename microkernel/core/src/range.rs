@@ -24,7 +24,6 @@ use ipc_abi::boot::USER_END;
 use ipc_abi::call::SystemCall;
 use ipc_abi::capability::{Access, Kind, Rights};
 use ipc_abi::error::Error;
-use ipc_abi::tag::Tag;
 
 use crate::capability::{Capability, Slot};
 use crate::frame::SPACE_BITS;
@@ -48,6 +47,8 @@ const PAGE_SHIFT: u32 = 12;
 /// Where the pages that are done stand in the last argument.
 const DONE_SHIFT: u32 = 32;
 const LEFT_BITS: u64 = (1 << DONE_SHIFT) - 1;
+/// The registers that a call does not preserve: `x0` to `x18`.
+const CLOBBERED: u64 = 19;
 /// Bytes of a `svc`.
 const INSTRUCTION_BYTES: u64 = 4;
 /// Where rights and kind of a capability begin in its second word.
@@ -279,7 +280,11 @@ impl<M: Memory + Copy> Kernel<M> {
             if descriptor == 0 {
                 continue;
             }
-            self.forget_mapping(table, index, frame_of(descriptor));
+            if self.memory.entry(table.frame(), entry::RECORDS) == 0 {
+                self.clear_first(frame_of(descriptor));
+            } else {
+                self.forget_mapping(table, index, frame_of(descriptor));
+            }
             self.memory.set(table, slot_at(index), 0);
             gone = gone.wrapping_add(1);
             self.forget_page(range, page);
@@ -354,8 +359,12 @@ impl<M: Memory + Copy> Kernel<M> {
     fn finish_range(&self, thread: Number<Thread>, status: u64, done: u64) {
         self.set_register(thread, 0, status);
         self.set_register(thread, 1, done);
-        self.clear_words(thread, 2);
-        self.finish_delivery(thread, Tag::default(), 0);
+        // A zero that the compiler does not know: else it calls `memset` for a few stores.
+        let zero = core::hint::black_box(0);
+        for index in 2..CLOBBERED {
+            self.set_register(thread, index, zero);
+        }
+        self.memory.set(thread, thread::PSTATE, 0);
     }
 }
 
