@@ -65,120 +65,127 @@ system_calls! {
     12 ReceiveUntil "receive_until",
     /// `wait`, refused with `TimedOut` when the time `x20` comes before a signal.
     13 WaitUntil "wait_until",
+    /// Maps the frames `x1`, `x1` + 1, … in the space `x0` at the address `x2` with the access `x3`:
+    /// `x4` pages. Here and in the next two, `x1` = how many pages are done.
+    14 MapRange "map_range",
+    /// Removes every mapping in the `x2` pages from the address `x1` of the space `x0`.
+    15 UnmapRange "unmap_range",
+    /// Changes the access of the `x3` pages from the address `x1` of the space `x0` to `x2`.
+    16 ProtectRange "protect_range",
     /// Does nothing.
-    14 Null "null",
+    17 Null "null",
     /// Sets the bits of the gate `x0` (right `SIGNAL`) in its notification.
-    15 Signal "signal",
+    18 Signal "signal",
     /// Lets the next scheduling context of the same priority run.
-    16 Yield "yield",
+    19 Yield "yield",
     /// Moves the current caller into the reply object `x0`, to be answered later by `reply_to`.
-    17 SaveCaller "save_caller",
+    20 SaveCaller "save_caller",
     /// Copies the capability `x0` to the place `x1` with at most the rights `x2`.
-    18 CapabilityCopy "capability_copy",
+    21 CapabilityCopy "capability_copy",
     /// Empties the place `x0`.
-    19 CapabilityDelete "capability_delete",
+    22 CapabilityDelete "capability_delete",
     /// Tells what the place `x0` holds: `x1` = [`crate::capability::Description`].
-    20 CapabilityInspect "capability_inspect",
+    23 CapabilityInspect "capability_inspect",
     /// Destroys the object of the capability `x0` (right `DESTROY`): every copy dies at once.
-    21 Destroy "destroy",
+    24 Destroy "destroy",
     /// Splits the last `x1` frames off the region `x0`; the new region goes to the place `x2`.
-    22 RegionSplit "region_split",
+    25 RegionSplit "region_split",
     /// Takes `x1` (at most 64) free frames above what the region `x0` has back into it.
-    23 RegionMerge "region_merge",
+    26 RegionMerge "region_merge",
     /// Tells `x1` = the first frame (bits 33:0) and the frames left (bits 63:34) of the region `x0`.
-    24 RegionInspect "region_inspect",
+    27 RegionInspect "region_inspect",
     /// Takes one step towards freeing the frame `x1` of the region `x0`, whatever it holds;
     /// `Again` until it is free.
-    25 Reclaim "reclaim",
+    28 Reclaim "reclaim",
     /// Splits the last `x4` numbers (of time: what a [`crate::time::TimeGrant`] says) off the allowance
     /// `x3`: region `x0`, object `x1`, destination `x2`.
-    26 AllowanceSplit "allowance_split",
+    29 AllowanceSplit "allowance_split",
     /// Takes `x1` (at most 64) unused numbers above what the allowance `x0` has back into it.
-    27 AllowanceMerge "allowance_merge",
+    30 AllowanceMerge "allowance_merge",
     /// Makes a zeroed frame of user memory, mode *data* (in a region of devices: the device's own
     /// registers): region `x0`, object `x1`, destination `x2`.
-    28 CreateFrame "create_frame",
+    31 CreateFrame "create_frame",
     /// Makes an address space: region `x0`, object `x1`, destination `x2`, ASID allowance `x3`,
     /// frame for its first table `x4`.
-    29 CreateSpace "create_space",
+    32 CreateSpace "create_space",
     /// Makes a capability table: region `x0`, object `x1`, destination `x2`, frame for its first
     /// 256 slots `x3`.
-    30 CreateTable "create_table",
+    33 CreateTable "create_table",
     /// Makes a stopped thread: region `x0`, object `x1`, destination `x2`, table `x3`, space `x4`.
-    31 CreateThread "create_thread",
+    34 CreateThread "create_thread",
     /// Makes a scheduling context: region `x0`, object `x1`, destination `x2`, time allowance `x3`,
     /// priority `x4`.
-    32 CreateContext "create_context",
+    35 CreateContext "create_context",
     /// Makes an endpoint: region `x0`, object `x1`, destination `x2`.
-    33 CreateEndpoint "create_endpoint",
+    36 CreateEndpoint "create_endpoint",
     /// Makes a gate: region `x0`, object `x1`, destination `x2`, target endpoint or notification
     /// `x3` (right `MAKE_GATE`), badge or signal bits `x4`.
-    34 CreateGate "create_gate",
+    37 CreateGate "create_gate",
     /// Makes a notification: region `x0`, object `x1`, destination `x2`.
-    35 CreateNotification "create_notification",
+    38 CreateNotification "create_notification",
     /// Makes a reply object: region `x0`, object `x1`, destination `x2`.
-    36 CreateReply "create_reply",
+    39 CreateReply "create_reply",
     /// Makes an interrupt object: region `x0`, object `x1`, destination `x2`, interrupt allowance
     /// `x3`, line `x4`.
-    37 CreateIrq "create_irq",
+    40 CreateIrq "create_irq",
     /// Gives the frame `x2` of the region `x1` to the pool of the space `x0`, for page tables and
     /// mapping records.
-    38 SpaceDonate "space_donate",
+    41 SpaceDonate "space_donate",
     /// Maps the frame `x1` in the space `x0` at the address `x2` with the access `x3`
     /// ([`crate::capability::Access`]).
-    39 Map "map",
+    42 Map "map",
     /// Removes the mapping at the address `x1` of the space `x0`.
-    40 Unmap "unmap",
+    43 Unmap "unmap",
     /// Changes the access of the mapping at the address `x1` of the space `x0` to `x2`.
-    41 Protect "protect",
+    44 Protect "protect",
     /// Adds 256 slots to the table `x0`, in the frame `x2` of the region `x1`.
-    42 TableExtend "table_extend",
+    45 TableExtend "table_extend",
     /// Starts the stopped thread `x0` at the address `x1` with the stack pointer `x2` and the
     /// argument `x3` in its `x0`.
-    43 ThreadStart "thread_start",
+    46 ThreadStart "thread_start",
     /// Stops the thread `x0`; a call it waits in is abandoned.
-    44 ThreadStop "thread_stop",
+    47 ThreadStop "thread_stop",
     /// Lets the stopped thread `x0` go on.
-    45 ThreadResume "thread_resume",
+    48 ThreadResume "thread_resume",
     /// Gives the thread `x0` the frame `x1` as its message buffer.
-    46 ThreadSetBuffer "thread_set_buffer",
+    49 ThreadSetBuffer "thread_set_buffer",
     /// Sends the faults of the thread `x0` through the gate `x1`.
-    47 ThreadSetHandler "thread_set_handler",
+    50 ThreadSetHandler "thread_set_handler",
     /// Makes the scheduling context `x1` the thread `x0`'s own.
-    48 ThreadSetContext "thread_set_context",
+    51 ThreadSetContext "thread_set_context",
     /// Lets `receive` of the thread `x0` also see the signals of the notification `x1`.
-    49 ThreadBind "thread_bind",
+    52 ThreadBind "thread_bind",
     /// Tells `x1` = the [`crate::capability::ThreadState`] of the thread `x0`.
-    50 ThreadInspect "thread_inspect",
+    53 ThreadInspect "thread_inspect",
     /// Delivers the interrupt `x0` as the bits `x2` of the notification `x1`.
-    51 IrqBind "irq_bind",
+    54 IrqBind "irq_bind",
     /// Lets the interrupt `x0` come again.
-    52 IrqAcknowledge "irq_acknowledge",
+    55 IrqAcknowledge "irq_acknowledge",
     /// Acts on the platform `x0`: `x1` is a [`PlatformOperation`].
-    53 PlatformControl "platform_control",
+    56 PlatformControl "platform_control",
     /// Changes the mode of the frame `x0`, which must not be mapped, to `x1`
     /// ([`crate::capability::FrameMode`]).
-    54 FrameSetMode "frame_set_mode",
+    57 FrameSetMode "frame_set_mode",
     /// Tells `x1` = the physical address of the frame `x0`.
-    55 FrameInspect "frame_inspect",
+    58 FrameInspect "frame_inspect",
     /// Gives the scheduling context `x0`, made from the time allowance `x1`, the priority `x2` and `x3`
     /// ticks in each period of `x4` (both 0: no limit).
-    56 ContextConfigure "context_configure",
+    59 ContextConfigure "context_configure",
     /// Signals the gate `x1` whenever the scheduling context `x0` has used its budget up.
-    57 ContextSetHandler "context_set_handler",
+    60 ContextSetHandler "context_set_handler",
     /// Tells `x1` = the ticks that the scheduling context `x0` used since it got a budget.
-    58 ContextInspect "context_inspect",
+    61 ContextInspect "context_inspect",
     /// Tells `x1` = a count that the kernel keeps for the platform `x0`: `x1` is a [`PlatformCount`].
-    59 PlatformInspect "platform_inspect",
+    62 PlatformInspect "platform_inspect",
     /// Waits until the time `x0`.
-    60 Sleep "sleep",
+    63 Sleep "sleep",
 }
 
 impl SystemCall {
     /// Whether it is a message call.
     #[must_use]
     pub const fn is_message(self) -> bool {
-        (self as u16) < SystemCall::Null as u16
+        self as u16 <= SystemCall::WaitUntil as u16
     }
 }
 

@@ -32,6 +32,10 @@ const MESSAGE: &[Error] = &[
     Error::NoSlots,
     Error::Died,
 ];
+/// What a range of pages can have wrong.
+const PAGES: &[Error] = &[Error::Misaligned, Error::OutOfRange];
+/// What a range of pages and an access can have wrong.
+const RANGE: &[Error] = &[Error::BadArgument, Error::Misaligned, Error::OutOfRange];
 /// What answering can find wrong.
 const ANSWER: &[Error] = &[
     Error::BadArgument,
@@ -96,6 +100,19 @@ const ROWS: &[Row] = &[
     (
         SystemCall::WaitUntil,
         &[HANDLE, &[Error::InUse, Error::Died, Error::TimedOut]],
+    ),
+    (
+        SystemCall::MapRange,
+        &[
+            HANDLE,
+            RANGE,
+            &[Error::AccessDenied, Error::AlreadyMapped, Error::NeedMemory],
+        ],
+    ),
+    (SystemCall::UnmapRange, &[HANDLE, PAGES]),
+    (
+        SystemCall::ProtectRange,
+        &[HANDLE, RANGE, &[Error::AccessDenied, Error::NotMapped]],
     ),
     (SystemCall::Null, &[]),
     (SystemCall::Signal, &[HANDLE, &[Error::Died]]),

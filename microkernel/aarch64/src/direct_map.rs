@@ -173,6 +173,11 @@ impl Memory for DirectMap {
     }
 
     #[inline]
+    fn interrupt_pending(&self) -> bool {
+        register::interrupt_pending()
+    }
+
+    #[inline]
     fn publish_tables(&self) {
         effect::publish_tables();
     }

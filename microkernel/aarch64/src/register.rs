@@ -50,6 +50,14 @@ macro_rules! write_register {
 
 pub(crate) use {read_register, write_register};
 
+/// Whether an interrupt (`I` or `F`) waits, masked as it is in the kernel: Arm ARM DDI 0487,
+/// D24.2.76, `ISR_EL1`.
+#[inline]
+pub(crate) fn interrupt_pending() -> bool {
+    const IRQ_OR_FIQ: u64 = 1 << 7 | 1 << 6;
+    read_register!("isr_el1") & IRQ_OR_FIQ != 0
+}
+
 /// Gives every register its final value. Called once, on the kernel's own tables.
 pub(crate) fn set_up() {
     let mut sctlr = SCTLR;

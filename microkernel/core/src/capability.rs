@@ -154,6 +154,24 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
+    /// The chunk of the table of `thread` in which `handle` is.
+    ///
+    /// # Errors
+    ///
+    /// `BadHandle` if the handle is outside the table.
+    #[inline(always)]
+    pub(crate) fn chunk_of(
+        &self,
+        thread: Number<Thread>,
+        handle: u64,
+    ) -> Result<Number<Slots>, Error> {
+        if handle & !self.memory.get(thread, thread::MASK) == 0 {
+            Ok(self.memory.link(thread, thread::SLOTS))
+        } else {
+            self.chunk_beyond(thread, handle)
+        }
+    }
+
     /// What `handle` of the current thread names, if that is in the first chunk of its table and
     /// something: then it takes no call to find it. Unchecked: see [`Kernel::check`].
     #[inline(always)]
@@ -233,6 +251,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// `BadHandle`, `WrongKind`, `NoRight`, `Stale`.
+    #[inline(never)]
     pub fn find_frame(&self, handle: u64, rights: Rights) -> Result<(Frame, Rights), Error> {
         let capability = self.find_kind(handle, Kind::Frame as u8, rights)?;
         Ok((capability.frame(), capability.rights()))

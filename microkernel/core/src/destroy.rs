@@ -29,7 +29,7 @@ use crate::object::{
     UNITS_PER_FRAME, core_state, endpoint, entry, gate, irq, machine, notification, sort, space,
     table, thread, user,
 };
-use crate::space::{LAST_LEVEL, LEVEL_SHIFT, frame_of, slot_at};
+use crate::space::{LAST_LEVEL, LEVEL_SHIFT, TABLE_ENTRIES, frame_of, slot_at};
 
 /// Steps that `destroy` and `reclaim` take themselves.
 pub const DESTROY_STEPS: u64 = 2;
@@ -40,7 +40,6 @@ pub const TABLE_STEPS: u64 = 64;
 
 const KIND_SHIFT: u32 = 56;
 const NUMBER_MASK: u64 = SPACE_BITS;
-const TABLE_ENTRIES: u64 = 512;
 
 /// How far a dying object is after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -85,11 +85,14 @@ impl<M: Memory + Copy> Kernel<M> {
         const CALL: u64 = SystemCall::Call as u64;
         const REPLY_RECEIVE: u64 = SystemCall::ReplyReceive as u64;
         const WAIT: u64 = SystemCall::Wait as u64;
+        const FIRST_RANGE: u64 = SystemCall::MapRange as u64;
+        const LAST_RANGE: u64 = SystemCall::ProtectRange as u64;
         // The calls that are worth it are functions of their own, which this one becomes.
         match number {
             CALL => self.call(),
             REPLY_RECEIVE => self.reply_receive(),
             WAIT => self.wait(),
+            FIRST_RANGE..=LAST_RANGE => self.range_call(number),
             _ => self.other_message_call(number),
         }
     }

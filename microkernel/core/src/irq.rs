@@ -26,8 +26,8 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the handles (interrupt: right `WRITE`; notification: right `MAKE_GATE`), `InUse` if
     /// it is bound, `BadArgument` if `bits` is 0.
     pub fn irq_bind(&self, handle: u64, notification: u64, bits: u64) -> Answer {
-        let irq = self.find::<Irq>(handle, Rights::WRITE)?;
-        let target = self.find::<Notification>(notification, Rights::MAKE_GATE)?;
+        let irq = self.find_seldom::<Irq>(handle, Rights::WRITE)?;
+        let target = self.find_seldom::<Notification>(notification, Rights::MAKE_GATE)?;
         if bits == 0 {
             return Err(Error::BadArgument);
         }
@@ -111,7 +111,7 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// Those of the handle (right `WRITE`), `BadArgument` for an unknown operation.
     pub fn platform_control(&self, handle: u64, operation: u64) -> Answer {
-        self.find::<Platform>(handle, Rights::WRITE)?;
+        self.find_seldom::<Platform>(handle, Rights::WRITE)?;
         if operation == PlatformOperation::PowerOff as u64 {
             self.leave(Effect::PowerOff);
         } else if operation == PlatformOperation::Reset as u64 {

@@ -48,6 +48,7 @@ pub mod notification;
 pub mod object;
 pub mod package;
 pub mod queue;
+pub mod range;
 pub mod reclaim;
 pub mod region;
 pub mod schedule;

@@ -61,7 +61,7 @@ const EVERY_PAGE: u64 =
 ///
 /// `AccessDenied`.
 #[inline(always)]
-fn attributes_of(bits: u64, rights: Rights, access: Access) -> Result<u64, Error> {
+pub(crate) fn attributes_of(bits: u64, rights: Rights, access: Access) -> Result<u64, Error> {
     let is_code = bits & user::CODE != 0;
     let may_write = rights.contains(Rights::WRITE);
     if !rights.contains(Rights::READ)
@@ -125,7 +125,23 @@ impl<M: Memory + Copy> Kernel<M> {
     fn map_elsewhere(&self, space: u64, frame: u64, address: u64, access: u64) -> Answer {
         let space = self.find_seldom::<Space>(space, Rights::WRITE)?;
         let found = self.find_frame(frame, Rights::NONE)?;
-        self.map_frame(space, found, address, access)
+        let access = Access::from_raw(access).ok_or(Error::BadArgument)?;
+        self.map_found(space, found, address, access)
+    }
+
+    /// Maps a frame that was found, with what its capability allows.
+    #[inline(never)]
+    pub(crate) fn map_found(
+        &self,
+        space: Number<Space>,
+        (frame, rights): (Frame, Rights),
+        address: u64,
+        access: Access,
+    ) -> Answer {
+        check_page_address(address)?;
+        let bits = self.memory.entry(frame, entry::SPACE);
+        let attributes = attributes_of(bits, rights, access)?;
+        self.map_page(space, frame, address, attributes)
     }
 
     #[inline(always)]
@@ -180,15 +196,12 @@ impl<M: Memory + Copy> Kernel<M> {
         address: u64,
         access: Access,
     ) -> Answer {
-        check_page_address(address)?;
-        let bits = self.memory.entry(frame, entry::SPACE);
         let rights = if access == Access::READ {
             Rights::READ
         } else {
             Rights::ALL
         };
-        let attributes = attributes_of(bits, rights, access)?;
-        self.map_page(space, frame, address, attributes)
+        self.map_found(space, (frame, rights), address, access)
     }
 
     fn set_first(&self, space: Number<Space>, frame: Frame, address: u64) {
@@ -274,6 +287,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Removes a mapping: from the frame's side, from the table, from the machine.
+    #[inline]
     fn clear_page(
         &self,
         space: Number<Space>,
@@ -281,14 +295,31 @@ impl<M: Memory + Copy> Kernel<M> {
         address: u64,
         frame: Frame,
     ) {
-        let index = index_at(LAST_LEVEL, address);
-        let shadow = Frame(self.memory.entry(table.frame(), entry::RECORDS));
-        let record = self.take_shadow(shadow, index);
-        if record.is_none() {
-            self.clear_first(frame);
-        } else {
-            self.drop_record(record);
+        let is_usual = self.memory.entry(table.frame(), entry::RECORDS) == 0
+            && self.memory.entry(table.frame(), entry::ID) > 1;
+        if !is_usual {
+            return self.clear_page_seldom(space, table, address, frame);
         }
+        self.clear_first(frame);
+        self.memory
+            .set(table, slot_at(index_at(LAST_LEVEL, address)), 0);
+        self.count_down(table);
+        let asid = self.memory.get(space, space::ASID);
+        self.leave(Effect::InvalidatePage { asid, address });
+    }
+
+    /// The same where records or the table's last mapping may have to go: with calls, so that the
+    /// usual case has none and needs no stack.
+    #[inline(never)]
+    fn clear_page_seldom(
+        &self,
+        space: Number<Space>,
+        table: Number<PageTable>,
+        address: u64,
+        frame: Frame,
+    ) {
+        let index = index_at(LAST_LEVEL, address);
+        self.forget_mapping(table, index, frame);
         self.memory.set(table, slot_at(index), 0);
         let asid = self.memory.get(space, space::ASID);
         if self.count_down(table) == 0 {
@@ -296,6 +327,18 @@ impl<M: Memory + Copy> Kernel<M> {
             self.leave(Effect::InvalidateSpace { asid });
         } else {
             self.leave(Effect::InvalidatePage { asid, address });
+        }
+    }
+
+    /// Removes the mapping of entry `index` of a table from the side of the frame.
+    #[inline(never)]
+    pub(crate) fn forget_mapping(&self, table: Number<PageTable>, index: u64, frame: Frame) {
+        let shadow = Frame(self.memory.entry(table.frame(), entry::RECORDS));
+        let record = self.take_shadow(shadow, index);
+        if record.is_none() {
+            self.clear_first(frame);
+        } else {
+            self.drop_record(record);
         }
     }
 
@@ -331,21 +374,30 @@ impl<M: Memory + Copy> Kernel<M> {
         let access = Access::from_raw(access).ok_or(Error::BadArgument)?;
         check_page_address(address)?;
         let (table, descriptor) = self.find_page(space, address)?;
+        let slot = slot_at(index_at(LAST_LEVEL, address));
+        self.memory
+            .set(table, slot, self.protected(descriptor, access)?);
+        let asid = self.memory.get(space, space::ASID);
+        self.leave(Effect::InvalidatePage { asid, address });
+        Ok(0)
+    }
+
+    /// The descriptor of a page with another access.
+    ///
+    /// # Errors
+    ///
+    /// `AccessDenied` for what neither the frame's mode nor the capability by which it was mapped
+    /// allows.
+    #[inline]
+    pub(crate) fn protected(&self, descriptor: u64, access: Access) -> Answer {
         let frame = frame_of(descriptor);
-        let may_write = descriptor & MAY_WRITE != 0;
-        let rights = if may_write {
+        let rights = if descriptor & MAY_WRITE != 0 {
             Rights::READ.union(Rights::WRITE)
         } else {
             Rights::READ
         };
         let bits = self.memory.entry(frame, entry::SPACE);
-        let attributes = attributes_of(bits, rights, access)?;
-        let slot = slot_at(index_at(LAST_LEVEL, address));
-        self.memory
-            .set(table, slot, table_descriptor(frame) | attributes);
-        let asid = self.memory.get(space, space::ASID);
-        self.leave(Effect::InvalidatePage { asid, address });
-        Ok(0)
+        Ok(table_descriptor(frame) | attributes_of(bits, rights, access)?)
     }
 
     /// Removes one mapping of a user frame; answers whether there was one.
@@ -378,7 +430,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let Ok((table, descriptor)) = self.find_page(space, address) else {
             return false;
         };
-        self.clear_page(space, table, address, frame_of(descriptor));
+        self.clear_page_seldom(space, table, address, frame_of(descriptor));
         true
     }
 }
@@ -438,6 +490,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Unlinks a record from its frame and frees it.
+    #[inline(never)]
     pub(crate) fn drop_record(&self, record: Number<Record>) {
         let next: Number<Record> = self.memory.link(record, record::NEXT);
         let prev: Number<Record> = self.memory.link(record, record::PREV);

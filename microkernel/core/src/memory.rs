@@ -40,6 +40,8 @@ pub trait Memory {
     /// Makes stores to page tables before this visible to the table walk before any user instruction
     /// after it (`dsb ishst`). Every exit ends in `eret`, so no `isb` is needed.
     fn publish_tables(&self) {}
+    /// Whether an interrupt waits to be taken: then a long call stops and is made again after it.
+    fn interrupt_pending(&self) -> bool;
 }
 
 /// Typed access, for every [`Memory`].

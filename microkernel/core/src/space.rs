@@ -33,6 +33,9 @@ pub(crate) const FIRST_LEVEL: u64 = 1;
 /// The level of the tables whose entries are pages.
 pub(crate) const LAST_LEVEL: u64 = 3;
 
+/// Entries of a table.
+pub(crate) const TABLE_ENTRIES: u64 = 512;
+
 /// Where the ASID stands in `TTBR0_EL1`.
 const ASID_SHIFT: u32 = 48;
 /// Address bits below those that choose the entry of a last-level table.
@@ -269,7 +272,14 @@ impl<M: Memory + Copy> Kernel<M> {
     /// A table has one valid entry less; answers how many are left.
     #[inline]
     pub(crate) fn count_down(&self, table: Number<PageTable>) -> u64 {
-        let count = self.memory.entry(table.frame(), entry::ID).wrapping_sub(1);
+        self.count_by(table, 0_u64.wrapping_sub(1))
+    }
+
+    /// A table has `change` valid entries more, modulo 2 to the power of 64; answers how many it has.
+    #[inline]
+    pub(crate) fn count_by(&self, table: Number<PageTable>, change: u64) -> u64 {
+        let count = self.memory.entry(table.frame(), entry::ID);
+        let count = count.wrapping_add(change);
         self.memory.set_entry(table.frame(), entry::ID, count);
         count
     }

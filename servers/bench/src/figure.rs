@@ -3,7 +3,6 @@
 use core::hint::black_box;
 
 use ipc_abi::call::SystemCall;
-use ipc_abi::capability::Access;
 use ipc_abi::error::Error;
 use ipc_abi::message::{Incoming, LongBuffer, Message};
 use ipc_abi::service::bench::{BenchError, Grant};
@@ -11,9 +10,10 @@ use ipc_abi::service::bench_partner::{BALL_BIT, CLEAN, LONG_BYTES, MEASURED, mod
 use ipc_abi::tag::Tag;
 use userlib::{MessageBuffer, syscall};
 
+use crate::mapping;
 use crate::measure::{measure, measure_prepared};
 use crate::partner::{check, no_answer, with_capabilities};
-use crate::rig::{MAP_ADDRESS, Rig};
+use crate::rig::Rig;
 use crate::samples::Summary;
 use crate::workbench::refused;
 use crate::worker::{job, read_summary};
@@ -41,9 +41,22 @@ pub const FIGURES: &[(&str, Measurement)] = &[
     ("syscall/null", measure_null),
     ("thread/yield-round-trip", measure_yield),
     ("fault/exception-round-trip", measure_fault),
-    ("memory/map-page", measure_map),
-    ("memory/unmap-page", measure_unmap),
+    ("memory/map-page", mapping::measure_map),
+    ("memory/unmap-page", mapping::measure_unmap),
+    ("memory/protect-page", mapping::measure_protect),
+    ("memory/map-512-pages", mapping::measure_map_range),
+    ("memory/unmap-512-pages", mapping::measure_unmap_range),
 ];
+
+/// How many operations one round of a figure is: its figure is that of each.
+#[must_use]
+pub fn operations_of(name: &str) -> u64 {
+    if name.ends_with("-512-pages") {
+        mapping::RANGE_PAGES
+    } else {
+        1
+    }
+}
 
 fn measure_words_0(rig: &mut Rig) -> Result<Summary, BenchError> {
     let gate = rig.partner.handle();
@@ -210,28 +223,6 @@ fn measure_fault(rig: &mut Rig) -> Result<Summary, BenchError> {
     })
 }
 
-fn map(rig: &Rig) -> Result<(), Error> {
-    syscall::map(rig.space, rig.frame, MAP_ADDRESS, Access::READ_WRITE)
-}
-
-fn measure_map(rig: &mut Rig) -> Result<Summary, BenchError> {
-    measure(
-        || map(rig),
-        |result| {
-            result.map_err(refused(SystemCall::Map))?;
-            syscall::unmap(rig.space, MAP_ADDRESS).map_err(refused(SystemCall::Unmap))
-        },
-    )
-}
-
-fn measure_unmap(rig: &mut Rig) -> Result<Summary, BenchError> {
-    measure_prepared(
-        || map(rig).map_err(refused(SystemCall::Map)),
-        || syscall::unmap(rig.space, MAP_ADDRESS),
-        |result| result.map_err(refused(SystemCall::Unmap)),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +240,12 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn a_figure_of_512_pages_is_that_of_each() {
+        assert_eq!(operations_of("memory/map-512-pages"), 512);
+        assert_eq!(operations_of("memory/map-page"), 1);
     }
 
     #[test]

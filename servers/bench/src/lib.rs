@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod figure;
+pub mod mapping;
 pub mod measure;
 pub mod partner;
 pub mod rig;

@@ -7,6 +7,7 @@ use ipc_abi::service::bench_partner::{BALL_BIT, STOP_BIT};
 use ipc_abi::startup::SlotRange;
 use userlib::{Environment, Gate, Stack, start_thread, syscall};
 
+use crate::mapping::make_range;
 use crate::partner::Partner;
 use crate::workbench::{Signalling, Workbench, refused};
 use crate::worker::{Handles, work};
@@ -18,6 +19,9 @@ pub const YIELD_PRIORITY: u8 = 110;
 /// Where frames are mapped to measure it: nothing else of the process is ever there. The page after
 /// it stays mapped, so that the page tables do.
 pub const MAP_ADDRESS: u64 = 0x70_0000_0000;
+
+/// Where ranges are mapped: all pages of the table after that one.
+pub const RANGE_ADDRESS: u64 = MAP_ADDRESS + 0x20_0000;
 
 /// Frames that page tables and mapping records at [`MAP_ADDRESS`] take.
 const TABLE_FRAMES: usize = 8;
@@ -76,6 +80,9 @@ pub struct Rig {
     pub worker: u32,
     /// A frame that can be mapped at [`MAP_ADDRESS`].
     pub frame: u32,
+    /// The first of 512 frames, in handles one after the other, that can be mapped at
+    /// [`RANGE_ADDRESS`].
+    pub range: u32,
 }
 
 impl Rig {
@@ -102,6 +109,7 @@ impl Rig {
             pong: workbench.create_notification(BALL_BIT)?,
             worker: start_worker(&mut workbench, space, time, partner.handle())?,
             frame: prepare_mapping(&mut workbench, space)?,
+            range: make_range(&mut workbench)?,
         })
     }
 }

@@ -99,6 +99,16 @@ impl Summary {
             max: self.max.saturating_sub(overhead.0),
         }
     }
+
+    /// The summary of each of `count` operations that a round consists of, rounded up.
+    #[must_use]
+    pub const fn per(self, count: u64) -> Summary {
+        Summary {
+            min: self.min.div_ceil(count),
+            median: self.median.div_ceil(count),
+            max: self.max.div_ceil(count),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -161,6 +171,13 @@ mod tests {
                 max: 97
             }
         );
+    }
+
+    #[test]
+    fn a_part_of_a_round_is_rounded_up() {
+        let summary = filled(|_| 513).summarize().expect("the rounds are done");
+        assert_eq!(summary.per(512).median, 2);
+        assert_eq!(summary.per(513).median, 1);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use ipc_abi::service::bench::{Bench, BenchError, Figure, FigureName, Unit};
 
-use crate::figure::FIGURES;
+use crate::figure::{FIGURES, operations_of};
 use crate::measure::Gauge;
 use crate::rig::{Grants, Rig};
 
@@ -38,10 +38,12 @@ impl Bench for Server {
     }
 
     fn measure(&mut self, figure: u32) -> Result<Figure, BenchError> {
-        let (_, measurement) = find(figure)?;
+        let (name, measurement) = find(figure)?;
         let rig = self.rig.get_or_insert_with(|| Rig::build(&self.grants));
         let rig = rig.as_mut().map_err(|error| *error)?;
-        let summary = measurement(rig)?.less(self.gauge.overhead);
+        let summary = measurement(rig)?
+            .less(self.gauge.overhead)
+            .per(operations_of(name));
         Ok(Figure {
             min: summary.min,
             median: summary.median,

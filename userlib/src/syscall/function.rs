@@ -198,6 +198,70 @@ function_calls! {
         -> u64 = core::convert::identity;
 }
 
+/// Maps `pages` frames, in handles one after the other from `first`, in a space, at most 512.
+///
+/// # Errors
+///
+/// How many pages are done, with the error of the next: see *Ranges* in `ABI.md`.
+#[inline(always)]
+pub fn map_range(
+    space: u32,
+    first: u32,
+    address: u64,
+    access: Access,
+    pages: u64,
+) -> Result<(), (u64, Error)> {
+    range_answer(invoke5::<{ SystemCall::MapRange as u16 }>(
+        space.into_register(),
+        first.into_register(),
+        address,
+        access.into_register(),
+        pages,
+    ))
+}
+
+/// Removes every mapping in `pages` pages from an address, at most 512.
+///
+/// # Errors
+///
+/// How many pages are done, with the error of the next: see *Ranges* in `ABI.md`.
+#[inline(always)]
+pub fn unmap_range(space: u32, address: u64, pages: u64) -> Result<(), (u64, Error)> {
+    range_answer(invoke3::<{ SystemCall::UnmapRange as u16 }>(
+        space.into_register(),
+        address,
+        pages,
+    ))
+}
+
+/// Changes the access of `pages` pages from an address, at most 512.
+///
+/// # Errors
+///
+/// How many pages are done, with the error of the next: see *Ranges* in `ABI.md`.
+#[inline(always)]
+pub fn protect_range(
+    space: u32,
+    address: u64,
+    access: Access,
+    pages: u64,
+) -> Result<(), (u64, Error)> {
+    range_answer(invoke4::<{ SystemCall::ProtectRange as u16 }>(
+        space.into_register(),
+        address,
+        access.into_register(),
+        pages,
+    ))
+}
+
+/// Reads what a call on a range answers.
+#[inline(always)]
+fn range_answer((status, done): (u64, u64)) -> Result<(), (u64, Error)> {
+    answer((status, done))
+        .map(drop)
+        .map_err(|error| (done, error))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

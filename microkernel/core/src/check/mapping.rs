@@ -15,10 +15,10 @@ use crate::object::{
     space, thread, user,
 };
 use crate::space::{
-    FIRST_LEVEL, LAST_LEVEL, LEVEL_SHIFT, frame_of, index_at, slot_at, table_descriptor,
+    FIRST_LEVEL, LAST_LEVEL, LEVEL_SHIFT, TABLE_ENTRIES, frame_of, index_at, slot_at,
+    table_descriptor,
 };
 
-const TABLE_ENTRIES: u64 = 512;
 /// No list of frames is longer: as many as 64 GiB have.
 const LONGEST_LIST: u64 = 1 << 24;
 

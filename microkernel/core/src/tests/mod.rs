@@ -11,6 +11,7 @@ mod destroy;
 mod frame;
 mod mapping;
 mod random;
+mod range;
 mod reclaim;
 mod region;
 mod space;
@@ -19,14 +20,14 @@ mod table;
 use core::cell::Cell;
 
 use ipc_abi::boot::FirstHandle;
-use ipc_abi::call::Place;
+use ipc_abi::call::{Place, SystemCall};
 use ipc_abi::capability::{Description, Rights};
 use ipc_abi::error::Error;
 
 use crate::host::{HostMachine, HostMemory};
 use crate::kernel::{Answer, Kernel};
 use crate::memory::{Fields, Memory};
-use crate::object::{Frame, FrameKind, UNITS_PER_FRAME, core_state};
+use crate::object::{Frame, FrameKind, UNITS_PER_FRAME, core_state, thread};
 
 /// The first process's handles, as arguments.
 pub(super) const TABLE: u64 = FirstHandle::Table as u64;
@@ -94,6 +95,60 @@ impl Fixture {
         self.host.leave_kernel();
         self.check();
         answer
+    }
+
+    /// Makes a call on a range with the arguments that are in the registers, again and again as the
+    /// interrupted thread does; an interrupt waits after `quiet_runs` runs, once. Answers the error,
+    /// if any, and the pages that are done.
+    pub(super) fn make_range_call(
+        &self,
+        call: SystemCall,
+        quiet_runs: u64,
+    ) -> (Option<Error>, u64) {
+        let kernel = self.kernel();
+        let thread = kernel.current();
+        let counter = 0x4000;
+        kernel.memory.set(thread, thread::PC, counter);
+        self.host.memory.quiet_runs.set(quiet_runs);
+        for _ in 0..2 {
+            kernel.message_call(call as u64);
+            self.check();
+            self.host.memory.quiet_runs.set(u64::MAX);
+            self.host.leave_kernel();
+            self.check();
+            match kernel.memory.get(thread, thread::PC) {
+                back if back == counter - 4 => kernel.memory.set(thread, thread::PC, counter),
+                after => assert_eq!(after, counter, "the program counter"),
+            }
+            let is_done = (2..19).all(|index| kernel.register(thread, index) == 0);
+            if is_done {
+                let status = kernel.register(thread, 0);
+                let error = Error::from_raw(status);
+                assert!(status == 0 || error.is_some_and(|error| call.can_return(error)));
+                return (error, kernel.register(thread, 1));
+            }
+        }
+        panic!("{} is not made again once", call.name());
+    }
+
+    /// [`Fixture::make_range_call`] with arguments, and no interrupt.
+    pub(super) fn range_call(&self, call: SystemCall, arguments: &[u64]) -> (Option<Error>, u64) {
+        self.interrupted_range_call(call, arguments, u64::MAX)
+    }
+
+    /// The same, with an interrupt after `quiet_runs` runs.
+    pub(super) fn interrupted_range_call(
+        &self,
+        call: SystemCall,
+        arguments: &[u64],
+        quiet_runs: u64,
+    ) -> (Option<Error>, u64) {
+        let kernel = self.kernel();
+        let filled = arguments.iter().copied().chain(core::iter::repeat(0xF00));
+        for (index, value) in (0..19).zip(filled) {
+            kernel.set_register(kernel.current(), index, value);
+        }
+        self.make_range_call(call, quiet_runs)
     }
 
     /// Makes a system call that must be refused with `error`.

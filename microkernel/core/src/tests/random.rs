@@ -32,12 +32,12 @@ struct Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    (11..SystemCall::ALL.len() + 28, any::<[u16; 6]>())
+    (11..SystemCall::ALL.len() + 31, any::<[u16; 6]>())
         .prop_map(|(call, seeds)| Step { call, seeds })
 }
 
 /// The kinds of call that come more often than once in a list of all.
-const FAVOURITES: [SystemCall; 28] = [
+const FAVOURITES: [SystemCall; 31] = [
     SystemCall::Call,
     SystemCall::ReplyReceive,
     SystemCall::Receive,
@@ -55,6 +55,9 @@ const FAVOURITES: [SystemCall; 28] = [
     SystemCall::ContextConfigure,
     SystemCall::Map,
     SystemCall::Map,
+    SystemCall::MapRange,
+    SystemCall::MapRange,
+    SystemCall::UnmapRange,
     SystemCall::Map,
     SystemCall::CreateFrame,
     SystemCall::CreateThread,
@@ -239,8 +242,12 @@ fn run(fixture: &Fixture, step: Step) {
         fixture,
         seeds: step.seeds,
     };
-    if (call as usize) < SystemCall::Null as usize {
+    if call.is_message() {
         chooser.message(call);
+        return;
+    }
+    if (call as usize) < SystemCall::Null as usize {
+        chooser.range(call);
         return;
     }
     let before = fixture.host.memory.snapshot();

@@ -73,7 +73,7 @@ pub(crate) fn random(attacker: &mut Attacker, random: &mut Random) -> Fact {
 }
 
 fn refusal_of(call: SystemCall, done: &Step) -> Option<Error> {
-    if call as u64 <= SystemCall::TryWait as u64 {
+    if call.is_message() {
         done.received().refusal()
     } else {
         done.answer().err()
@@ -95,7 +95,7 @@ fn random_register(table: u64, random: &mut Random) -> u64 {
 /// Whether a call leaves the process the gates with which it tells how it went: neither deletes them
 /// nor talks to the console.
 fn is_harmless(attacker: &Attacker, origins: &Origins, call: SystemCall, step: &Step) -> bool {
-    if call as u64 <= SystemCall::TryWait as u64 {
+    if call.is_message() {
         return origins.of(step.words[17]) != attacker.console_gate;
     }
     if call == SystemCall::CapabilityDelete {

@@ -182,6 +182,34 @@ impl Chooser<'_> {
         })
     }
 
+    /// A call on a range: its answer is in the registers. Interrupts come at random.
+    pub(super) fn range(&self, call: SystemCall) {
+        let kernel = self.fixture.kernel();
+        let current = kernel.current();
+        let register = |index, value| kernel.set_register(current, index, value);
+        let access = [1, 3, 5, 3, 1, 3, 4][usize::try_from(self.small(3, 7)).expect("small")];
+        let pages = match self.seed(4) % 8 {
+            0 => self.small(5, 520),
+            1 => self.small(5, 520) | self.small(3, 3) << 32,
+            _ => 1 + self.small(5, 40),
+        };
+        let address = self.page(1) & !0xFFF;
+        let address = address.wrapping_sub(self.small(2, 4) << 12);
+        let arguments = match call {
+            SystemCall::MapRange => {
+                let first = self.handle(2, Kind::Frame);
+                [first, address, access, pages]
+            }
+            SystemCall::UnmapRange => [address, pages, 0, 0],
+            _ => [address, access, pages, 0],
+        };
+        register(0, self.handle(0, Kind::AddressSpace));
+        for (index, argument) in (1..).zip(arguments) {
+            register(index, argument);
+        }
+        self.fixture.make_range_call(call, self.small(2, 5));
+    }
+
     /// A message call: its answer is in the registers.
     pub(super) fn message(&self, call: SystemCall) {
         let kernel = self.fixture.kernel();

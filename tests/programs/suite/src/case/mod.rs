@@ -9,6 +9,7 @@ mod authority;
 mod death;
 mod fault;
 mod message;
+mod range;
 mod register;
 mod reply;
 mod schedule;
@@ -55,7 +56,7 @@ pub(crate) fn all() -> Vec<Case> {
             run: Run::Mistakes(*call),
         });
     }
-    let topics: [(&str, Topic); 11] = [
+    let topics: [(&str, Topic); 12] = [
         ("message", message::CASES),
         ("reply", reply::CASES),
         ("transfer", transfer::CASES),
@@ -65,6 +66,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("thread", thread::CASES),
         ("authority", authority::CASES),
         ("space", space::CASES),
+        ("range", range::CASES),
         ("fault", fault::CASES),
         ("register", register::CASES),
     ];

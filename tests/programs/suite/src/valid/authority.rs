@@ -22,6 +22,18 @@ pub(super) const MAKERS: Makers = &[
     (SystemCall::Protect, |world| {
         mapped(world, SystemCall::Protect)
     }),
+    (SystemCall::MapRange, map_range),
+    (SystemCall::UnmapRange, |world| {
+        let space = mapped_space(world)?;
+        let arguments = [space, 0x1000, 1];
+        Ok(function(world, SystemCall::UnmapRange, &arguments, [SPACE]))
+    }),
+    (SystemCall::ProtectRange, |world| {
+        let space = mapped_space(world)?;
+        let arguments = [space, 0x1000, Access::READ.into_raw(), 1];
+        let call = SystemCall::ProtectRange;
+        Ok(function(world, call, &arguments, [SPACE]))
+    }),
     (SystemCall::TableExtend, table_extend),
     (SystemCall::FrameSetMode, frame_set_mode),
     (SystemCall::FrameInspect, frame_inspect),
@@ -151,9 +163,22 @@ fn map(world: &mut World) -> Result<Valid, Failure> {
     Ok(function(world, SystemCall::Map, &arguments, parts))
 }
 
-fn mapped(world: &mut World, call: SystemCall) -> Result<Valid, Failure> {
+fn map_range(world: &mut World) -> Result<Valid, Failure> {
+    let (space, frame) = (world.space()?, world.user_frame()?);
+    let arguments = [space, frame, 0x1000, Access::READ.into_raw(), 1];
+    let parts = [SPACE, Part::Handle(1, Kind::Frame, Rights::NONE)];
+    Ok(function(world, SystemCall::MapRange, &arguments, parts))
+}
+
+/// A space with a page at 0x1000.
+fn mapped_space(world: &mut World) -> Result<u64, Failure> {
     let (space, frame) = (world.space()?, world.user_frame()?);
     world.map(space, frame, 0x1000, Access::READ)?;
+    Ok(space)
+}
+
+fn mapped(world: &mut World, call: SystemCall) -> Result<Valid, Failure> {
+    let space = mapped_space(world)?;
     Ok(function(
         world,
         call,
