@@ -28,6 +28,7 @@ pub fn perform(effect: Effect) {
         | Effect::InvalidateSpace { .. }
         | Effect::MaskLine { .. }
         | Effect::UnmaskLine { .. }
+        | Effect::EndLine { .. }
         | Effect::SetTimer { .. } => {}
     }
 }
@@ -41,6 +42,7 @@ pub fn perform_quickly(effect: Effect) -> bool {
         Effect::InvalidateSpace { asid } => invalidate_space(asid),
         Effect::MaskLine { line } => interrupt::mask_line(line),
         Effect::UnmaskLine { line } => interrupt::unmask_line(line),
+        Effect::EndLine { line } => interrupt::deactivate(line),
         Effect::SetTimer { when } => timer::start(when),
         Effect::ZeroFrame { .. }
         | Effect::SynchronizeCode { .. }

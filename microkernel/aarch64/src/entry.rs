@@ -6,7 +6,7 @@ use core::arch::global_asm;
 use ipc_abi::call::{SYSTEM_CALL_COUNT, SystemCall};
 use ipc_abi::capability::{Kind, Rights};
 use pecan_core::object::{
-    Core, Layout, Machine, NUMBER_BITS, core_state, endpoint, gate, thread, wait,
+    Core, Layout, Machine, LIGHT, NUMBER_BITS, core_state, endpoint, gate, thread, wait,
 };
 
 use crate::control::{EARLY_PMCR, EARLY_SCTLR, MAIR, MMU_OFF_SCTLR, TRANSLATION_CONTROL};
@@ -101,6 +101,8 @@ global_asm!(
     RECEIVE_BIT = const RECEIVE_BIT,
     WAIT_RECEIVE = const wait::RECEIVE >> 48,
     SVC_SYNDROME = const SVC_SYNDROME,
+    WAIT_CALL = const SystemCall::Wait as usize,
+    LIGHT = const LIGHT,
     CALL = const SystemCall::Call as usize,
     REPLY_RECEIVE = const SystemCall::ReplyReceive as usize,
     NULL = const SystemCall::Null as usize,

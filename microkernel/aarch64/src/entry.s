@@ -320,37 +320,64 @@ return_from_function:
     msr     spsr_el1, xzr
     return_to_user
 
-    // There is work to do, or another thread goes on.
+    // There is work to do, or another thread goes on. From here on, the thread has a *light* frame:
+    // x0, x1 and x16 of it count, x2 to x15, x17 and x18 are zero; LIGHT in PSTATE says so.
 leave_function:
     stp     x0, x1, [x29, #{X}]
+    str     xzr, [x29, #{X} + 16 * 8]
+leave_light:
     cbnz    x3, 4f
     cbz     x2, 4f
     mov     x0, #{DIRECT_MAP}       // the usual case: only another thread
     add     x0, x0, x2, lsl #6
-    b       switch_from_function
+    b       switch_light
 4:
     bl      leave
     cmp     x0, x29
-    b.ne    switch_from_function
+    b.ne    switch_light
     ldr     x2, [x29, #{ROOT}]      // the core may have idled meanwhile, with the empty root
     msr     ttbr0_el1, x2
-    ldp     x0, x1, [x29, #{X}]
-    b       return_from_function
-switch_from_function:
-    mov     sp, x29                 // the rest of the frame of the thread that does not go on
-    stp     xzr, xzr, [sp, #{X} + 2 * 8]
-    stp     xzr, xzr, [sp, #{X} + 4 * 8]
-    stp     xzr, xzr, [sp, #{X} + 6 * 8]
-    stp     xzr, xzr, [sp, #{X} + 8 * 8]
-    stp     xzr, xzr, [sp, #{X} + 10 * 8]
-    stp     xzr, xzr, [sp, #{X} + 12 * 8]
-    stp     xzr, xzr, [sp, #{X} + 14 * 8]
-    stp     xzr, xzr, [sp, #{X} + 16 * 8]
-    str     xzr, [sp, #{X} + 18 * 8]
+    mov     sp, x29
+    clear_x2_to_x18
+    ldp     x0, x1, [sp, #{X}]
+    ldr     x16, [sp, #{X} + 16 * 8]
+    ldp     x29, x30, [sp, #{X} + 29 * 8]
+    msr     spsr_el1, xzr
+    return_to_user
+switch_light:
+    mov     sp, x29
     save_x19_to_x28
     save_pointers
-    str     xzr, [sp, #{PSTATE}]
+    mov     x20, #{LIGHT}
+    str     x20, [sp, #{PSTATE}]
     b       resume
+
+    // wait: takes no message, so it is a function of the handle in x17 that answers in x0 and x16.
+    .balign 64
+wait_light:
+    mov     x29, sp
+    ubfx    x6, x29, #6, #{NUMBER_BITS}
+    mrs     x7, tpidr_el1
+    mov     sp, x7
+    str     x6, [sp, #{CURRENT}]
+    mov     x0, x17
+    bl      wait_for_signal         // x0 = the bits, x1 = the tag
+    ldp     x2, x3, [sp, #{CURRENT}] // x3 = PENDING
+    ubfx    x4, x29, #6, #{NUMBER_BITS}
+    cmp     x2, x4
+    ccmp    x3, #0, #0, eq
+    b.ne    5f
+    mov     sp, x29
+    clear_x2_to_x18
+    mov     x16, x1
+    mov     x1, xzr
+    ldp     x29, x30, [sp, #{X} + 29 * 8]
+    msr     spsr_el1, xzr
+    return_to_user
+5:
+    stp     x0, xzr, [x29, #{X}]
+    str     x1, [x29, #{X} + 16 * 8]
+    b       leave_light
 
 // ---- Entries that save everything ------------------------------------------------------------
 
@@ -365,6 +392,8 @@ slow_reply_receive:
     b       slow_message
     .balign 64
 message:
+    cmp     w30, #{WAIT_CALL}
+    b.eq    wait_light
     save_x19_to_x28
 slow_message:
     save_x0_to_x18
@@ -435,6 +464,7 @@ resume:
     ldp     x1, x2, [sp, #{PC}]
     ldp     x3, x4, [sp, #{ROOT}]
     ldr     x5, [sp, #{PSTATE}]
+    tbnz    x5, #63, resume_light
     mov     w6, #{USER_PSTATE_LOW}
     movk    w6, #{USER_PSTATE_HIGH}, lsl #16
     and     x5, x5, x6
@@ -459,6 +489,23 @@ resume:
     ldp     x26, x27, [sp, #{X} + 26 * 8]
     ldp     x28, x29, [sp, #{X} + 28 * 8]
     ldr     x30, [sp, #{X} + 30 * 8]
+    return_to_user
+
+resume_light:
+    msr     elr_el1, x1
+    msr     sp_el0, x2
+    msr     ttbr0_el1, x3
+    msr     tpidr_el0, x4
+    msr     spsr_el1, xzr
+    clear_x2_to_x18
+    ldp     x0, x1, [sp, #{X}]
+    ldr     x16, [sp, #{X} + 16 * 8]
+    ldp     x19, x20, [sp, #{X} + 19 * 8]
+    ldp     x21, x22, [sp, #{X} + 21 * 8]
+    ldp     x23, x24, [sp, #{X} + 23 * 8]
+    ldp     x25, x26, [sp, #{X} + 25 * 8]
+    ldp     x27, x28, [sp, #{X} + 27 * 8]
+    ldp     x29, x30, [sp, #{X} + 29 * 8]
     return_to_user
 
 // ---- Exceptions in the kernel ----------------------------------------------------------------

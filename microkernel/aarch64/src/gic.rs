@@ -28,6 +28,8 @@ const CONTROL_THREE: u32 = 1 << 4 | 1 << 1;
 // The CPU interface of version 2.
 const CORE_CONTROL: u64 = 0x00;
 const CORE_MASK: u64 = 0x04;
+/// On; what ends an interrupt drops its priority, and what deactivates it is apart.
+const CORE_CONTROL_TWO: u32 = 1 << 9 | 1;
 
 // The redistributor of version 3: a frame for itself, and one of the distributor's form.
 const REDISTRIBUTOR_TYPE: u64 = 0x08;
@@ -108,7 +110,7 @@ fn set_up_two(distributor: Registers, core: Registers, lines: u64) {
     }
     distributor.write(CONTROL, 1);
     core.write(CORE_MASK, 0xFF);
-    core.write(CORE_CONTROL, 1);
+    core.write(CORE_CONTROL, CORE_CONTROL_TWO);
 }
 
 fn set_up_three(distributor: Registers, redistributor: Registers, lines: u64) {
@@ -162,7 +164,7 @@ fn set_up_interface_three() {
     register::synchronize_context(); // the others exist from here on
     write_register!("S3_0_C4_C6_0", 0xFF); // ICC_PMR_EL1
     write_register!("S3_0_C12_C12_3", 0); // ICC_BPR1_EL1
-    write_register!("S3_0_C12_C12_4", 0); // ICC_CTLR_EL1: end is drop and deactivate
+    write_register!("S3_0_C12_C12_4", 1 << 1); // ICC_CTLR_EL1.EOImode: end is drop alone
     write_register!("S3_0_C12_C12_7", 1); // ICC_IGRPEN1_EL1
     register::synchronize_context();
 }
@@ -176,8 +178,13 @@ pub(crate) fn acknowledge_three() -> u64 {
     value
 }
 
-/// Ends an interrupt of version 3 (`ICC_EOIR1_EL1`).
-pub(crate) fn end_three(value: u64) {
+/// Drops the priority of an interrupt of version 3 (`ICC_EOIR1_EL1`).
+pub(crate) fn drop_three(value: u64) {
     write_register!("S3_0_C12_C12_1", value);
+}
+
+/// Deactivates a line of version 3 (`ICC_DIR_EL1`).
+pub(crate) fn deactivate_three(line: u64) {
+    write_register!("S3_0_C12_C11_1", line);
     register::synchronize_context();
 }

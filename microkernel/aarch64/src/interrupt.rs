@@ -1,11 +1,15 @@
 //! Interrupt lines while the system runs: taken, ended, masked and let come.
 //!
-//! A line that user space may own is masked until its holder lets it come; the lines below
-//! [`FIRST_SHARED_LINE`], with the timer's, belong to the kernel. `gic.rs` made the controller ready.
+//! A line that user space may own is masked until it is bound. When it comes, its priority is dropped
+//! at once, so that others can come, but it stays *active*, and so cannot come again, until its holder
+//! acknowledges it, which deactivates it. The lines below [`FIRST_SHARED_LINE`], with the timer's,
+//! belong to the kernel. `gic.rs` made the controller ready.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::gic::{CLEAR_ENABLE, SET_ENABLE, acknowledge_three, end_three};
+use crate::gic::{
+    CLEAR_ENABLE, SET_ENABLE, acknowledge_three, deactivate_three, drop_three,
+};
 use crate::mmio::Registers;
 
 /// The first line that is not a core's own.
@@ -16,12 +20,13 @@ pub(crate) const LINES_MAX: u64 = 1020;
 // The CPU interface of version 2.
 const CORE_ACKNOWLEDGE: u64 = 0x0C;
 const CORE_END: u64 = 0x10;
+const CORE_DEACTIVATE: u64 = 0x1000;
 
 static DISTRIBUTOR: AtomicU64 = AtomicU64::new(0);
 static CORE: AtomicU64 = AtomicU64::new(0);
 static IS_THREE: AtomicBool = AtomicBool::new(false);
 
-/// An interrupt that was taken and has to be ended.
+/// An interrupt that was taken, and whose priority has to be dropped.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Taken(u64);
@@ -80,15 +85,28 @@ pub fn take() -> Option<Taken> {
     }
 }
 
-/// Drops the priority of an interrupt and deactivates it.
-pub fn end(taken: Taken) {
+/// Drops the priority of an interrupt: others can come, it cannot until it is deactivated.
+#[inline]
+pub fn drop_priority(taken: Taken) {
     if IS_THREE.load(Ordering::Relaxed) {
-        end_three(taken.0);
+        drop_three(taken.0);
     } else {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "read from the same 32-bit register"
-        )]
-        registers(&CORE).write(CORE_END, taken.0 as u32);
+        write_core(CORE_END, taken.0);
     }
+}
+
+/// Deactivates a line that came: it can come again.
+pub fn deactivate(line: u64) {
+    if IS_THREE.load(Ordering::Relaxed) {
+        deactivate_three(line);
+    } else {
+        write_core(CORE_DEACTIVATE, line);
+    }
+}
+
+/// Writes a register of the CPU interface of version 2.
+#[inline]
+fn write_core(offset: u64, value: u64) {
+    #[expect(clippy::cast_possible_truncation, reason = "the registers have 32 bits")]
+    registers(&CORE).write(offset, value as u32);
 }

@@ -42,8 +42,9 @@ pub mod core_state {
     pub const STARTED: F = F::new(84);
     /// Bit *b*: the wheel of band *b* is not empty.
     pub const TIMED: F = F::new(85);
-    /// The lowest band for whose wheel the timer is set.
-    pub const EXPOSED: F = F::new(86);
+    /// The way out looks at the timer when a context of lower priority pays: 256 while one with a
+    /// budget does, else 32 times the lowest band for whose wheel the timer is set.
+    pub const CALM: F = F::new(86);
     /// Callers that waited without help because the chain was too long.
     pub const UNHELPED: F = F::new(87);
     /// Ticks of a slice; only the boot code sets it.

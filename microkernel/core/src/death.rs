@@ -112,6 +112,7 @@ impl<M: Memory + Copy> Kernel<M> {
         if was_waiting && !is_fault {
             self.refuse_waiter(thread, Error::Died);
         }
+        self.complete_frame(thread);
         self.memory.set(thread, thread::SENDING, sending::CALL);
         self.memory.set(thread, thread::STATE, state::STOPPED);
         self.memory.set(thread, thread::CONTEXT, 0);

@@ -36,7 +36,9 @@ pub mod thread {
     pub const WINDOW: F = F::new(14);
     /// Previous in the queue it waits in.
     pub const PREV: F = F::new(15);
-    /// Condition flags and the rest of `SPSR_EL1`; dead while it waits.
+    /// Condition flags and the rest of `SPSR_EL1`; dead while it waits for a message.
+    /// [`crate::object::LIGHT`] if of `x0` to `x18` only `x0`, `x1` and `x16` count and the others are zero: then the
+    /// flags are too.
     pub const PSTATE: F = F::new(16);
     /// Its capability table, and its place in that table's list of threads.
     pub const TABLE: F = F::new(17);
@@ -100,6 +102,9 @@ pub const REPLY_MARK: u64 = 1 << 60;
 pub const EXTRA_MARK: u64 = 1 << 59;
 /// Marks the link word of a thread with debug registers, beside [`EXTRA_MARK`].
 pub const DEBUG_MARK: u64 = 1 << 58;
+
+/// In a thread's `PSTATE`: its frame is a light one.
+pub const LIGHT: u64 = 1 << 63;
 
 /// Reasons in the top bits of a thread's `WAIT`; the low [`NUMBER_BITS`] are the number of what it
 /// waits for. Bits 59 and 58 are the marks of the server's link word, or 0.
@@ -255,8 +260,8 @@ pub mod context {
     pub const RUNNING: F = F::new(2);
     /// Priority.
     pub const PRIORITY: F = F::new(3);
-    /// Core.
-    pub const CORE: F = F::new(4);
+    /// Ticks that it may use in each period; 0 if there is no limit.
+    pub const BUDGET: F = F::new(4);
     /// Next in the run queue of its priority.
     pub const NEXT: F = F::new(5);
     /// Previous in the run queue.
@@ -265,8 +270,8 @@ pub mod context {
     pub const QUEUED: F = F::new(7);
     /// Next object to be taken apart.
     pub const DRAIN_NEXT: F = F::new(8);
-    /// Ticks that it may use in each period; 0 if there is no limit.
-    pub const BUDGET: F = F::new(9);
+    /// Core.
+    pub const CORE: F = F::new(9);
     /// Ticks of a period.
     pub const PERIOD: F = F::new(10);
     /// What it took from its allowance: [`ipc_abi::time::SHARE_WHOLE`] is all of a core.

@@ -394,6 +394,7 @@ impl HostMachine {
             Effect::SynchronizeCode { .. }
             | Effect::MaskLine { .. }
             | Effect::UnmaskLine { .. }
+            | Effect::EndLine { .. }
             | Effect::SetTimer { .. }
             | Effect::PowerOff
             | Effect::Reset => {}

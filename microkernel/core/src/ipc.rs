@@ -84,14 +84,12 @@ impl<M: Memory + Copy> Kernel<M> {
     pub fn message_call(&self, number: u64) {
         const CALL: u64 = SystemCall::Call as u64;
         const REPLY_RECEIVE: u64 = SystemCall::ReplyReceive as u64;
-        const WAIT: u64 = SystemCall::Wait as u64;
         const FIRST_RANGE: u64 = SystemCall::MapRange as u64;
         const LAST_RANGE: u64 = SystemCall::ProtectRange as u64;
         // The calls that are worth it are functions of their own, which this one becomes.
         match number {
             CALL => self.call(),
             REPLY_RECEIVE => self.reply_receive(),
-            WAIT => self.wait(),
             FIRST_RANGE..=LAST_RANGE => self.range_call(number),
             _ => self.other_message_call(number),
         }
@@ -111,6 +109,7 @@ impl<M: Memory + Copy> Kernel<M> {
             Some(SystemCall::TryReceive) => self.receive_now(current),
             Some(SystemCall::Reply) => self.reply(current),
             Some(SystemCall::ReplyTo) => self.reply_to(current),
+            Some(SystemCall::Wait) => self.start_waiting(current),
             Some(SystemCall::TryWait) => self.try_wait(current),
             Some(SystemCall::CallUntil) => self.call_until(current),
             Some(SystemCall::ReceiveUntil) => self.receive_until(current),

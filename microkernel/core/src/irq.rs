@@ -1,4 +1,4 @@
-//! Interrupts become signals: masked when they come, unmasked when their holder acknowledges.
+//! Interrupts become signals. A line that came does not come again until its holder acknowledges it.
 
 use ipc_abi::call::{PlatformCount, PlatformOperation};
 use ipc_abi::capability::Rights;
@@ -53,29 +53,37 @@ impl<M: Memory + Copy> Kernel<M> {
         let irq = self.find::<Irq>(handle, Rights::WRITE)?;
         if self.memory.get(irq, irq::PENDING) != 0 {
             self.memory.set(irq, irq::PENDING, 0);
-            self.leave(Effect::UnmaskLine {
+            self.leave(Effect::EndLine {
                 line: self.memory.get(irq, irq::LINE),
             });
         }
         Ok(0)
     }
 
-    /// The interrupt `line` came: masks it and signals its holder.
+    /// The interrupt `line` came, and cannot come again before it is acknowledged: signals its holder.
+    #[inline]
     pub fn interrupt(&self, line: u64) {
-        self.leave(Effect::MaskLine { line });
-        if line >= machine::LINES {
-            return;
-        }
+        let line = line % machine::LINES;
         let irq: Number<Irq> = self.memory.link(self.machine(), machine::IRQS.at(line));
         if irq.is_none() {
+            self.refuse_interrupt(line);
             return;
         }
         let target: Number<Notification> = self.memory.link(irq, irq::NOTIFICATION);
         if target.is_none() {
+            self.refuse_interrupt(line);
             return;
         }
         self.memory.set(irq, irq::PENDING, 1);
         self.raise(target, self.memory.get(irq, irq::BITS));
+    }
+
+    /// A line came that nobody wants: it is masked.
+    #[cold]
+    #[inline(never)]
+    fn refuse_interrupt(&self, line: u64) {
+        self.leave(Effect::MaskLine { line });
+        self.leave(Effect::EndLine { line });
     }
 
     /// An interrupt that is being destroyed is delivered no more.
@@ -83,11 +91,13 @@ impl<M: Memory + Copy> Kernel<M> {
         let target: Number<Notification> = self.memory.link(irq, irq::NOTIFICATION);
         if !target.is_none() {
             self.remove(&IRQS, target, irq);
+            let line = self.memory.get(irq, irq::LINE);
             self.memory.set(irq, irq::NOTIFICATION, 0);
-            self.memory.set(irq, irq::PENDING, 0);
-            self.leave(Effect::MaskLine {
-                line: self.memory.get(irq, irq::LINE),
-            });
+            self.leave(Effect::MaskLine { line });
+            if self.memory.get(irq, irq::PENDING) != 0 {
+                self.memory.set(irq, irq::PENDING, 0);
+                self.leave(Effect::EndLine { line });
+            }
         }
     }
 

@@ -57,6 +57,11 @@ pub enum Effect {
         /// The line.
         line: u64,
     },
+    /// Let an interrupt line that came, and was delivered, come again.
+    EndLine {
+        /// The line.
+        line: u64,
+    },
     /// Set the timer.
     SetTimer {
         /// When it fires, in ticks.
@@ -80,6 +85,7 @@ impl Effect {
             Effect::MaskLine { line } => [5, line, 0, 0],
             Effect::UnmaskLine { line } => [6, line, 0, 0],
             Effect::SetTimer { when } => [7, when, 0, 0],
+            Effect::EndLine { line } => [10, line, 0, 0],
             Effect::PowerOff => [8, 0, 0, 0],
             Effect::Reset => [9, 0, 0, 0],
         }
@@ -100,6 +106,7 @@ impl Effect {
             5 => Effect::MaskLine { line: a },
             6 => Effect::UnmaskLine { line: a },
             7 => Effect::SetTimer { when: a },
+            10 => Effect::EndLine { line: a },
             8 => Effect::PowerOff,
             9 => Effect::Reset,
             _ => return None,

@@ -11,7 +11,7 @@ use ipc_abi::tag::{MessageKind, Tag};
 use crate::capability::{Capability, Slot};
 use crate::kernel::Kernel;
 use crate::memory::{Fields, Memory};
-use crate::object::{CapTable, Frame, Number, Thread, thread};
+use crate::object::{CapTable, Frame, LIGHT, Number, Thread, thread};
 
 /// Words of a message in registers.
 const MESSAGE_WORDS: usize = 16;
@@ -212,6 +212,15 @@ impl<M: Memory + Copy> Kernel<M> {
         let zero = core::hint::black_box(0);
         for index in first..MESSAGE_WORDS as u64 {
             self.set_register(receiver, index, zero);
+        }
+    }
+
+    /// Makes the frame of a thread that is not running a whole one, which others may look at.
+    pub(crate) fn complete_frame(&self, thread: Number<Thread>) {
+        if self.memory.get(thread, thread::PSTATE) == LIGHT {
+            self.clear_words(thread, 2);
+            let tag = self.tag_of(thread);
+            self.finish_delivery(thread, tag, 0);
         }
     }
 

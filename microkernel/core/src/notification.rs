@@ -2,12 +2,28 @@
 
 use ipc_abi::capability::{Kind, Rights};
 use ipc_abi::error::Error;
+use ipc_abi::tag::{MessageKind, Tag};
 
 use crate::kernel::{Answer, Kernel};
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    Context, Notification, Number, Thread, gate, notification, special, thread, wait,
+    LIGHT, Notification, Number, Thread, gate, notification, special, thread, wait,
 };
+
+/// The tag with which signals arrive.
+const SIGNAL_TAG: u64 = Tag::new(0, 0).with_kind(MessageKind::Signal).into_raw();
+/// The register of the tag.
+const TAG: u64 = 16;
+
+/// What `wait` gives to a thread that goes on: `x0` and `x16`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Waited {
+    /// Signal bits.
+    pub bits: u64,
+    /// The tag: of signals, or of a refusal.
+    pub tag: u64,
+}
 
 impl<M: Memory + Copy> Kernel<M> {
     /// `signal`: sets the bits of the gate `handle` in its notification.
@@ -51,7 +67,9 @@ impl<M: Memory + Copy> Kernel<M> {
         if !waiter.is_none() {
             self.memory.set(target, notification::WAITER, 0);
             self.memory.set(target, notification::BITS, 0);
-            self.wake_with_signal(waiter, bits, self.memory.link(waiter, thread::CONTEXT));
+            self.tell_bits(waiter, bits);
+            self.resume_on(waiter, self.memory.link(waiter, thread::CONTEXT));
+            self.preempt();
             return;
         }
         let bound: Number<Thread> = self.memory.link(target, notification::BOUND);
@@ -59,7 +77,9 @@ impl<M: Memory + Copy> Kernel<M> {
             if self.memory.get(bound, thread::WAIT) & wait::REASON == wait::RECEIVE {
                 self.memory.set(target, notification::BITS, 0);
                 self.remove_server(bound);
-                self.wake_with_signal(bound, bits, self.own_idle_context(bound));
+                self.deliver_signal(bound, bits);
+                self.resume_on(bound, self.own_idle_context(bound));
+                self.preempt();
                 return;
             }
             self.set_special(bound, special::SIGNALLED);
@@ -67,10 +87,14 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(target, notification::BITS, bits);
     }
 
-    fn wake_with_signal(&self, waiter: Number<Thread>, bits: u64, context: Number<Context>) {
-        self.deliver_signal(waiter, bits);
-        self.resume_on(waiter, context);
-        self.preempt();
+    /// Gives signal bits to a thread that waits for a notification.
+    fn tell_bits(&self, waiter: Number<Thread>, bits: u64) {
+        if self.memory.get(waiter, thread::PSTATE) == LIGHT {
+            self.set_register(waiter, 0, bits);
+            self.set_register(waiter, TAG, SIGNAL_TAG);
+        } else {
+            self.deliver_signal(waiter, bits);
+        }
     }
 
     /// Whether the notification bound to `thread` has signals.
@@ -90,21 +114,47 @@ impl<M: Memory + Copy> Kernel<M> {
         bits
     }
 
-    /// `wait`.
-    #[inline(never)]
-    pub(crate) fn wait(&self) {
+    /// `wait` of the current thread, for the notification `handle`. Answers the bits and the tag that
+    /// it gets if it goes on; if it waits, its frame is a light one, which gets them later.
+    #[inline]
+    pub fn wait_for_signal(&self, handle: u64) -> Waited {
         let waiter = self.current();
-        let result = self.start_waiting(waiter);
-        self.refuse_if(waiter, result);
+        let tag = match self.find::<Notification>(handle, Rights::RECEIVE) {
+            Ok(target) => {
+                let bits = self.memory.get(target, notification::BITS);
+                if bits != 0 {
+                    let bits = self.take_bits(target);
+                    let tag = SIGNAL_TAG;
+                    return Waited { bits, tag };
+                }
+                match self.wait_at(waiter, target) {
+                    Ok(()) => 0,
+                    Err(error) => Tag::refusal(error).into_raw(),
+                }
+            }
+            Err(error) => Tag::refusal(error).into_raw(),
+        };
+        Waited { bits: 0, tag }
     }
 
-    #[inline(always)]
+    /// The same for a thread whose registers were saved.
+    #[inline(never)]
     pub(crate) fn start_waiting(&self, waiter: Number<Thread>) -> Result<(), Error> {
         let target = self.find::<Notification>(self.handle_of(waiter), Rights::RECEIVE)?;
         if self.memory.get(target, notification::BITS) != 0 {
             self.deliver_signal(waiter, self.take_bits(target));
             return Ok(());
         }
+        self.wait_at(waiter, target)
+    }
+
+    /// The current thread waits for a notification that has no bits.
+    #[inline]
+    fn wait_at(
+        &self,
+        waiter: Number<Thread>,
+        target: Number<Notification>,
+    ) -> Result<(), Error> {
         if self.memory.get(target, notification::WAITER) != 0 {
             return Err(Error::InUse);
         }

@@ -23,7 +23,7 @@ use crate::memory::{Fields, Memory};
 use crate::object::{
     Context, Core, Field, Number, PRIORITIES, Thread, context, core_state, state, thread, timed,
 };
-use crate::timer::{OFF, band_of, entry_of};
+use crate::timer::{OFF, entry_of};
 
 impl<M: Memory + Copy> Kernel<M> {
     /// The context that is being used; none when idle.
@@ -151,6 +151,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.clear_ready(priority);
         } else {
             self.memory.set(next, context::PREV, 0);
+            self.want_slice();
         }
         self.memory.set(first, context::NEXT, 0);
         self.memory.set(first, context::QUEUED, 0);
@@ -174,17 +175,14 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// The timer may have to be set now that `payer` of `priority` pays: for a budget, a slice, or the
-    /// wheels of bands that did not count until now.
+    /// The timer may have to be set now that `payer` of `priority` pays: for a budget, or the wheels
+    /// of bands that did not count until now.
     #[inline]
     pub(crate) fn note_payer(&self, payer: Number<Context>, priority: u64) {
-        let budget = self.memory.get(payer, context::BUDGET);
-        let billed = self.memory.get(self.core, core_state::BILLED);
-        let exposed = self.memory.get(self.core, core_state::EXPOSED);
-        if budget | billed != 0 || band_of(priority) < exposed {
+        let calm = self.memory.get(self.core, core_state::CALM);
+        if self.memory.get(payer, context::BUDGET) != 0 || priority < calm {
             self.mark_time();
         }
-        self.share_slice(priority);
     }
 
     /// Leaves the current context at rest (its thread waits, or holds it no longer) and uses the
@@ -261,7 +259,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.put_back();
             self.switch_to_first(first);
         } else if first == priority {
-            self.share_slice(priority);
+            self.want_slice();
         }
     }
 
@@ -306,14 +304,13 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         self.make_ready(payer);
         self.switch_to_first(priority);
+        self.want_slice();
     }
 
-    /// Sets the timer if another context of the running `priority` waits and no slice runs.
+    /// Another context of the running priority waits: a slice begins, unless one runs.
     #[inline]
-    pub(crate) fn share_slice(&self, priority: u64) {
-        if self.memory.get(self.core, queue_ends(priority).0) != 0
-            && self.memory.get(self.core, core_state::SLICE) == 0
-        {
+    fn want_slice(&self) {
+        if self.memory.get(self.core, core_state::SLICE) == 0 {
             self.mark_time();
         }
     }

@@ -20,7 +20,7 @@ use crate::kernel::{Effect, Kernel};
 use crate::list::List;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    BANDS, Context, Core, Field, Number, Timed, context, core_state, pending, timed,
+    BANDS, Context, Core, Field, Number, PRIORITIES, Timed, context, core_state, pending, timed,
 };
 
 /// Ticks of a granule, as a power of two.
@@ -272,8 +272,14 @@ impl<M: Memory + Copy> Kernel<M> {
                 when = when.min(self.next_event(band));
             }
         }
-        let exposed = if timed == 0 { 0 } else { lowest };
-        self.memory.set(self.core, core_state::EXPOSED, exposed);
+        let calm = if self.memory.get(self.core, core_state::BILLED) != 0 {
+            PRIORITIES
+        } else if timed == 0 {
+            0
+        } else {
+            lowest << 5
+        };
+        self.memory.set(self.core, core_state::CALM, calm);
         if when < self.memory.get(self.core, core_state::ARMED) {
             self.memory.set(self.core, core_state::ARMED, when);
             self.leave(Effect::SetTimer { when });

@@ -5,6 +5,7 @@
 
 use pecan_aarch64::direct_map::this_core;
 use pecan_core::kernel::Answer;
+use pecan_core::notification::Waited;
 
 /// What goes back in `x0` and `x1`.
 #[repr(C)]
@@ -31,6 +32,13 @@ impl From<Answer> for Outcome {
 #[inline(never)]
 extern "C" fn message_call(number: u64) {
     this_core().message_call(number);
+}
+
+/// `wait`, whose thread has no registers saved.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn wait_for_signal(handle: u64) -> Waited {
+    this_core().wait_for_signal(handle)
 }
 
 /// Fills the places of the table that no function call has. Nobody gets here: the assembly answers

@@ -2,7 +2,6 @@
 
 use ipc_abi::fault::FaultCause;
 use pecan_aarch64::direct_map::{DirectMap, this_core};
-use pecan_aarch64::effect::perform;
 use pecan_aarch64::exception::decode_fault;
 use pecan_aarch64::{interrupt, timer};
 use pecan_core::kernel::Kernel;
@@ -45,13 +44,12 @@ pub(crate) fn take_interrupt(kernel: Kernel<DirectMap>) {
     let Some(taken) = interrupt::take() else {
         return;
     };
+    interrupt::drop_priority(taken);
     if taken.line() == timer::line() {
         timer::stop();
+        interrupt::deactivate(taken.line());
         kernel.timer_fired();
     } else {
         kernel.interrupt(taken.line());
-        // The line is masked before its interrupt is ended, or a level would come again at once.
-        kernel.take_effects(perform);
     }
-    interrupt::end(taken);
 }
