@@ -75,7 +75,7 @@ impl<M: Memory + Copy> Kernel<M> {
             return;
         }
         self.memory.set(irq, irq::PENDING, 1);
-        self.raise(target, self.memory.get(irq, irq::BITS));
+        let _ = self.raise_first(target, self.memory.get(irq, irq::BITS));
     }
 
     /// A line came that nobody wants: it is masked.

@@ -22,6 +22,49 @@ pub struct Kernel<M> {
 /// What a function call answers.
 pub type Answer = Result<u64, Error>;
 
+/// The same as it stands in `x0` and `x1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Outcome {
+    /// 0, or the error.
+    pub status: u64,
+    /// The value.
+    pub value: u64,
+}
+
+impl Outcome {
+    /// Success, with nothing to tell.
+    pub const DONE: Outcome = Outcome {
+        status: 0,
+        value: 0,
+    };
+
+    /// A refusal.
+    #[must_use]
+    pub const fn refused(error: Error) -> Outcome {
+        Outcome {
+            status: error.into_raw(),
+            value: 0,
+        }
+    }
+}
+
+impl From<Answer> for Outcome {
+    #[inline]
+    fn from(answer: Answer) -> Outcome {
+        match answer {
+            Ok(value) => Outcome { status: 0, value },
+            Err(error) => Outcome::refused(error),
+        }
+    }
+}
+
+impl From<Outcome> for Answer {
+    fn from(outcome: Outcome) -> Answer {
+        Error::from_raw(outcome.status).map_or(Ok(outcome.value), Err)
+    }
+}
+
 /// Something that only the machine can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {

@@ -4,7 +4,8 @@ use ipc_abi::capability::{Kind, Rights};
 use ipc_abi::error::Error;
 use ipc_abi::tag::{MessageKind, Tag};
 
-use crate::kernel::{Answer, Kernel};
+use crate::capability::Capability;
+use crate::kernel::{Answer, Kernel, Outcome};
 use crate::memory::{Fields, Memory};
 use crate::object::{
     LIGHT, Notification, Number, Thread, gate, notification, special, thread, wait,
@@ -25,6 +26,15 @@ pub struct Waited {
     pub tag: u64,
 }
 
+impl Waited {
+    const fn refused(error: Error) -> Waited {
+        Waited {
+            bits: 0,
+            tag: Tag::refusal(error).into_raw(),
+        }
+    }
+}
+
 impl<M: Memory + Copy> Kernel<M> {
     /// `signal`: sets the bits of the gate `handle` in its notification.
     ///
@@ -32,19 +42,73 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// Those of the handle (right `SIGNAL`); `Died` if the notification is gone.
     pub fn signal(&self, handle: u64) -> Answer {
-        let capability = self.capability_of(self.current(), handle)?;
-        self.check(capability, Kind::Gate, Rights::SIGNAL)?;
+        self.signal_quickly(handle).into()
+    }
+
+    /// The same, such that the usual case needs no stack.
+    #[inline(always)]
+    pub fn signal_quickly(&self, handle: u64) -> Outcome {
+        match self.capability_nearby(handle) {
+            Some(capability) => self.signal_by(capability),
+            None => self.signal_elsewhere(handle),
+        }
+    }
+
+    /// `signal` with a handle that is empty or not in the table's first chunk.
+    #[cold]
+    #[inline(never)]
+    fn signal_elsewhere(&self, handle: u64) -> Outcome {
+        match self.capability_of(self.current(), handle) {
+            Ok(capability) => self.signal_by(capability),
+            Err(error) => Outcome::refused(error),
+        }
+    }
+
+    #[inline(always)]
+    fn signal_by(&self, capability: Capability) -> Outcome {
+        if let Err(error) = self.check(capability, Kind::Gate, Rights::SIGNAL) {
+            return Outcome::refused(error);
+        }
         let gate = Number::from_raw(capability.number());
         let target: Number<Notification> = self.memory.link(gate, gate::NOTIFICATION);
         if target.is_none() || self.memory.get(target, notification::ID) == 0 {
-            return Err(Error::Died);
+            return Outcome::refused(Error::Died);
         }
-        self.raise(target, self.memory.get(gate, gate::BADGE));
-        Ok(0)
+        self.raise_first(target, self.memory.get(gate, gate::BADGE))
+    }
+
+    /// Sets `bits` in a notification, and wakes who waits for it. The first thing that a call or an
+    /// interrupt does. Answers success.
+    #[inline(always)]
+    pub(crate) fn raise_first(&self, target: Number<Notification>, bits: u64) -> Outcome {
+        let waiter: Number<Thread> = self.memory.link(target, notification::WAITER);
+        let bound: Number<Thread> = self.memory.link(target, notification::BOUND);
+        if waiter.is_none() && bound.is_none() {
+            let before = self.memory.get(target, notification::BITS);
+            self.memory.set(target, notification::BITS, before | bits);
+            Outcome::DONE
+        } else {
+            self.wake_first(target, bits)
+        }
+    }
+
+    /// The same, for a notification that a thread waits for or is bound to.
+    #[inline(never)]
+    fn wake_first(&self, target: Number<Notification>, bits: u64) -> Outcome {
+        let waiter: Number<Thread> = self.memory.link(target, notification::WAITER);
+        let all = self.memory.get(target, notification::BITS) | bits;
+        let is_light = !waiter.is_none() && self.memory.get(waiter, thread::PSTATE) == LIGHT;
+        if !is_light || all == 0 || !self.switch_at_once(waiter) {
+            return self.raise_for_somebody(target, bits);
+        }
+        self.memory.set(target, notification::WAITER, 0);
+        self.memory.set(target, notification::BITS, 0);
+        self.set_register(waiter, 0, all);
+        self.set_register(waiter, TAG, SIGNAL_TAG);
+        Outcome::DONE
     }
 
     /// Sets `bits` in a notification, and wakes who waits for it.
-    #[inline]
     pub(crate) fn raise(&self, target: Number<Notification>, bits: u64) {
         let waiter: Number<Thread> = self.memory.link(target, notification::WAITER);
         let bound: Number<Thread> = self.memory.link(target, notification::BOUND);
@@ -52,16 +116,16 @@ impl<M: Memory + Copy> Kernel<M> {
             let before = self.memory.get(target, notification::BITS);
             self.memory.set(target, notification::BITS, before | bits);
         } else {
-            self.raise_for_somebody(target, bits);
+            let _ = self.raise_for_somebody(target, bits);
         }
     }
 
-    /// The same, for a notification that a thread waits for or is bound to.
+    /// The same, for a notification that a thread waits for or is bound to. Answers success.
     #[inline(never)]
-    fn raise_for_somebody(&self, target: Number<Notification>, bits: u64) {
+    fn raise_for_somebody(&self, target: Number<Notification>, bits: u64) -> Outcome {
         let bits = self.memory.get(target, notification::BITS) | bits;
         if bits == 0 {
-            return;
+            return Outcome::DONE;
         }
         let waiter: Number<Thread> = self.memory.link(target, notification::WAITER);
         if !waiter.is_none() {
@@ -70,7 +134,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.tell_bits(waiter, bits);
             self.resume_on(waiter, self.memory.link(waiter, thread::CONTEXT));
             self.preempt();
-            return;
+            return Outcome::DONE;
         }
         let bound: Number<Thread> = self.memory.link(target, notification::BOUND);
         if !bound.is_none() {
@@ -80,11 +144,12 @@ impl<M: Memory + Copy> Kernel<M> {
                 self.deliver_signal(bound, bits);
                 self.resume_on(bound, self.own_idle_context(bound));
                 self.preempt();
-                return;
+                return Outcome::DONE;
             }
             self.set_special(bound, special::SIGNALLED);
         }
         self.memory.set(target, notification::BITS, bits);
+        Outcome::DONE
     }
 
     /// Gives signal bits to a thread that waits for a notification.
@@ -118,23 +183,44 @@ impl<M: Memory + Copy> Kernel<M> {
     /// it gets if it goes on; if it waits, its frame is a light one, which gets them later.
     #[inline]
     pub fn wait_for_signal(&self, handle: u64) -> Waited {
-        let waiter = self.current();
-        let tag = match self.find::<Notification>(handle, Rights::RECEIVE) {
-            Ok(target) => {
-                let bits = self.memory.get(target, notification::BITS);
-                if bits != 0 {
-                    let bits = self.take_bits(target);
-                    let tag = SIGNAL_TAG;
-                    return Waited { bits, tag };
-                }
-                match self.wait_at(waiter, target) {
-                    Ok(()) => 0,
-                    Err(error) => Tag::refusal(error).into_raw(),
-                }
-            }
-            Err(error) => Tag::refusal(error).into_raw(),
+        let Some(capability) = self.capability_nearby(handle) else {
+            return self.wait_elsewhere(handle);
         };
-        Waited { bits: 0, tag }
+        self.wait_by(capability)
+    }
+
+    /// The same with a handle that is empty or not in the table's first chunk.
+    #[cold]
+    #[inline(never)]
+    fn wait_elsewhere(&self, handle: u64) -> Waited {
+        match self.capability_of(self.current(), handle) {
+            Ok(capability) => self.wait_by(capability),
+            Err(error) => Waited::refused(error),
+        }
+    }
+
+    #[inline(always)]
+    fn wait_by(&self, capability: Capability) -> Waited {
+        if let Err(error) = self.check(capability, Kind::Notification, Rights::RECEIVE) {
+            return Waited::refused(error);
+        }
+        let target = Number::from_raw(capability.number());
+        if self.memory.get(target, notification::BITS) != 0 {
+            return Waited {
+                bits: self.take_bits(target),
+                tag: SIGNAL_TAG,
+            };
+        }
+        self.wait_lightly(target)
+    }
+
+    /// The current thread, which has a light frame, waits for a notification that has no bits.
+    #[inline(never)]
+    fn wait_lightly(&self, target: Number<Notification>) -> Waited {
+        match self.wait_at(self.current(), target) {
+            Ok(()) => Waited { bits: 0, tag: 0 },
+            Err(error) => Waited::refused(error),
+        }
     }
 
     /// The same for a thread whose registers were saved.

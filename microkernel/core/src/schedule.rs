@@ -18,7 +18,7 @@
 //! The *payer* is the context whose priority counts and whose budget is used: the current one, or
 //! that of a caller who helps (`help.rs`).
 
-use crate::kernel::{Answer, Kernel};
+use crate::kernel::{Answer, Kernel, Outcome};
 use crate::memory::{Fields, Memory};
 use crate::object::{
     Context, Core, Field, Number, PRIORITIES, Thread, context, core_state, state, thread, timed,
@@ -239,6 +239,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// The current thread waits: rests its context and lets another run.
+    #[inline]
     pub(crate) fn block(&self) {
         self.settle();
         self.switch_to_next();
@@ -282,19 +283,64 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// None.
     pub fn r#yield(&self) -> Answer {
-        self.rotate();
-        Ok(0)
+        self.rotate().into()
     }
 
     /// Puts the payer behind the others of its priority.
-    fn rotate(&self) {
+    #[inline(always)]
+    pub fn rotate(&self) -> Outcome {
+        let current = self.current_context();
+        if current.is_none() {
+            return Outcome::DONE;
+        }
+        let is_helped = self.memory.get(self.core, core_state::HELPER) != 0;
+        if is_helped || self.memory.get(current, context::BUDGET) != 0 {
+            return self.rotate_payer();
+        }
+        let (head, tail) = queue_ends(self.memory.get(current, context::PRIORITY));
+        let next: Number<Context> = self.memory.link(self.core, head);
+        if next.is_none() {
+            return Outcome::DONE;
+        }
+        let thread: Number<Thread> = self.memory.link(next, context::RUNNING);
+        if self.memory.get(next, context::BUDGET) | self.memory.get(thread, thread::WAIT) != 0 {
+            return self.rotate_payer();
+        }
+        self.settle();
+        // The first of the queue goes, the current one comes last: the queue stays as full.
+        let second: Number<Context> = self.memory.link(next, context::NEXT);
+        if second.is_none() {
+            self.memory.set_link(self.core, head, current);
+            self.memory.set(current, context::PREV, 0);
+        } else {
+            let last: Number<Context> = self.memory.link(self.core, tail);
+            self.memory.set_link(self.core, head, second);
+            self.memory.set(second, context::PREV, 0);
+            self.memory.set_link(last, context::NEXT, current);
+            self.memory.set_link(current, context::PREV, last);
+        }
+        self.memory.set_link(self.core, tail, current);
+        self.memory.set(current, context::NEXT, 0);
+        self.memory.set(current, context::QUEUED, 1);
+        self.memory.set(next, context::NEXT, 0);
+        self.memory.set(next, context::QUEUED, 0);
+        self.memory.set_link(self.core, core_state::CONTEXT, next);
+        self.memory.set_link(self.core, core_state::CURRENT, thread);
+        self.want_slice();
+        Outcome::DONE
+    }
+
+    /// The same in any case.
+    #[cold]
+    #[inline(never)]
+    fn rotate_payer(&self) -> Outcome {
         let payer = self.payer();
         if payer.is_none() {
-            return;
+            return Outcome::DONE;
         }
         let priority = self.memory.get(payer, context::PRIORITY);
         if self.memory.get(self.core, queue_ends(priority).0) == 0 {
-            return;
+            return Outcome::DONE;
         }
         self.settle();
         let current = self.current_context();
@@ -305,6 +351,42 @@ impl<M: Memory + Copy> Kernel<M> {
         self.make_ready(payer);
         self.switch_to_first(priority);
         self.want_slice();
+        Outcome::DONE
+    }
+
+    /// `thread`, which waited, goes on at once in place of the current one, if it
+    /// is the usual case: more important, and nothing else about either. Answers whether it does.
+    ///
+    /// The current context is the most important of those that can run: so it is when a call or an
+    /// interrupt begins.
+    #[inline(always)]
+    pub(crate) fn switch_at_once(&self, thread: Number<Thread>) -> bool {
+        let context: Number<Context> = self.memory.link(thread, thread::CONTEXT);
+        let current = self.current_context();
+        let helper = self.memory.get(self.core, core_state::HELPER);
+        if current.is_none() || context.is_none() || helper != 0 {
+            return false;
+        }
+        let priority = self.memory.get(context, context::PRIORITY);
+        let less = self.memory.get(current, context::PRIORITY);
+        let unusual = self.memory.get(context, context::BUDGET)
+            | self.memory.get(thread, thread::SPECIAL)
+            | self.memory.get(thread, thread::CALLER);
+        let calm = self.memory.get(self.core, core_state::CALM);
+        let is_usual = unusual == 0
+            && priority > less
+            && less >= calm
+            && self.memory.get(thread, thread::STATE) == state::LIVE;
+        if !is_usual {
+            return false;
+        }
+        self.memory.set(thread, thread::WAIT, 0);
+        self.settle();
+        self.make_ready_first(current);
+        self.memory
+            .set_link(self.core, core_state::CONTEXT, context);
+        self.memory.set_link(self.core, core_state::CURRENT, thread);
+        true
     }
 
     /// Another context of the running priority waits: a slice begins, unless one runs.
@@ -344,7 +426,7 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(self.core, core_state::SLICE, 0);
         let whose: Number<Context> = self.memory.link(self.core, core_state::SLICE_CONTEXT);
         if whose == self.payer() {
-            self.rotate();
+            self.rotate_payer();
         }
     }
 

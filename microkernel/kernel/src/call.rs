@@ -4,28 +4,8 @@
 //! An argument is a register, unread: `pecan_core` checks it.
 
 use pecan_aarch64::direct_map::this_core;
-use pecan_core::kernel::Answer;
+use pecan_core::kernel::Outcome;
 use pecan_core::notification::Waited;
-
-/// What goes back in `x0` and `x1`.
-#[repr(C)]
-struct Outcome {
-    status: u64,
-    value: u64,
-}
-
-impl From<Answer> for Outcome {
-    #[inline]
-    fn from(answer: Answer) -> Outcome {
-        match answer {
-            Ok(value) => Outcome { status: 0, value },
-            Err(error) => Outcome {
-                status: error.into_raw(),
-                value: 0,
-            },
-        }
-    }
-}
 
 /// Every message call whose fast path does not apply: the thread's registers are saved.
 #[unsafe(no_mangle)]
@@ -46,22 +26,19 @@ extern "C" fn wait_for_signal(handle: u64) -> Waited {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn refuse_system_call() -> Outcome {
-    Outcome {
-        status: ipc_abi::error::Error::BadArgument.into_raw(),
-        value: 0,
-    }
+    Outcome::refused(ipc_abi::error::Error::BadArgument)
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn signal(a: u64) -> Outcome {
-    this_core().signal(a).into()
+    this_core().signal_quickly(a)
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn r#yield() -> Outcome {
-    this_core().r#yield().into()
+    this_core().rotate()
 }
 
 #[unsafe(no_mangle)]

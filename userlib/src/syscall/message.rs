@@ -10,7 +10,7 @@ use ipc_abi::error::Error;
 use ipc_abi::message::{Incoming, Message};
 use ipc_abi::tag::Tag;
 
-use super::raw::{exchange, exchange_until};
+use super::raw::{exchange, exchange_until, wait_for};
 
 /// Sends `message` through `gate` and waits for the reply.
 #[inline(always)]
@@ -129,12 +129,8 @@ pub fn reply_to(saved: u32, message: Message) -> Result<(), Error> {
 /// Those of the handle; `InUse`, `Died`.
 #[inline(always)]
 pub fn wait(notification: u32) -> Result<u64, Error> {
-    bits(exchange::<{ SystemCall::Wait as u16 }>(
-        notification,
-        Message::empty(0),
-        Window::NONE,
-        0,
-    ))
+    let (bits, tag) = wait_for::<{ SystemCall::Wait as u16 }>(notification);
+    check(tag).map(|()| bits)
 }
 
 /// `wait`, but refuses when no bit is set.
@@ -144,12 +140,8 @@ pub fn wait(notification: u32) -> Result<u64, Error> {
 /// `WouldBlock`, and those of `wait`.
 #[inline(always)]
 pub fn try_wait(notification: u32) -> Result<u64, Error> {
-    bits(exchange::<{ SystemCall::TryWait as u16 }>(
-        notification,
-        Message::empty(0),
-        Window::NONE,
-        0,
-    ))
+    let (bits, tag) = wait_for::<{ SystemCall::TryWait as u16 }>(notification);
+    check(tag).map(|()| bits)
 }
 
 /// `call` that is refused with `TimedOut` if the counter reaches `deadline` before the reply comes:

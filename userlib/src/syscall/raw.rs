@@ -132,6 +132,28 @@ define_message_call!(
     clears []
 );
 
+/// Makes a call of the `wait` family, which sends no message: the kernel looks at `x17` alone.
+#[inline(always)]
+pub(super) fn wait_for<const NUMBER: u16>(handle: u32) -> (u64, Tag) {
+    let (bits, tag);
+    // SAFETY: as for the other message calls.
+    unsafe {
+        asm!(
+            "svc {number}",
+            number = const NUMBER,
+            lateout("x0") bits, lateout("x1") _, lateout("x2") _, lateout("x3") _,
+            lateout("x4") _, lateout("x5") _, lateout("x6") _, lateout("x7") _,
+            lateout("x8") _, lateout("x9") _, lateout("x10") _, lateout("x11") _,
+            lateout("x12") _, lateout("x13") _, lateout("x14") _, lateout("x15") _,
+            lateout("x16") tag,
+            inlateout("x17") u64::from(handle) => _,
+            lateout("x18") _,
+            options(nostack),
+        );
+    }
+    (bits, Tag::from_raw(tag))
+}
+
 /// Makes the message call `NUMBER` with all of `message`, and `deadline` in `x20`.
 #[inline]
 pub(super) fn exchange_until<const NUMBER: u16>(
