@@ -24,6 +24,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Checks that the current thread's reply can be given.
+    #[inline(always)]
     pub(crate) fn check_reply(&self, server: Number<Thread>) -> Result<(), Error> {
         let caller: Number<Thread> = self.memory.link(server, thread::CALLER);
         if caller.is_none() {
@@ -40,6 +41,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Checks that the message of `server` can answer `caller`, whose call or fault it was.
+    #[inline(always)]
     pub(crate) fn check_answer(
         &self,
         server: Number<Thread>,
@@ -61,6 +63,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Gives the caller of `server` the reply, which was checked. Returns the caller, which waits no
     /// more; none if it is gone, and the reply with it.
+    #[inline(always)]
     pub(crate) fn answer_caller(&self, server: Number<Thread>) -> Number<Thread> {
         let caller: Number<Thread> = self.memory.link(server, thread::CALLER);
         if caller.is_none() {

@@ -105,6 +105,7 @@ impl Slot {
 impl<M: Memory + Copy> Kernel<M> {
     /// Reads a slot.
     #[must_use]
+    #[inline(always)]
     pub fn read_slot(&self, slot: Slot) -> Capability {
         Capability {
             id: self.memory.get(slot.chunk, slot.word(0)),
@@ -136,6 +137,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// `BadHandle` if the handle is outside the table or its slot is empty.
+    #[inline(always)]
     pub fn capability_of(&self, thread: Number<Thread>, handle: u64) -> Result<Capability, Error> {
         let mask = self.memory.get(thread, thread::MASK);
         let chunk = if handle & !mask == 0 {
@@ -206,6 +208,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Whether the object of a capability still exists.
     #[must_use]
+    #[inline(always)]
     pub fn is_live(&self, capability: Capability) -> bool {
         if self.memory.kind(capability.frame()) != capability.kind_byte() {
             return false;
@@ -223,6 +226,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// `WrongKind`, `NoRight`, `Stale`.
+    #[inline(always)]
     pub fn check(&self, capability: Capability, kind: Kind, rights: Rights) -> Result<(), Error> {
         if capability.kind_byte() != kind as u8 {
             return Err(Error::WrongKind);
@@ -241,6 +245,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// `BadHandle`, `WrongKind`, `NoRight`, `Stale`.
+    #[inline(always)]
     pub fn find<O: Object>(&self, handle: u64, rights: Rights) -> Result<Number<O>, Error> {
         let capability = self.find_kind(handle, O::KIND as u8, rights)?;
         Ok(Number::from_raw(capability.number()))
@@ -251,7 +256,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// `BadHandle`, `WrongKind`, `NoRight`, `Stale`.
-    #[inline(never)]
+    #[inline(always)]
     pub fn find_frame(&self, handle: u64, rights: Rights) -> Result<(Frame, Rights), Error> {
         let capability = self.find_kind(handle, Kind::Frame as u8, rights)?;
         Ok((capability.frame(), capability.rights()))
@@ -305,6 +310,7 @@ impl<M: Memory + Copy> Kernel<M> {
         self.find_kind(handle, kind, rights).map(Capability::number)
     }
 
+    #[inline(always)]
     fn find_kind(&self, handle: u64, kind: u8, rights: Rights) -> Result<Capability, Error> {
         let capability = self.capability_of(self.current(), handle)?;
         let kind = Kind::from_raw(kind).ok_or(Error::WrongKind)?;

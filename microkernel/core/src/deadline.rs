@@ -50,7 +50,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// `thread` waits no more, or not for what had a deadline.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn forget_deadline(&self, thread: Number<Thread>) {
         if self.memory.get(thread, thread::SPECIAL) & special::DEADLINE != 0 {
             self.drop_deadline(thread);

@@ -115,6 +115,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// The gate to the fault handler of `thread`, and its endpoint, if both still exist.
+    #[inline(always)]
     fn find_handler(&self, thread: Number<Thread>) -> Option<(Number<Gate>, Number<Endpoint>)> {
         let gate: Number<Gate> = self.memory.link(thread, thread::HANDLER);
         if gate.is_none() || self.memory.kind(gate.frame()) != Kind::Gate as u8 {
@@ -132,6 +133,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Does with `thread` what its handler answered: see [`FaultReply`].
+    #[inline(always)]
     pub(crate) fn finish_fault(&self, thread: Number<Thread>, tag: Tag, address: u64) {
         self.memory.set(thread, thread::SENDING, sending::CALL);
         match FaultReply::from_raw(tag.method()) {

@@ -152,6 +152,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// `BadHandle`, `WrongKind`, `NoRight`, `Stale`; `Died` if the endpoint is gone.
+    #[inline(always)]
     pub fn find_gate(&self, thread: Number<Thread>, handle: u64) -> Result<SendGate, Error> {
         let found = find_send_gate(self.memory, thread.into_raw(), handle);
         let endpoint = Number::from_raw(found.endpoint);
@@ -168,6 +169,7 @@ impl<M: Memory + Copy> Kernel<M> {
         })
     }
 
+    #[inline(always)]
     fn look_up_gate(&self, thread: Number<Thread>, handle: u64) -> Result<Found, Error> {
         let capability = self.capability_of(thread, handle)?;
         self.check(capability, Kind::Gate, Rights::SEND)?;
@@ -236,6 +238,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Writes down what a sender sends, for its queue and for the reply.
+    #[inline(always)]
     fn note_sending(&self, sender: Number<Thread>, found: SendGate, what: u64) {
         self.memory.set(sender, thread::SENDING, what);
         self.memory.set(sender, thread::BADGE, found.badge);
@@ -291,7 +294,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Receives a signal, else a message, else waits. The server is the current thread and serves
     /// nobody; `answered`, if any, is the caller it just answered, whose context it still uses.
-    #[inline]
+    #[inline(always)]
     fn receive_next(
         &self,
         server: Number<Thread>,

@@ -50,7 +50,7 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// Those of the handle (right `WRITE`).
     pub fn irq_acknowledge(&self, handle: u64) -> Answer {
-        let irq = self.find::<Irq>(handle, Rights::WRITE)?;
+        let irq = self.find_seldom::<Irq>(handle, Rights::WRITE)?;
         if self.memory.get(irq, irq::PENDING) != 0 {
             self.memory.set(irq, irq::PENDING, 0);
             self.leave(Effect::EndLine {

@@ -160,12 +160,14 @@ impl Effect {
 impl<M: Memory + Copy> Kernel<M> {
     /// The thread that made the system call.
     #[must_use]
+    #[inline(always)]
     pub fn current(&self) -> Number<Thread> {
         self.memory.link(self.core, core_state::CURRENT)
     }
 
     /// What the whole machine shares.
     #[must_use]
+    #[inline(always)]
     pub fn machine(&self) -> Number<Machine> {
         self.memory.link(self.core, core_state::MACHINE)
     }

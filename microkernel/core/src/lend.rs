@@ -15,6 +15,7 @@ pub const CHAIN_LIMIT: u64 = 64;
 
 impl<M: Memory + Copy> Kernel<M> {
     /// Makes `server` serve `caller`, for a reply of the kind `reason`.
+    #[inline(always)]
     pub(crate) fn link_call(&self, caller: Number<Thread>, server: Number<Thread>, reason: u64) {
         // With the marks of the server's link word, so that the fast path finds the very same word.
         let link = self.memory.get(server, thread::LINK) & !wait::REASON;
@@ -28,6 +29,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// `next` goes on with the current context.
+    #[inline(always)]
     pub(crate) fn run_in_place_of_current(&self, next: Number<Thread>) {
         self.memory.set_link(self.core, core_state::CURRENT, next);
     }
@@ -185,12 +187,14 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Keeps `thread` off the fast path for the reasons `bits`.
+    #[inline(always)]
     pub(crate) fn set_special(&self, thread: Number<Thread>, bits: u64) {
         let special = self.memory.get(thread, thread::SPECIAL);
         self.memory.set(thread, thread::SPECIAL, special | bits);
     }
 
     /// Takes the reasons `bits` away.
+    #[inline(always)]
     pub(crate) fn clear_special(&self, thread: Number<Thread>, bits: u64) {
         let special = self.memory.get(thread, thread::SPECIAL);
         if special & bits != 0 {

@@ -19,6 +19,7 @@ pub struct List<H, E> {
 
 impl<M: Memory + Copy> Kernel<M> {
     /// Puts `element`, which is in no such list, at the front.
+    #[inline(always)]
     pub fn push<H: Layout, E: Layout>(
         &self,
         list: &List<H, E>,

@@ -26,26 +26,31 @@ const WINDOW: u64 = 18;
 
 impl<M: Memory + Copy> Kernel<M> {
     /// Reads register `x<index>` of a thread that is not running.
+    #[inline(always)]
     pub(crate) fn register(&self, thread: Number<Thread>, index: u64) -> u64 {
         self.memory.get(thread, thread::X.at(index))
     }
 
     /// Writes register `x<index>` of a thread that is not running.
+    #[inline(always)]
     pub(crate) fn set_register(&self, thread: Number<Thread>, index: u64, value: u64) {
         self.memory.set(thread, thread::X.at(index), value);
     }
 
     /// The tag of the message that `thread` sends.
+    #[inline(always)]
     pub(crate) fn tag_of(&self, thread: Number<Thread>) -> Tag {
         Tag::from_raw(self.register(thread, TAG))
     }
 
     /// The handle with which `thread` made its message call.
+    #[inline(always)]
     pub(crate) fn handle_of(&self, thread: Number<Thread>) -> u64 {
         self.register(thread, HANDLE)
     }
 
     /// Takes over the window that `thread` declared in this call.
+    #[inline(always)]
     pub(crate) fn declare_window(&self, thread: Number<Thread>) {
         let window = self.register(thread, WINDOW);
         self.memory.set(thread, thread::WINDOW, window);
@@ -58,7 +63,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// `BadArgument` for bits that only the kernel may set or more than [`Window::LIMIT`]
     /// capabilities, `TooLong`, `NoBuffer` if the sender has none, `NoRight` if `may_grant` is false
     /// and capabilities come along, `BadHandle` for one that is not there.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn check_outgoing(
         &self,
         sender: Number<Thread>,
@@ -107,11 +112,13 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// `NoBuffer`, `NoSlots`.
+    #[inline(always)]
     pub(crate) fn check_incoming(&self, receiver: Number<Thread>, tag: Tag) -> Result<(), Error> {
         if tag.is_long() && self.memory.get(receiver, thread::BUFFER) == 0 {
             return Err(Error::NoBuffer);
         }
-        if self.has_room(receiver, tag.capabilities()) {
+        let count = tag.capabilities();
+        if count == 0 || self.has_room(receiver, count) {
             Ok(())
         } else {
             Err(Error::NoSlots)
@@ -147,18 +154,25 @@ impl<M: Memory + Copy> Kernel<M> {
         tag: Tag,
         badge: u64,
     ) {
-        // Four loads before four stores, so that they become pairs, and no call of `memmove`.
-        for index in (0..MESSAGE_WORDS as u64).step_by(4) {
-            let word = |at: u64| self.register(sender, index.wrapping_add(at));
-            let (a, b, c, d) = (word(0), word(1), word(2), word(3));
-            for (at, word) in (index..).zip([a, b, c, d]) {
-                self.set_register(receiver, at, word);
-            }
-        }
+        self.copy_words(sender, receiver, 0);
+        self.copy_words(sender, receiver, 4);
+        self.copy_words(sender, receiver, 8);
+        self.copy_words(sender, receiver, 12);
         if tag.into_raw() & Tag::SLOW_BITS != 0 {
             self.deliver_extras(sender, receiver, tag);
         }
         self.finish_delivery(receiver, tag, badge);
+    }
+
+    /// Copies four words: four loads before four stores, so that they become pairs.
+    #[inline(always)]
+    fn copy_words(&self, sender: Number<Thread>, receiver: Number<Thread>, first: u64) {
+        let word = |at: u64| self.register(sender, first.wrapping_add(at));
+        let (a, b, c, d) = (word(0), word(1), word(2), word(3));
+        self.set_register(receiver, first, a);
+        self.set_register(receiver, first.wrapping_add(1), b);
+        self.set_register(receiver, first.wrapping_add(2), c);
+        self.set_register(receiver, first.wrapping_add(3), d);
     }
 
     /// Gives `receiver` what does not travel in registers.
@@ -198,6 +212,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Writes the registers that are not the message.
+    #[inline(always)]
     pub(crate) fn finish_delivery(&self, receiver: Number<Thread>, tag: Tag, badge: u64) {
         self.set_register(receiver, TAG, tag.into_raw());
         self.set_register(receiver, HANDLE, badge);
@@ -242,6 +257,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Whether the gate through which `caller` last called lets replies carry capabilities.
+    #[inline(always)]
     pub(crate) fn may_grant_reply(&self, caller: Number<Thread>) -> bool {
         let word = self.memory.get(caller, thread::SENT_THROUGH);
         Capability { id: 0, word }

@@ -163,6 +163,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Whether the notification bound to `thread` has signals.
+    #[inline(always)]
     pub(crate) fn has_signals(&self, thread: Number<Thread>) -> bool {
         let bound: Number<Notification> = self.memory.link(thread, thread::BOUND);
         !bound.is_none() && self.memory.get(bound, notification::BITS) != 0
@@ -235,7 +236,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// The current thread waits for a notification that has no bits.
-    #[inline]
+    #[inline(always)]
     fn wait_at(
         &self,
         waiter: Number<Thread>,

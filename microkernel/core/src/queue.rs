@@ -42,32 +42,33 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// This core's index; the mask is for the compiler, which then knows that it is small.
+    #[inline(always)]
     fn core_index(&self) -> u64 {
         self.memory.get(self.core, core_state::INDEX) & (CORES_MAX as u64).wrapping_sub(1)
     }
 
     /// Where a living endpoint has the servers that wait on this core.
-    #[inline]
+    #[inline(always)]
     fn servers_field(&self) -> Field<Endpoint> {
         endpoint::SERVERS.at(self.core_index().wrapping_mul(2))
     }
 
     /// Where an endpoint has the server that took the last call on this core.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn taken_field(&self) -> Field<Endpoint> {
         endpoint::TAKEN.at(self.core_index().wrapping_mul(2))
     }
 
     /// The server that takes the next message at a living endpoint on this core; none if nobody
     /// receives.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn ready_server(&self, endpoint: Number<Endpoint>) -> Number<Thread> {
         self.memory.link(endpoint, self.servers_field())
     }
 
     /// Takes `server`, found by [`Kernel::ready_server`], from the front of its list. It still has
     /// its reason to wait, which [`Kernel::link_call`] takes away.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_server(&self, server: Number<Thread>, endpoint: Number<Endpoint>) {
         let next: Number<Thread> = self.memory.link(server, thread::NEXT);
         self.memory.set_link(endpoint, self.servers_field(), next);
@@ -84,9 +85,14 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.link(endpoint, self.servers(endpoint).head)
     }
 
-    /// `server` waits at `endpoint`.
+    /// `server` waits at `endpoint`, which lives.
+    #[inline(always)]
     pub(crate) fn push_server(&self, server: Number<Thread>, endpoint: Number<Endpoint>) {
-        self.push(&self.servers(endpoint), endpoint, server);
+        let list = List {
+            head: self.servers_field(),
+            ..SERVERS
+        };
+        self.push(&list, endpoint, server);
         self.memory
             .set(server, thread::WAIT, wait::RECEIVE | endpoint.into_raw());
     }
@@ -127,6 +133,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// The sender that is next at `endpoint`: of the highest band, the one that waits longest.
+    #[inline(always)]
     pub(crate) fn first_sender(&self, endpoint: Number<Endpoint>) -> Number<Thread> {
         let waiting = self.memory.get(endpoint, endpoint::WAITING) & ((1 << BANDS) - 1);
         if waiting == 0 {

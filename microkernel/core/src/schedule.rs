@@ -28,18 +28,21 @@ use crate::timer::{OFF, entry_of};
 impl<M: Memory + Copy> Kernel<M> {
     /// The context that is being used; none when idle.
     #[must_use]
+    #[inline(always)]
     pub fn current_context(&self) -> Number<Context> {
         self.memory.link(self.core, core_state::CONTEXT)
     }
 
     /// Whether `thread` could run if it had time.
     #[must_use]
+    #[inline(always)]
     pub fn is_runnable(&self, thread: Number<Thread>) -> bool {
         self.memory.get(thread, thread::WAIT) == 0
             && self.memory.get(thread, thread::STATE) == state::LIVE
     }
 
     /// Writes down who runs on the current context.
+    #[inline(always)]
     pub(crate) fn settle(&self) {
         let context = self.current_context();
         let thread = self.current();
@@ -49,6 +52,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Lets `thread` hold `context`.
+    #[inline(always)]
     pub(crate) fn attach(&self, thread: Number<Thread>, context: Number<Context>) {
         self.memory.set_link(thread, thread::CONTEXT, context);
         self.memory.set_link(context, context::RUNNING, thread);
@@ -75,6 +79,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Queues `context` before the others of its priority: it was interrupted by a higher one.
+    #[inline(always)]
     pub(crate) fn make_ready_first(&self, context: Number<Context>) {
         let (head, tail) = self.queue_of(context);
         let first: Number<Context> = self.memory.link(self.core, head);
@@ -90,6 +95,7 @@ impl<M: Memory + Copy> Kernel<M> {
         self.mark_queued(context);
     }
 
+    #[inline(always)]
     fn mark_queued(&self, context: Number<Context>) {
         self.memory.set(context, context::QUEUED, 1);
         let (word, bit) = ready_bit(self.memory.get(context, context::PRIORITY));
@@ -127,7 +133,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// The highest priority of which a context is queued.
-    #[inline]
+    #[inline(always)]
     fn first_priority(&self) -> Option<u64> {
         for word in (0..4_u64).rev() {
             let ready = self.memory.get(self.core, core_state::READY.at(word));
@@ -140,7 +146,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Takes the first context of the queue of `priority`, which is not empty.
-    #[inline]
+    #[inline(always)]
     fn take_first(&self, priority: u64) -> Number<Context> {
         let (head, tail) = queue_ends(priority);
         let first: Number<Context> = self.memory.link(self.core, head);
@@ -158,6 +164,7 @@ impl<M: Memory + Copy> Kernel<M> {
         first
     }
 
+    #[inline(always)]
     fn clear_ready(&self, priority: u64) {
         let (word, bit) = ready_bit(priority);
         let ready = self.memory.get(self.core, word);
@@ -165,7 +172,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// The context that pays: whose priority counts, and whose budget is used.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn payer(&self) -> Number<Context> {
         let helper: Number<Context> = self.memory.link(self.core, core_state::HELPER);
         if helper.is_none() {
@@ -177,7 +184,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// The timer may have to be set now that `payer` of `priority` pays: for a budget, or the wheels
     /// of bands that did not count until now.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn note_payer(&self, payer: Number<Context>, priority: u64) {
         let calm = self.memory.get(self.core, core_state::CALM);
         if self.memory.get(payer, context::BUDGET) != 0 || priority < calm {
@@ -205,7 +212,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Uses the first context of the queue of `priority`, which is not empty.
-    #[inline]
+    #[inline(always)]
     fn switch_to_first(&self, priority: u64) {
         let next = self.take_first(priority);
         let thread: Number<Thread> = self.memory.link(next, context::RUNNING);
@@ -217,7 +224,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// `thread` runs on `context`, which is in no queue and has this `priority`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn use_context(
         &self,
         context: Number<Context>,
@@ -390,7 +397,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Another context of the running priority waits: a slice begins, unless one runs.
-    #[inline]
+    #[inline(always)]
     fn want_slice(&self) {
         if self.memory.get(self.core, core_state::SLICE) == 0 {
             self.mark_time();
@@ -430,6 +437,7 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
+    #[inline(always)]
     fn queue_of(&self, context: Number<Context>) -> (Field<Core>, Field<Core>) {
         queue_ends(self.memory.get(context, context::PRIORITY))
     }
@@ -478,7 +486,7 @@ impl<M: Memory + Copy> Kernel<M> {
 const PRIORITY_MASK: u64 = PRIORITIES - 1;
 
 /// Where the queue of `priority` begins and ends.
-#[inline]
+#[inline(always)]
 fn queue_ends(priority: u64) -> (Field<Core>, Field<Core>) {
     let priority = priority & PRIORITY_MASK;
     (
@@ -488,6 +496,7 @@ fn queue_ends(priority: u64) -> (Field<Core>, Field<Core>) {
 }
 
 /// Which word of the core, and which bit of it, says that contexts of `priority` are queued.
+#[inline(always)]
 fn ready_bit(priority: u64) -> (Field<Core>, u64) {
     let priority = priority & PRIORITY_MASK;
     (core_state::READY.at(priority / 64), 1 << (priority % 64))

@@ -23,7 +23,7 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// Those of the handle (right `WRITE`), `NotStopped`, `NoTime` if it owns no context.
     pub fn thread_start(&self, handle: u64, pc: u64, sp: u64, argument: u64) -> Answer {
-        let target = self.find::<Thread>(handle, Rights::WRITE)?;
+        let target = self.find_seldom::<Thread>(handle, Rights::WRITE)?;
         if self.memory.get(target, thread::STATE) == state::LIVE {
             return Err(Error::NotStopped);
         }
@@ -50,7 +50,7 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// Those of the handle (right `WRITE`), `NotStarted` if it is new or runs already.
     pub fn thread_resume(&self, handle: u64) -> Answer {
-        let target = self.find::<Thread>(handle, Rights::WRITE)?;
+        let target = self.find_seldom::<Thread>(handle, Rights::WRITE)?;
         if self.memory.get(target, thread::STATE) != state::STOPPED {
             return Err(Error::NotStarted);
         }
@@ -79,7 +79,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the handle (right `WRITE`), `Itself`, `NotStarted` if it is new, or stopped and serves
     /// nobody.
     pub fn thread_stop(&self, handle: u64) -> Answer {
-        let target = self.find::<Thread>(handle, Rights::WRITE)?;
+        let target = self.find_seldom::<Thread>(handle, Rights::WRITE)?;
         if target == self.current() {
             return Err(Error::Itself);
         }
@@ -97,7 +97,7 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// Those of the handles (thread: right `WRITE`; gate: right `SEND`).
     pub fn thread_set_handler(&self, handle: u64, gate: u64) -> Answer {
-        let target = self.find::<Thread>(handle, Rights::WRITE)?;
+        let target = self.find_seldom::<Thread>(handle, Rights::WRITE)?;
         let capability = self.capability_of(self.current(), gate)?;
         self.check(capability, Kind::Gate, Rights::SEND)?;
         self.memory
@@ -113,8 +113,8 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the handles (right `WRITE`), `InUse` if the thread owns a context, or the context has
     /// an owner or is used by another thread.
     pub fn thread_set_context(&self, handle: u64, context: u64) -> Answer {
-        let target = self.find::<Thread>(handle, Rights::WRITE)?;
-        let context = self.find::<Context>(context, Rights::WRITE)?;
+        let target = self.find_seldom::<Thread>(handle, Rights::WRITE)?;
+        let context = self.find_seldom::<Context>(context, Rights::WRITE)?;
         let user: Number<Thread> = if context == self.current_context() {
             self.current()
         } else {
@@ -143,8 +143,8 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the handles (thread: right `WRITE`; notification: right `RECEIVE`), `InUse` if
     /// either is bound, `NoTime` if the thread owns no context.
     pub fn thread_bind(&self, handle: u64, notification: u64) -> Answer {
-        let target = self.find::<Thread>(handle, Rights::WRITE)?;
-        let bound = self.find::<Notification>(notification, Rights::RECEIVE)?;
+        let target = self.find_seldom::<Thread>(handle, Rights::WRITE)?;
+        let bound = self.find_seldom::<Notification>(notification, Rights::RECEIVE)?;
         let has_bound = self.memory.get(target, thread::BOUND) != 0;
         if has_bound || self.memory.get(bound, notification::BOUND) != 0 {
             return Err(Error::InUse);
@@ -166,7 +166,7 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// Those of the handle (right `READ`).
     pub fn thread_inspect(&self, handle: u64) -> Answer {
-        let target = self.find::<Thread>(handle, Rights::READ)?;
+        let target = self.find_seldom::<Thread>(handle, Rights::READ)?;
         Ok(self.state_of(target) as u64)
     }
 
