@@ -162,6 +162,17 @@ system_calls! {
     54 FrameSetMode "frame_set_mode",
     /// Tells `x1` = the physical address of the frame `x0`.
     55 FrameInspect "frame_inspect",
+    /// Chooses for the thread `x0`, new or stopped, the flags `x1`
+    /// ([`crate::debug::thread_flag`]).
+    56 ThreadConfigure "thread_configure",
+    /// Tells `x1` = the register `x1` ([`crate::debug::Register`]) of the thread `x0`.
+    57 ThreadRead "thread_read",
+    /// Writes `x2` to the register `x1` ([`crate::debug::Register`]) of the thread `x0`.
+    58 ThreadWrite "thread_write",
+    /// Tells `x1` = the word at the address `x1` of the thread `x0`'s space.
+    59 ThreadPeek "thread_peek",
+    /// Writes `x2` to the word at the address `x1` of the thread `x0`'s space.
+    60 ThreadPoke "thread_poke",
 }
 
 /// How many system calls there are; a greater `svc` immediate is a fault.

@@ -58,6 +58,11 @@ functions:
     entry   platform_control
     entry   frame_set_mode
     entry   frame_inspect
+    entry   thread_configure
+    entry   thread_read
+    entry   thread_write
+    entry   thread_peek
+    entry   thread_poke
     .if entries != {LAST_CALL} + 1
     .error "the table of functions does not match the list of system calls"
     .endif

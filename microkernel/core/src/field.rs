@@ -85,10 +85,22 @@ pub mod thread {
     pub const REPLY: F = F::new(76);
     /// Reply objects that hold a caller of this server: head of the list.
     pub const REPLIES: F = F::new(77);
-    /// The words of a fault that is on its way: 8.
+    /// Why it faulted: cause, address, syndrome (3 words); dead unless it waits for its handler.
     pub const FAULT: F = F::new(80);
     /// Next object to be taken apart.
     pub const DRAIN_NEXT: F = F::new(90);
+    /// [`crate::object::flag`]: what it has beyond the usual.
+    pub const FLAGS: F = F::new(92);
+    /// Address and control of each hardware breakpoint (12 words).
+    pub const BREAKPOINT: F = F::new(96);
+    /// Address and control of each watchpoint (8 words).
+    pub const WATCHPOINT: F = F::new(108);
+    /// `v0` to `v31`, the low half first (64 words); stale while it is the core's `FLOATING_OWNER`.
+    pub const VECTOR: F = F::new(128);
+    /// `fpcr`; stale as well.
+    pub const FLOATING_CONTROL: F = F::new(192);
+    /// `fpsr`; stale as well.
+    pub const FLOATING_STATUS: F = F::new(193);
 }
 
 /// Marks a link word: a caller that waits for an ordinary reply, which the fast path may give.
@@ -128,6 +140,10 @@ pub mod special {
     pub const CALLER_GONE: u64 = 2;
     /// It serves its caller on its own context.
     pub const OWN_TIME: u64 = 4;
+    /// Its system calls are faults.
+    pub const FOREIGN: u64 = 16;
+    /// It has debug registers.
+    pub const DEBUG: u64 = 32;
 }
 
 /// Values of a thread's `STATE`.
@@ -454,6 +470,14 @@ pub mod core_state {
     pub const READY: F = F::new(8);
     /// Last object to be taken apart: as `DRAIN`.
     pub const DRAIN_TAIL: F = F::new(12);
+    /// The link word of the thread whose extra registers the core has: its marks say which.
+    pub const EXTRA: F = F::new(96);
+    /// The thread whose floating-point registers the core holds.
+    pub const FLOATING_OWNER: F = F::new(97);
+    /// How many hardware breakpoints the processor has.
+    pub const BREAKPOINTS: F = F::new(98);
+    /// How many watchpoints the processor has.
+    pub const WATCHPOINTS: F = F::new(99);
     /// Effects: [`EFFECTS_MAX`] times four words.
     pub const EFFECTS: F = F::new(16);
     /// The most effects of one call.
@@ -462,32 +486,4 @@ pub mod core_state {
     pub const QUEUE_HEAD: F = F::new(256);
     /// Last context of each priority (256 words).
     pub const QUEUE_TAIL: F = F::new(512);
-}
-
-/// Fields of the [`Machine`].
-pub mod machine {
-    use crate::object::{Field, Machine};
-    type F = Field<Machine>;
-    /// The next identity.
-    pub const NEXT_ID: F = F::new(0);
-    /// The endpoint of gates whose endpoint died.
-    pub const NULL_ENDPOINT: F = F::new(1);
-    /// `TTBR0_EL1` of a space that has nothing: for threads whose space died.
-    pub const NULL_ROOT: F = F::new(2);
-    /// Object number of a frame of empty slots: for threads whose table died.
-    pub const NULL_SLOTS: F = F::new(3);
-    /// Bit *n* % 64 of word *n* / 64: interrupt line *n* is in use (16 words).
-    pub const LINES_USED: F = F::new(16);
-    /// The same for ASIDs (16 words).
-    pub const ASIDS_USED: F = F::new(32);
-    /// The interrupt object of each line (1024 words).
-    pub const IRQS: F = F::new(1024);
-    /// The space that has each ASID (1024 words; more ASIDs are not used).
-    pub const ASIDS: F = F::new(2048);
-    /// The allowance that begins at each interrupt line (1024 words).
-    pub const IRQ_FIRST: F = F::new(3072);
-    /// The allowance that begins at each ASID (1024 words).
-    pub const ASID_FIRST: F = F::new(4096);
-    /// Interrupt lines, and ASIDs, at most.
-    pub const LINES: u64 = 1024;
 }

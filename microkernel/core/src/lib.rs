@@ -19,7 +19,9 @@ pub mod create;
 pub mod death;
 #[cfg(test)]
 mod death_test;
+pub mod debug;
 pub mod destroy;
+pub mod extra;
 pub mod fault;
 pub mod field;
 pub mod frame;
@@ -48,6 +50,7 @@ pub mod range;
 pub mod reclaim;
 pub mod region;
 pub mod schedule;
+pub mod shared;
 pub mod space;
 pub mod table;
 pub mod thread;

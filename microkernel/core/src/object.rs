@@ -298,3 +298,4 @@ layout!(
 pub const ID_WORD: usize = 0;
 
 pub use crate::field::*;
+pub use crate::shared::*;
