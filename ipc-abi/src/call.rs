@@ -179,6 +179,17 @@ system_calls! {
     62 PlatformInspect "platform_inspect",
     /// Waits until the time `x0`.
     63 Sleep "sleep",
+    /// Chooses for the thread `x0`, new or stopped, the flags `x1`
+    /// ([`crate::debug::thread_flag`]).
+    64 ThreadConfigure "thread_configure",
+    /// Tells `x1` = the register `x1` ([`crate::debug::Register`]) of the thread `x0`.
+    65 ThreadRead "thread_read",
+    /// Writes `x2` to the register `x1` ([`crate::debug::Register`]) of the thread `x0`.
+    66 ThreadWrite "thread_write",
+    /// Tells `x1` = the word at the address `x1` of the thread `x0`'s space.
+    67 ThreadPeek "thread_peek",
+    /// Writes `x2` to the word at the address `x1` of the thread `x0`'s space.
+    68 ThreadPoke "thread_poke",
 }
 
 impl SystemCall {

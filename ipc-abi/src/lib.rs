@@ -7,6 +7,7 @@ extern crate self as ipc_abi;
 pub mod boot;
 pub mod call;
 pub mod capability;
+pub mod debug;
 pub mod error;
 pub mod fault;
 pub mod interface;

@@ -44,6 +44,9 @@ const ANSWER: &[Error] = &[
     Error::NoCaller,
 ];
 
+/// What looking up an address of a space can find wrong.
+const ADDRESS: &[Error] = &[Error::Misaligned, Error::OutOfRange, Error::NotMapped];
+
 /// A system call and the errors that it can return, in groups.
 type Row = (SystemCall, &'static [&'static [Error]]);
 
@@ -285,6 +288,26 @@ const ROWS: &[Row] = &[
         &[HANDLE, &[Error::BadArgument]],
     ),
     (SystemCall::Sleep, &[]),
+    (
+        SystemCall::ThreadConfigure,
+        &[HANDLE, &[Error::BadArgument, Error::NotStopped]],
+    ),
+    (
+        SystemCall::ThreadRead,
+        &[HANDLE, &[Error::BadArgument, Error::NotStopped]],
+    ),
+    (
+        SystemCall::ThreadWrite,
+        &[HANDLE, &[Error::BadArgument, Error::NotStopped]],
+    ),
+    (
+        SystemCall::ThreadPeek,
+        &[HANDLE, ADDRESS, &[Error::AccessDenied]],
+    ),
+    (
+        SystemCall::ThreadPoke,
+        &[HANDLE, ADDRESS, &[Error::AccessDenied]],
+    ),
 ];
 
 // The rows stand where `errors` looks for them.

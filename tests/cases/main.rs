@@ -5,6 +5,7 @@ mod boot;
 mod crash;
 mod program;
 mod shell;
+mod siege;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -30,7 +31,8 @@ fn main() -> ExitCode {
         }
     };
     let cases = boot::cases().into_iter().chain(shell::cases());
-    let trials = cases.chain(crash::cases()).map(|(name, run)| {
+    let cases = cases.chain(crash::cases()).chain(siege::cases());
+    let trials = cases.map(|(name, run)| {
         let workshop = Arc::clone(&workshop);
         Trial::test(name, move || {
             run(&workshop).map_err(|error| Failed::from(format!("{error:#}")))

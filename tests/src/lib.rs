@@ -1,17 +1,21 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod memory;
 mod report;
 
 pub use report::{Fact, read_facts};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use memory::{MEMORY_BYTES, MEMORY_START, Snapshot};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use xtask::image::{Image, Programs};
 use xtask::machine::Machine;
-use xtask::session::{Answer, Session};
+use xtask::monitor::Monitor;
+use xtask::session::{Answer, Session, SessionError};
 use xtask::transcript::Status;
 
 /// How long a boot may take; an emulator that counts instructions on a busy host is slow.
@@ -20,6 +24,9 @@ pub const BOOT_BOUND: Duration = Duration::from_secs(60);
 pub const COMMAND_BOUND: Duration = Duration::from_secs(60);
 /// How long the machine may take to go off.
 pub const OFF_BOUND: Duration = Duration::from_secs(30);
+
+/// How often the emulator is asked whether a moment has come.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What a case boots.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +68,25 @@ impl Workshop {
         })
     }
 
+    /// Boots a system whose emulator can be spoken to; nothing is waited for.
+    ///
+    /// # Errors
+    /// As [`Self::boot`].
+    pub fn boot_monitored(&self, options: &BootOptions, name: &str) -> Result<Watched> {
+        let system = options.system.as_deref();
+        let image = self.image(system.unwrap_or(xtask::image::DEFAULT_SYSTEM))?;
+        let folder = std::env::temp_dir();
+        let path = |end: &str| folder.join(format!("pecan-{}-{name}.{end}", std::process::id()));
+        let socket = path("monitor");
+        let session = Session::boot_monitored(&options.machine, &image, &socket)?;
+        Ok(Watched {
+            system: System { session },
+            image,
+            socket,
+            file: path("memory"),
+        })
+    }
+
     /// Boots a system and waits for its prompt.
     ///
     /// # Errors
@@ -80,6 +106,69 @@ impl Workshop {
         let image = self.programs.assemble(name)?;
         images.insert(name.to_owned(), image.clone());
         Ok(image)
+    }
+}
+
+/// A booted system, and how to look into its machine.
+pub struct Watched {
+    /// The system.
+    pub system: System,
+    /// What was booted.
+    pub image: Image,
+    socket: PathBuf,
+    file: PathBuf,
+}
+
+impl Watched {
+    /// Connects to the emulator, which has printed something already.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn monitor(&self) -> Result<Monitor> {
+        Monitor::connect(&self.socket)
+    }
+
+    /// The machine's memory at a moment when the word at `address` is `value`; waits for that.
+    ///
+    /// # Errors
+    /// If the emulator does not answer, or the moment does not come within `bound`.
+    pub fn look_when(
+        &mut self,
+        monitor: &mut Monitor,
+        (address, value): (u64, u64),
+        bound: Duration,
+    ) -> Result<Snapshot> {
+        let started = Instant::now();
+        loop {
+            let word = monitor.read_memory(address, 8, &self.file)?;
+            if word == value.to_le_bytes() {
+                monitor.stop()?;
+                let memory = monitor.read_memory(MEMORY_START, MEMORY_BYTES, &self.file);
+                monitor.go_on()?;
+                let snapshot = Snapshot::new(&memory?);
+                ensure!(snapshot.word(address) == value, "the moment was too short");
+                return Ok(snapshot);
+            }
+            ensure!(started.elapsed() < bound, "moment {value} does not come");
+            // Nothing announces the moment; whatever is printed meanwhile ends the pause.
+            let session = self.system.session();
+            let mark = session.mark();
+            let printed = session.wait_since(mark, "a line", PAUSE, |text| {
+                (!text.is_empty()).then_some(())
+            });
+            if let Err(error @ (SessionError::KernelPanic { .. } | SessionError::Ended { .. })) =
+                printed
+            {
+                return Err(error.into());
+            }
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        // The emulator may have taken it along.
+        let _gone = std::fs::remove_file(&self.socket);
     }
 }
 

@@ -79,6 +79,10 @@ pub enum FaultAnswer {
     ContinueAt(u64),
     /// It stays stopped.
     Stop,
+    /// It goes on four bytes behind its program counter.
+    Skip,
+    /// It executes one instruction, then faults.
+    Step,
 }
 
 impl FaultAnswer {
@@ -94,6 +98,8 @@ impl FaultAnswer {
                 message
             }
             FaultAnswer::Stop => Message::empty(FaultReply::Stop as u16),
+            FaultAnswer::Skip => Message::empty(FaultReply::Skip as u16),
+            FaultAnswer::Step => Message::empty(FaultReply::Step as u16),
         }
     }
 }

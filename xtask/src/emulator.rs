@@ -5,6 +5,7 @@ use crate::machine::{EMULATOR, Machine};
 use crate::toolchain::find_on_path;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader, IsTerminal};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 
@@ -25,10 +26,18 @@ pub(crate) struct SerialLine {
 }
 
 impl Emulator {
-    /// Boots with the serial line on pipes.
-    pub(crate) fn boot(machine: &Machine, image: &Image) -> Result<(Self, SerialLine)> {
+    /// Boots with the serial line on pipes, and the emulator's monitor on a socket if one is named.
+    pub(crate) fn boot(
+        machine: &Machine,
+        image: &Image,
+        monitor: Option<&Path>,
+    ) -> Result<(Self, SerialLine)> {
         let mut command = command(machine, image)?;
-        command.args(["-monitor", "none", "-serial", "stdio"]);
+        let monitor = match monitor {
+            Some(socket) => format!("unix:{},server=on,wait=off", socket.display()),
+            None => "none".to_owned(),
+        };
+        command.args(["-monitor", &monitor, "-serial", "stdio"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(Stdio::piped());
         let mut child = spawn(&mut command)?;

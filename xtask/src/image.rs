@@ -5,6 +5,7 @@ use crate::step::Step;
 use crate::toolchain::{Kind, Toolchain};
 use crate::workspace::{self, Package, TARGET};
 use anyhow::{Context, Result, bail, ensure};
+use object::{Object, ObjectSymbol};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,9 @@ use std::path::{Path, PathBuf};
 pub const DEFAULT_SYSTEM: &str = "default";
 /// The package of the kernel.
 const KERNEL_PACKAGE: &str = "pecan-kernel";
+
+/// What is left of an address of the kernel's without where it shows memory.
+const PHYSICAL_BITS: u64 = (1 << 46) - 1;
 
 /// The files of a system that can be booted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,18 @@ pub struct Image {
 }
 
 impl Image {
+    /// The physical address of a symbol of the kernel.
+    ///
+    /// # Errors
+    /// If the kernel has no such symbol.
+    pub fn physical_address(&self, symbol: &str) -> Result<u64> {
+        let elf = fs::read(&self.kernel_elf).context("cannot read the kernel")?;
+        let file = object::File::parse(&*elf)?;
+        let found = file.symbol_by_name(symbol);
+        let found = found.with_context(|| format!("the kernel has no symbol {symbol}"))?;
+        Ok(found.address() & PHYSICAL_BITS)
+    }
+
     /// The bytes of code in the kernel.
     pub(crate) fn kernel_text_bytes(&self) -> Result<u64> {
         let elf = fs::read(&self.kernel_elf).context("cannot read the kernel")?;

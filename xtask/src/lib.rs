@@ -15,6 +15,7 @@ mod flat;
 pub mod image;
 mod install;
 pub mod machine;
+pub mod monitor;
 mod run;
 pub mod session;
 mod step;

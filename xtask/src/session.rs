@@ -1,13 +1,14 @@
 //! A conversation with a booted system over its serial line: type, wait for an event with a
 //! bound, never sleep.
 
-use crate::emulator::Emulator;
+use crate::emulator::{Emulator, SerialLine};
 use crate::image::Image;
 use crate::machine::Machine;
 use crate::transcript::{self, Status};
 use anyhow::Result;
 use std::fmt;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::ChildStdin;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -117,7 +118,18 @@ impl Session {
     /// # Errors
     /// If the machine cannot exist or the emulator cannot be run.
     pub fn boot(machine: &Machine, image: &Image) -> Result<Self> {
-        let (emulator, line) = Emulator::boot(machine, image)?;
+        Self::open(Emulator::boot(machine, image, None)?)
+    }
+
+    /// Boots a machine whose emulator is spoken to through `socket`: [`crate::monitor`].
+    ///
+    /// # Errors
+    /// As [`Self::boot`].
+    pub fn boot_monitored(machine: &Machine, image: &Image, socket: &Path) -> Result<Self> {
+        Self::open(Emulator::boot(machine, image, Some(socket))?)
+    }
+
+    fn open((emulator, line): (Emulator, SerialLine)) -> Result<Self> {
         let (sender, output) = mpsc::channel();
         let mut source = line.output;
         thread::spawn(move || {

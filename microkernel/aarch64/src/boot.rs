@@ -11,7 +11,7 @@ use crate::console::{self, Part, epitaph};
 use crate::direct_map::{DirectMap, pointer, this_core};
 use crate::layout::{self, DIRECT_MAP, Layout};
 use crate::memory::{bytes_at, make_frame_table, move_package, use_tables};
-use crate::{firmware, frame, gic, image, register, timer};
+use crate::{debug, firmware, frame, gic, image, register, timer};
 
 const PAGE: u64 = 4096;
 /// What the early tables map of memory; the boot loader puts the device tree there.
@@ -104,6 +104,7 @@ fn read_board(tree: u64) -> Result<Board, BoardError> {
 fn make_objects(kernel: Kernel<DirectMap>) {
     let memory = kernel.memory;
     memory.set(kernel.core, core_state::MACHINE, image::machine());
+    debug::set_up(kernel);
     let machine = kernel.machine();
     memory.set(machine, machine::NULL_ENDPOINT, image::empty_endpoint());
     memory.set(machine, machine::NULL_ROOT, image::empty_root());

@@ -1,7 +1,7 @@
 //! The values of the control registers: memory attributes, translation, what user code may do, and
 //! what the cycle counter counts. The fields that `aarch64-cpu` lacks are named here.
 
-use aarch64_cpu::registers::{ID_AA64MMFR1_EL1, MAIR_EL1, SCTLR_EL1, TCR_EL1};
+use aarch64_cpu::registers::{CPACR_EL1, ID_AA64MMFR1_EL1, MAIR_EL1, SCTLR_EL1, TCR_EL1};
 use tock_registers::fields::{Field, FieldValue};
 
 use crate::translation::{DEVICE, NORMAL};
@@ -55,6 +55,11 @@ pub(crate) const EARLY_SCTLR: u64 = MMU_OFF_SCTLR
 /// 0, so `daif`, `dc zva`, `ctr_el0`, `wfi`, `wfe` and cache maintenance trap.
 pub(crate) const SCTLR: u64 =
     EARLY_SCTLR | SCTLR_EL1::WXN::Enable.value | SCTLR_EL1::SA0::Enable.value | ITD | SED;
+
+/// `CPACR_EL1`: floating point, SVE and SME trap (FPEN, ZEN, SMEN 0); so do trace registers (TTA).
+pub(crate) const FLOATING_TRAPS: u64 = CPACR_EL1::TTA::TrapTrace.value;
+/// What is added while user code may use the floating-point registers: nothing of them traps.
+pub(crate) const FLOATING_ON: u64 = CPACR_EL1::FPEN::TrapNothing.value;
 
 /// Whether the core can trap what is defined by the implementation (`SCTLR_EL1.TIDCP`).
 pub(crate) const HAS_TIDCP: Field<u64, ID_AA64MMFR1_EL1::Register> = Field::<u64, _>::new(0xF, 52);

@@ -172,6 +172,20 @@ impl Memory for DirectMap {
         frame::copy_message(from, to, length);
     }
 
+    #[inline(never)]
+    fn load_user(&self, frame: Frame, word: u64) -> u64 {
+        frame::load(frame, word)
+    }
+
+    #[inline(never)]
+    fn store_user(&self, frame: Frame, word: u64, value: u64) {
+        frame::store(frame, word, value);
+    }
+
+    fn save_floating(&self, number: u64) {
+        register::save_floating(object_address(number));
+    }
+
     #[inline]
     fn interrupt_pending(&self) -> bool {
         register::interrupt_pending()

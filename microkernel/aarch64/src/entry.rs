@@ -1,16 +1,20 @@
-//! Joins the assembly to the numbers of `pecan_core` and `ipc_abi`: every offset that `entry.s`,
-//! `table.s` and `start.s` use is computed here from the one place where it is written.
+//! Joins the assembly to the numbers of `pecan_core` and `ipc_abi`: every offset that `entry.s` and
+//! what follows it, `table.s` and `start.s` use is computed here from the one place where it is written.
 
 use core::arch::global_asm;
 
 use ipc_abi::call::{SYSTEM_CALL_COUNT, SystemCall};
 use ipc_abi::capability::{Kind, Rights};
+use ipc_abi::fault::FaultReply;
 use pecan_core::object::{
-    Core, Layout, Machine, LIGHT, NUMBER_BITS, core_state, endpoint, gate, thread, wait,
+    Core, DEBUG_MARK, EXTRA_MARK, LIGHT, Layout, Machine, NUMBER_BITS, core_state, endpoint, flag,
+    gate, sending, special, thread, wait,
 };
 
-use crate::control::{EARLY_PMCR, EARLY_SCTLR, MAIR, MMU_OFF_SCTLR, TRANSLATION_CONTROL};
-use crate::exception::{SVC_SYNDROME, USER_PSTATE};
+use crate::control::{
+    EARLY_PMCR, EARLY_SCTLR, FLOATING_ON, FLOATING_TRAPS, MAIR, MMU_OFF_SCTLR, TRANSLATION_CONTROL,
+};
+use crate::exception::{FLOATING_CLASS, SVC_SYNDROME, USER_PSTATE};
 use crate::layout::{DIRECT_MAP, IMAGE_OFFSET, KINDS};
 use crate::translation::{Access, TABLE_BYTES, TABLES, block};
 
@@ -61,6 +65,22 @@ const _: () = {
         endpoint::WAITING.word() == endpoint::ID.word() + 1,
         "loaded with ID"
     );
+    assert!(
+        thread::FLOATING_CONTROL.word() == thread::VECTOR.word() + 64,
+        "behind the vectors"
+    );
+    assert!(
+        thread::FLOATING_STATUS.word() == thread::VECTOR.word() + 65,
+        "behind the vectors"
+    );
+    assert!(
+        EXTRA_MARK >= 1 << (NUMBER_BITS + 18),
+        "falls off an address"
+    );
+    assert!(
+        FaultReply::Retry as usize == 0 && sending::CALL == 0,
+        "zeros"
+    );
     assert!(core_state::CURRENT.word() == 0, "at the end of the stack");
     assert!(core_state::PENDING.word() == 1, "loaded with CURRENT");
     assert!(wait::RECEIVE.trailing_zeros() >= 48, "set by one movk");
@@ -72,6 +92,9 @@ const _: () = {
 
 global_asm!(
     include_str!("entry.s"),
+    include_str!("floating.s"),
+    include_str!("fast.s"),
+    include_str!("slow.s"),
     X = const thread::X.offset(),
     LINK = const thread::LINK.offset(),
     SLOTS = const thread::SLOTS.offset(),
@@ -84,6 +107,9 @@ global_asm!(
     POINTER = const thread::POINTER.offset(),
     WINDOW = const thread::WINDOW.offset(),
     PREV = const thread::PREV.offset(),
+    SENDING = const thread::SENDING.offset(),
+    FAULT_NOT_REPLY = const wait::SLOW_REPLY ^ wait::REPLY,
+    CONTINUE_AT = const FaultReply::ContinueAt as usize,
     PSTATE = const thread::PSTATE.offset(),
     SENT_THROUGH = const thread::SENT_THROUGH.offset(),
     GATE_ID = const gate::ID.offset(),
@@ -91,6 +117,17 @@ global_asm!(
     ENDPOINT_ID = const endpoint::ID.offset(),
     SERVERS = const endpoint::SERVERS.offset(),
     CURRENT = const core_state::CURRENT.offset(),
+    EXTRA = const core_state::EXTRA.offset(),
+    FLOATING_OWNER = const core_state::FLOATING_OWNER.offset(),
+    FLAGS = const thread::FLAGS.offset(),
+    VECTOR = const thread::VECTOR.offset(),
+    EXTRA_BIT = const EXTRA_MARK.trailing_zeros(),
+    DEBUG_BIT = const DEBUG_MARK.trailing_zeros(),
+    FLOATING_BIT = const flag::FLOATING.trailing_zeros(),
+    FOREIGN_BIT = const special::FOREIGN.trailing_zeros(),
+    FLOATING_CLASS = const FLOATING_CLASS,
+    FLOATING_TRAPS = const FLOATING_TRAPS,
+    FLOATING_ON = const FLOATING_ON,
     NUMBER_BITS = const NUMBER_BITS,
     FRAME_BITS = const NUMBER_BITS - 6,
     DIRECT_MAP = const DIRECT_MAP,

@@ -1,14 +1,17 @@
 //! What the processor says about an exception of user code, in the kernel's words. Runs on the host.
 
-use ipc_abi::fault::FaultCause;
+use ipc_abi::fault::{FaultCause, PROGRAM_STATE};
 
 /// `ESR_EL1` of `svc #0` from AArch64: class 0x15, a 32-bit instruction. The number of a system call
 /// is what exceeds this.
 pub const SVC_SYNDROME: u64 = 0x15 << 26 | 1 << 25;
 
-/// The bits of `SPSR_EL1` that user code keeps: condition flags, TCO, DIT, SSBS and BTYPE. The rest
-/// is 0: EL0, AArch64, nothing masked, no single step (Arm ARM DDI 0487, C5.2.18).
-pub const USER_PSTATE: u64 = 0xF << 28 | 1 << 25 | 1 << 24 | 1 << 12 | 3 << 10;
+/// The class of a trapped use of floating point.
+pub const FLOATING_CLASS: u64 = 0x07;
+
+/// The bits of `SPSR_EL1` that a thread keeps: its program state, and SS, which is 0 but while it is
+/// stepped. The rest is 0: EL0, AArch64, nothing masked (Arm ARM DDI 0487, C5.2.18).
+pub const USER_PSTATE: u64 = PROGRAM_STATE | 1 << 21;
 
 /// The exception class of a syndrome.
 const fn class(syndrome: u64) -> u64 {
@@ -40,7 +43,10 @@ pub const fn decode_fault(syndrome: u64, fault_address: u64) -> Fault {
         0x24 if syndrome & 0x3F == ALIGNMENT_STATUS => (FaultCause::Alignment, fault_address),
         0x24 => (FaultCause::DataAbort, fault_address),
         0x26 => (FaultCause::Alignment, 0),
-        0x34 => (FaultCause::Other, fault_address),
+        0x2C => (FaultCause::FloatingPoint, 0),
+        0x30 => (FaultCause::HardwareBreakpoint, 0),
+        0x32 => (FaultCause::SingleStep, 0),
+        0x34 => (FaultCause::Watchpoint, fault_address),
         0x3C => (FaultCause::Breakpoint, 0),
         _ => (FaultCause::Other, 0),
     };
@@ -121,6 +127,18 @@ mod tests {
             }
         );
         assert_eq!(cause_of(0x3C, 1), FaultCause::Breakpoint);
+    }
+
+    #[test]
+    fn debug_exceptions_have_causes_of_their_own() {
+        assert_eq!(cause_of(0x30, 0x22), FaultCause::HardwareBreakpoint);
+        assert_eq!(cause_of(0x32, 0x22), FaultCause::SingleStep);
+        assert_eq!(cause_of(0x2C, 0), FaultCause::FloatingPoint);
+        let fault = decode_fault(0x34 << 26 | 1 << 6 | 0x22, 0x1234);
+        assert_eq!(
+            (fault.cause, fault.address),
+            (FaultCause::Watchpoint, 0x1234)
+        );
     }
 
     #[test]

@@ -10,6 +10,33 @@ use crate::register::read_register;
 /// Bytes of a frame.
 pub(crate) const FRAME_BYTES: u64 = 4096;
 
+/// The address of word `word` (cut to a frame) of a frame.
+fn word_address(frame: Frame, word: u64) -> u64 {
+    frame_address(frame) | (word & (FRAME_BYTES / 8).wrapping_sub(1)) << 3
+}
+
+/// Reads a word of user memory, which user code of other cores may write meanwhile: by assembly, so
+/// that no Rust rule about races applies.
+pub(crate) fn load(frame: Frame, word: u64) -> u64 {
+    let value: u64;
+    // SAFETY: a word of a frame of user memory, which the direct map covers.
+    unsafe {
+        asm!("ldr {}, [{}]", out(reg) value, in(reg) word_address(frame, word),
+            options(nostack, readonly, preserves_flags));
+    }
+    value
+}
+
+/// Writes a word of user memory, as above.
+pub(crate) fn store(frame: Frame, word: u64, value: u64) {
+    // SAFETY: a word of a frame of user memory, which the direct map covers and where no Rust value
+    // lies.
+    unsafe {
+        asm!("str {}, [{}]", in(reg) value, in(reg) word_address(frame, word),
+            options(nostack, preserves_flags));
+    }
+}
+
 /// Copies between two message buffers, which user code of other cores may write meanwhile: by
 /// assembly, so that no Rust rule about races applies. Copies exactly `length` bytes.
 #[inline]

@@ -32,6 +32,8 @@ pub mod console;
 #[cfg(target_os = "none")]
 mod control;
 #[cfg(target_os = "none")]
+mod debug;
+#[cfg(target_os = "none")]
 pub mod direct_map;
 #[cfg(target_os = "none")]
 pub mod effect;

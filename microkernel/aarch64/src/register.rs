@@ -18,7 +18,7 @@ use aarch64_cpu::registers::{
 };
 use tock_registers::interfaces::{ReadWriteable, Readable, Writeable};
 
-use crate::control::{E0PD1, HAS_TIDCP, PMCR, SCTLR, SPAN, TIDCP};
+use crate::control::{E0PD1, FLOATING_TRAPS, HAS_TIDCP, PMCR, SCTLR, SPAN, TIDCP};
 
 /// What of `MPIDR_EL1` is the core's address.
 const AFFINITY: u64 = MPIDR_EL1::Aff3::SET.value
@@ -75,13 +75,15 @@ pub(crate) fn set_up() {
         TCR_EL1.modify(E0PD1);
     }
 
-    // Floating point, SVE and SME trap (FPEN, ZEN, SMEN 0); so do trace registers.
-    CPACR_EL1.write(CPACR_EL1::TTA::TrapTrace);
+    // Until a thread that may use floating point runs, everything of it traps.
+    CPACR_EL1.set(FLOATING_TRAPS);
     // Virtual counter and counter frequency are readable; the physical counter and both timers are
     // not.
     CNTKCTL_EL1.write(CNTKCTL_EL1::EL0VCTEN::TrappedNone);
     // The debug communication channel traps; no breakpoint, no single step.
     MDSCR_EL1.write(MDSCR_EL1::TDCC::SET);
+    // Debug exceptions are not locked out (OSLK).
+    write_register!("oslar_el1", 0);
     // Nobody's thread pointer; read-only for user code, which all of it can read.
     TPIDRRO_EL0.set(0);
     TPIDR_EL0.set(0);
@@ -113,6 +115,15 @@ pub(crate) fn synchronize_context() {
 /// Completes all memory accesses before the next instruction.
 pub(crate) fn complete_accesses() {
     barrier::dsb(barrier::SY);
+}
+
+/// Writes the floating-point registers to the thread at `address`, whose they are. Neither this thread
+/// nor its values are those of the user code that goes on, so the trap stays on.
+pub(crate) fn save_floating(address: u64) {
+    unsafe extern "C" {
+        safe fn save_floating(address: u64);
+    }
+    save_floating(address);
 }
 
 /// The address of this core's object.

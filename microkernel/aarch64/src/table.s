@@ -63,6 +63,11 @@ functions:
     entry   context_inspect
     entry   platform_inspect
     entry   sleep
+    entry   thread_configure
+    entry   thread_read
+    entry   thread_write
+    entry   thread_peek
+    entry   thread_poke
     .if entries != {LAST_CALL} + 1
     .error "the table of functions does not match the list of system calls"
     .endif

@@ -87,7 +87,7 @@ impl<M: Memory + Copy> Kernel<M> {
     ) {
         let tag = self.tag_of(server);
         if is_fault {
-            self.finish_fault(caller, tag, self.register(server, 0));
+            self.finish_fault(caller, server, tag);
         } else if tag.is_long() && self.memory.get(caller, thread::BUFFER) == 0 {
             self.refuse_waiter(caller, Error::NoBuffer);
         } else {

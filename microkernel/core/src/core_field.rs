@@ -1,4 +1,4 @@
-//! Where each field of a core and of the machine lies, in words: read it beside [`crate::object`],
+//! Where each field of a core lies, in words: read it beside [`crate::object`],
 //! which it is a part of.
 
 /// Fields of a [`Core`].
@@ -26,6 +26,14 @@ pub mod core_state {
     pub const READY: F = F::new(8);
     /// Last object to be taken apart: as `DRAIN`.
     pub const DRAIN_TAIL: F = F::new(12);
+    /// The link word of the thread whose extra registers the core has: its marks say which.
+    pub const EXTRA: F = F::new(96);
+    /// The thread whose floating-point registers the core holds.
+    pub const FLOATING_OWNER: F = F::new(97);
+    /// How many hardware breakpoints the processor has.
+    pub const BREAKPOINTS: F = F::new(98);
+    /// How many watchpoints the processor has.
+    pub const WATCHPOINTS: F = F::new(99);
     /// Effects: [`EFFECTS_MAX`] times four words.
     pub const EFFECTS: F = F::new(16);
     /// The most effects of one call.
@@ -61,34 +69,6 @@ pub mod core_state {
     pub const QUEUE_TAIL: F = F::new(512);
     /// First entry of each slot of each band's wheel ([`crate::timer::SLOTS`] words for each band).
     pub const WHEEL: F = F::new(768);
-}
-
-/// Fields of the [`Machine`].
-pub mod machine {
-    use crate::object::{Field, Machine};
-    type F = Field<Machine>;
-    /// The next identity.
-    pub const NEXT_ID: F = F::new(0);
-    /// The endpoint of gates whose endpoint died.
-    pub const NULL_ENDPOINT: F = F::new(1);
-    /// `TTBR0_EL1` of a space that has nothing: for threads whose space died.
-    pub const NULL_ROOT: F = F::new(2);
-    /// Object number of a frame of empty slots: for threads whose table died.
-    pub const NULL_SLOTS: F = F::new(3);
-    /// Bit *n* % 64 of word *n* / 64: interrupt line *n* is in use (16 words).
-    pub const LINES_USED: F = F::new(16);
-    /// The same for ASIDs (16 words).
-    pub const ASIDS_USED: F = F::new(32);
-    /// The interrupt object of each line (1024 words).
-    pub const IRQS: F = F::new(1024);
-    /// The space that has each ASID (1024 words; more ASIDs are not used).
-    pub const ASIDS: F = F::new(2048);
-    /// The allowance that begins at each interrupt line (1024 words).
-    pub const IRQ_FIRST: F = F::new(3072);
-    /// The allowance that begins at each ASID (1024 words).
-    pub const ASID_FIRST: F = F::new(4096);
-    /// Interrupt lines, and ASIDs, at most.
-    pub const LINES: u64 = 1024;
 }
 
 /// Bits of a core's `PENDING`.

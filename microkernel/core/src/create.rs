@@ -59,7 +59,7 @@ pub(crate) const SPACE_THREADS: List<Space, Thread> = List {
 };
 
 /// `MASK` of a thread whose table has its first chunk.
-const FULL_MASK: u64 = 255;
+pub(crate) const FULL_MASK: u64 = 255;
 
 /// A place for an object that is known to be empty, and the empty slot for its capability.
 #[derive(Clone, Copy)]
@@ -197,7 +197,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     #[inline]
-    fn zero_unit(&self, number: u64) {
+    pub(crate) fn zero_unit(&self, number: u64) {
         for word in 0..UNIT_WORDS {
             self.memory.store(number, word, 0);
         }

@@ -211,6 +211,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     fn disarm_thread(&self, thread: Number<Thread>) {
         self.stop_thread(thread);
+        self.disown_floating(thread);
         self.release_buffer(thread);
         self.release_table(thread);
         self.release_space(thread);

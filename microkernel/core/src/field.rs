@@ -89,10 +89,22 @@ pub mod thread {
     pub const REPLY: F = F::new(76);
     /// Reply objects that hold a caller of this server: head of the list.
     pub const REPLIES: F = F::new(77);
-    /// The words of a fault that is on its way: 8.
+    /// Why it faulted: cause, address, syndrome (3 words); dead unless it waits for its handler.
     pub const FAULT: F = F::new(80);
     /// Next object to be taken apart.
     pub const DRAIN_NEXT: F = F::new(90);
+    /// [`crate::object::flag`]: what it has beyond the usual.
+    pub const FLAGS: F = F::new(92);
+    /// Address and control of each hardware breakpoint (12 words).
+    pub const BREAKPOINT: F = F::new(96);
+    /// Address and control of each watchpoint (8 words).
+    pub const WATCHPOINT: F = F::new(108);
+    /// `v0` to `v31`, the low half first (64 words); stale while it is the core's `FLOATING_OWNER`.
+    pub const VECTOR: F = F::new(128);
+    /// `fpcr`; stale as well.
+    pub const FLOATING_CONTROL: F = F::new(192);
+    /// `fpsr`; stale as well.
+    pub const FLOATING_STATUS: F = F::new(193);
 }
 
 /// Marks a link word: a caller that waits for an ordinary reply, which the fast path may give.
@@ -139,6 +151,10 @@ pub mod special {
     pub const OWN_TIME: u64 = 4;
     /// It waits with a deadline.
     pub const DEADLINE: u64 = 8;
+    /// Its system calls are faults.
+    pub const FOREIGN: u64 = 16;
+    /// It has debug registers.
+    pub const DEBUG: u64 = 32;
 }
 
 /// Values of a thread's `STATE`.

@@ -34,6 +34,8 @@ pub const FIRST_FRAME: u64 = 0x4_0000;
 pub const FIRST_DEVICE: u64 = 0x9000;
 /// How many device frames it has.
 pub const DEVICES: u64 = 8;
+/// How many hardware breakpoints and watchpoints its processor has, of each.
+pub const DEBUG_REGISTERS: u64 = 3;
 /// Interrupt lines it has.
 pub const LINES: u64 = 96;
 /// Ticks of a slice.
@@ -138,6 +140,14 @@ impl HostMemory {
         &self.words[unit * 8 + word]
     }
 
+    fn user_word(&self, frame: Frame, word: u64) -> &Cell<u64> {
+        let kind = self.kind(frame);
+        assert_eq!(kind, FrameKind::User as u8, "a user frame is looked into");
+        let word = usize::try_from(word).expect("a small number");
+        assert!(word < FRAME_WORDS, "a word of the frame");
+        self.raw_word(frame.0 * UNITS_PER_FRAME, word)
+    }
+
     fn fill_zero(&self, frame: Frame) {
         for word in 0..FRAME_WORDS {
             self.raw_word(frame.0 * UNITS_PER_FRAME, word).set(0);
@@ -175,6 +185,14 @@ impl HostMemory {
 }
 
 impl Memory for &HostMemory {
+    fn load_user(&self, frame: Frame, word: u64) -> u64 {
+        self.user_word(frame, word).get()
+    }
+
+    fn store_user(&self, frame: Frame, word: u64, value: u64) {
+        self.user_word(frame, word).set(value);
+    }
+
     fn load(&self, number: u64, word: usize) -> u64 {
         self.word(number, word).get()
     }
@@ -301,6 +319,9 @@ impl HostMachine {
         kernel
             .memory
             .set_link(kernel.core, core_state::MACHINE, machine);
+        for count in [core_state::BREAKPOINTS, core_state::WATCHPOINTS] {
+            kernel.memory.set(kernel.core, count, DEBUG_REGISTERS);
+        }
         kernel
             .memory
             .set(machine, machine::NULL_ENDPOINT, null * UNITS_PER_FRAME);

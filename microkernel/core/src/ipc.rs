@@ -391,7 +391,7 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         let what = self.memory.get(sender, thread::SENDING);
         if what == sending::FAULT {
-            self.deliver_queued_fault(sender, server, badge);
+            self.deliver_fault(sender, server, badge);
             self.link_call(sender, server, wait::SLOW_REPLY);
             return Ok(held);
         }

@@ -22,7 +22,9 @@ pub mod deadline;
 pub mod death;
 #[cfg(test)]
 mod death_test;
+pub mod debug;
 pub mod destroy;
+pub mod extra;
 pub mod fault;
 pub mod field;
 pub mod frame;
@@ -52,6 +54,7 @@ pub mod range;
 pub mod reclaim;
 pub mod region;
 pub mod schedule;
+pub mod shared;
 pub mod space;
 pub mod table;
 pub mod thread;

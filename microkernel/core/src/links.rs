@@ -348,6 +348,13 @@ pub const LINKS: &[Link] = &[
     ),
     link(
         "Core",
+        "FLOATING_OWNER",
+        "Thread",
+        Class::Paired,
+        "a thread that goes owns nothing",
+    ),
+    link(
+        "Core",
         "QUEUE_HEAD, QUEUE_TAIL",
         "SchedulingContext",
         Class::Paired,

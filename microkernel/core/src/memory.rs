@@ -37,6 +37,16 @@ pub trait Memory {
     fn copy_message(&self, from: Frame, to: Frame, length: u64);
     /// The time, in ticks of the counter that user code reads (`CNTVCT_EL0`).
     fn now(&self) -> u64;
+    /// Reads word `word` (below 512) of a user frame of memory, which users may write meanwhile: never
+    /// through a reference.
+    fn load_user(&self, frame: Frame, word: u64) -> u64;
+    /// Writes word `word` (below 512) of a user frame of memory, as above.
+    fn store_user(&self, frame: Frame, word: u64, value: u64);
+    /// Writes the floating-point registers, which are those of the thread `number` and not of the
+    /// current one, to that thread.
+    fn save_floating(&self, number: u64) {
+        let _ = number;
+    }
     /// Makes stores to page tables before this visible to the table walk before any user instruction
     /// after it (`dsb ishst`). Every exit ends in `eret`, so no `isb` is needed.
     fn publish_tables(&self) {}

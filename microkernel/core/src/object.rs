@@ -303,3 +303,4 @@ pub const ID_WORD: usize = 0;
 
 pub use crate::core_field::*;
 pub use crate::field::*;
+pub use crate::shared::*;

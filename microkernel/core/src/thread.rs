@@ -13,7 +13,8 @@ use ipc_abi::error::Error;
 use crate::kernel::{Answer, Kernel};
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    Context, Notification, Number, Thread, context, notification, sending, state, thread, wait,
+    Context, Notification, Number, Thread, context, flag, notification, sending, state, thread,
+    wait,
 };
 
 impl<M: Memory + Copy> Kernel<M> {
@@ -40,6 +41,10 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(target, thread::SP, sp);
         self.memory.set(target, thread::POINTER, 0);
         self.memory.set(target, thread::PSTATE, 0);
+        if self.memory.get(target, thread::FLAGS) & flag::FLOATING != 0 {
+            self.clear_floating(target);
+        }
+        self.change_flags(target, flag::STEPPING, 0);
         self.make_live(target);
         Ok(0)
     }

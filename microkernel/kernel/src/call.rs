@@ -304,3 +304,33 @@ extern "C" fn platform_inspect(a: u64, b: u64) -> Outcome {
 extern "C" fn sleep(a: u64) -> Outcome {
     this_core().sleep(a).into()
 }
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn thread_configure(a: u64, b: u64) -> Outcome {
+    this_core().thread_configure(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn thread_read(a: u64, b: u64) -> Outcome {
+    this_core().thread_read(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn thread_write(a: u64, b: u64, c: u64) -> Outcome {
+    this_core().thread_write(a, b, c).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn thread_peek(a: u64, b: u64) -> Outcome {
+    this_core().thread_peek(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn thread_poke(a: u64, b: u64, c: u64) -> Outcome {
+    this_core().thread_poke(a, b, c).into()
+}

@@ -6,7 +6,7 @@ use pecan_aarch64::exception::decode_fault;
 use pecan_aarch64::{interrupt, timer};
 use pecan_core::kernel::Kernel;
 use pecan_core::memory::Fields;
-use pecan_core::object::thread;
+use pecan_core::object::{special, thread};
 
 /// A synchronous exception of user code that is no system call.
 #[unsafe(no_mangle)]
@@ -16,11 +16,17 @@ extern "C" fn user_exception(syndrome: u64, fault_address: u64) {
     let fault = decode_fault(syndrome, fault_address);
     if fault.advance != 0 {
         let current = kernel.current();
+        if kernel.memory.get(current, thread::SPECIAL) & special::FOREIGN != 0 {
+            return kernel.fault(FaultCause::ForeignCall, 0, syndrome);
+        }
         let counter = kernel
             .memory
             .get(current, thread::PC)
             .wrapping_sub(fault.advance);
         kernel.memory.set(current, thread::PC, counter);
+    }
+    if matches!(fault.cause, FaultCause::SingleStep) {
+        return kernel.end_step(syndrome);
     }
     kernel.fault(fault.cause, fault.address, syndrome);
 }
@@ -29,7 +35,7 @@ extern "C" fn user_exception(syndrome: u64, fault_address: u64) {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn user_serror(syndrome: u64) {
-    this_core().fault(FaultCause::Other, 0, syndrome);
+    this_core().fault(FaultCause::SystemError, 0, syndrome);
 }
 
 /// An interrupt arrived while user code ran.

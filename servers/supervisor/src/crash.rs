@@ -132,6 +132,12 @@ impl Display for What<'_> {
             Some(FaultCause::UnknownSystemCall) => {
                 write!(f, "unknown system call {}", syndrome & 0xFFFF)
             }
+            Some(FaultCause::HardwareBreakpoint) => f.write_str("hardware breakpoint"),
+            Some(FaultCause::Watchpoint) => write!(f, "watchpoint at {address:#x}"),
+            Some(FaultCause::SingleStep) => f.write_str("single step"),
+            Some(FaultCause::ForeignCall) => write!(f, "foreign call {}", syndrome & 0xFFFF),
+            Some(FaultCause::SystemError) => write!(f, "error of the machine {syndrome:#x}"),
+            Some(FaultCause::FloatingPoint) => f.write_str("floating-point exception"),
             Some(FaultCause::Other) | None => write!(f, "exception with syndrome {syndrome:#x}"),
         }
     }

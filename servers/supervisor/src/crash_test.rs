@@ -121,6 +121,12 @@ fn other_faults_are_told_with_place() {
         (FaultCause::Alignment, 0, "misaligned access at 0x18"),
         (FaultCause::Breakpoint, BRK | 7, "breakpoint 7"),
         (FaultCause::UnknownSystemCall, 99, "unknown system call 99"),
+        (FaultCause::HardwareBreakpoint, 0, "hardware breakpoint"),
+        (FaultCause::Watchpoint, 0, "watchpoint at 0x18"),
+        (FaultCause::SingleStep, 0, "single step"),
+        (FaultCause::ForeignCall, BRK | 7, "foreign call 7"),
+        (FaultCause::SystemError, 0x1F, "error of the machine 0x1f"),
+        (FaultCause::FloatingPoint, 0, "floating-point exception"),
         (FaultCause::Other, 0x1F, "exception with syndrome 0x1f"),
     ];
     for (cause, syndrome, what) in cases {

@@ -2,6 +2,7 @@
 
 use ipc_abi::call::{Place, PlatformCount, PlatformOperation, SystemCall};
 use ipc_abi::capability::{Access, Description, FrameMode, Rights, ThreadState};
+use ipc_abi::debug::Register;
 use ipc_abi::error::Error;
 
 use super::answer;
@@ -34,6 +35,7 @@ arguments! {
     FrameMode: mode => mode as u64;
     PlatformCount: count => count as u64;
     PlatformOperation: operation => operation as u64;
+    Register: register => register.into_raw();
 }
 
 /// The frames that a region covers and has.
@@ -196,6 +198,19 @@ function_calls! {
     /// Tells a count that the kernel keeps.
     fn platform_inspect = PlatformInspect by invoke2(platform: u32, count: PlatformCount)
         -> u64 = core::convert::identity;
+    /// Chooses the flags ([`ipc_abi::debug::thread_flag`]) of a thread that is new or stopped.
+    fn thread_configure = ThreadConfigure by invoke2(thread: u32, flags: u64) -> () = drop;
+    /// Tells a register of a thread that is not running.
+    fn thread_read = ThreadRead by
+        invoke2(thread: u32, register: Register) -> u64 = core::convert::identity;
+    /// Writes a register of a thread that is not running.
+    fn thread_write = ThreadWrite by
+        invoke3(thread: u32, register: Register, value: u64) -> () = drop;
+    /// Tells a word of a thread's space.
+    fn thread_peek = ThreadPeek by
+        invoke2(thread: u32, address: u64) -> u64 = core::convert::identity;
+    /// Writes a word of a thread's space.
+    fn thread_poke = ThreadPoke by invoke3(thread: u32, address: u64, value: u64) -> () = drop;
 }
 
 /// Maps `pages` frames, in handles one after the other from `first`, in a space, at most 512.

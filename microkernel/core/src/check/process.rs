@@ -1,14 +1,19 @@
 //! Tables, threads and what they run with.
 
 use ipc_abi::capability::Kind;
+use ipc_abi::debug::{
+    BREAKPOINTS_MAX, WATCHPOINTS_MAX, is_breakpoint_address, is_breakpoint_control,
+    is_watchpoint_address, is_watchpoint_control,
+};
 
 use super::{Checked, Tallies, ensure};
 use crate::create::TABLE_THREADS;
+use crate::extra::{link_word, special_of};
 use crate::kernel::Kernel;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    CapTable, Context, Frame, FrameKind, Number, REPLY_MARK, Slots, Space, Thread, context,
-    machine, notification, space, state, table, thread,
+    CapTable, Context, Frame, FrameKind, Number, Slots, Space, Thread, context, flag, machine,
+    notification, space, special, state, table, thread,
 };
 
 impl<M: Memory + Copy> Kernel<M> {
@@ -49,9 +54,10 @@ impl<M: Memory + Copy> Kernel<M> {
     pub(super) fn check_thread(&self, thread: Number<Thread>, tallies: &mut Tallies) -> Checked {
         let at = thread.into_raw();
         let link = self.memory.get(thread, thread::LINK);
+        let flags = self.memory.get(thread, thread::FLAGS);
         ensure(
-            link == REPLY_MARK | at,
-            "a thread's link word is its own",
+            link == link_word(at, flags),
+            "a thread's link word is its own, with its marks",
             at,
         )?;
         let state = self.memory.get(thread, thread::STATE);
@@ -59,6 +65,7 @@ impl<M: Memory + Copy> Kernel<M> {
         self.count_member(thread, thread::TABLE, &mut tallies.table_threads);
         self.count_member(thread, thread::SPACE, &mut tallies.space_threads);
         self.check_thread_table(thread)?;
+        self.check_extra(thread)?;
         self.check_thread_space(thread)?;
         let buffer = Frame(self.memory.get(thread, thread::BUFFER));
         if buffer.0 != 0 {
@@ -91,13 +98,59 @@ impl<M: Memory + Copy> Kernel<M> {
         let (expected_slots, expected_mask) = if table.is_none() {
             (self.memory.get(self.machine(), machine::NULL_SLOTS), 0)
         } else {
-            (self.memory.get(table, table::CHUNK), 255)
+            let flags = self.memory.get(thread, thread::FLAGS);
+            let mask = if special_of(flags) == 0 { 255 } else { 0 };
+            (self.memory.get(table, table::CHUNK), mask)
         };
         let is_copy = slots == expected_slots && mask == expected_mask;
         ensure(
             is_copy,
             "SLOTS and MASK are those of the table",
             thread.into_raw(),
+        )
+    }
+
+    /// What a thread has beyond the usual registers.
+    fn check_extra(&self, thread: Number<Thread>) -> Checked {
+        let at = thread.into_raw();
+        let flags = self.memory.get(thread, thread::FLAGS);
+        let known = flag::FLOATING | flag::FOREIGN | flag::DEBUG;
+        ensure(flags & !known == 0, "a thread has known flags", at)?;
+        let special = self.memory.get(thread, thread::SPECIAL);
+        ensure(
+            special & (special::FOREIGN | special::DEBUG) == special_of(flags),
+            "SPECIAL follows from the flags",
+            at,
+        )?;
+        let is_watched = flags & flag::WATCHED != 0;
+        ensure(
+            is_watched == self.is_watched(thread),
+            "a thread is watched if a breakpoint or watchpoint is on",
+            at,
+        )?;
+        for index in 0..BREAKPOINTS_MAX {
+            let word = |at| self.memory.get(thread, thread::BREAKPOINT.at(at));
+            let address = word(index.wrapping_mul(2));
+            let control = word(index.wrapping_mul(2).wrapping_add(1));
+            let is_right = is_breakpoint_address(address) && is_breakpoint_control(control);
+            ensure(is_right, "a breakpoint is one of user code", at)?;
+        }
+        for index in 0..WATCHPOINTS_MAX {
+            let word = |at| self.memory.get(thread, thread::WATCHPOINT.at(at));
+            let address = word(index.wrapping_mul(2));
+            let control = word(index.wrapping_mul(2).wrapping_add(1));
+            let is_right = is_watchpoint_address(address) && is_watchpoint_control(control);
+            ensure(is_right, "a watchpoint is one of user code", at)?;
+        }
+        let words = thread::VECTOR.word()..=thread::FLOATING_STATUS.word();
+        let is_used = words
+            .into_iter()
+            .any(|word| self.memory.load(at, word) != 0);
+        let may_float = flags & flag::FLOATING != 0;
+        ensure(
+            may_float || !is_used && !self.owns_floating(thread),
+            "only a floating thread has floating-point registers",
+            at,
         )
     }
 

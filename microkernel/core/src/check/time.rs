@@ -173,6 +173,16 @@ impl<M: Memory + Copy> Kernel<M> {
             let is_queued = self.memory.get(context, context::QUEUED);
             ensure(is_queued == 0, "the current context is not queued", at)?;
         }
+        let owner: Number<Thread> = self.memory.link(self.core, core_state::FLOATING_OWNER);
+        if !owner.is_none() {
+            let is_thread = self.is_object(owner.into_raw(), Kind::Thread);
+            let is_alive = is_thread && self.memory.get(owner, thread::ID) != 0;
+            ensure(
+                is_alive,
+                "floating-point registers are a living thread's",
+                at,
+            )?;
+        }
         self.check_payer()?;
         for priority in 0..PRIORITIES {
             self.check_run_queue(priority, &mut tallies.contexts)?;

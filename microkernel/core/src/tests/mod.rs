@@ -7,6 +7,7 @@ mod boot;
 mod check;
 mod create;
 mod death;
+mod debug;
 mod destroy;
 mod frame;
 mod mapping;

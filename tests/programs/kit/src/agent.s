@@ -232,5 +232,3 @@ do_step:
     mrs     x9, tpidr_el0
     str     x9, [x0, #{POINTER}]
     b       agent_step
-    .global agent_code_end
-agent_code_end:

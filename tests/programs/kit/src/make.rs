@@ -1,7 +1,7 @@
 //! Making objects that a case needs, each in a fresh place, its capability in a fresh slot.
 
 use ipc_abi::call::SystemCall;
-use ipc_abi::capability::{Access, Kind, Rights};
+use ipc_abi::capability::{Access, FrameMode, Kind, Rights};
 use ipc_abi::error::Error;
 
 use crate::failure::{Fact, Failure};
@@ -295,6 +295,25 @@ impl World {
     pub fn map(&mut self, space: u64, frame: u64, address: u64, access: Access) -> Fact {
         self.must(SystemCall::Map, &[space, frame, address, access.into_raw()])
             .map(|_| ())
+    }
+
+    /// Makes a page of code in the program's own space; its address.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel refused; that it does not fit a page.
+    pub fn code_page(&mut self, instructions: &[u32]) -> Result<u64, Failure> {
+        let own = self.authority.space;
+        let (frame, page) = self.mapped_frame(Access::READ_WRITE)?;
+        Failure::unless(instructions.len() <= 1024, "more than a page of code")?;
+        for (index, pair) in (0..).zip(instructions.chunks(2)) {
+            let high = pair.get(1).copied().unwrap_or(0);
+            self.write(page + 8 * index, u64::from(pair[0]) | u64::from(high) << 32);
+        }
+        self.must(SystemCall::Unmap, &[own, page])?;
+        self.must(SystemCall::FrameSetMode, &[frame, FrameMode::Code as u64])?;
+        self.map(own, frame, page, Access::READ_EXECUTE)?;
+        Ok(page)
     }
 
     /// Makes a frame and maps it in the program's own space; its handle and address.

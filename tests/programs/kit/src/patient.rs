@@ -47,8 +47,33 @@ impl World {
         let fault = self.must_message(SystemCall::Receive, &Message::to(patient.endpoint, 1))?;
         Failure::unless_same("the kind", fault.tag.kind(), Some(MessageKind::Fault))?;
         Failure::unless_same("the badge", fault.badge, BADGE)?;
-        Failure::unless_same("the rest of the words", &fault.words[8..], &[0; 8][..])?;
         Ok(fault)
+    }
+
+    /// Tells the cause of a patient's next fault, which must be this one, at this place.
+    ///
+    /// # Errors
+    ///
+    /// If it is another.
+    pub fn expect_next(&mut self, patient: Patient, cause: FaultCause, pc: u64) -> Fact {
+        let fault = self.next_fault(patient)?;
+        Failure::unless_same("the cause", fault.words[0], cause as u64)?;
+        Failure::unless_same("the program counter", fault.words[1], pc)
+    }
+
+    /// Answers a fault with its own message, changed.
+    ///
+    /// # Errors
+    ///
+    /// If the answer is refused.
+    pub fn rewrite(&mut self, words: [u64; 16], length: u16) -> Fact {
+        let tag = Tag::new(FaultReply::Rewrite as u16, length);
+        let message = Message {
+            words,
+            ..Message::to(0, 1)
+        };
+        self.must_message(SystemCall::Reply, &message.tagged(tag))
+            .map(|_| ())
     }
 
     /// Answers a fault.

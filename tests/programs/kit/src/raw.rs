@@ -11,12 +11,14 @@
 
 use core::arch::{asm, global_asm};
 
-use ipc_abi::call::SYSTEM_CALL_COUNT;
+use ipc_abi::call::{SYSTEM_CALL_COUNT, SystemCall};
 
+use crate::raider::raid;
 use crate::step::{END, STEP_BYTES, Step, status, word};
 
 global_asm!(
     include_str!("agent.s"),
+    include_str!("raider.s"),
     RUNNING = const status::RUNNING,
     DONE = const status::DONE,
     STATUS = const word::STATUS * 8,
@@ -29,6 +31,16 @@ global_asm!(
     STEP_BYTES = const STEP_BYTES,
     END = const END,
     CALLS = const SYSTEM_CALL_COUNT,
+    STATE = const raid::STATE * 8,
+    LEFT = const raid::LEFT * 8,
+    DONE_CALLS = const raid::DONE * 8,
+    OBJECT = const raid::OBJECT * 8,
+    UNITS = const raid::UNITS * 8,
+    CALL = const raid::CALL * 8,
+    SUCCESSES = const raid::SUCCESSES * 8,
+    HINTS = const raid::HINTS * 8,
+    REGISTERS = const raid::REGISTERS * 8,
+    SIGNAL = const SystemCall::Signal as u16,
 );
 
 // SAFETY: `agent.s` defines these with these types.
@@ -36,6 +48,8 @@ unsafe extern "C" {
     fn do_step(step: *mut Step);
     static agent_code: u32;
     static agent_after: u32;
+    static raider_code: u32;
+    static watchdog_code: u32;
     static agent_code_end: u32;
 }
 
@@ -50,6 +64,18 @@ pub(crate) fn agent_code_range() -> (u64, u64) {
 #[must_use]
 pub(crate) fn agent_after_offset() -> u64 {
     &raw const agent_after as u64 - agent_code_range().0
+}
+
+/// Where, from the start of the agents' code, a raider starts.
+#[must_use]
+pub(crate) fn raider_offset() -> u64 {
+    &raw const raider_code as u64 - agent_code_range().0
+}
+
+/// Where, from the start of the agents' code, a watchdog starts.
+#[must_use]
+pub(crate) fn watchdog_offset() -> u64 {
+    &raw const watchdog_code as u64 - agent_code_range().0
 }
 
 /// Does one step on this thread. `TPIDR_EL0` is this thread's own.

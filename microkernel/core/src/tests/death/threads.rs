@@ -2,8 +2,11 @@
 
 use super::stage::{Outcome, Stage};
 use super::*;
+use crate::memory::Fields;
+use crate::object::core_state;
 use ipc_abi::call::SystemCall;
 use ipc_abi::capability::{Access, ThreadState};
+use ipc_abi::debug::{BREAKPOINT_ON, Register, thread_flag};
 
 /// A scenario in which a thread dies.
 const fn thread(name: &'static str, build: fn(&mut Stage)) -> Scenario {
@@ -55,6 +58,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     thread("thread: of another process", |s| {
         let (table, space) = (s.table(), s.space(ASIDS));
         let actor = s.new_actor_in(table, space, 255);
+        s.start(actor);
+        s.dies(actor.handle, &[]);
+    }),
+    thread("thread: foreign and floating", |s| {
+        let actor = s.new_actor_in(TABLE, SPACE, 255);
+        s.done(s.kernel().thread_configure(actor.handle, thread_flag::ALL));
+        s.start(actor);
+        let kernel = s.kernel();
+        kernel
+            .memory
+            .set_link(kernel.core, core_state::FLOATING_OWNER, actor.thread);
+        s.dies(actor.handle, &[]);
+    }),
+    thread("thread: with a breakpoint", |s| {
+        let actor = s.new_actor_in(TABLE, SPACE, 255);
+        let control = Register::BreakpointControl(0).into_raw();
+        let kernel = s.kernel();
+        s.done(kernel.thread_write(actor.handle, control, BREAKPOINT_ON));
         s.start(actor);
         s.dies(actor.handle, &[]);
     }),

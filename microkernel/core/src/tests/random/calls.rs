@@ -167,6 +167,14 @@ impl Chooser<'_> {
             }
             SystemCall::ThreadBind => k.thread_bind(thread, self.handle(1, Kind::Notification)),
             SystemCall::ThreadInspect => k.thread_inspect(thread),
+            SystemCall::ThreadConfigure => k.thread_configure(thread, self.small(1, 5)),
+            SystemCall::ThreadRead => k.thread_read(thread, self.small(1, 160)),
+            SystemCall::ThreadWrite => {
+                let good = [0, 0x1E5, 0x1FFD, 0x1000][usize::from(self.seeds[2] % 4)];
+                k.thread_write(thread, self.small(1, 160), good)
+            }
+            SystemCall::ThreadPeek => k.thread_peek(thread, self.page(1)),
+            SystemCall::ThreadPoke => k.thread_poke(thread, self.page(1) + 8, self.seed(2)),
             SystemCall::IrqBind => {
                 let (irq, target) = (
                     self.handle(0, Kind::Irq),

@@ -27,7 +27,10 @@ pub(super) const CASES: Topic = &[
     ("kernel_is_out_of_reach", kernel_is_out_of_reach),
     ("registers_survive_a_fault", registers_survive_a_fault),
     ("handler_lets_it_retry", handler_lets_it_retry),
-    ("handler_knows_three_answers", handler_knows_three_answers),
+    ("handler_knows_six_answers", handler_knows_six_answers),
+    ("handler_lets_it_skip", handler_lets_it_skip),
+    ("handler_rewrites_registers", handler_rewrites_registers),
+    ("message_has_registers", message_has_registers),
     ("handler_stops_it", handler_stops_it),
     ("fault_waits_for_its_handler", fault_waits_for_its_handler),
     ("without_a_handler_it_stops", without_a_handler_it_stops),
@@ -231,12 +234,12 @@ fn handler_lets_it_retry(world: &mut World) -> Fact {
     world.result(patient.agent, 0).map(|_| ())
 }
 
-fn handler_knows_three_answers(world: &mut World) -> Fact {
+fn handler_knows_six_answers(world: &mut World) -> Fact {
     let patient = world.patient(HIGH)?;
     world.run(patient.agent, &[Step::action(Action::Undefined, 0, 0, 9)])?;
     world.next_fault(patient)?;
     let plain = Message::to(patient.endpoint, 1);
-    for method in [3, 4, 0xFFFF] {
+    for method in [6, 7, 0xFFFF] {
         for answering in [SystemCall::Reply, SystemCall::ReplyReceive] {
             let message = plain.tagged(Tag::new(method, 8));
             world.refuse_message(answering, &message, Error::BadArgument)?;
@@ -251,6 +254,62 @@ fn handler_knows_three_answers(world: &mut World) -> Fact {
     }
     world.skip_action()?;
     world.result(patient.agent, 0).map(|_| ())
+}
+
+fn message_has_registers(world: &mut World) -> Fact {
+    let patient = world.patient(HIGH)?;
+    let step = Step::action(Action::Undefined, 1, 2, 78);
+    let fault = world.fault_of(patient, step)?;
+    Failure::unless_same("x0 to x8", &fault.words[6..15], &step.words[..9])?;
+    Failure::unless_same("the flags", fault.words[15] & 0xF000_0000, 0xF000_0000)
+}
+
+fn handler_lets_it_skip(world: &mut World) -> Fact {
+    let patient = world.patient(HIGH)?;
+    let step = Step::action(Action::Undefined, 1, 2, 79);
+    world.run(patient.agent, &[step])?;
+    world.next_fault(patient)?;
+    world.answer_fault(FaultReply::Skip, 0)?;
+    let end = world.next_fault(patient)?;
+    World::expect_fault(&end, FaultCause::Breakpoint, 0)?;
+    let after = world.result(patient.agent, 0)?;
+    Failure::unless_same("x0 to x29", &after.words[..30], &step.words[..30])
+}
+
+/// As many words are taken over as the reply's length covers, and of the program state no bit that
+/// is not the thread's own.
+fn handler_rewrites_registers(world: &mut World) -> Fact {
+    let patient = world.patient(HIGH)?;
+    let after_action = world.after_action();
+    for covered in [2, 6, 7, 9, 15, 16] {
+        let step = Step::action(Action::Undefined, 1, 2, 80);
+        world.run(patient.agent, &[step])?;
+        let mut words = world.next_fault(patient)?.words;
+        words[1] = after_action;
+        for (index, word) in (0..).zip(&mut words[6..15]) {
+            *word = 0x1000 + index;
+        }
+        // Everything masked, the highest exception level, AArch32, single step.
+        words[15] = 0x5000_0000 | 0x20_03DF;
+        world.rewrite(words, 8 * covered)?;
+        let end = world.next_fault(patient)?;
+        World::expect_fault(&end, FaultCause::Breakpoint, 0)?;
+        world.answer_fault(FaultReply::Stop, 0)?;
+        let after = world.result(patient.agent, 0)?;
+        for (index, sent) in (0..30).zip(step.words) {
+            let is_covered = index < 9 && index + 6 < u64::from(covered);
+            let wanted = if is_covered { 0x1000 + index } else { sent };
+            let found = after.words[usize::try_from(index).unwrap_or(0)];
+            Failure::unless_same("a register", (index, found), (index, wanted))?;
+        }
+        let flags = if covered == 16 {
+            0x5000_0000
+        } else {
+            0xF000_0000
+        };
+        Failure::unless_same("the flags", after.flags(), flags)?;
+    }
+    Ok(())
 }
 
 fn handler_stops_it(world: &mut World) -> Fact {
@@ -324,7 +383,7 @@ fn saved_fault_is_answered_later(world: &mut World) -> Fact {
     world.next_fault(patient)?;
     world.must(SystemCall::SaveCaller, &[reply])?;
     world.expect_state(patient.agent, ThreadState::Faulted)?;
-    let unknown = Message::to(reply, 1).tagged(Tag::new(3, 8));
+    let unknown = Message::to(reply, 1).tagged(Tag::new(6, 8));
     world.refuse_message(SystemCall::ReplyTo, &unknown, Error::BadArgument)?;
     let after = world.after_action();
     let tag = Tag::new(FaultReply::ContinueAt as u16, 8);

@@ -7,7 +7,10 @@ use test_kit::{Fact, Message, Step, World};
 
 mod authority;
 mod death;
+mod debug;
 mod fault;
+mod floating;
+mod foreign;
 mod message;
 mod range;
 mod register;
@@ -56,7 +59,7 @@ pub(crate) fn all() -> Vec<Case> {
             run: Run::Mistakes(*call),
         });
     }
-    let topics: [(&str, Topic); 12] = [
+    let topics: [(&str, Topic); 15] = [
         ("message", message::CASES),
         ("reply", reply::CASES),
         ("transfer", transfer::CASES),
@@ -69,6 +72,9 @@ pub(crate) fn all() -> Vec<Case> {
         ("range", range::CASES),
         ("fault", fault::CASES),
         ("register", register::CASES),
+        ("debug", debug::CASES),
+        ("foreign", foreign::CASES),
+        ("floating", floating::CASES),
     ];
     for (topic, facts) in topics {
         for (name, run) in facts {

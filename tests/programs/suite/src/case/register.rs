@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use ipc_abi::call::SystemCall;
 use ipc_abi::capability::{Access, FrameMode};
+use ipc_abi::debug::thread_flag;
 use ipc_abi::fault::{FaultCause, FaultReply};
 use ipc_abi::tag::{MessageKind, Tag};
 use test_kit::{Fact, Failure, Message, Plan, Step, World};
@@ -16,6 +17,7 @@ use super::{HIGH, Topic};
 pub(super) const CASES: Topic = &[
     ("only_these_can_be_read", only_these_can_be_read),
     ("only_these_can_be_written", only_these_can_be_written),
+    ("floating_adds_two", floating_adds_two),
     ("no_maintenance_but_zeroing", no_maintenance_but_zeroing),
     ("counters_count", counters_count),
 ];
@@ -93,8 +95,21 @@ struct Ended {
     address: u64,
 }
 
+/// What a thread with the flag *floating* can read and write besides.
+const FLOATING: &[(Name, &str)] = &[((3, 3, 4, 4, 0), "FPCR"), ((3, 3, 4, 4, 1), "FPSR")];
+
 /// Executes every encoding of an `op0`; tells those that did not fault as undefined.
 fn sweep(world: &mut World, op0: u32, is_read: bool) -> Result<Vec<Ended>, Failure> {
+    sweep_with(world, op0, is_read, 0)
+}
+
+/// The same, by a thread with flags.
+fn sweep_with(
+    world: &mut World,
+    op0: u32,
+    is_read: bool,
+    flags: u64,
+) -> Result<Vec<Ended>, Failure> {
     let mut strange = Vec::new();
     let mut first = 0;
     while first < ENCODINGS {
@@ -102,14 +117,19 @@ fn sweep(world: &mut World, op0: u32, is_read: bool) -> Result<Vec<Ended>, Failu
         let names: Vec<Name> = (first..first + count)
             .map(|number| name_of(op0, number))
             .collect();
-        strange.extend(execute(world, &names, is_read)?);
+        strange.extend(execute(world, &names, is_read, flags)?);
         first += count;
     }
     Ok(strange)
 }
 
 /// Executes one page of instructions; tells those that did not fault as undefined.
-fn execute(world: &mut World, names: &[Name], is_read: bool) -> Result<Vec<Ended>, Failure> {
+fn execute(
+    world: &mut World,
+    names: &[Name],
+    is_read: bool,
+    flags: u64,
+) -> Result<Vec<Ended>, Failure> {
     let own = world.authority;
     let (frame, page) = world.mapped_frame(Access::READ_WRITE)?;
     let mut code: Vec<u32> = names
@@ -132,6 +152,8 @@ fn execute(world: &mut World, names: &[Name], is_read: bool) -> Result<Vec<Ended
         handler,
         ..Plan::beside(HIGH)
     })?;
+    let thread = world.thread_of(agent);
+    world.must(SystemCall::ThreadConfigure, &[thread, flags])?;
     world.run(agent, &[Step::action(test_kit::Action::Run, page, 0, 9)])?;
     let ended = watch(world, endpoint, page, names);
     world.clear()?;
@@ -208,6 +230,19 @@ fn only_these_can_be_written(world: &mut World) -> Fact {
     for op0 in [2, 3] {
         let strange = sweep(world, op0, false)?;
         expect_listed(&strange, WRITABLE, None)?;
+    }
+    Ok(())
+}
+
+fn floating_adds_two(world: &mut World) -> Fact {
+    for (is_read, list) in [(true, READABLE), (false, WRITABLE)] {
+        let strange = sweep_with(world, 3, is_read, thread_flag::FLOATING)?;
+        let list: Vec<(Name, &str)> = list.iter().chain(FLOATING).copied().collect();
+        expect_listed(&strange, &list, None)?;
+        for (name, _) in FLOATING {
+            let is_there = strange.iter().any(|ended| ended.name == *name);
+            Failure::unless(is_there, "a floating thread reaches FPCR and FPSR")?;
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Threads, interrupts, the platform.
 
 use ipc_abi::call::{PlatformOperation, SystemCall};
-use ipc_abi::capability::{Kind, Rights};
+use ipc_abi::capability::{Access, Kind, Rights};
 use test_kit::{Failure, World};
 
 use super::{Makers, Part, Valid, function};
@@ -15,6 +15,11 @@ pub(super) const MAKERS: Makers = &[
     (SystemCall::ThreadSetContext, set_context),
     (SystemCall::ThreadBind, bind),
     (SystemCall::ThreadInspect, inspect),
+    (SystemCall::ThreadConfigure, configure),
+    (SystemCall::ThreadRead, read),
+    (SystemCall::ThreadWrite, write),
+    (SystemCall::ThreadPeek, peek),
+    (SystemCall::ThreadPoke, poke),
     (SystemCall::IrqBind, irq_bind),
     (SystemCall::IrqAcknowledge, irq_acknowledge),
     (SystemCall::PlatformControl, platform_control),
@@ -114,6 +119,62 @@ fn inspect(world: &mut World) -> Result<Valid, Failure> {
     let thread = quiet_thread(world)?;
     let parts = [Part::Handle(0, Kind::Thread, Rights::READ)];
     Ok(function(world, SystemCall::ThreadInspect, &[thread], parts))
+}
+
+fn configure(world: &mut World) -> Result<Valid, Failure> {
+    let thread = quiet_thread(world)?;
+    Ok(function(
+        world,
+        SystemCall::ThreadConfigure,
+        &[thread, 3],
+        [THREAD],
+    ))
+}
+
+fn read(world: &mut World) -> Result<Valid, Failure> {
+    let thread = quiet_thread(world)?;
+    let parts = [Part::Handle(0, Kind::Thread, Rights::READ)];
+    Ok(function(world, SystemCall::ThreadRead, &[thread, 7], parts))
+}
+
+fn write(world: &mut World) -> Result<Valid, Failure> {
+    let thread = quiet_thread(world)?;
+    let arguments = [thread, 7, 8];
+    Ok(function(
+        world,
+        SystemCall::ThreadWrite,
+        &arguments,
+        [THREAD],
+    ))
+}
+
+/// A thread of the program's own space, and an address in it.
+fn seen_thread(world: &mut World) -> Result<(u64, u64), Failure> {
+    let own = world.authority;
+    let (_, page) = world.mapped_frame(Access::READ_WRITE)?;
+    Ok((world.thread(own.table, own.space)?, page))
+}
+
+fn peek(world: &mut World) -> Result<Valid, Failure> {
+    let (thread, page) = seen_thread(world)?;
+    let parts = [Part::Handle(0, Kind::Thread, Rights::READ)];
+    Ok(function(
+        world,
+        SystemCall::ThreadPeek,
+        &[thread, page],
+        parts,
+    ))
+}
+
+fn poke(world: &mut World) -> Result<Valid, Failure> {
+    let (thread, page) = seen_thread(world)?;
+    let arguments = [thread, page, 1];
+    Ok(function(
+        world,
+        SystemCall::ThreadPoke,
+        &arguments,
+        [THREAD],
+    ))
 }
 
 fn irq_bind(world: &mut World) -> Result<Valid, Failure> {

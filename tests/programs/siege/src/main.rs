@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod hint;
+mod host;
+mod life;
+mod run;
+
+userlib::entry!(run::main);

@@ -1,0 +1,203 @@
+//! The guest's memory as the emulator shows it: frame table, kernel objects, everything else.
+//!
+//! Where things are is what `microkernel/aarch64/src/layout.rs` plans for a machine of
+//! [`MEMORY_BYTES`], and `microkernel/core/src/field.rs` says of objects.
+
+/// Where memory starts.
+pub const MEMORY_START: u64 = 0x4000_0000;
+/// How much the machines have whose memory is compared: the least.
+pub const MEMORY_BYTES: u64 = 64 << 20;
+/// Bytes of a frame.
+pub const FRAME_BYTES: u64 = 4096;
+/// Frames of memory.
+pub const FRAMES: u64 = MEMORY_BYTES / FRAME_BYTES;
+/// The first frame.
+pub const FIRST_FRAME: u64 = MEMORY_START / FRAME_BYTES;
+/// Words of a frame.
+pub const FRAME_WORDS: u64 = FRAME_BYTES / 8;
+
+/// Words of a frame's entry.
+pub const ENTRY_WORDS: usize = 4;
+/// Bytes of it.
+const ENTRY_BYTES: u64 = ENTRY_WORDS as u64 * 8;
+/// Where the entries of memory's frames are.
+const ENTRIES: u64 = MEMORY_START + MEMORY_BYTES - FRAMES * ENTRY_BYTES;
+/// Where their kinds are.
+const KINDS: u64 = ENTRIES - FRAMES;
+
+/// What a frame is.
+pub mod kind {
+    /// Nothing.
+    pub const FREE: u8 = 0;
+    /// A region.
+    pub const REGION: u8 = 1;
+    /// Allowances.
+    pub const ALLOWANCE: u8 = 2;
+    /// User memory.
+    pub const USER: u8 = 4;
+    /// Address spaces.
+    pub const SPACE: u8 = 5;
+    /// Heads of tables.
+    pub const TABLE: u8 = 6;
+    /// Threads.
+    pub const THREAD: u8 = 7;
+    /// Scheduling contexts.
+    pub const CONTEXT: u8 = 8;
+    /// Slots of a table.
+    pub const SLOTS: u8 = 32;
+}
+
+/// The bits of an object's number in an entry or a link.
+const NUMBER_BITS: u64 = (1 << 40) - 1;
+
+/// All memory at one moment.
+pub struct Snapshot {
+    words: Vec<u64>,
+}
+
+impl Snapshot {
+    /// Takes what the emulator saved.
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        let words = bytes.chunks_exact(8).map(|eight| {
+            let mut word = [0; 8];
+            word.copy_from_slice(eight);
+            u64::from_le_bytes(word)
+        });
+        Self {
+            words: words.collect(),
+        }
+    }
+
+    /// The word at a physical address; 0 outside of memory.
+    #[must_use]
+    pub fn word(&self, address: u64) -> u64 {
+        let index = address.checked_sub(MEMORY_START).map(|offset| offset / 8);
+        let index = index.and_then(|index| usize::try_from(index).ok());
+        index
+            .and_then(|index| self.words.get(index))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// What a frame is.
+    #[must_use]
+    pub fn kind(&self, frame: u64) -> u8 {
+        let address = KINDS + (frame - FIRST_FRAME);
+        let shift = address % 8 * 8;
+        let [byte, ..] = (self.word(address - address % 8) >> shift).to_le_bytes();
+        byte
+    }
+
+    /// The entry of a frame.
+    #[must_use]
+    pub fn entry(&self, frame: u64) -> [u64; ENTRY_WORDS] {
+        let address = ENTRIES + (frame - FIRST_FRAME) * ENTRY_BYTES;
+        [0, 1, 2, 3].map(|word| self.word(address + 8 * word))
+    }
+
+    /// The number of the space in which a frame of user memory has its first mapping.
+    #[must_use]
+    pub fn space_of(&self, frame: u64) -> u64 {
+        self.entry(frame)[1] & NUMBER_BITS
+    }
+
+    /// Word `word` of the object `number`.
+    #[must_use]
+    pub fn field(&self, number: u64, word: u64) -> u64 {
+        self.word(number * 64 + word * 8)
+    }
+
+    /// The same, as a link.
+    #[must_use]
+    pub fn link(&self, number: u64, word: u64) -> u64 {
+        self.field(number, word) & NUMBER_BITS
+    }
+
+    /// The numbers of the objects in the frames of a kind.
+    pub fn objects(&self, kind: u8) -> impl Iterator<Item = u64> {
+        let pools = (FIRST_FRAME..FIRST_FRAME + FRAMES).filter(move |it| self.kind(*it) == kind);
+        pools.flat_map(|frame| {
+            let used = self.entry(frame)[0];
+            let units = (0..64).filter(move |unit| used >> unit & 1 != 0);
+            units.map(move |unit| frame * 64 + unit)
+        })
+    }
+
+    /// Whether a frame holds the table of frames.
+    #[must_use]
+    pub fn is_frame_table(frame: u64) -> bool {
+        frame >= KINDS / FRAME_BYTES
+    }
+}
+
+/// Where fields of objects are, by word.
+pub mod object {
+    /// Bytes in the unit of object numbers.
+    pub const UNIT_BYTES: u64 = 64;
+    /// These units in a frame.
+    pub const UNITS_PER_FRAME: u64 = 64;
+    /// Words of a thread.
+    pub const THREAD_WORDS: u64 = 256;
+    /// A thread's table.
+    pub const THREAD_TABLE: u64 = 17;
+    /// A thread's space.
+    pub const THREAD_SPACE: u64 = 20;
+    /// A table's first 256 slots.
+    pub const TABLE_CHUNK: u64 = 64;
+    /// The end of a region's own part.
+    pub const REGION_LIMIT: u64 = 3;
+    /// A region's hint where everything is free.
+    pub const REGION_HIGH: u64 = 6;
+    /// The end of an allowance's own part.
+    pub const ALLOWANCE_LIMIT: u64 = 4;
+}
+
+/// Where fields of the core's object are, by word.
+pub mod core {
+    use std::ops::Range;
+    /// Whether the timer runs.
+    pub const SLICE: u64 = 7;
+    /// Effects that were performed.
+    pub const EFFECTS: Range<u64> = 16..80;
+}
+
+/// Where fields of the machine's object are, by word.
+pub mod machine {
+    use std::ops::Range;
+    /// The next identity.
+    pub const NEXT_ID: u64 = 0;
+    /// Which interrupt lines and ASIDs are used, and by which objects.
+    pub const NUMBERS: Range<u64> = 16..6144;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{core, machine, object};
+
+    /// The word of a field, as the kernel's own source says.
+    fn word_of(module: &str, field: &str) -> Option<u64> {
+        let source = include_str!("../../microkernel/core/src/field.rs");
+        let (_, rest) = source.split_once(&format!("\npub mod {module} {{"))?;
+        let (body, _) = rest.split_once("\n}")?;
+        let (_, rest) = body.split_once(&format!("pub const {field}: F = F::new("))?;
+        rest.split_once(')')?.0.parse().ok()
+    }
+
+    #[test]
+    fn words_are_those_of_the_kernel() {
+        for (module, field, word) in [
+            ("thread", "TABLE", object::THREAD_TABLE),
+            ("thread", "SPACE", object::THREAD_SPACE),
+            ("table", "CHUNK", object::TABLE_CHUNK),
+            ("region", "LIMIT", object::REGION_LIMIT),
+            ("region", "HIGH", object::REGION_HIGH),
+            ("allowance", "LIMIT", object::ALLOWANCE_LIMIT),
+            ("core_state", "SLICE", core::SLICE),
+            ("core_state", "EFFECTS", core::EFFECTS.start),
+            ("machine", "NEXT_ID", machine::NEXT_ID),
+            ("machine", "LINES_USED", machine::NUMBERS.start),
+        ] {
+            assert_eq!(word_of(module, field), Some(word), "{module}::{field}");
+        }
+    }
+}
