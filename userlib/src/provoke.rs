@@ -26,6 +26,24 @@ pub fn provoke_null() {
     }
 }
 
+/// Uses a floating-point register: a fault of a thread that is not configured for it.
+#[cfg(target_os = "none")]
+#[inline(always)]
+pub fn use_floating() {
+    // SAFETY: `fmov d0, xzr`: programs are built without floating point, so nothing is in `v0`.
+    unsafe { core::arch::asm!(".inst 0x9E6703E0", options(nomem, nostack, preserves_flags)) };
+}
+
+/// There is no fault handler on the host.
+///
+/// # Panics
+///
+/// Always.
+#[cfg(not(target_os = "none"))]
+pub fn use_floating() {
+    panic!("no thread to be configured here");
+}
+
 /// There is no fault handler on the host.
 ///
 /// # Panics

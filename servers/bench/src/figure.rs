@@ -33,6 +33,7 @@ pub const FIGURES: &[(&str, Measurement)] = &[
         measure_words::<{ mode::WORDS_16 }, 16>,
     ),
     ("ipc/call-reply/same-space", measure_same_space),
+    ("ipc/call-reply/floating-point", measure_floating),
     ("ipc/call-reply/typed", measure_typed),
     ("ipc/call-reply/1024-bytes", measure_long),
     ("ipc/call/one-capability", measure_capability),
@@ -213,6 +214,11 @@ fn measure_yield(rig: &mut Rig) -> Result<Summary, BenchError> {
     check(syscall::call(rig.worker, Message::empty(job::YIELD)))?;
     let reply = syscall::call(rig.worker, Message::empty(job::COLLECT));
     read_summary(&reply).ok_or(BenchError::NoTurns)
+}
+
+fn measure_floating(rig: &mut Rig) -> Result<Summary, BenchError> {
+    let reply = syscall::call(rig.floating, Message::empty(job::FLOATING));
+    read_summary(&reply).ok_or(BenchError::PartnerMisbehavior)
 }
 
 fn measure_fault(rig: &mut Rig) -> Result<Summary, BenchError> {

@@ -8,10 +8,10 @@ use ipc_abi::message::{Incoming, Message};
 use ipc_abi::service::bench::BenchError;
 use ipc_abi::service::bench_partner::PartnerClient;
 use ipc_abi::tag::{MessageKind, Tag};
-use userlib::{Endpoint, Gate, provoke_undefined, syscall};
+use userlib::{Endpoint, Gate, provoke_undefined, syscall, use_floating};
 
 use crate::measure::measure;
-use crate::partner::no_answer;
+use crate::partner::{check, no_answer};
 use crate::samples::{ROUNDS, Summary, WARM_UP_ROUNDS};
 
 /// What the worker is asked: the method of the message.
@@ -24,6 +24,9 @@ pub mod job {
     pub const YIELD: u16 = 2;
     /// Answers with the summary of the yields.
     pub const COLLECT: u16 = 3;
+    /// Measures calls of the partner, both using floating point in each round, and answers with their
+    /// summary.
+    pub const FLOATING: u16 = 4;
 }
 
 /// The status of a reply without a summary: the measurement failed.
@@ -74,6 +77,9 @@ pub fn work(argument: u64) -> ! {
             (Some(MessageKind::Message), job::FAULT) => {
                 endpoint.reply_receive(write_summary(measure_faults()))
             }
+            (Some(MessageKind::Message), job::FLOATING) => {
+                endpoint.reply_receive(write_summary(measure_floating(handles.partner)))
+            }
             (Some(MessageKind::Message), job::YIELD) => {
                 // The caller may be gone: then there is nobody to be answered.
                 let _ = syscall::reply(Message::empty(0));
@@ -93,6 +99,24 @@ pub fn work(argument: u64) -> ! {
 
 /// The bits of a tag that are a message's length.
 const LENGTH_BITS: u64 = 0xFFFF_0000;
+
+/// What the partner of a floating worker does: it answers, having used floating point.
+pub fn serve_floating(argument: u64) -> ! {
+    let endpoint = Endpoint::new(Handles::from_raw(argument).endpoint);
+    let _ = endpoint.receive();
+    loop {
+        use_floating();
+        let _ = endpoint.reply_receive(Message::empty(0));
+    }
+}
+
+fn measure_floating(partner: u32) -> Result<Summary, BenchError> {
+    let call = || {
+        use_floating();
+        syscall::call(partner, Message::empty(0))
+    };
+    measure(call, |reply| check(reply).map(drop))
+}
 
 fn measure_faults() -> Result<Summary, BenchError> {
     measure(provoke_undefined, |()| Ok(()))
