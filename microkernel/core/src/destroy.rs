@@ -99,6 +99,10 @@ impl<M: Memory + Copy> Kernel<M> {
 
     #[inline(never)]
     fn destroy_object(&self, kind: Kind, number: u64) -> Answer {
+        if kind == Kind::Endpoint && self.is_idle(Number::from_raw(number)) {
+            self.vacate_unit(number); // All else of it is zero already.
+            return Ok(0);
+        }
         if self.is_own(kind, number) {
             return Err(Error::Itself);
         }

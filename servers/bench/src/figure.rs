@@ -10,6 +10,7 @@ use ipc_abi::service::bench_partner::{BALL_BIT, CLEAN, LONG_BYTES, MEASURED, mod
 use ipc_abi::tag::Tag;
 use userlib::{MessageBuffer, syscall};
 
+use crate::crowd;
 use crate::mapping;
 use crate::measure::{measure, measure_prepared};
 use crate::partner::{check, no_answer, with_capabilities};
@@ -47,6 +48,24 @@ pub const FIGURES: &[(&str, Measurement)] = &[
     ("memory/protect-page", mapping::measure_protect),
     ("memory/map-512-pages", mapping::measure_map_range),
     ("memory/unmap-512-pages", mapping::measure_unmap_range),
+    ("memory/destroy-gate", crowd::measure_destroy_gate),
+    (
+        "memory/destroy-gate-10000",
+        crowd::measure_destroy_gate_of_many,
+    ),
+    ("memory/destroy-endpoint", crowd::measure_destroy_endpoint),
+    (
+        "memory/destroy-endpoint-10000",
+        crowd::measure_destroy_endpoint_of_many,
+    ),
+    (
+        "ipc/call-reply/0-words-100",
+        crowd::measure_crowded::<{ crowd::FEW }>,
+    ),
+    (
+        "ipc/call-reply/0-words-10000",
+        crowd::measure_crowded::<{ crowd::MANY }>,
+    ),
 ];
 
 /// How many operations one round of a figure is: its figure is that of each.
@@ -59,7 +78,7 @@ pub fn operations_of(name: &str) -> u64 {
     }
 }
 
-fn measure_words_0(rig: &mut Rig) -> Result<Summary, BenchError> {
+pub(crate) fn measure_words_0(rig: &mut Rig) -> Result<Summary, BenchError> {
     let gate = rig.partner.handle();
     rig.partner
         .in_mode(mode::EMPTY, || measure_empty_calls(gate))

@@ -8,6 +8,7 @@ use ipc_abi::service::bench_partner::{BALL_BIT, STOP_BIT};
 use ipc_abi::startup::SlotRange;
 use userlib::{Environment, Gate, Stack, start_thread, syscall};
 
+use crate::crowd::Crowd;
 use crate::mapping::make_range;
 use crate::partner::Partner;
 use crate::workbench::{Signalling, Workbench, refused};
@@ -86,6 +87,8 @@ pub struct Rig {
     /// The first of 512 frames, in handles one after the other, that can be mapped at
     /// [`RANGE_ADDRESS`].
     pub range: u32,
+    /// What the figures that must not grow use up.
+    pub crowd: Crowd,
 }
 
 impl Rig {
@@ -119,6 +122,7 @@ impl Rig {
             floating: start_floating(&mut workbench, authority)?,
             frame: prepare_mapping(&mut workbench, space)?,
             range: make_range(&mut workbench)?,
+            crowd: Crowd::new(workbench, space, time)?,
         })
     }
 }
