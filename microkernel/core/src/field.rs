@@ -482,6 +482,8 @@ pub mod core_state {
     pub const EFFECTS: F = F::new(16);
     /// The most effects of one call.
     pub const EFFECTS_MAX: u64 = 16;
+    /// How many of them may touch a whole frame, or end everything.
+    pub const LONG_EFFECTS_MAX: u64 = 1;
     /// First context of each priority (256 words).
     pub const QUEUE_HEAD: F = F::new(256);
     /// Last context of each priority (256 words).

@@ -1,8 +1,9 @@
 //! What interrupts user code: its own faults, interrupt lines, asynchronous errors.
 
 use ipc_abi::fault::FaultCause;
+use pecan_aarch64::bound::mark_preemption_point;
 use pecan_aarch64::direct_map::{DirectMap, this_core};
-use pecan_aarch64::effect::perform;
+use pecan_aarch64::effect::{perform, perform_quickly};
 use pecan_aarch64::exception::decode_fault;
 use pecan_aarch64::{interrupt, timer};
 use pecan_core::kernel::Kernel;
@@ -48,6 +49,7 @@ extern "C" fn interrupt_arrived() {
 
 /// Takes one interrupt, if there still is one.
 pub(crate) fn take_interrupt(kernel: Kernel<DirectMap>) {
+    mark_preemption_point();
     let Some(taken) = interrupt::take() else {
         return;
     };
@@ -57,7 +59,7 @@ pub(crate) fn take_interrupt(kernel: Kernel<DirectMap>) {
     } else {
         kernel.interrupt(taken.line());
         // The line is masked before its interrupt is ended, or a level would come again at once.
-        kernel.take_effects(perform);
+        kernel.take_effects(perform_quickly, perform);
     }
     interrupt::end(taken);
 }
