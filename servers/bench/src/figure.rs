@@ -43,6 +43,7 @@ pub const FIGURES: &[(&str, Measurement)] = &[
     ("syscall/null", measure_null),
     ("thread/yield-round-trip", measure_yield),
     ("fault/exception-round-trip", measure_fault),
+    ("fault/page-fault-round-trip", measure_page_fault),
     ("memory/map-page", mapping::measure_map),
     ("memory/unmap-page", mapping::measure_unmap),
     ("memory/protect-page", mapping::measure_protect),
@@ -237,6 +238,18 @@ fn measure_yield(rig: &mut Rig) -> Result<Summary, BenchError> {
 
 fn measure_floating(rig: &mut Rig) -> Result<Summary, BenchError> {
     let reply = syscall::call(rig.floating, Message::empty(job::FLOATING));
+    read_summary(&reply).ok_or(BenchError::PartnerMisbehavior)
+}
+
+fn measure_page_fault(rig: &mut Rig) -> Result<Summary, BenchError> {
+    let mut message = Message {
+        tag: Tag::new(job::PAGE_FAULT, 8),
+        ..Message::default()
+    };
+    if let Some(word) = message.words.first_mut() {
+        *word = u64::from(rig.space);
+    }
+    let reply = syscall::call(rig.paging, message);
     read_summary(&reply).ok_or(BenchError::PartnerMisbehavior)
 }
 

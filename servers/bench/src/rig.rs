@@ -3,16 +3,18 @@
 use ipc_abi::call::SystemCall;
 use ipc_abi::capability::{Access, Kind};
 use ipc_abi::debug::thread_flag;
+use ipc_abi::message::Message;
 use ipc_abi::service::bench::{BenchError, Grant};
 use ipc_abi::service::bench_partner::{BALL_BIT, STOP_BIT};
 use ipc_abi::startup::SlotRange;
+use ipc_abi::tag::Tag;
 use userlib::{Environment, Gate, Stack, start_thread, syscall};
 
 use crate::crowd::Crowd;
 use crate::mapping::make_range;
-use crate::partner::Partner;
+use crate::partner::{Partner, check};
 use crate::workbench::{Signalling, Workbench, refused};
-use crate::worker::{Handles, serve_floating, work};
+use crate::worker::{Handles, serve_floating, serve_pages, work};
 
 /// The priority of the worker and of the partner: they take turns only if it is the same.
 /// `system.toml` gives the partner its priority.
@@ -82,6 +84,8 @@ pub struct Rig {
     pub worker: u32,
     /// The gate to a worker that uses floating point, as its partner does.
     pub floating: u32,
+    /// The gate to a worker whose fault handler maps pages.
+    pub paging: u32,
     /// A frame that can be mapped at [`MAP_ADDRESS`].
     pub frame: u32,
     /// The first of 512 frames, in handles one after the other, that can be mapped at
@@ -111,6 +115,7 @@ impl Rig {
             partner: partner.handle(),
         };
         let ping = workbench.create_notification(BALL_BIT)?;
+        let frame = prepare_mapping(&mut workbench, space)?;
         Ok(Rig {
             partner: Partner::new(partner),
             space,
@@ -120,7 +125,8 @@ impl Rig {
             pong: workbench.create_notification(BALL_BIT)?,
             worker: start_worker(&mut workbench, authority, (work, 0))?,
             floating: start_floating(&mut workbench, authority)?,
-            frame: prepare_mapping(&mut workbench, space)?,
+            paging: start_paging(&mut workbench, authority, frame)?,
+            frame,
             range: make_range(&mut workbench)?,
             crowd: Crowd::new(workbench, space, time)?,
         })
@@ -144,6 +150,27 @@ fn start_floating(workbench: &mut Workbench, authority: Authority) -> Result<u32
         ..authority
     };
     start_worker(workbench, authority, (work, thread_flag::FLOATING))
+}
+
+/// Starts a worker and its fault handler, which maps `frame`.
+fn start_paging(
+    workbench: &mut Workbench,
+    authority: Authority,
+    frame: u32,
+) -> Result<u32, BenchError> {
+    let partner = start_worker(workbench, authority, (serve_pages, 0))?;
+    let mut message = Message {
+        tag: Tag::new(0, 16),
+        ..Message::default()
+    };
+    let [space_word, frame_word, ..] = &mut message.words;
+    (*space_word, *frame_word) = (u64::from(authority.space), u64::from(frame));
+    check(syscall::call(partner, message))?;
+    let authority = Authority {
+        partner,
+        ..authority
+    };
+    start_worker(workbench, authority, (work, 0))
 }
 
 /// Starts a worker's thread with flags; tells the handle of the gate to it.
