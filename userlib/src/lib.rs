@@ -29,7 +29,7 @@ pub use environment::{Environment, EnvironmentError};
 pub use gate::{Endpoint, Gate, Notification, ReplyPlace};
 pub use memory::{PageWindow, WindowError, package};
 pub use panic::PANIC_TEXT_BYTES;
-pub use provoke::{provoke_null, provoke_undefined};
+pub use provoke::{provoke_load, provoke_null, provoke_undefined, use_floating};
 pub use serve::{Events, Fault, FaultAnswer, serve, serve_events};
 pub use thread::{Stack, start_thread};
 

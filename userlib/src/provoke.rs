@@ -26,6 +26,44 @@ pub fn provoke_null() {
     }
 }
 
+/// Loads from an address, whatever is there.
+#[cfg(target_os = "none")]
+#[inline(always)]
+pub fn provoke_load(address: u64) {
+    // SAFETY: the load goes to no register, so whatever is there is not used.
+    unsafe {
+        core::arch::asm!("ldr xzr, [{}]", in(reg) address, options(nostack, readonly));
+    }
+}
+
+/// There is no fault handler on the host.
+///
+/// # Panics
+///
+/// Always.
+#[cfg(not(target_os = "none"))]
+pub fn provoke_load(address: u64) {
+    panic!("no load from {address:#x} here");
+}
+
+/// Uses a floating-point register: a fault of a thread that is not configured for it.
+#[cfg(target_os = "none")]
+#[inline(always)]
+pub fn use_floating() {
+    // SAFETY: `fmov d0, xzr`: programs are built without floating point, so nothing is in `v0`.
+    unsafe { core::arch::asm!(".inst 0x9E6703E0", options(nomem, nostack, preserves_flags)) };
+}
+
+/// There is no fault handler on the host.
+///
+/// # Panics
+///
+/// Always.
+#[cfg(not(target_os = "none"))]
+pub fn use_floating() {
+    panic!("no thread to be configured here");
+}
+
 /// There is no fault handler on the host.
 ///
 /// # Panics

@@ -1,5 +1,7 @@
 //! `./x check`: formatting, lints, and the rules of the house.
 
+use crate::bounded;
+use crate::image;
 use crate::step::{self, Step};
 use crate::tidy;
 use crate::toolchain::Toolchain;
@@ -57,7 +59,18 @@ pub(crate) fn run(toolchain: &Toolchain) -> Result<Vec<Check>> {
         let problem = (!findings.is_empty()).then(|| findings.join("\n"));
         checks.push(report(format!("tidy: {}", outcome.rule), problem));
     }
+    checks.push(bounded(toolchain)?);
     Ok(checks)
+}
+
+/// The longest stretch of the kernel that nothing interrupts.
+fn bounded(toolchain: &Toolchain) -> Result<Check> {
+    let elf = image::build_kernel(toolchain)?;
+    let report = toolchain.target_directory().join("bounded.json");
+    let findings = bounded::check(&elf, &report)?;
+    print!("{}", findings.table);
+    let problem = (!findings.problems.is_empty()).then(|| findings.problems.join("\n"));
+    Ok(self::report("bounded".to_owned(), problem))
 }
 
 fn command(name: &str, command: &mut Command) -> Result<Check> {

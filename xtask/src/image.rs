@@ -163,6 +163,11 @@ impl Programs {
     }
 }
 
+/// Compiles the kernel alone; returns its ELF file.
+pub(crate) fn build_kernel(toolchain: &Toolchain) -> Result<PathBuf> {
+    Ok(Programs::build(toolchain, |_| false)?.kernel)
+}
+
 /// Compiles what one system needs and puts it together.
 pub(crate) fn build(toolchain: &Toolchain, system: &str) -> Result<Image> {
     Programs::build_for(toolchain, system)?.assemble(system)

@@ -7,6 +7,7 @@
 
 mod arguments;
 mod bench;
+mod bounded;
 mod check;
 mod count;
 mod emulator;

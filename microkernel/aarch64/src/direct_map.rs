@@ -36,7 +36,7 @@ use pecan_core::memory::Memory;
 use pecan_core::object::{Frame, Number};
 
 use crate::layout::{DIRECT_MAP, ENTRIES, ENTRY_BYTES, KINDS};
-use crate::{effect, frame, register};
+use crate::{bound, effect, frame, register};
 
 /// This core's view of kernel memory. Made by [`this_core`] alone.
 #[derive(Clone, Copy)]
@@ -186,9 +186,23 @@ impl Memory for DirectMap {
         register::save_floating(object_address(number));
     }
 
+    #[inline(always)]
+    fn mark_round<const BOUND: u64>(&self) {
+        bound::mark_round::<BOUND>();
+    }
+
+    #[inline(always)]
+    fn mark_seldom<const NUMBER: u64, const BOUND: u64>(&self) {
+        bound::mark_seldom::<NUMBER, BOUND>();
+    }
+
     #[inline]
     fn interrupt_pending(&self) -> bool {
-        register::interrupt_pending()
+        let is_pending = register::interrupt_pending();
+        if !is_pending {
+            bound::mark_preemption_point();
+        }
+        is_pending
     }
 
     #[inline]

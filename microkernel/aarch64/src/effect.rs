@@ -13,12 +13,9 @@ use crate::direct_map::frame_address;
 use crate::frame::{FRAME_BYTES, synchronize_code, zero};
 use crate::{firmware, interrupt, timer};
 
-/// Performs one effect.
+/// Performs one effect that [`perform_quickly`] does not.
 #[inline]
 pub fn perform(effect: Effect) {
-    if perform_quickly(effect) {
-        return;
-    }
     match effect {
         Effect::ZeroFrame { frame } => zero(frame_address(frame), FRAME_BYTES),
         Effect::SynchronizeCode { frame } => synchronize_code(frame_address(frame), FRAME_BYTES),

@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use smccc::{Hvc, Smc, psci};
 
 use crate::board::Conduit;
+use crate::bound::mark_preemption_point;
 use crate::register;
 
 static IS_MONITOR: AtomicBool = AtomicBool::new(false);
@@ -38,6 +39,7 @@ pub fn reset() -> ! {
 
 fn stop() -> ! {
     loop {
+        mark_preemption_point();
         register::wait_for_interrupt();
     }
 }

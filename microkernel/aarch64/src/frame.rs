@@ -4,6 +4,7 @@ use core::arch::asm;
 
 use pecan_core::object::Frame;
 
+use crate::bound::mark;
 use crate::direct_map::frame_address;
 use crate::register::read_register;
 
@@ -46,7 +47,9 @@ pub(crate) fn copy_message(from: Frame, to: Frame, length: u64) {
     unsafe {
         asm!(
             "b 3f",
-            "2: ldp {a}, {b}, [{from}, #16]",
+            "2:",
+            mark!("32"),
+            "ldp {a}, {b}, [{from}, #16]",
             "ldp {c}, {d}, [{from}, #32]",
             "stp {a}, {b}, [{to}, #16]",
             "stp {c}, {d}, [{to}, #32]",
@@ -66,13 +69,17 @@ pub(crate) fn copy_message(from: Frame, to: Frame, length: u64) {
             "b.hs 2b",
             "adds {length}, {length}, #120",
             "b.mi 5f",
-            "4: ldr {a}, [{from}], #8",
+            "4:",
+            mark!("15"),
+            "ldr {a}, [{from}], #8",
             "subs {length}, {length}, #8",
             "str {a}, [{to}], #8",
             "b.pl 4b",
             "5: adds {length}, {length}, #7",
             "b.mi 7f",
-            "6: ldrb {a:w}, [{from}], #1",
+            "6:",
+            mark!("7"),
+            "ldrb {a:w}, [{from}], #1",
             "subs {length}, {length}, #1",
             "strb {a:w}, [{to}], #1",
             "b.pl 6b",
@@ -94,9 +101,12 @@ pub(crate) fn copy_message(from: Frame, to: Frame, length: u64) {
 pub(crate) fn zero(address: u64, bytes: u64) {
     /// `DCZID_EL0`: `dc zva` is prohibited.
     const PROHIBITED: u64 = 1 << 4;
+    /// Bytes of a block below which pairs are as good.
+    const WORTH_IT: u64 = 64;
     let control = read_register!("dczid_el0");
-    if control & PROHIBITED == 0 {
-        zero_blocks(address, bytes, 4 << (control & 0xF));
+    let block_bytes = 4 << (control & 0xF);
+    if control & PROHIBITED == 0 && block_bytes >= WORTH_IT {
+        zero_blocks(address, bytes, block_bytes);
     } else {
         zero_pairs(address, bytes);
     }
@@ -107,7 +117,9 @@ fn zero_blocks(address: u64, bytes: u64, block_bytes: u64) {
     // them divide a page.
     unsafe {
         asm!(
-            "2: dc zva, {at}",
+            "2:",
+            mark!("32"),
+            "dc zva, {at}",
             "add {at}, {at}, {block}",
             "dc zva, {at}",
             "add {at}, {at}, {block}",
@@ -125,7 +137,11 @@ fn zero_pairs(address: u64, bytes: u64) {
     // SAFETY: the caller's memory.
     unsafe {
         asm!(
-            "2: stp xzr, xzr, [{at}], #16",
+            "2:",
+            mark!("64"),
+            "stp xzr, xzr, [{at}], #16",
+            "stp xzr, xzr, [{at}], #16",
+            "stp xzr, xzr, [{at}], #16",
             "stp xzr, xzr, [{at}], #16",
             "cmp {at}, {end}",
             "b.lo 2b",
@@ -145,7 +161,11 @@ pub(crate) fn synchronize_code(address: u64, bytes: u64) {
     // SAFETY: cache maintenance changes no content.
     unsafe {
         asm!(
-            "2: dc cvau, {at}",
+            "2:",
+            mark!("128"),
+            "dc cvau, {at}",
+            "add {at}, {at}, {line}",
+            "dc cvau, {at}",
             "add {at}, {at}, {line}",
             "cmp {at}, {end}",
             "b.lo 2b",

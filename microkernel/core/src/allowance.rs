@@ -221,7 +221,7 @@ impl<M: Memory + Copy> Kernel<M> {
             return Err(Error::OutOfRange);
         }
         let tables = tables_of(sort);
-        for index in 0..count {
+        for index in self.memory.at_most::<MERGE_NUMBERS>(0..count) {
             let number = limit.wrapping_add(index);
             let user = self.memory.get(self.machine(), tables.users.at(number));
             let begins = self.memory.get(self.machine(), tables.first.at(number));
@@ -286,7 +286,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Finds the first number of `[first, limit)` in the wanted state.
     fn first_number(&self, sort: u64, first: u64, limit: u64, wanted: Use) -> Option<u64> {
         let used = tables_of(sort).used;
-        for word in 0..BITMAP_WORDS {
+        for word in self.memory.at_most::<BITMAP_WORDS>(0..BITMAP_WORDS) {
             let base = word.wrapping_mul(64);
             let bits = self.memory.get(self.machine(), used.at(word));
             let bits = match wanted {

@@ -38,6 +38,8 @@ pub mod core_state {
     pub const EFFECTS: F = F::new(16);
     /// The most effects of one call.
     pub const EFFECTS_MAX: u64 = 16;
+    /// How many of them may touch a whole frame, or end everything.
+    pub const LONG_EFFECTS_MAX: u64 = 1;
     /// The context whose time and priority the current thread uses in place of its own; 0 if none.
     pub const HELPER: F = F::new(80);
     /// When the timer fires, in ticks; all ones if it is off.

@@ -178,7 +178,10 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Zeroes the object `number` of a pool; the frame is free when its last object goes.
     #[inline(never)]
     pub(crate) fn vacate(&self, number: u64, units: u64) {
-        for unit in (1..units.min(UNITS_PER_FRAME)).rev() {
+        for unit in self
+            .memory
+            .at_most::<UNITS_PER_FRAME>((1..units.min(UNITS_PER_FRAME)).rev())
+        {
             self.zero_unit(number.wrapping_add(unit));
         }
         self.vacate_unit(number);

@@ -216,6 +216,17 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
+    /// Whether nothing refers to `endpoint`: no gate, and nobody who waits there.
+    #[inline(always)]
+    pub(crate) fn is_idle(&self, endpoint: Number<Endpoint>) -> bool {
+        let mut links = self.memory.get(endpoint, endpoint::WAITING)
+            | self.memory.get(endpoint, endpoint::GATES);
+        for core in 0..CORES_MAX as u64 {
+            links |= self.memory.get(endpoint, endpoint::SERVERS.at(core));
+        }
+        links == 0
+    }
+
     /// An endpoint is dead from now on: the servers that wait there are set apart, so that no call
     /// finds them. Its identity is 0 already.
     pub(crate) fn kill_endpoint(&self, endpoint: Number<Endpoint>) {

@@ -25,7 +25,7 @@ use crate::kernel::{Answer, Effect, Kernel};
 use crate::memory::{Fields, Memory};
 use crate::object::{
     Allowance, CapTable, Context, Endpoint, Frame, FrameKind, Gate, ID_WORD, Irq, Layout,
-    Notification, Number, PageTable, Record, Region, Reply, Slots, Space, Thread, UNIT_WORDS,
+    Notification, Number, PageTable, Region, Reply, Slots, Space, Thread, UNIT_WORDS,
     UNITS_PER_FRAME, core_state, endpoint, entry, gate, irq, machine, notification, sort, space,
     table, thread, user,
 };
@@ -99,6 +99,10 @@ impl<M: Memory + Copy> Kernel<M> {
 
     #[inline(never)]
     fn destroy_object(&self, kind: Kind, number: u64) -> Answer {
+        if kind == Kind::Endpoint && self.is_idle(Number::from_raw(number)) {
+            self.vacate_unit(number); // All else of it is zero already.
+            return Ok(0);
+        }
         if self.is_own(kind, number) {
             return Err(Error::Itself);
         }
@@ -151,9 +155,12 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(never)]
     fn kill_other(&self, kind: Kind, number: u64) {
         self.disarm(kind, number);
-        for _ in 0..DESTROY_STEPS {
+        for _ in self.memory.at_most::<DESTROY_STEPS>(0..DESTROY_STEPS) {
             if self.step(kind, number) == Progress::Done {
                 return;
+            }
+            if self.memory.interrupt_pending() {
+                break;
             }
         }
         self.enqueue((kind as u64) << KIND_SHIFT | number);
@@ -372,15 +379,19 @@ impl<M: Memory + Copy> Kernel<M> {
     fn empty_space_frame(&self, space: Number<Space>, frame: Frame) -> Progress {
         let kind = self.memory.kind(frame);
         if kind == FrameKind::Records as u8 {
-            self.drop_records(frame);
-            return Progress::Done;
+            let is_done = self.drop_records(frame);
+            return if is_done {
+                Progress::Done
+            } else {
+                Progress::More
+            };
         }
         let level = self.memory.entry(frame, entry::SPACE) >> LEVEL_SHIFT;
         if kind != FrameKind::PageTable as u8 || level != LAST_LEVEL {
             return Progress::Done;
         }
         let cursor = self.memory.get(space, space::CURSOR);
-        for index in 0..TABLE_STEPS {
+        for index in self.memory.at_most::<TABLE_STEPS>(0..TABLE_STEPS) {
             self.forget_first(space, frame, cursor.wrapping_add(index));
         }
         let cursor = cursor.wrapping_add(TABLE_STEPS);
@@ -409,15 +420,6 @@ impl<M: Memory + Copy> Kernel<M> {
             self.clear_first(frame);
         }
     }
-
-    fn drop_records(&self, frame: Frame) {
-        let first: Number<Record> = crate::create::frame_number(frame);
-        for unit in 0..UNITS_PER_FRAME {
-            if self.memory.entry(frame, entry::ID) & 1 << unit != 0 {
-                self.drop_record(Number::from_raw(first.into_raw().wrapping_add(unit)));
-            }
-        }
-    }
 }
 
 /// The drain list.
@@ -439,7 +441,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// current thread may be another one then. `PENDING` stays set while something is left, so that
     /// the next way out goes on.
     pub fn drain(&self) {
-        for _ in 0..DRAIN_STEPS {
+        for _ in self.memory.at_most::<DRAIN_STEPS>(0..DRAIN_STEPS) {
             let word = self.memory.get(self.core, core_state::DRAIN);
             if word == 0 {
                 return;
@@ -455,6 +457,9 @@ impl<M: Memory + Copy> Kernel<M> {
                     self.memory.set(self.core, core_state::DRAIN_TAIL, 0);
                     return;
                 }
+            }
+            if self.memory.interrupt_pending() {
+                break;
             }
         }
         self.mark_pending();

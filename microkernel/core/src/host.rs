@@ -389,7 +389,21 @@ impl HostMachine {
             count <= core_state::EFFECTS_MAX,
             "{count} effects were left"
         );
-        kernel.take_effects(|effect| self.perform(effect));
+        let quickly = |effect| match effect {
+            Effect::ZeroFrame { .. }
+            | Effect::SynchronizeCode { .. }
+            | Effect::PowerOff
+            | Effect::Reset => false,
+            Effect::InvalidatePage { .. }
+            | Effect::InvalidateSpace { .. }
+            | Effect::MaskLine { .. }
+            | Effect::UnmaskLine { .. }
+            | Effect::StartSlice => {
+                self.perform(effect);
+                true
+            }
+        };
+        kernel.take_effects(quickly, |effect| self.perform(effect));
     }
 
     /// Leaves the kernel until nothing waits to be taken apart.

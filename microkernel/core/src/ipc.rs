@@ -330,7 +330,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.continue_on_own(server);
             return Ok(());
         }
-        for _ in 0..RECEIVE_TRIES {
+        for _ in self.memory.at_most::<RECEIVE_TRIES>(0..RECEIVE_TRIES) {
             let sender = self.first_sender(endpoint);
             if sender.is_none() {
                 break;
@@ -347,6 +347,9 @@ impl<M: Memory + Copy> Kernel<M> {
                     let held = self.memory.link(sender, thread::CONTEXT);
                     self.wake_refused(sender, held, error);
                 }
+            }
+            if self.memory.interrupt_pending() {
+                break;
             }
         }
         let has_own = self.memory.get(server, thread::OWN_CONTEXT) != 0;

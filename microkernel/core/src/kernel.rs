@@ -206,17 +206,27 @@ impl<M: Memory + Copy> Kernel<M> {
             .set(self.core, core_state::PENDING, pending | pending::WORK);
     }
 
-    /// Takes the effects that were left, first to last, through `perform`.
-    pub fn take_effects(&self, mut perform: impl FnMut(Effect)) {
+    /// Takes the effects that were left, first to last. `quickly` performs one of a quick kind, or tells
+    /// that it is none; then it goes to `slowly`, at most [`core_state::LONG_EFFECTS_MAX`] of them.
+    pub fn take_effects(&self, quickly: impl Fn(Effect) -> bool, mut slowly: impl FnMut(Effect)) {
         let count = self.memory.get(self.core, core_state::EFFECT_COUNT);
-        for index in 0..count.min(core_state::EFFECTS_MAX) {
+        let mut long_effects = 0_u64;
+        for index in self
+            .memory
+            .at_most::<{ core_state::EFFECTS_MAX }>(0..count.min(core_state::EFFECTS_MAX))
+        {
             let base = index.wrapping_mul(4);
             let word = |at: u64| {
                 self.memory
                     .get(self.core, core_state::EFFECTS.at(base.wrapping_add(at)))
             };
-            if let Some(effect) = Effect::from_words([word(0), word(1), word(2), word(3)]) {
-                perform(effect);
+            let effect = Effect::from_words([word(0), word(1), word(2), word(3)]);
+            if let Some(effect) = effect.filter(|it| !quickly(*it)) {
+                long_effects = long_effects.wrapping_add(1);
+                debug_assert!(long_effects <= core_state::LONG_EFFECTS_MAX);
+                self.memory
+                    .mark_seldom::<1, { core_state::LONG_EFFECTS_MAX }>();
+                slowly(effect);
             }
         }
         self.memory.set(self.core, core_state::EFFECT_COUNT, 0);

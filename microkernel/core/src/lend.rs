@@ -11,7 +11,7 @@ use crate::object::{Context, Number, Thread, context, core_state, special, threa
 
 /// How many links of a chain of calls are followed to find a lent context. Further ones leave the
 /// lender without time until the context comes back by itself.
-pub const CHAIN_LIMIT: u64 = 64;
+pub const CHAIN_LIMIT: u64 = 16;
 
 impl<M: Memory + Copy> Kernel<M> {
     /// Makes `server` serve `caller`, for a reply of the kind `reason`.
@@ -124,7 +124,9 @@ impl<M: Memory + Copy> Kernel<M> {
     /// than [`CHAIN_LIMIT`].
     fn chain_end(&self, first: Number<Thread>) -> Option<Number<Thread>> {
         let mut end = first;
-        for _ in 0..CHAIN_LIMIT {
+        // Hidden from the compiler, which would write the body as often.
+        let links = core::hint::black_box(CHAIN_LIMIT);
+        for _ in self.memory.at_most::<CHAIN_LIMIT>(0..links) {
             let waits = self.memory.get(end, thread::WAIT);
             let reason = waits & wait::REASON;
             if reason != wait::REPLY && reason != wait::SLOW_REPLY {
@@ -138,7 +140,9 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Whether a thread of the chain of calls that begins with `first` owns `context`.
     fn is_owned_along(&self, context: Number<Context>, first: Number<Thread>) -> bool {
         let mut user = first;
-        for _ in 0..CHAIN_LIMIT {
+        // Hidden from the compiler, which would write the body as often.
+        let links = core::hint::black_box(CHAIN_LIMIT);
+        for _ in self.memory.at_most::<CHAIN_LIMIT>(0..links) {
             if self.memory.link(user, thread::OWN_CONTEXT) == context {
                 return true;
             }

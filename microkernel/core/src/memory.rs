@@ -47,6 +47,12 @@ pub trait Memory {
     fn save_floating(&self, number: u64) {
         let _ = number;
     }
+    /// Marks a round of a loop that has at most `BOUND` of them, for the analysis of the machine code;
+    /// does nothing. Loops use [`Fields::at_most`].
+    fn mark_round<const BOUND: u64>(&self) {}
+    /// Marks a place in such a loop that is reached at most `BOUND` times each time that the loop is
+    /// entered, with all others of its `NUMBER`; does nothing.
+    fn mark_seldom<const NUMBER: u64, const BOUND: u64>(&self) {}
     /// Makes stores to page tables before this visible to the table walk before any user instruction
     /// after it (`dsb ishst`). Every exit ends in `eret`, so no `isb` is needed.
     fn publish_tables(&self) {}
@@ -85,6 +91,44 @@ pub trait Fields: Memory {
     fn set_entry(&self, frame: Frame, field: Field<Entry>, value: u64) {
         self.entry_store(frame, field.word(), value);
     }
+
+    /// The rounds of a loop, of which there are never more than `BOUND`: the bound with which the
+    /// longest path of the machine code is computed.
+    #[inline(always)]
+    fn at_most<const BOUND: u64>(
+        &self,
+        rounds: impl IntoIterator<Item = u64>,
+    ) -> impl Iterator<Item = u64> {
+        Rounds::<_, _, BOUND> {
+            memory: self,
+            rounds: rounds.into_iter(),
+            count: 0,
+        }
+    }
 }
 
 impl<M: Memory> Fields for M {}
+
+/// See [`Fields::at_most`].
+struct Rounds<'a, M: ?Sized, I, const BOUND: u64> {
+    memory: &'a M,
+    rounds: I,
+    count: u64,
+}
+
+impl<M, I, const BOUND: u64> Iterator for Rounds<'_, M, I, BOUND>
+where
+    M: Memory + ?Sized,
+    I: Iterator<Item = u64>,
+{
+    type Item = u64;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<u64> {
+        let round = self.rounds.next()?;
+        self.count = self.count.wrapping_add(1);
+        debug_assert!(self.count <= BOUND, "more rounds than the loop's bound");
+        self.memory.mark_round::<BOUND>();
+        Some(round)
+    }
+}

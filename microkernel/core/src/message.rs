@@ -96,7 +96,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     #[inline(never)]
     fn check_capabilities(&self, sender: Number<Thread>, count: u64) -> Result<(), Error> {
-        for index in 0..count {
+        for index in self.memory.at_most::<{ Window::LIMIT }>(0..count) {
             self.outgoing_capability(sender, index)?;
         }
         Ok(())
@@ -197,7 +197,10 @@ impl<M: Memory + Copy> Kernel<M> {
         let count = tag.capabilities();
         let window = Window::from_raw(self.memory.get(receiver, thread::WINDOW));
         let fits = self.has_room(receiver, count);
-        for index in 0..count.min(Window::LIMIT) {
+        for index in self
+            .memory
+            .at_most::<{ Window::LIMIT }>(0..count.min(Window::LIMIT))
+        {
             let capability = self.outgoing_capability(sender, index);
             let slot = self.window_slot(receiver, window, index);
             let told = match (fits, capability, slot) {

@@ -227,6 +227,8 @@ impl<M: Memory + Copy> Kernel<M> {
         let mut left = pages.min(room).min(RUN_PAGES);
         let planned = left;
         while left != 0 {
+            debug_assert!(left <= RUN_PAGES);
+            self.memory.mark_round::<RUN_PAGES>();
             let found = self.read_slot(slot);
             let frame = found.frame();
             let is_such = found.word >> KIND_SHIFT == key
@@ -274,20 +276,12 @@ impl<M: Memory + Copy> Kernel<M> {
     fn unmap_run(&self, range: &mut Range, table: Number<PageTable>, pages: u64) {
         let index = index_at(LAST_LEVEL, range.address);
         let mut gone: u64 = 0;
-        for page in 0..pages.min(RUN_PAGES) {
-            let index = index.wrapping_add(page);
-            let descriptor = self.memory.get(table, slot_at(index));
-            if descriptor == 0 {
-                continue;
+        for page in self.memory.at_most::<RUN_PAGES>(0..pages.min(RUN_PAGES)) {
+            let is_gone = self.unmap_entry(table, index.wrapping_add(page));
+            gone = gone.wrapping_add(u64::from(is_gone));
+            if is_gone {
+                self.forget_page(range, page);
             }
-            if self.memory.entry(table.frame(), entry::RECORDS) == 0 {
-                self.clear_first(frame_of(descriptor));
-            } else {
-                self.forget_mapping(table, index, frame_of(descriptor));
-            }
-            self.memory.set(table, slot_at(index), 0);
-            gone = gone.wrapping_add(1);
-            self.forget_page(range, page);
         }
         if gone != 0 && self.count_by(table, 0_u64.wrapping_sub(gone)) == 0 {
             self.drop_last_table(range.space, range.address);
@@ -295,11 +289,27 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
+    /// Unmaps what entry `index` of a table maps, and tells whether that is something.
+    #[inline(never)]
+    fn unmap_entry(&self, table: Number<PageTable>, index: u64) -> bool {
+        let descriptor = self.memory.get(table, slot_at(index));
+        if descriptor == 0 {
+            return false;
+        }
+        if self.memory.entry(table.frame(), entry::RECORDS) == 0 {
+            self.clear_first(frame_of(descriptor));
+        } else {
+            self.forget_mapping(table, index, frame_of(descriptor));
+        }
+        self.memory.set(table, slot_at(index), 0);
+        true
+    }
+
     /// Changes the access of the next pages, which are of one table; answers how many.
     #[inline(never)]
     fn protect_run(&self, range: &mut Range, table: Number<PageTable>, pages: u64) -> Answer {
         let index = index_at(LAST_LEVEL, range.address);
-        for page in 0..pages.min(RUN_PAGES) {
+        for page in self.memory.at_most::<RUN_PAGES>(0..pages.min(RUN_PAGES)) {
             let slot = slot_at(index.wrapping_add(page));
             let descriptor = self.memory.get(table, slot);
             let changed = if descriptor == 0 {

@@ -24,6 +24,9 @@ impl<M: Memory + Copy> Kernel<M> {
         let frame = Frame(frame);
         self.check_covers(region, frame)?;
         if let Some((kind, number)) = self.victim(frame)? {
+            if self.memory.interrupt_pending() {
+                return Err(Error::Again);
+            }
             self.kill(kind, number);
         }
         if self.memory.kind(frame) == FrameKind::Free as u8 {
@@ -67,15 +70,13 @@ impl<M: Memory + Copy> Kernel<M> {
         let used = self.memory.entry(frame, entry::ID);
         let first = frame.0.wrapping_mul(UNITS_PER_FRAME);
         let mut has_own = false;
-        for unit in 0..UNITS_PER_FRAME {
+        for unit in self.memory.at_most::<UNITS_PER_FRAME>(0..UNITS_PER_FRAME) {
             let number = first.wrapping_add(unit);
-            if used & unit_bit(number) == 0 || self.memory.load(number, ID_WORD) == 0 {
-                continue;
-            }
-            if !self.is_own(kind, number) {
+            let is_there = used & unit_bit(number) != 0 && self.memory.load(number, ID_WORD) != 0;
+            if is_there && !self.is_own(kind, number) {
                 return Ok(Some((kind, number)));
             }
-            has_own = true;
+            has_own |= is_there;
         }
         if has_own {
             Err(Error::Itself)

@@ -80,7 +80,7 @@ impl<M: Memory + Copy> Kernel<M> {
         if high <= first {
             return Ok(());
         }
-        for _ in 0..SPLIT_STEPS {
+        for _ in self.memory.at_most::<SPLIT_STEPS>(0..SPLIT_STEPS) {
             if high == first {
                 break;
             }
@@ -116,7 +116,7 @@ impl<M: Memory + Copy> Kernel<M> {
         if frames == 0 || frames > lacking.min(MERGE_FRAMES) {
             return Err(Error::OutOfRange);
         }
-        for index in 0..frames {
+        for index in self.memory.at_most::<MERGE_FRAMES>(0..frames) {
             self.check_free(Frame(limit.wrapping_add(index)))?;
         }
         self.memory

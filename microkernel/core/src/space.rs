@@ -316,3 +316,22 @@ impl<M: Memory + Copy> Kernel<M> {
         Number::from_raw(self.memory.entry(frame, entry::SPACE) & SPACE_BITS)
     }
 }
+
+/// The end of mapping records.
+impl<M: Memory + Copy> Kernel<M> {
+    /// Drops some of the records that a frame of a dying space holds; tells whether those were all.
+    pub(crate) fn drop_records(&self, frame: Frame) -> bool {
+        /// Records that one step drops.
+        const RECORD_STEPS: u64 = 32;
+        let first: Number<crate::object::Record> = crate::create::frame_number(frame);
+        for _ in self.memory.at_most::<RECORD_STEPS>(0..RECORD_STEPS) {
+            let used = self.memory.entry(frame, entry::ID);
+            if used == 0 {
+                return true;
+            }
+            let unit = u64::from(used.trailing_zeros());
+            self.drop_record(Number::from_raw(first.into_raw().wrapping_add(unit)));
+        }
+        false
+    }
+}

@@ -4,7 +4,7 @@ use pecan_aarch64::direct_map::{DirectMap, object_address, this_core};
 use pecan_aarch64::effect::{perform, perform_quickly};
 use pecan_aarch64::register::{leave_user_space, wait_for_interrupt};
 use pecan_core::kernel::{Effect, Kernel};
-use pecan_core::memory::Fields;
+use pecan_core::memory::{Fields, Memory};
 use pecan_core::object::{core_state, machine, pending};
 
 use crate::user::take_interrupt;
@@ -65,8 +65,16 @@ fn settle_once(kernel: Kernel<DirectMap>) {
         return;
     }
     kernel.memory.set(kernel.core, core_state::PENDING, 0);
-    kernel.take_effects(perform);
-    kernel.drain();
+    kernel.take_effects(perform_quickly, perform);
+    // Between what a call left and what dying objects need, an interrupt that waits is taken.
+    if kernel.memory.interrupt_pending() {
+        take_interrupt(kernel);
+    }
+    if kernel.memory.interrupt_pending() {
+        kernel.mark_pending();
+    } else {
+        kernel.drain();
+    }
     kernel.settle_time();
-    kernel.take_effects(perform);
+    kernel.take_effects(perform_quickly, perform);
 }

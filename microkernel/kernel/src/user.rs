@@ -1,6 +1,7 @@
 //! What interrupts user code: its own faults, interrupt lines, asynchronous errors.
 
 use ipc_abi::fault::FaultCause;
+use pecan_aarch64::bound::mark_preemption_point;
 use pecan_aarch64::direct_map::{DirectMap, this_core};
 use pecan_aarch64::exception::decode_fault;
 use pecan_aarch64::{interrupt, timer};
@@ -47,6 +48,7 @@ extern "C" fn interrupt_arrived() {
 
 /// Takes one interrupt, if there still is one.
 pub(crate) fn take_interrupt(kernel: Kernel<DirectMap>) {
+    mark_preemption_point();
     let Some(taken) = interrupt::take() else {
         return;
     };

@@ -10,6 +10,7 @@ use ipc_abi::service::bench_partner::{BALL_BIT, CLEAN, LONG_BYTES, MEASURED, mod
 use ipc_abi::tag::Tag;
 use userlib::{MessageBuffer, syscall};
 
+use crate::crowd;
 use crate::mapping;
 use crate::measure::{measure, measure_prepared};
 use crate::partner::{check, no_answer, with_capabilities};
@@ -33,6 +34,7 @@ pub const FIGURES: &[(&str, Measurement)] = &[
         measure_words::<{ mode::WORDS_16 }, 16>,
     ),
     ("ipc/call-reply/same-space", measure_same_space),
+    ("ipc/call-reply/floating-point", measure_floating),
     ("ipc/call-reply/typed", measure_typed),
     ("ipc/call-reply/1024-bytes", measure_long),
     ("ipc/call/one-capability", measure_capability),
@@ -41,11 +43,30 @@ pub const FIGURES: &[(&str, Measurement)] = &[
     ("syscall/null", measure_null),
     ("thread/yield-round-trip", measure_yield),
     ("fault/exception-round-trip", measure_fault),
+    ("fault/page-fault-round-trip", measure_page_fault),
     ("memory/map-page", mapping::measure_map),
     ("memory/unmap-page", mapping::measure_unmap),
     ("memory/protect-page", mapping::measure_protect),
     ("memory/map-512-pages", mapping::measure_map_range),
     ("memory/unmap-512-pages", mapping::measure_unmap_range),
+    ("memory/destroy-gate", crowd::measure_destroy_gate),
+    (
+        "memory/destroy-gate-10000",
+        crowd::measure_destroy_gate_of_many,
+    ),
+    ("memory/destroy-endpoint", crowd::measure_destroy_endpoint),
+    (
+        "memory/destroy-endpoint-10000",
+        crowd::measure_destroy_endpoint_of_many,
+    ),
+    (
+        "ipc/call-reply/0-words-100",
+        crowd::measure_crowded::<{ crowd::FEW }>,
+    ),
+    (
+        "ipc/call-reply/0-words-10000",
+        crowd::measure_crowded::<{ crowd::MANY }>,
+    ),
 ];
 
 /// How many operations one round of a figure is: its figure is that of each.
@@ -58,7 +79,7 @@ pub fn operations_of(name: &str) -> u64 {
     }
 }
 
-fn measure_words_0(rig: &mut Rig) -> Result<Summary, BenchError> {
+pub(crate) fn measure_words_0(rig: &mut Rig) -> Result<Summary, BenchError> {
     let gate = rig.partner.handle();
     rig.partner
         .in_mode(mode::EMPTY, || measure_empty_calls(gate))
@@ -213,6 +234,23 @@ fn measure_yield(rig: &mut Rig) -> Result<Summary, BenchError> {
     check(syscall::call(rig.worker, Message::empty(job::YIELD)))?;
     let reply = syscall::call(rig.worker, Message::empty(job::COLLECT));
     read_summary(&reply).ok_or(BenchError::NoTurns)
+}
+
+fn measure_floating(rig: &mut Rig) -> Result<Summary, BenchError> {
+    let reply = syscall::call(rig.floating, Message::empty(job::FLOATING));
+    read_summary(&reply).ok_or(BenchError::PartnerMisbehavior)
+}
+
+fn measure_page_fault(rig: &mut Rig) -> Result<Summary, BenchError> {
+    let mut message = Message {
+        tag: Tag::new(job::PAGE_FAULT, 8),
+        ..Message::default()
+    };
+    if let Some(word) = message.words.first_mut() {
+        *word = u64::from(rig.space);
+    }
+    let reply = syscall::call(rig.paging, message);
+    read_summary(&reply).ok_or(BenchError::PartnerMisbehavior)
 }
 
 fn measure_fault(rig: &mut Rig) -> Result<Summary, BenchError> {

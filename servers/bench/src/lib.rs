@@ -2,6 +2,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod crowd;
 pub mod figure;
 pub mod mapping;
 pub mod measure;

@@ -2,15 +2,19 @@
 
 use ipc_abi::call::SystemCall;
 use ipc_abi::capability::{Access, Kind};
+use ipc_abi::debug::thread_flag;
+use ipc_abi::message::Message;
 use ipc_abi::service::bench::{BenchError, Grant};
 use ipc_abi::service::bench_partner::{BALL_BIT, STOP_BIT};
 use ipc_abi::startup::SlotRange;
+use ipc_abi::tag::Tag;
 use userlib::{Environment, Gate, Stack, start_thread, syscall};
 
+use crate::crowd::Crowd;
 use crate::mapping::make_range;
-use crate::partner::Partner;
+use crate::partner::{Partner, check};
 use crate::workbench::{Signalling, Workbench, refused};
-use crate::worker::{Handles, work};
+use crate::worker::{Handles, serve_floating, serve_pages, work};
 
 /// The priority of the worker and of the partner: they take turns only if it is the same.
 /// `system.toml` gives the partner its priority.
@@ -78,11 +82,17 @@ pub struct Rig {
     pub pong: Signalling,
     /// The gate to the worker, in the process's own space.
     pub worker: u32,
+    /// The gate to a worker that uses floating point, as its partner does.
+    pub floating: u32,
+    /// The gate to a worker whose fault handler maps pages.
+    pub paging: u32,
     /// A frame that can be mapped at [`MAP_ADDRESS`].
     pub frame: u32,
     /// The first of 512 frames, in handles one after the other, that can be mapped at
     /// [`RANGE_ADDRESS`].
     pub range: u32,
+    /// What the figures that must not grow use up.
+    pub crowd: Crowd,
 }
 
 impl Rig {
@@ -99,7 +109,13 @@ impl Rig {
             .partner
             .ok_or(BenchError::NotGranted(Grant::Partner))?;
         let mut workbench = Workbench::new(grants.table, grants.slots, memory)?;
+        let authority = Authority {
+            space,
+            time,
+            partner: partner.handle(),
+        };
         let ping = workbench.create_notification(BALL_BIT)?;
+        let frame = prepare_mapping(&mut workbench, space)?;
         Ok(Rig {
             partner: Partner::new(partner),
             space,
@@ -107,19 +123,65 @@ impl Rig {
             ping,
             stop: workbench.create_gate(ping.notification, STOP_BIT)?,
             pong: workbench.create_notification(BALL_BIT)?,
-            worker: start_worker(&mut workbench, space, time, partner.handle())?,
-            frame: prepare_mapping(&mut workbench, space)?,
+            worker: start_worker(&mut workbench, authority, (work, 0))?,
+            floating: start_floating(&mut workbench, authority)?,
+            paging: start_paging(&mut workbench, authority, frame)?,
+            frame,
             range: make_range(&mut workbench)?,
+            crowd: Crowd::new(workbench, space, time)?,
         })
     }
 }
 
-/// Starts the worker's thread; tells the handle of the gate to it.
-fn start_worker(
-    workbench: &mut Workbench,
+/// What a worker needs.
+#[derive(Clone, Copy, Debug)]
+struct Authority {
     space: u32,
     time: u32,
     partner: u32,
+}
+
+/// Starts a worker that uses floating point, and its partner, which does as well.
+fn start_floating(workbench: &mut Workbench, authority: Authority) -> Result<u32, BenchError> {
+    let server = (serve_floating as fn(u64) -> !, thread_flag::FLOATING);
+    let partner = start_worker(workbench, authority, server)?;
+    let authority = Authority {
+        partner,
+        ..authority
+    };
+    start_worker(workbench, authority, (work, thread_flag::FLOATING))
+}
+
+/// Starts a worker and its fault handler, which maps `frame`.
+fn start_paging(
+    workbench: &mut Workbench,
+    authority: Authority,
+    frame: u32,
+) -> Result<u32, BenchError> {
+    let partner = start_worker(workbench, authority, (serve_pages, 0))?;
+    let mut message = Message {
+        tag: Tag::new(0, 16),
+        ..Message::default()
+    };
+    let [space_word, frame_word, ..] = &mut message.words;
+    (*space_word, *frame_word) = (u64::from(authority.space), u64::from(frame));
+    check(syscall::call(partner, message))?;
+    let authority = Authority {
+        partner,
+        ..authority
+    };
+    start_worker(workbench, authority, (work, 0))
+}
+
+/// Starts a worker's thread with flags; tells the handle of the gate to it.
+fn start_worker(
+    workbench: &mut Workbench,
+    Authority {
+        space,
+        time,
+        partner,
+    }: Authority,
+    (entry, flags): (fn(u64) -> !, u64),
 ) -> Result<u32, BenchError> {
     let endpoint = workbench.create(SystemCall::CreateEndpoint, syscall::create_endpoint)?;
     let gate = workbench.create_gate(endpoint, 0)?;
@@ -132,12 +194,13 @@ fn start_worker(
     })?;
     syscall::thread_set_context(thread, context).map_err(refused(SystemCall::ThreadSetContext))?;
     syscall::thread_set_handler(thread, partner).map_err(refused(SystemCall::ThreadSetHandler))?;
+    syscall::thread_configure(thread, flags).map_err(refused(SystemCall::ThreadConfigure))?;
     let argument = Handles { endpoint, partner }.into_raw();
     start_thread(
         thread,
         Stack::<WORKER_STACK_BYTES>::new(),
         0,
-        (work, argument),
+        (entry, argument),
     )
     .map_err(refused(SystemCall::ThreadStart))?;
     Ok(gate)

@@ -4,15 +4,22 @@
 //! a caller or with the bench program's own fault handler: it yields and it faults. It serves raw
 //! messages; what it measured is in the first words of the reply.
 
+use ipc_abi::call::SystemCall;
+use ipc_abi::capability::Access;
 use ipc_abi::message::{Incoming, Message};
 use ipc_abi::service::bench::BenchError;
 use ipc_abi::service::bench_partner::PartnerClient;
 use ipc_abi::tag::{MessageKind, Tag};
-use userlib::{Endpoint, Gate, provoke_undefined, syscall};
+use userlib::{
+    Endpoint, FaultAnswer, Gate, provoke_load, provoke_undefined, syscall, use_floating,
+};
 
 use crate::measure::measure;
-use crate::partner::no_answer;
+use crate::partner::{check, no_answer};
+use crate::rig::MAP_ADDRESS;
 use crate::samples::{ROUNDS, Summary, WARM_UP_ROUNDS};
+
+use crate::workbench::refused;
 
 /// What the worker is asked: the method of the message.
 pub mod job {
@@ -24,6 +31,12 @@ pub mod job {
     pub const YIELD: u16 = 2;
     /// Answers with the summary of the yields.
     pub const COLLECT: u16 = 3;
+    /// Measures calls of the partner, both using floating point in each round, and answers with their
+    /// summary.
+    pub const FLOATING: u16 = 4;
+    /// Measures loads from [`MAP_ADDRESS`](crate::rig::MAP_ADDRESS), which the fault handler maps each
+    /// time, in the space of word 0, and answers with their summary.
+    pub const PAGE_FAULT: u16 = 5;
 }
 
 /// The status of a reply without a summary: the measurement failed.
@@ -74,6 +87,13 @@ pub fn work(argument: u64) -> ! {
             (Some(MessageKind::Message), job::FAULT) => {
                 endpoint.reply_receive(write_summary(measure_faults()))
             }
+            (Some(MessageKind::Message), job::FLOATING) => {
+                endpoint.reply_receive(write_summary(measure_floating(handles.partner)))
+            }
+            (Some(MessageKind::Message), job::PAGE_FAULT) => {
+                let [space, ..] = request.words;
+                endpoint.reply_receive(write_summary(measure_page_faults(handle_in(space))))
+            }
             (Some(MessageKind::Message), job::YIELD) => {
                 // The caller may be gone: then there is nobody to be answered.
                 let _ = syscall::reply(Message::empty(0));
@@ -93,6 +113,53 @@ pub fn work(argument: u64) -> ! {
 
 /// The bits of a tag that are a message's length.
 const LENGTH_BITS: u64 = 0xFFFF_0000;
+
+/// What the partner of a floating worker does: it answers, having used floating point.
+pub fn serve_floating(argument: u64) -> ! {
+    let endpoint = Endpoint::new(Handles::from_raw(argument).endpoint);
+    let _ = endpoint.receive();
+    loop {
+        use_floating();
+        let _ = endpoint.reply_receive(Message::empty(0));
+    }
+}
+
+fn measure_floating(partner: u32) -> Result<Summary, BenchError> {
+    let call = || {
+        use_floating();
+        syscall::call(partner, Message::empty(0))
+    };
+    measure(call, |reply| check(reply).map(drop))
+}
+
+/// What the fault handler of a worker does: the first message, a call, names a space and a frame; with
+/// each fault it maps the frame there at [`MAP_ADDRESS`], and lets the worker try again.
+pub fn serve_pages(argument: u64) -> ! {
+    let endpoint = Endpoint::new(Handles::from_raw(argument).endpoint);
+    let [space, frame, ..] = endpoint.receive().words;
+    let (space, frame) = (handle_in(space), handle_in(frame));
+    let _ = endpoint.reply_receive(Message::empty(0));
+    loop {
+        let answer = match syscall::map(space, frame, MAP_ADDRESS, Access::READ) {
+            Ok(()) => FaultAnswer::Retry,
+            Err(_) => FaultAnswer::Skip,
+        };
+        let _ = endpoint.reply_receive(answer.into_message());
+    }
+}
+
+/// The handle in a word of a message; one that names nothing if it is none.
+fn handle_in(word: u64) -> u32 {
+    u32::try_from(word).unwrap_or(0)
+}
+
+/// A page that was not mapped cannot be unmapped: then the measurement fails.
+fn measure_page_faults(space: u32) -> Result<Summary, BenchError> {
+    measure(
+        || provoke_load(MAP_ADDRESS),
+        |()| syscall::unmap(space, MAP_ADDRESS).map_err(refused(SystemCall::Unmap)),
+    )
+}
 
 fn measure_faults() -> Result<Summary, BenchError> {
     measure(provoke_undefined, |()| Ok(()))
