@@ -332,7 +332,8 @@ impl<M: Memory + Copy> Kernel<M> {
     fn exhaust(&self, payer: Number<Context>) {
         let user = self.current();
         if payer != self.current_context() {
-            self.stop_helping();
+            self.memory.set(self.core, core_state::HELPER, 0);
+            self.make_ready(payer);
             self.preempt();
         } else if self.own_idle_context(user).is_none() {
             self.settle();

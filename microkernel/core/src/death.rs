@@ -178,7 +178,11 @@ impl<M: Memory + Copy> Kernel<M> {
             self.memory.set(context, context::OWNER, 0);
         }
         self.leave_allowance(context);
-        for field in [core_state::HELPER, core_state::BILLED, core_state::SLICE_CONTEXT] {
+        for field in [
+            core_state::HELPER,
+            core_state::BILLED,
+            core_state::SLICE_CONTEXT,
+        ] {
             if self.memory.link(self.core, field) == context {
                 self.memory.set(self.core, field, 0);
                 self.mark_time();
@@ -212,8 +216,9 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set_link(user, thread::CONTEXT, own);
         if !own.is_none() && self.is_runnable(user) {
             self.resume_on(user, own);
-            self.preempt();
         }
+        // Also if it only helped: whoever it helped is less important now.
+        self.preempt();
     }
 
     /// Whether nothing refers to `endpoint`: no gate, and nobody who waits there.

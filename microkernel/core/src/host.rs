@@ -406,10 +406,13 @@ impl HostMachine {
         kernel.take_effects(quickly, |effect| self.perform(effect));
     }
 
-    /// Leaves the kernel until nothing waits to be taken apart.
+    /// Leaves the kernel until nothing waits to be taken apart. An idle core looks for work.
     pub fn drain_all(&self) {
         self.leave_kernel();
         while self.kernel().memory.get(self.core, core_state::PENDING) != 0 {
+            if self.kernel().current().is_none() {
+                self.kernel().preempt();
+            }
             self.leave_kernel();
         }
     }

@@ -11,7 +11,8 @@ pub enum Class {
     Paired,
     /// The object that holds the link is gone before the target can go.
     Owned,
-    /// The target's identity is stored beside the link and compared at each use.
+    /// The target's identity is stored beside the link and compared at each use, or the target is only
+    /// believed if it says the same.
     Checked,
 }
 
@@ -177,6 +178,13 @@ pub const LINKS: &[Link] = &[
     link("Thread", "REPLY", "Reply", Class::Paired, "its CALLER"),
     link("Thread", "REPLIES", "Reply", Class::Paired, "its SERVER"),
     link(
+        "Thread",
+        "timer NEXT, PREV",
+        "Thread, SchedulingContext",
+        Class::Paired,
+        "the slot of the wheel that SLOT names",
+    ),
+    link(
         "Reply",
         "CALLER",
         "Thread",
@@ -210,6 +218,55 @@ pub const LINKS: &[Link] = &[
         "SchedulingContext",
         Class::Paired,
         "the run queue",
+    ),
+    link(
+        "SchedulingContext",
+        "timer NEXT, PREV",
+        "Thread, SchedulingContext",
+        Class::Paired,
+        "the slot of the wheel that SLOT names",
+    ),
+    link(
+        "SchedulingContext",
+        "ALLOWANCE, ALLOWANCE_NEXT, ALLOWANCE_PREV",
+        "Allowance",
+        Class::Paired,
+        "its CONTEXTS",
+    ),
+    link(
+        "SchedulingContext",
+        "HANDLER",
+        "Gate",
+        Class::Checked,
+        "HANDLER_ID",
+    ),
+    link(
+        "Allowance",
+        "CONTEXTS",
+        "SchedulingContext",
+        Class::Paired,
+        "their ALLOWANCE",
+    ),
+    link(
+        "Allowance",
+        "PARENT, NEXT, PREV",
+        "Allowance",
+        Class::Paired,
+        "its CHILDREN",
+    ),
+    link(
+        "Allowance",
+        "CHILDREN",
+        "Allowance",
+        Class::Paired,
+        "their PARENT",
+    ),
+    link(
+        "Endpoint",
+        "TAKEN",
+        "Thread",
+        Class::Checked,
+        "its caller came through a gate of the endpoint",
     ),
     link(
         "Endpoint",
@@ -366,6 +423,34 @@ pub const LINKS: &[Link] = &[
         "any dying object",
         Class::Owned,
         "zeroed when it leaves the list",
+    ),
+    link(
+        "Core",
+        "WHEEL",
+        "Thread, SchedulingContext",
+        Class::Paired,
+        "their SLOT",
+    ),
+    link(
+        "Core",
+        "HELPER",
+        "SchedulingContext",
+        Class::Paired,
+        "one that goes is taken away",
+    ),
+    link(
+        "Core",
+        "BILLED",
+        "SchedulingContext",
+        Class::Paired,
+        "one that goes is taken away",
+    ),
+    link(
+        "Core",
+        "SLICE_CONTEXT",
+        "SchedulingContext",
+        Class::Paired,
+        "one that goes is taken away",
     ),
     link("Machine", "IRQS", "Irq", Class::Paired, "its LINE"),
     link(

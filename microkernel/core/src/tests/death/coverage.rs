@@ -6,8 +6,8 @@ use super::*;
 use crate::links::LINKS;
 use crate::memory::Fields;
 use crate::object::{
-    Number, Thread, context, endpoint, gate, irq, notification, reply, sending, space, special,
-    state, table, thread, wait,
+    Number, Thread, allowance, context, endpoint, gate, irq, notification, reply, sending, space,
+    special, state, table, thread, timed, wait,
 };
 use std::collections::BTreeSet;
 use std::string::String;
@@ -27,11 +27,13 @@ const STATES: &[(&str, &str, u64)] = &[
     ("wait", "RECEIVE", wait::RECEIVE),
     ("wait", "NOTIFICATION", wait::NOTIFICATION),
     ("wait", "SAVED_FAULT", wait::SAVED_FAULT),
+    ("wait", "SLEEP", wait::SLEEP),
     ("special", "SIGNALLED", special::SIGNALLED),
     ("special", "CALLER_GONE", special::CALLER_GONE),
     ("special", "OWN_TIME", special::OWN_TIME),
     ("special", "FOREIGN", special::FOREIGN),
     ("special", "DEBUG", special::DEBUG),
+    ("special", "DEADLINE", special::DEADLINE),
     ("state", "NEW", state::NEW),
     ("state", "LIVE", state::LIVE),
     ("state", "STOPPED", state::STOPPED),
@@ -94,6 +96,12 @@ const BETWEEN_OBJECTS: &[(&str, &str, Kind, &[usize])] = &[
         Kind::Thread,
         &[thread::NEXT.word(), thread::PREV.word()],
     ),
+    (
+        "Thread",
+        "timer NEXT, PREV",
+        Kind::Thread,
+        &[timed::NEXT.word(), timed::PREV.word()],
+    ),
     ("Reply", "CALLER", Kind::Reply, &[reply::CALLER.word()]),
     (
         "Reply",
@@ -118,6 +126,56 @@ const BETWEEN_OBJECTS: &[(&str, &str, Kind, &[usize])] = &[
         "NEXT, PREV",
         Kind::SchedulingContext,
         &[context::NEXT.word(), context::PREV.word()],
+    ),
+    (
+        "SchedulingContext",
+        "timer NEXT, PREV",
+        Kind::SchedulingContext,
+        &[timed::NEXT.word(), timed::PREV.word()],
+    ),
+    (
+        "SchedulingContext",
+        "ALLOWANCE, ALLOWANCE_NEXT, ALLOWANCE_PREV",
+        Kind::SchedulingContext,
+        &[
+            context::ALLOWANCE.word(),
+            context::ALLOWANCE_NEXT.word(),
+            context::ALLOWANCE_PREV.word(),
+        ],
+    ),
+    (
+        "SchedulingContext",
+        "HANDLER",
+        Kind::SchedulingContext,
+        &[context::HANDLER.word()],
+    ),
+    (
+        "Allowance",
+        "CONTEXTS",
+        Kind::Allowance,
+        &[allowance::CONTEXTS.word()],
+    ),
+    (
+        "Allowance",
+        "PARENT, NEXT, PREV",
+        Kind::Allowance,
+        &[
+            allowance::PARENT.word(),
+            allowance::NEXT.word(),
+            allowance::PREV.word(),
+        ],
+    ),
+    (
+        "Allowance",
+        "CHILDREN",
+        Kind::Allowance,
+        &[allowance::CHILDREN.word()],
+    ),
+    (
+        "Endpoint",
+        "TAKEN",
+        Kind::Endpoint,
+        &[endpoint::TAKEN.word()],
     ),
     (
         "Endpoint",
@@ -241,6 +299,10 @@ const ALWAYS_THERE: &[(&str, &str)] = &[
     ("Core", "FLOATING_OWNER"),
     ("Core", "QUEUE_HEAD, QUEUE_TAIL"),
     ("Core", "DRAIN"),
+    ("Core", "WHEEL"),
+    ("Core", "HELPER"),
+    ("Core", "BILLED"),
+    ("Core", "SLICE_CONTEXT"),
     ("Machine", "IRQS"),
     ("Machine", "ASIDS"),
     ("Machine", "IRQ_FIRST, ASID_FIRST"),

@@ -12,6 +12,7 @@ mod objects;
 mod stage;
 mod stale;
 mod threads;
+mod time;
 
 use super::*;
 use ipc_abi::capability::Kind;
@@ -38,6 +39,7 @@ fn scenarios() -> impl Iterator<Item = &'static Scenario> + Clone {
         .iter()
         .chain(messages::SCENARIOS)
         .chain(objects::SCENARIOS)
+        .chain(time::SCENARIOS)
 }
 
 /// How an object goes.

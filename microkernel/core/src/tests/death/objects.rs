@@ -195,7 +195,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         s.dies(asids, &[]);
     }),
     scenario(Kind::Allowance, "allowance: of time", |s| {
-        let time = s.allowance(TIME, 9);
+        let time = s.allowance(TIME, 9 | 9 << 8);
         let context = s.context(time, 9);
         let actor = s.new_actor_in(TABLE, SPACE, 255);
         s.forget(actor.context);

@@ -26,6 +26,8 @@ const LINE: u64 = 40;
 const TURNS: u64 = 64;
 /// Slots of the first process's table.
 const SLOTS: u32 = 256;
+/// Ticks until a deadline, which never comes.
+const FAR: u64 = 1 << 40;
 /// The word that a message or fault begins with.
 const WORD: u64 = 100;
 
@@ -199,18 +201,27 @@ impl Stage {
         let mut exceptions = std::vec![
             // The next identity.
             (kernel.machine().into_raw(), word(0)),
-            // Effects that were performed; whether the timer runs.
+            // Effects that were performed.
             (self.kernel().core.into_raw(), effects..effects + 64),
-            (
-                self.kernel().core.into_raw(),
-                word(core_state::SLICE.word())
-            ),
             // A hint: every frame above is free.
             (memory.into_raw(), word(region::HIGH.word())),
             (devices.into_raw(), word(region::HIGH.word())),
             // Dead while the context is current.
             (own.into_raw(), word(context::RUNNING.word())),
         ];
+        // The timer and slices go on; wheels turn on.
+        let core = self.kernel().core.into_raw();
+        for running in [
+            core_state::SLICE,
+            core_state::SLICE_CONTEXT,
+            core_state::ARMED,
+            core_state::CALM,
+            core_state::STARTED,
+        ] {
+            exceptions.push((core, word(running.word())));
+        }
+        let base = core_state::WHEEL_BASE.word();
+        exceptions.push((core, base..base + 8));
         // The director's registers, and what is dead while it runs.
         exceptions.push((home, thread::X.word()..thread::X.word() + 31));
         for dead in [
@@ -339,7 +350,8 @@ impl Stage {
                 .memory
                 .set(current, thread::X.at(index), self.word + index);
         }
-        for (index, value) in [(16, tag.into_raw()), (17, handle), (18, 0)] {
+        let deadline = kernel.memory.now() + FAR;
+        for (index, value) in [(16, tag.into_raw()), (17, handle), (18, 0), (20, deadline)] {
             kernel.memory.set(current, thread::X.at(index), value);
         }
         kernel.message_call(call as u64);
@@ -348,6 +360,31 @@ impl Stage {
 
     pub(super) fn call(&self, actor: Actor, gate: u64) {
         self.message(actor, SystemCall::Call, gate);
+    }
+
+    /// `actor` sleeps for good, but for the deadline, if it has one.
+    pub(super) fn sleep(&self, actor: Actor, deadline: Option<u64>) {
+        self.turn_to(actor.thread);
+        self.done(self.kernel().sleep(deadline.unwrap_or(!0)));
+    }
+
+    /// When no deadline comes.
+    pub(super) fn far(&self) -> u64 {
+        self.kernel().memory.now() + FAR
+    }
+
+    /// Gives a context a budget.
+    pub(super) fn configure(&self, context: u64, budget: u64, period: u64) {
+        let kernel = self.kernel();
+        self.done(kernel.context_configure(context, TIME, PRIORITY, budget, period));
+    }
+
+    /// Lets ticks pass in which `thread` runs, and what they bring happen.
+    pub(super) fn pass(&self, thread: Number<Thread>, ticks: u64) {
+        self.turn_to(thread);
+        self.host.memory.pass(ticks);
+        self.kernel().timer_fired();
+        self.leave();
     }
 
     pub(super) fn receive(&self, actor: Actor, endpoint: u64) {
@@ -438,9 +475,9 @@ impl Stage {
             let kernel = self.kernel();
             match parent {
                 MEMORY => self.done(kernel.region_merge(MEMORY, count)),
-                // Time is not taken away from whoever splits it.
-                TIME => {}
-                _ => self.done(kernel.allowance_merge(parent, count)),
+                IRQS | ASIDS => self.done(kernel.allowance_merge(parent, count)),
+                // Shares of time come back by themselves.
+                _ => {}
             }
         }
     }
