@@ -7,9 +7,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::gic::{
-    CLEAR_ENABLE, SET_ENABLE, acknowledge_three, deactivate_three, drop_three,
-};
+use crate::gic::{CLEAR_ENABLE, SET_ENABLE, acknowledge_three, deactivate_three, drop_three};
 use crate::mmio::Registers;
 
 /// The first line that is not a core's own.
@@ -107,6 +105,9 @@ pub fn deactivate(line: u64) {
 /// Writes a register of the CPU interface of version 2.
 #[inline]
 fn write_core(offset: u64, value: u64) {
-    #[expect(clippy::cast_possible_truncation, reason = "the registers have 32 bits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the registers have 32 bits"
+    )]
     registers(&CORE).write(offset, value as u32);
 }

@@ -111,12 +111,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Makes an allowance of time, split off `parent`.
-    fn split_time(
-        &self,
-        vacancy: &Vacancy,
-        parent: Number<Allowance>,
-        grant: TimeGrant,
-    ) -> Answer {
+    fn split_time(&self, vacancy: &Vacancy, parent: Number<Allowance>, grant: TimeGrant) -> Answer {
         let is_above = u64::from(grant.priority) > self.memory.get(parent, allowance::LIMIT)
             || u64::from(grant.unlimited) > self.memory.get(parent, allowance::UNLIMITED);
         if is_above || grant.unlimited > grant.priority {

@@ -20,8 +20,8 @@ use crate::create::{HOLDER, frame_number};
 use crate::kernel::Kernel;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    Allowance, CapTable, Context, Frame, FrameKind, ID_WORD, Number, Object, Platform,
-    Region, Space, Thread, context, core_state, entry, machine, region, sort, state, thread, user,
+    Allowance, CapTable, Context, Frame, FrameKind, ID_WORD, Number, Object, Platform, Region,
+    Space, Thread, context, core_state, entry, machine, region, sort, state, thread, user,
 };
 use crate::package::{BootError, check_header, read_header};
 use crate::timer::OFF;

@@ -92,8 +92,8 @@ impl<M: Memory + Copy> Kernel<M> {
         } else {
             allowance::LIMIT
         };
-        let is_sound =
-            is_unlimited || budget >= BUDGET_TICKS_MIN && budget <= period && period <= PERIOD_TICKS_MAX;
+        let is_sound = is_unlimited
+            || budget >= BUDGET_TICKS_MIN && budget <= period && period <= PERIOD_TICKS_MAX;
         if priority > self.memory.get(allowance, field) || !is_sound {
             return Err(Error::OutOfRange);
         }
@@ -126,7 +126,8 @@ impl<M: Memory + Copy> Kernel<M> {
             self.memory.get(context, refill_at(last)).max(now)
         };
         let count = u64::from(budget != 0);
-        self.memory.set(context, context::PRIORITY, priority & (PRIORITIES - 1));
+        self.memory
+            .set(context, context::PRIORITY, priority & (PRIORITIES - 1));
         self.memory.set(context, context::BUDGET, budget);
         self.memory.set(context, context::PERIOD, period);
         self.memory.set(context, context::REFILL_FIRST, 0);
@@ -200,7 +201,11 @@ impl<M: Memory + Copy> Kernel<M> {
     fn budget_end(&self, context: Number<Context>, started: u64) -> u64 {
         let first = self.memory.get(context, context::REFILL_FIRST);
         let mut end = started;
-        for index in 0..self.memory.get(context, context::REFILL_COUNT).min(REFILLS_MAX) {
+        let count = self.memory.get(context, context::REFILL_COUNT);
+        for index in self
+            .memory
+            .at_most::<REFILLS_MAX>(0..count.min(REFILLS_MAX))
+        {
             let place = first.wrapping_add(index);
             if self.memory.get(context, refill_at(place)) > end {
                 break;
@@ -236,7 +241,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Takes `used` ticks, at most the budget, out of the first refills.
     fn take_from_refills(&self, context: Number<Context>, used: u64) {
         let mut left = used;
-        for _ in 0..REFILLS_MAX {
+        for _ in self.memory.at_most::<REFILLS_MAX>(0..REFILLS_MAX) {
             let first = self.memory.get(context, context::REFILL_FIRST);
             let count = self.memory.get(context, context::REFILL_COUNT);
             if count == 0 || left == 0 {
@@ -258,8 +263,11 @@ impl<M: Memory + Copy> Kernel<M> {
         let count = self.memory.get(context, context::REFILL_COUNT);
         self.memory.set(context, refill_at(first), 0);
         self.memory.set(context, amount_at(first), 0);
-        self.memory
-            .set(context, context::REFILL_FIRST, first.wrapping_add(1) & (REFILLS_MAX - 1));
+        self.memory.set(
+            context,
+            context::REFILL_FIRST,
+            first.wrapping_add(1) & (REFILLS_MAX - 1),
+        );
         self.memory
             .set(context, context::REFILL_COUNT, count.wrapping_sub(1));
     }
@@ -270,10 +278,18 @@ impl<M: Memory + Copy> Kernel<M> {
         let first = self.memory.get(context, context::REFILL_FIRST);
         let count = self.memory.get(context, context::REFILL_COUNT);
         let is_full = count == REFILLS_MAX;
-        let count = if is_full { count } else { count.wrapping_add(1) };
+        let count = if is_full {
+            count
+        } else {
+            count.wrapping_add(1)
+        };
         let last = first.wrapping_add(count).wrapping_sub(1);
         let joined = self.memory.get(context, amount_at(last));
-        let amount = if is_full { joined.wrapping_add(amount) } else { amount };
+        let amount = if is_full {
+            joined.wrapping_add(amount)
+        } else {
+            amount
+        };
         self.memory.set(context, context::REFILL_COUNT, count);
         self.memory.set(context, refill_at(last), when);
         self.memory.set(context, amount_at(last), amount);
@@ -281,14 +297,17 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Joins the first refills until the first is worth a run.
     fn join_small_refills(&self, context: Number<Context>) {
-        for _ in 0..REFILLS_MAX {
+        for _ in self.memory.at_most::<REFILLS_MAX>(0..REFILLS_MAX) {
             let first = self.memory.get(context, context::REFILL_FIRST);
             let amount = self.memory.get(context, amount_at(first));
             if self.memory.get(context, context::REFILL_COUNT) <= 1 || amount >= BUDGET_TICKS_MIN {
                 return;
             }
             let next = first.wrapping_add(1);
-            let joined = self.memory.get(context, amount_at(next)).wrapping_add(amount);
+            let joined = self
+                .memory
+                .get(context, amount_at(next))
+                .wrapping_add(amount);
             self.memory.set(context, amount_at(next), joined);
             self.drop_first_refill(context);
         }
@@ -302,7 +321,7 @@ impl<M: Memory + Copy> Kernel<M> {
     pub fn settle_time(&self) {
         let now = self.memory.now();
         let mut end = OFF;
-        for _ in 0..PAYERS_TRIED {
+        for _ in self.memory.at_most::<PAYERS_TRIED>(0..PAYERS_TRIED) {
             let payer = self.payer();
             let billed: Number<Context> = self.memory.link(self.core, core_state::BILLED);
             if !billed.is_none() {

@@ -14,9 +14,9 @@ use crate::kernel::{Answer, Kernel};
 use crate::list::List;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    Allowance, CapTable, Context, Endpoint, Entry, Field, Frame, FrameKind, Gate, Irq, Notification, Number,
-    Object, Region, Reply, Slots, Space, Thread, UNIT_WORDS, UNITS_PER_FRAME, allowance, context,
-    entry, gate, irq, machine, notification, sort, space, state, table, thread,
+    Allowance, CapTable, Context, Endpoint, Entry, Field, Frame, FrameKind, Gate, Irq,
+    Notification, Number, Object, Region, Reply, Slots, Space, Thread, UNIT_WORDS, UNITS_PER_FRAME,
+    allowance, context, entry, gate, irq, machine, notification, sort, space, state, table, thread,
 };
 use crate::object::{REPLY_MARK, endpoint};
 
@@ -376,8 +376,7 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(context, context::PRIORITY, priority);
         let core = self.memory.get(allowance, allowance::FIRST);
         self.memory.set(context, context::CORE, core);
-        self.memory
-            .set_link(context, context::ALLOWANCE, allowance);
+        self.memory.set_link(context, context::ALLOWANCE, allowance);
         self.push(&crate::allowance::CONTEXTS, allowance, context);
     }
 

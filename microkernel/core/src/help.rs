@@ -28,6 +28,8 @@ use crate::timer::entry_of;
 
 /// Links that are followed from a helper to whom it helps.
 pub const HELP_LIMIT: u64 = 8;
+/// Threads on a way of so many links.
+const LINKS: u64 = HELP_LIMIT + 1;
 /// Helpers that are tried in one switch before the core takes a breath.
 const HELPERS_TRIED: u64 = 8;
 
@@ -54,6 +56,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// The endpoint through which the caller of `server` came.
+    #[inline(never)]
     fn called_endpoint(&self, server: Number<Thread>) -> Option<Number<Endpoint>> {
         let caller: Number<Thread> = self.memory.link(server, thread::CALLER);
         if caller.is_none() {
@@ -69,22 +72,38 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Follows what `first` waits for.
+    #[inline(never)]
     fn way_from(&self, first: Number<Thread>) -> Way {
         let mut at = first;
-        for _ in 0..=HELP_LIMIT {
-            let waits = self.memory.get(at, thread::WAIT);
-            let next = match waits & wait::REASON {
-                0 if self.memory.get(at, thread::STATE) == state::LIVE => return Way::Ends(at),
-                wait::REPLY | wait::SLOW_REPLY => Some(Number::from_raw(waits)),
-                wait::SEND => self.busy_server(Number::from_raw(waits)),
-                _ => None,
-            };
-            match next {
-                Some(next) => at = next,
-                None => return Way::Blocked,
+        for _ in self.memory.at_most::<LINKS>(0..LINKS) {
+            if self.memory.get(at, thread::WAIT) == 0 {
+                break;
+            }
+            at = self.next_on_way(at);
+            if at.is_none() {
+                return Way::Blocked;
             }
         }
-        Way::TooLong
+        if self.memory.get(at, thread::WAIT) != 0 {
+            Way::TooLong
+        } else if self.memory.get(at, thread::STATE) == state::LIVE {
+            Way::Ends(at)
+        } else {
+            Way::Blocked
+        }
+    }
+
+    /// The thread that has to act before `at`, which waits, can go on; none if it waits for no thread.
+    #[inline(never)]
+    fn next_on_way(&self, at: Number<Thread>) -> Number<Thread> {
+        let waits = self.memory.get(at, thread::WAIT);
+        match waits & wait::REASON {
+            wait::REPLY | wait::SLOW_REPLY => Number::from_raw(waits),
+            wait::SEND => self
+                .busy_server(Number::from_raw(waits))
+                .unwrap_or(Number::NONE),
+            _ => Number::NONE,
+        }
     }
 
     /// The current thread waits to send at `endpoint`: its context helps the server there.
@@ -103,41 +122,58 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(never)]
     pub(crate) fn help_with(&self, helper: Number<Context>) {
         let mut helper = helper;
-        for _ in 0..HELPERS_TRIED {
-            let sender: Number<Thread> = self.memory.link(helper, context::RUNNING);
-            let priority = self.memory.get(helper, context::PRIORITY);
-            if self.memory.get(sender, thread::WAIT) == 0 {
-                self.use_context(helper, sender, priority);
-                return;
-            }
-            match self.way_from(sender) {
-                Way::Ends(end) => {
-                    let context: Number<Context> = self.memory.link(end, thread::CONTEXT);
-                    if !context.is_none() {
-                        self.unqueue(context);
-                        self.memory.set_link(self.core, core_state::HELPER, helper);
-                        self.use_context(context, end, priority);
-                        self.note_payer(helper, priority);
-                        return;
-                    }
-                }
-                Way::Blocked => {}
-                Way::TooLong => {
-                    let count = self.memory.get(self.core, core_state::UNHELPED);
-                    self.memory
-                        .set(self.core, core_state::UNHELPED, count.wrapping_add(1));
-                }
+        let mut is_used = false;
+        for _ in self.memory.at_most::<HELPERS_TRIED>(0..HELPERS_TRIED) {
+            is_used = !helper.is_none() && self.run_or_help(helper);
+            if is_used || helper.is_none() {
+                break;
             }
             helper = self.take_next();
-            if helper.is_none() {
-                self.idle();
-                return;
+        }
+        if is_used {
+            return;
+        }
+        self.idle();
+        if !helper.is_none() {
+            // More helpers than one switch tries: the way out tries again.
+            self.make_ready_first(helper);
+            self.mark_pending();
+        }
+    }
+
+    /// Uses `context`, which is in no queue: its thread runs, or helps. Answers whether somebody runs.
+    #[inline(never)]
+    fn run_or_help(&self, context: Number<Context>) -> bool {
+        let thread: Number<Thread> = self.memory.link(context, context::RUNNING);
+        let priority = self.memory.get(context, context::PRIORITY);
+        if self.memory.get(thread, thread::WAIT) == 0 {
+            self.use_context(context, thread, priority);
+            return true;
+        }
+        match self.way_from(thread) {
+            Way::Ends(end) => self.help(context, end),
+            Way::Blocked => false,
+            Way::TooLong => {
+                let count = self.memory.get(self.core, core_state::UNHELPED);
+                self.memory
+                    .set(self.core, core_state::UNHELPED, count.wrapping_add(1));
+                false
             }
         }
-        // More helpers than one switch tries: the last one goes back, and the way out tries again.
-        self.make_ready_first(helper);
-        self.idle();
-        self.mark_pending();
+    }
+
+    /// `end` runs on the time of `helper`. Answers false if it has no context at all.
+    fn help(&self, helper: Number<Context>, end: Number<Thread>) -> bool {
+        let context: Number<Context> = self.memory.link(end, thread::CONTEXT);
+        if context.is_none() {
+            return false;
+        }
+        self.unqueue(context);
+        let priority = self.memory.get(helper, context::PRIORITY);
+        self.memory.set_link(self.core, core_state::HELPER, helper);
+        self.use_context(context, end, priority);
+        self.note_payer(helper, priority);
+        true
     }
 
     /// The helper, if there is one, helps no more: it goes back to the front of its queue.
@@ -168,18 +204,19 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(never)]
     pub(crate) fn wake_helpers(&self, server: Number<Thread>) {
         let mut at = server;
-        for _ in 0..HELP_LIMIT {
-            if let Some(endpoint) = self.called_endpoint(at) {
-                self.wake_helper(self.first_sender(endpoint));
-            }
+        for _ in self.memory.at_most::<HELP_LIMIT>(0..HELP_LIMIT) {
             let caller: Number<Thread> = self.memory.link(at, thread::CALLER);
             if caller.is_none() {
-                return;
+                break;
+            }
+            if let Some(endpoint) = self.called_endpoint(at) {
+                self.wake_helper(self.first_sender(endpoint));
             }
             at = caller;
         }
     }
 
+    #[inline(never)]
     fn wake_helper(&self, sender: Number<Thread>) {
         if sender.is_none() {
             return;

@@ -398,7 +398,8 @@ impl HostMachine {
             | Effect::InvalidateSpace { .. }
             | Effect::MaskLine { .. }
             | Effect::UnmaskLine { .. }
-            | Effect::StartSlice => {
+            | Effect::EndLine { .. }
+            | Effect::SetTimer { .. } => {
                 self.perform(effect);
                 true
             }

@@ -7,9 +7,7 @@ use ipc_abi::error::Error;
 use crate::kernel::{Answer, Effect, Kernel};
 use crate::list::List;
 use crate::memory::{Fields, Memory};
-use crate::object::{
-    Irq, Notification, Number, Platform, core_state, irq, machine, notification,
-};
+use crate::object::{Irq, Notification, Number, Platform, core_state, irq, machine, notification};
 
 /// Interrupts delivered to a notification.
 pub(crate) const IRQS: List<Notification, Irq> = List {

@@ -187,13 +187,11 @@ impl<M: Memory + Copy> Kernel<M> {
         let count = self.memory.get(self.core, core_state::EFFECT_COUNT);
         // The mask is for the compiler, which then knows that the fields are inside the object.
         let base = (count & (core_state::EFFECTS_MAX - 1)).wrapping_mul(4);
-        for (index, word) in (0_u64..).zip(effect.into_words()) {
-            self.memory.set(
-                self.core,
-                core_state::EFFECTS.at(base.wrapping_add(index)),
-                word,
-            );
-        }
+        let [code, a, b, _] = effect.into_words();
+        let field = |index: u64| core_state::EFFECTS.at(base.wrapping_add(index));
+        self.memory.set(self.core, field(0), code);
+        self.memory.set(self.core, field(1), a);
+        self.memory.set(self.core, field(2), b);
         self.memory
             .set(self.core, core_state::EFFECT_COUNT, count.wrapping_add(1));
         self.mark_pending();

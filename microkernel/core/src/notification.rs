@@ -237,11 +237,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// The current thread waits for a notification that has no bits.
     #[inline(always)]
-    fn wait_at(
-        &self,
-        waiter: Number<Thread>,
-        target: Number<Notification>,
-    ) -> Result<(), Error> {
+    fn wait_at(&self, waiter: Number<Thread>, target: Number<Notification>) -> Result<(), Error> {
         if self.memory.get(target, notification::WAITER) != 0 {
             return Err(Error::InUse);
         }

@@ -4,8 +4,8 @@ use crate::kernel::Kernel;
 use crate::list::List;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    BANDS, CORES_MAX, Endpoint, Field, Gate, Number, Reply, Thread, context, core_state,
-    endpoint, gate, reply, thread, wait,
+    BANDS, CORES_MAX, Endpoint, Field, Gate, Number, Reply, Thread, context, core_state, endpoint,
+    gate, reply, thread, wait,
 };
 use crate::timer::band_of;
 

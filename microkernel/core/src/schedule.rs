@@ -473,8 +473,9 @@ impl<M: Memory + Copy> Kernel<M> {
             return Number::NONE;
         }
         let running: Number<Thread> = self.memory.link(own, context::RUNNING);
-        let is_queued =
-            self.memory.get(own, context::QUEUED) | self.memory.get(entry_of(own), timed::SLOT) != 0;
+        let is_queued = self.memory.get(own, context::QUEUED)
+            | self.memory.get(entry_of(own), timed::SLOT)
+            != 0;
         if !is_queued && (running == thread || running.is_none()) {
             own
         } else {

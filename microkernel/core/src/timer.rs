@@ -65,7 +65,9 @@ impl Slot {
 }
 
 const fn map_word(band: u64, word: u64) -> Field<Core> {
-    core_state::WHEEL_MAP.at((band & LAST_BAND).wrapping_mul(MAP_WORDS).wrapping_add(word))
+    core_state::WHEEL_MAP.at((band & LAST_BAND)
+        .wrapping_mul(MAP_WORDS)
+        .wrapping_add(word))
 }
 
 /// The granule in which a time has passed.
@@ -167,7 +169,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// The slot of `band` whose time begins first.
     fn first_slot(&self, band: u64) -> Option<u64> {
-        for word in 0..MAP_WORDS {
+        for word in self.memory.at_most::<MAP_WORDS>(0..MAP_WORDS) {
             let map = self.memory.get(self.core, map_word(band, word));
             if map != 0 {
                 let bit = u64::from(map.trailing_zeros());
@@ -186,6 +188,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// When the wheel of `band` wants the timer, in ticks; [`OFF`] if never.
+    #[inline(never)]
     pub(crate) fn next_event(&self, band: u64) -> u64 {
         match (self.open_slot(band), self.first_slot(band)) {
             (Some(_), _) => 0,
@@ -198,7 +201,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// [`TIMER_STEPS`] entries, the most important bands first.
     pub(crate) fn run_timers(&self, lowest: u64, now: u64) {
         let mut band = LAST_BAND;
-        for _ in 0..TIMER_STEPS {
+        for _ in self.memory.at_most::<TIMER_STEPS>(0..TIMER_STEPS) {
             let Some((found, slot)) = self.due_slot(lowest, band, now) else {
                 return;
             };
@@ -210,28 +213,34 @@ impl<M: Memory + Copy> Kernel<M> {
     /// The highest band from `highest` down to `lowest` with a slot whose time has begun.
     fn due_slot(&self, lowest: u64, highest: u64, now: u64) -> Option<(u64, u64)> {
         let timed = self.memory.get(self.core, core_state::TIMED);
-        for band in (0..BANDS).rev() {
-            if band > highest || band < lowest || timed & 1 << band == 0 {
-                continue;
-            }
-            if let Some(slot) = self.open_slot(band) {
-                return Some((band, slot));
-            }
-            let Some(slot) = self.first_slot(band) else {
-                continue;
-            };
-            let beginning = self.beginning_of(band, slot);
-            if beginning <= now >> GRANULE_SHIFT {
-                self.memory
-                    .set(self.core, core_state::WHEEL_BASE.at(band), beginning);
-                self.set_open(band, slot.wrapping_add(1));
+        for band in self.memory.at_most::<BANDS>((0..BANDS).rev()) {
+            let is_asked = band <= highest && band >= lowest && timed & 1 << band != 0;
+            if let Some(slot) = is_asked.then(|| self.open_due(band, now)).flatten() {
                 return Some((band, slot));
             }
         }
         None
     }
 
+    /// The open slot of `band`; the first one, which opens, if its time has begun.
+    #[inline(never)]
+    fn open_due(&self, band: u64, now: u64) -> Option<u64> {
+        if let Some(slot) = self.open_slot(band) {
+            return Some(slot);
+        }
+        let slot = self.first_slot(band)?;
+        let beginning = self.beginning_of(band, slot);
+        if beginning > now >> GRANULE_SHIFT {
+            return None;
+        }
+        self.memory
+            .set(self.core, core_state::WHEEL_BASE.at(band), beginning);
+        self.set_open(band, slot.wrapping_add(1));
+        Some(slot)
+    }
+
     /// Takes one entry out of the open slot: it is due, or goes to a lower level.
+    #[inline(never)]
     fn empty_one(&self, band: u64, index: u64) {
         let slot = Slot { band, index };
         let entry: Number<Timed> = self.memory.link(self.core, slot.list().head);
@@ -267,10 +276,13 @@ impl<M: Memory + Copy> Kernel<M> {
         };
         let mut when = slice.min(budget_end);
         let timed = self.memory.get(self.core, core_state::TIMED);
-        for band in lowest..BANDS {
-            if timed & 1 << band != 0 {
-                when = when.min(self.next_event(band));
-            }
+        for band in self.memory.at_most::<BANDS>(lowest..BANDS) {
+            let event = if timed & 1 << band == 0 {
+                OFF
+            } else {
+                self.next_event(band)
+            };
+            when = when.min(event);
         }
         let calm = if self.memory.get(self.core, core_state::BILLED) != 0 {
             PRIORITIES
@@ -302,4 +314,3 @@ impl<M: Memory + Copy> Kernel<M> {
         self.mark_time();
     }
 }
-

@@ -115,9 +115,7 @@ impl Object {
             Object::Endpoint => 512,
             Object::Context { .. } => 512,
             Object::Space { .. } | Object::Notification | Object::Allowance { .. } => 128,
-            Object::Gate { .. } | Object::Reply | Object::Irq { .. } => {
-                64
-            }
+            Object::Gate { .. } | Object::Reply | Object::Irq { .. } => 64,
         }
     }
 }

@@ -182,7 +182,11 @@ pub(super) fn exchange_until<const NUMBER: u16>(
             options(nostack),
         );
     }
-    Incoming { tag: Tag::from_raw(tag), badge, words }
+    Incoming {
+        tag: Tag::from_raw(tag),
+        badge,
+        words,
+    }
 }
 
 /// Makes the message call `NUMBER` with `message`, of which at most the first `used_words` words are

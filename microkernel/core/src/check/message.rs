@@ -9,8 +9,8 @@ use crate::kernel::Kernel;
 use crate::list::List;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    BANDS, CORES_MAX, Endpoint, Gate, Irq, Notification, Number, Reply, Thread, endpoint, gate, irq,
-    machine, notification, reply, thread, wait,
+    BANDS, CORES_MAX, Endpoint, Gate, Irq, Notification, Number, Reply, Thread, endpoint, gate,
+    irq, machine, notification, reply, thread, wait,
 };
 use crate::queue::{GATE_CALLERS, REPLIES};
 

@@ -55,11 +55,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let is_queued = self.memory.get(context, context::QUEUED);
         ensure(is_queued <= 1, "QUEUED is 0 or 1", at)?;
         tallies.contexts.members = tallies.contexts.members.wrapping_add(is_queued);
-        self.count_member(
-            context,
-            context::ALLOWANCE,
-            &mut tallies.allowance_contexts,
-        );
+        self.count_member(context, context::ALLOWANCE, &mut tallies.allowance_contexts);
         let owner: Number<Thread> = self.memory.link(context, context::OWNER);
         if !owner.is_none() {
             let is_thread = self.is_object(owner.into_raw(), Kind::Thread);

@@ -1,7 +1,7 @@
 use super::*;
-use ipc_abi::time::TimeGrant;
 use crate::allowance::MERGE_NUMBERS;
 use crate::host::LINES;
+use ipc_abi::time::TimeGrant;
 
 fn split(fixture: &Fixture, allowance: u64, count: u64) -> (u64, u64) {
     fixture.create(|k, o, d| k.allowance_split(MEMORY, o, d, allowance, count))
