@@ -173,6 +173,40 @@ system_calls! {
     59 ThreadPeek "thread_peek",
     /// Writes `x2` to the word at the address `x1` of the thread `x0`'s space.
     60 ThreadPoke "thread_poke",
+    /// Makes a zeroed frame of 2 MiB, mode *data*: region `x0`, object `x1`, destination `x2`. `Again` until
+    /// all of it is taken.
+    61 CreateLargeFrame "create_large_frame",
+    /// Takes an unused frame out of the pool of the space `x0`: `x1` = its number; it is free.
+    62 SpaceWithdraw "space_withdraw",
+    /// Does `x1` ([`CacheOperation`]) to `x3` bytes (at most 4096) from the offset `x2` of the frame `x0`.
+    63 FrameMaintain "frame_maintain",
+    /// Gives the frame `x0` to the device of the frame `x1`: `x1` = its physical address.
+    64 FrameGive "frame_give",
+    /// Says that the device of the frame `x0` (right `DESTROY`) was reset: what was given to it and died
+    /// until now can be reclaimed.
+    65 DeviceConfirmReset "device_confirm_reset",
+}
+
+/// What `frame_maintain` does, by cache line, to the point of coherency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum CacheOperation {
+    /// Write back what caches hold, before a device reads.
+    Clean = 0,
+    /// The same, and forget it, before the program reads what a device wrote.
+    CleanInvalidate = 1,
+}
+
+impl CacheOperation {
+    /// Reads the register.
+    #[must_use]
+    pub const fn from_raw(raw: u64) -> Option<CacheOperation> {
+        match raw {
+            0 => Some(CacheOperation::Clean),
+            1 => Some(CacheOperation::CleanInvalidate),
+            _ => None,
+        }
+    }
 }
 
 /// How many system calls there are; a greater `svc` immediate is a fault.

@@ -83,6 +83,8 @@ errors! {
     28 NotStarted,
     /// A thread cannot do this to itself. Ask another thread.
     29 Itself,
+    /// The frame was given to a device that was not reset since. Have it reset, then repeat.
+    31 Quarantined,
 }
 
 impl Error {

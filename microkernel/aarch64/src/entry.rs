@@ -89,7 +89,7 @@ const _: () = {
         "the first for which no register is saved"
     );
     assert!(
-        SystemCall::ThreadPoke as usize == SYSTEM_CALL_COUNT - 1,
+        SystemCall::DeviceConfirmReset as usize == SYSTEM_CALL_COUNT - 1,
         "the last"
     );
 };
