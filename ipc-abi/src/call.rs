@@ -190,6 +190,18 @@ system_calls! {
     67 ThreadPeek "thread_peek",
     /// Writes `x2` to the word at the address `x1` of the thread `x0`'s space.
     68 ThreadPoke "thread_poke",
+    /// Makes a zeroed frame of 2 MiB, mode *data*: region `x0`, object `x1`, destination `x2`. `Again` until
+    /// all of it is taken.
+    69 CreateLargeFrame "create_large_frame",
+    /// Takes an unused frame out of the pool of the space `x0`: `x1` = its number; it is free.
+    70 SpaceWithdraw "space_withdraw",
+    /// Does `x1` ([`CacheOperation`]) to `x3` bytes (at most 4096) from the offset `x2` of the frame `x0`.
+    71 FrameMaintain "frame_maintain",
+    /// Gives the frame `x0` to the device of the frame `x1`: `x1` = its physical address.
+    72 FrameGive "frame_give",
+    /// Says that the device of the frame `x0` (right `DESTROY`) was reset: what was given to it and died
+    /// until now can be reclaimed.
+    73 DeviceConfirmReset "device_confirm_reset",
 }
 
 impl SystemCall {
@@ -197,6 +209,28 @@ impl SystemCall {
     #[must_use]
     pub const fn is_message(self) -> bool {
         self as u16 <= SystemCall::WaitUntil as u16
+    }
+}
+
+/// What `frame_maintain` does, by cache line, to the point of coherency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum CacheOperation {
+    /// Write back what caches hold, before a device reads.
+    Clean = 0,
+    /// The same, and forget it, before the program reads what a device wrote.
+    CleanInvalidate = 1,
+}
+
+impl CacheOperation {
+    /// Reads the register.
+    #[must_use]
+    pub const fn from_raw(raw: u64) -> Option<CacheOperation> {
+        match raw {
+            0 => Some(CacheOperation::Clean),
+            1 => Some(CacheOperation::CleanInvalidate),
+            _ => None,
+        }
     }
 }
 

@@ -85,6 +85,8 @@ errors! {
     29 Itself,
     /// The deadline came first. Repeat the call with a later one, or give up.
     30 TimedOut,
+    /// The frame was given to a device that was not reset since. Have it reset, then repeat.
+    31 Quarantined,
 }
 
 impl Error {

@@ -154,7 +154,15 @@ const ROWS: &[Row] = &[
     (SystemCall::RegionInspect, &[HANDLE]),
     (
         SystemCall::Reclaim,
-        &[HANDLE, &[Error::OutOfRange, Error::Itself, Error::Again]],
+        &[
+            HANDLE,
+            &[
+                Error::OutOfRange,
+                Error::Itself,
+                Error::Quarantined,
+                Error::Again,
+            ],
+        ],
     ),
     (
         SystemCall::AllowanceSplit,
@@ -271,7 +279,7 @@ const ROWS: &[Row] = &[
     ),
     (
         SystemCall::FrameSetMode,
-        &[HANDLE, &[Error::BadArgument, Error::InUse]],
+        &[HANDLE, &[Error::BadArgument, Error::InUse, Error::Again]],
     ),
     (SystemCall::FrameInspect, &[HANDLE]),
     (
@@ -307,6 +315,26 @@ const ROWS: &[Row] = &[
     (
         SystemCall::ThreadPoke,
         &[HANDLE, ADDRESS, &[Error::AccessDenied]],
+    ),
+    (
+        SystemCall::CreateLargeFrame,
+        &[HANDLE, PLACE, OBJECT, &[Error::Again]],
+    ),
+    (SystemCall::SpaceWithdraw, &[HANDLE, &[Error::NeedMemory]]),
+    (
+        SystemCall::FrameMaintain,
+        &[HANDLE, &[Error::BadArgument, Error::OutOfRange]],
+    ),
+    (
+        SystemCall::FrameGive,
+        &[
+            HANDLE,
+            &[Error::BadArgument, Error::AccessDenied, Error::InUse],
+        ],
+    ),
+    (
+        SystemCall::DeviceConfirmReset,
+        &[HANDLE, &[Error::BadArgument]],
     ),
 ];
 

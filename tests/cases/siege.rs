@@ -164,7 +164,9 @@ impl Scene {
         let place = |symbol| watched.image.physical_address(symbol);
         let (guard, core) = (place("core_guard")?, place("core_object")?);
         excuse(guard, 0..(core - guard) / 8);
-        excuse(core, core::SLICE..core::SLICE + 1);
+        for word in [core::CURRENT, core::SLICE, core::EXTRA] {
+            excuse(core, word..word + 1);
+        }
         excuse(core, core::EFFECTS);
         let machine = place("machine_object")?;
         excuse(machine, machine::NEXT_ID..machine::NEXT_ID + 1);
@@ -186,6 +188,8 @@ impl Scene {
         }
         if moment == Moment::InTheMiddle {
             excuse(machine, machine::NUMBERS);
+            let owner = core::FLOATING_OWNER;
+            excuse(core, owner..owner + 1);
             for (kind, limit) in [
                 (kind::REGION, object::REGION_LIMIT),
                 (kind::ALLOWANCE, object::ALLOWANCE_LIMIT),

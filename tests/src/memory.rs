@@ -155,6 +155,12 @@ pub mod object {
 /// Where fields of the core's object are, by word.
 pub mod core {
     use std::ops::Range;
+    /// The current thread; dead while user code runs.
+    pub const CURRENT: u64 = 0;
+    /// The marks of the thread that last had extra registers. The number beside them is never followed.
+    pub const EXTRA: u64 = 96;
+    /// The thread whose floating-point registers the core holds.
+    pub const FLOATING_OWNER: u64 = 97;
     /// Whether the timer runs.
     pub const SLICE: u64 = 7;
     /// Effects that were performed.
@@ -176,7 +182,10 @@ mod tests {
 
     /// The word of a field, as the kernel's own source says.
     fn word_of(module: &str, field: &str) -> Option<u64> {
-        let source = include_str!("../../microkernel/core/src/field.rs");
+        let source = concat!(
+            include_str!("../../microkernel/core/src/field.rs"),
+            include_str!("../../microkernel/core/src/shared.rs"),
+        );
         let (_, rest) = source.split_once(&format!("\npub mod {module} {{"))?;
         let (body, _) = rest.split_once("\n}")?;
         let (_, rest) = body.split_once(&format!("pub const {field}: F = F::new("))?;
@@ -192,6 +201,9 @@ mod tests {
             ("region", "LIMIT", object::REGION_LIMIT),
             ("region", "HIGH", object::REGION_HIGH),
             ("allowance", "LIMIT", object::ALLOWANCE_LIMIT),
+            ("core_state", "CURRENT", core::CURRENT),
+            ("core_state", "EXTRA", core::EXTRA),
+            ("core_state", "FLOATING_OWNER", core::FLOATING_OWNER),
             ("core_state", "SLICE", core::SLICE),
             ("core_state", "EFFECTS", core::EFFECTS.start),
             ("machine", "NEXT_ID", machine::NEXT_ID),

@@ -64,6 +64,12 @@ pub fn object_address(number: u64) -> u64 {
     DIRECT_MAP | (number << 6)
 }
 
+/// Where a physical address of memory is.
+#[inline]
+pub(crate) const fn physical_address(address: u64) -> u64 {
+    DIRECT_MAP | address
+}
+
 /// The address of a frame.
 #[inline]
 #[must_use]

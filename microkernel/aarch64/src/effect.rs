@@ -9,8 +9,8 @@ use core::arch::asm;
 use aarch64_cpu::asm::barrier;
 use pecan_core::kernel::Effect;
 
-use crate::direct_map::frame_address;
-use crate::frame::{FRAME_BYTES, synchronize_code, zero};
+use crate::direct_map::{frame_address, physical_address};
+use crate::frame::{FRAME_BYTES, clean, clean_and_invalidate, synchronize_code, zero};
 use crate::{firmware, interrupt, timer};
 
 /// Performs one effect that [`perform_quickly`] does not.
@@ -19,6 +19,10 @@ pub fn perform(effect: Effect) {
     match effect {
         Effect::ZeroFrame { frame } => zero(frame_address(frame), FRAME_BYTES),
         Effect::SynchronizeCode { frame } => synchronize_code(frame_address(frame), FRAME_BYTES),
+        Effect::Clean { address, bytes } => clean(physical_address(address), bytes),
+        Effect::CleanInvalidate { address, bytes } => {
+            clean_and_invalidate(physical_address(address), bytes);
+        }
         Effect::PowerOff => firmware::power_off(),
         Effect::Reset => firmware::reset(),
         Effect::InvalidatePage { .. }
@@ -43,6 +47,8 @@ pub fn perform_quickly(effect: Effect) -> bool {
         Effect::SetTimer { when } => timer::start(when),
         Effect::ZeroFrame { .. }
         | Effect::SynchronizeCode { .. }
+        | Effect::Clean { .. }
+        | Effect::CleanInvalidate { .. }
         | Effect::PowerOff
         | Effect::Reset => return false,
     }

@@ -68,6 +68,11 @@ functions:
     entry   thread_write
     entry   thread_peek
     entry   thread_poke
+    entry   create_large_frame
+    entry   space_withdraw
+    entry   frame_maintain
+    entry   frame_give
+    entry   device_confirm_reset
     .if entries != {LAST_CALL} + 1
     .error "the table of functions does not match the list of system calls"
     .endif

@@ -6,6 +6,7 @@
 //! an owner are counted; equal sums mean that every element is in its list, once.
 
 mod authority;
+mod frame;
 mod mapping;
 mod message;
 mod process;
@@ -70,8 +71,6 @@ pub(crate) struct Tallies {
     pub(crate) allowance_contexts: Tally,
     pub(crate) allowance_children: Tally,
     pub(crate) space_frames: Tally,
-    pub(crate) pool_frames: Tally,
-    pub(crate) record_frames: Tally,
     pub(crate) records: Tally,
     pub(crate) dying: Tally,
 }
@@ -104,12 +103,7 @@ impl Tallies {
                 self.allowance_children,
                 "an allowance is in the list of its parent",
             ),
-            (self.space_frames, "a frame of a space is in its list"),
-            (self.pool_frames, "a frame of a pool is in its list"),
-            (
-                self.record_frames,
-                "a frame of records with room is in its list",
-            ),
+            (self.space_frames, "a frame of a space is found from it"),
             (self.records, "a record is in the list of its frame"),
             (self.dying, "a dying object is in the drain list"),
         ];
@@ -148,12 +142,15 @@ impl<M: Memory + Copy> Kernel<M> {
             None if byte >= FrameKind::PageTable as u8 && byte <= FrameKind::Pool as u8 => {
                 self.check_space_frame(frame, tallies)
             }
+            None if byte == FrameKind::LargeTail as u8 => self.check_tail(frame),
+            None if byte == FrameKind::LargeHead as u8 => self.check_unmade(frame),
+            None if byte == FrameKind::Quarantined as u8 => self.check_quarantined(frame),
             None if byte == FrameKind::Kernel as u8 || byte == FrameKind::Absent as u8 => Ok(()),
             None => ensure(false, "a frame has a kind", frame.0),
         }
     }
 
-    fn check_free_frame(&self, frame: Frame) -> Checked {
+    pub(crate) fn check_free_frame(&self, frame: Frame) -> Checked {
         for field in [entry::ID, entry::SPACE, entry::ADDRESS, entry::RECORDS] {
             let word = self.memory.entry(frame, field);
             ensure(word == 0, "the entry of a free frame is zero", frame.0)?;

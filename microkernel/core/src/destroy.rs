@@ -21,15 +21,13 @@ use ipc_abi::error::Error;
 use crate::capability::Capability;
 use crate::create::{ENDPOINT_GATES, NOTIFICATION_GATES};
 use crate::frame::SPACE_BITS;
-use crate::kernel::{Answer, Effect, Kernel};
+use crate::kernel::{Answer, Kernel};
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    Allowance, CapTable, Context, Endpoint, Frame, FrameKind, Gate, ID_WORD, Irq, Layout,
-    Notification, Number, PageTable, Region, Reply, Slots, Space, Thread, UNIT_WORDS,
-    UNITS_PER_FRAME, core_state, endpoint, entry, gate, irq, machine, notification, sort, space,
-    table, thread, user,
+    Allowance, CapTable, Context, Endpoint, Frame, Gate, ID_WORD, Irq, Layout, Notification,
+    Number, Region, Reply, Slots, Space, Thread, UNIT_WORDS, UNITS_PER_FRAME, core_state, endpoint,
+    entry, gate, irq, machine, notification, sort, space, table, thread, user,
 };
-use crate::space::{LAST_LEVEL, LEVEL_SHIFT, TABLE_ENTRIES, frame_of, slot_at};
 
 /// Steps that `destroy` and `reclaim` take themselves.
 pub const DESTROY_STEPS: u64 = 2;
@@ -43,7 +41,7 @@ const NUMBER_MASK: u64 = SPACE_BITS;
 
 /// How far a dying object is after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+pub(crate) enum Progress {
     /// Something may still refer to it.
     More,
     /// It is gone.
@@ -155,6 +153,12 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(never)]
     fn kill_other(&self, kind: Kind, number: u64) {
         self.disarm(kind, number);
+        self.take_apart(kind, number);
+    }
+
+    /// Takes an object that is dying, and in no drain list, apart, now or later.
+    #[inline(never)]
+    pub(crate) fn take_apart(&self, kind: Kind, number: u64) {
         for _ in self.memory.at_most::<DESTROY_STEPS>(0..DESTROY_STEPS) {
             if self.step(kind, number) == Progress::Done {
                 return;
@@ -237,7 +241,12 @@ impl<M: Memory + Copy> Kernel<M> {
             Kind::Frame => return self.step_frame(Frame(number / UNITS_PER_FRAME)),
             Kind::Endpoint => return self.step_endpoint(Number::from_raw(number)),
             Kind::Notification => return self.step_notification(Number::from_raw(number)),
-            Kind::AddressSpace => return self.step_space(Number::from_raw(number)),
+            Kind::AddressSpace => {
+                if self.tear_down(Number::from_raw(number)) == Progress::More {
+                    return Progress::More;
+                }
+                self.vacate(number, units::<Space>());
+            }
             Kind::CapTable => return self.step_table(Number::from_raw(number)),
             Kind::Thread => {
                 if !self.detach_thread(Number::from_raw(number)) {
@@ -274,7 +283,14 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.unmap_one(frame) && self.is_mapped(frame) {
             return Progress::More;
         }
-        self.free_whole(frame);
+        let bits = self.memory.entry(frame, entry::SPACE);
+        if bits & user::GIVEN != 0 {
+            self.quarantine(frame);
+        } else if bits & user::LARGE == 0 {
+            self.free_whole(frame);
+        } else if !self.free_tails(frame) {
+            return Progress::More;
+        }
         Progress::Done
     }
 
@@ -330,7 +346,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Stops a thread that may be the current one.
-    fn stop_any(&self, thread: Number<Thread>) {
+    pub(crate) fn stop_any(&self, thread: Number<Thread>) {
         if thread == self.current() {
             self.stop_helping();
             self.settle();
@@ -338,87 +354,6 @@ impl<M: Memory + Copy> Kernel<M> {
             self.memory.set(self.core, core_state::CURRENT, 0);
         }
         self.stop_thread(thread);
-    }
-}
-
-/// The death of a space.
-impl<M: Memory + Copy> Kernel<M> {
-    /// First the threads stop; then nothing walks the tables, so the machine forgets them and the
-    /// ASID goes back; then every frame is emptied and freed.
-    fn step_space(&self, space: Number<Space>) -> Progress {
-        let thread: Number<Thread> = self.memory.link(space, space::THREADS);
-        if !thread.is_none() {
-            self.release_space(thread);
-            self.stop_any(thread);
-            return Progress::More;
-        }
-        if self.memory.get(space, space::ROOT) != 0 {
-            let asid = self.memory.get(space, space::ASID);
-            self.leave(Effect::InvalidateSpace { asid });
-            self.give_number_back(sort::ASID, asid);
-            for field in [space::ROOT, space::POOL, space::POOL_COUNT, space::RECORDS] {
-                self.memory.set(space, field, 0);
-            }
-            return Progress::More;
-        }
-        let frame = Frame(self.memory.get(space, space::FRAMES));
-        if frame.0 != 0 {
-            if self.empty_space_frame(space, frame) == Progress::Done {
-                let next = self.memory.entry(frame, entry::ADDRESS);
-                self.memory.set(space, space::FRAMES, next);
-                self.free_whole(frame);
-            }
-            return Progress::More;
-        }
-        self.vacate(space.into_raw(), units::<Space>());
-        Progress::Done
-    }
-
-    /// Unlinks user frames from the mappings that a frame of a dying space holds: a table the first
-    /// mappings, a frame of records the further ones.
-    fn empty_space_frame(&self, space: Number<Space>, frame: Frame) -> Progress {
-        let kind = self.memory.kind(frame);
-        if kind == FrameKind::Records as u8 {
-            let is_done = self.drop_records(frame);
-            return if is_done {
-                Progress::Done
-            } else {
-                Progress::More
-            };
-        }
-        let level = self.memory.entry(frame, entry::SPACE) >> LEVEL_SHIFT;
-        if kind != FrameKind::PageTable as u8 || level != LAST_LEVEL {
-            return Progress::Done;
-        }
-        let cursor = self.memory.get(space, space::CURSOR);
-        for index in self.memory.at_most::<TABLE_STEPS>(0..TABLE_STEPS) {
-            self.forget_first(space, frame, cursor.wrapping_add(index));
-        }
-        let cursor = cursor.wrapping_add(TABLE_STEPS);
-        let is_done = cursor >= TABLE_ENTRIES;
-        self.memory
-            .set(space, space::CURSOR, if is_done { 0 } else { cursor });
-        if is_done {
-            Progress::Done
-        } else {
-            Progress::More
-        }
-    }
-
-    /// Unlinks the frame that entry `index` of a last-level table maps, if that is its first
-    /// mapping. Since nothing walks the table any more, `reclaim` may have freed the frame: then it
-    /// is not a user frame with a first mapping in this space.
-    fn forget_first(&self, space: Number<Space>, table: Frame, index: u64) {
-        let table: Number<PageTable> = crate::create::frame_number(table);
-        let descriptor = self.memory.get(table, slot_at(index));
-        if descriptor == 0 {
-            return;
-        }
-        let frame = frame_of(descriptor);
-        let is_user = self.memory.kind(frame) == FrameKind::User as u8;
-        if is_user && self.memory.entry(frame, entry::SPACE) & SPACE_BITS == space.into_raw() {
-            self.clear_first(frame);
-        }
     }
 }
 

@@ -460,14 +460,16 @@ pub mod space {
     pub const POOL: F = F::new(4);
     /// Frames of records with room: head of the list, a frame number.
     pub const RECORDS: F = F::new(5);
-    /// Every frame it was given (tables, shadows, records, pool): head of the list.
-    pub const FRAMES: F = F::new(6);
+    /// Frames of records without room: head of the list, a frame number.
+    pub const FULL: F = F::new(6);
     /// How many frames are in `POOL`.
     pub const POOL_COUNT: F = F::new(7);
     /// Next object to be taken apart.
     pub const DRAIN_NEXT: F = F::new(8);
-    /// While it is taken apart: how far the table at the head of `FRAMES` was looked through.
+    /// While it is taken apart: the page up to which its tables are gone.
     pub const CURSOR: F = F::new(9);
+    /// While it is taken apart: object number of the frame of its first table.
+    pub const OLD_ROOT: F = F::new(10);
 }
 
 /// Fields of a [`Record`].
@@ -484,6 +486,8 @@ pub mod record {
     pub const NEXT: F = F::new(3);
     /// Previous record of the frame; 0 for the first.
     pub const PREV: F = F::new(4);
+    /// Of the first place in a frame of records, used or not: previous frame in the list of the space.
+    pub const FRAME_PREV: F = F::new(5);
 }
 
 /// Fields of a frame-table [`Entry`]; what they mean depends on the frame's kind. A free frame's
@@ -493,16 +497,18 @@ pub mod entry {
     type F = Field<Entry>;
     /// User: identity of the frame object (dying: its place in the drain list, whose top byte no
     /// identity has). Pools of kernel objects and records: bit *u* is set while the object at unit
-    /// *u* lives or dies. Page tables: entries in use.
+    /// *u* lives or dies. Page tables: entries in use. In quarantine: identity of the device.
     pub const ID: F = F::new(0);
     /// User: first mapping's space, by number, and [`crate::object::user`] bits. Frames of a space: the
     /// space, by number; bits 63:60 the level of a table. Slots: the table, by number.
     pub const SPACE: F = F::new(1);
-    /// User: first mapping's page in bits 26:0, and the thread whose message buffer it is, its
-    /// number / 16, in bits 63:28. Frames of a space: next frame of that space.
+    /// User: first mapping's page in bits 26:0; in bits 63:28 the thread whose message buffer it is,
+    /// its number / 16, or the device that it was given to, or of a device how many resets were
+    /// confirmed. Large and dying: tails that are free. Being made large: frames it has.
     pub const ADDRESS: F = F::new(2);
-    /// User: first further mapping, a record number. Last-level tables: the shadow frame. Records:
-    /// next frame with room. Pool: next frame of the pool.
+    /// User: first further mapping, a record number. Tables of pages or blocks: the shadow frame.
+    /// Records: next frame of their list. Pool: next frame of the pool. In quarantine: the device's
+    /// resets until then.
     pub const RECORDS: F = F::new(3);
 }
 
@@ -514,4 +520,10 @@ pub mod user {
     pub const DEVICE: u64 = 1 << 62;
     /// It was destroyed and is being unmapped.
     pub const DYING: u64 = 1 << 61;
+    /// It is one of 2 MiB, and this its first frame.
+    pub const LARGE: u64 = 1 << 40;
+    /// It was given to a device.
+    pub const GIVEN: u64 = 1 << 41;
+    /// Of a large one that becomes *code*: how many steps are done.
+    pub const STEPS: u64 = 0x1FF << 42;
 }

@@ -1,5 +1,5 @@
-//! User frames: one 4 KiB piece of user memory or of a device each. The object is the frame's table
-//! entry.
+//! User frames: one piece of 4 KiB of user memory or of a device each, or of 2 MiB ([`crate::large`]).
+//! The object is the frame's table entry.
 //!
 //! A frame's mode is *data* (readable or writable) or *code* (readable or executable). It changes
 //! only while the frame is mapped nowhere and is no message buffer, so no alias is ever both
@@ -21,10 +21,13 @@ use crate::object::{
 /// The space's number in the entry word `SPACE`.
 pub(crate) const SPACE_BITS: u64 = (1 << NUMBER_BITS) - 1;
 /// The page in the entry word `ADDRESS` of a user frame.
-pub(crate) const PAGE_BITS: u64 = (1 << BUFFER_SHIFT) - 1;
+pub(crate) const PAGE_BITS: u64 = (1 << OWNER_SHIFT) - 1;
 
-/// Where the thread stands in that word.
-const BUFFER_SHIFT: u32 = 28;
+/// The space's number, and the bit `LARGE` behind it: zero in what is mapped first, as a page.
+pub(crate) const FIRST_OR_LARGE: u64 = SPACE_BITS | user::LARGE;
+
+/// Where the owner stands in that word: a thread, a device, or a device's resets.
+pub(crate) const OWNER_SHIFT: u32 = 28;
 /// A thread's number is a multiple of 2 to the power of this.
 const THREAD_SHIFT: u32 = 4;
 
@@ -73,7 +76,8 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// Those of the frame's handle (right `WRITE`); `BadArgument` for no mode, or for any
-    /// but *data* if it is a device; `InUse` while it is mapped or a message buffer.
+    /// but *data* if it is a device; `InUse` while it is mapped or a message buffer, or was given to
+    /// a device; `Again` while a large one becomes *code*.
     pub fn frame_set_mode(&self, frame: u64, mode: u64) -> Answer {
         let (frame, _) = self.find_frame(frame, Rights::WRITE)?;
         let is_code = match mode {
@@ -85,8 +89,12 @@ impl<M: Memory + Copy> Kernel<M> {
         if is_code && bits & user::DEVICE != 0 {
             return Err(Error::BadArgument);
         }
-        if self.is_mapped(frame) || !self.buffer_owner(frame).is_none() {
+        let is_given = bits & user::GIVEN != 0;
+        if is_given || self.is_mapped(frame) || !self.buffer_owner(frame).is_none() {
             return Err(Error::InUse);
+        }
+        if is_code && bits & (user::LARGE | user::CODE) == user::LARGE {
+            return self.step_to_code(frame, bits);
         }
         if is_code {
             self.memory
@@ -94,7 +102,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.leave(Effect::SynchronizeCode { frame });
         } else {
             self.memory
-                .set_entry(frame, entry::SPACE, bits & !user::CODE);
+                .set_entry(frame, entry::SPACE, bits & !(user::CODE | user::STEPS));
         }
         Ok(0)
     }
@@ -112,7 +120,8 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the frame's handle (right `READ`).
     pub fn frame_inspect(&self, frame: u64) -> Answer {
         let (frame, _) = self.find_frame(frame, Rights::READ)?;
-        Ok(frame.0 << FRAME_SHIFT)
+        let is_large = self.memory.entry(frame, entry::SPACE) & user::LARGE != 0;
+        Ok(frame.0 << FRAME_SHIFT | u64::from(is_large))
     }
 
     /// `thread_set_buffer`.
@@ -120,12 +129,17 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// Those of the handles of thread (right `WRITE`) and frame (rights `READ` and `WRITE`);
-    /// `AccessDenied` for a device or code, `InUse` if it is another thread's buffer.
+    /// `AccessDenied` for a device, code or a large frame, `InUse` if it is another thread's buffer or
+    /// was given to a device.
     pub fn thread_set_buffer(&self, thread: u64, frame: u64) -> Answer {
         let thread = self.find_seldom::<Thread>(thread, Rights::WRITE)?;
         let (frame, _) = self.find_frame(frame, Rights::READ.union(Rights::WRITE))?;
-        if self.memory.entry(frame, entry::SPACE) & (user::CODE | user::DEVICE) != 0 {
+        let bits = self.memory.entry(frame, entry::SPACE);
+        if bits & (user::CODE | user::DEVICE | user::LARGE) != 0 {
             return Err(Error::AccessDenied);
+        }
+        if bits & user::GIVEN != 0 {
+            return Err(Error::InUse);
         }
         let owner = self.buffer_owner(frame);
         if owner == thread {
@@ -143,7 +157,7 @@ impl<M: Memory + Copy> Kernel<M> {
     pub(crate) fn attach_buffer(&self, thread: Number<Thread>, frame: Frame) {
         self.memory.set(thread, thread::BUFFER, frame.0);
         let page = self.memory.entry(frame, entry::ADDRESS) & PAGE_BITS;
-        let owner = (thread.into_raw() >> THREAD_SHIFT) << BUFFER_SHIFT;
+        let owner = (thread.into_raw() >> THREAD_SHIFT) << OWNER_SHIFT;
         self.memory.set_entry(frame, entry::ADDRESS, page | owner);
     }
 
@@ -160,7 +174,11 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// The thread whose message buffer a user frame is.
     pub(crate) fn buffer_owner(&self, frame: Frame) -> Number<Thread> {
+        let bits = self.memory.entry(frame, entry::SPACE);
+        if bits & (user::DEVICE | user::GIVEN | user::LARGE) != 0 {
+            return Number::NONE;
+        }
         let word = self.memory.entry(frame, entry::ADDRESS);
-        Number::from_raw((word >> BUFFER_SHIFT) << THREAD_SHIFT)
+        Number::from_raw((word >> OWNER_SHIFT) << THREAD_SHIFT)
     }
 }

@@ -11,6 +11,8 @@
     reason = "a test that goes wrong here should stop"
 )]
 
+mod tables;
+
 extern crate std;
 
 use core::cell::{Cell, RefCell};
@@ -26,7 +28,8 @@ use crate::object::{
     Core, Frame, FrameKind, Layout, Machine, Number, UNITS_PER_FRAME, core_state, machine,
 };
 use crate::package::BootError;
-use crate::space::{DESCRIPTOR_ADDRESS, index_at};
+use crate::rule::Duty;
+use crate::space::TABLE;
 
 /// The first frame of a host machine's memory.
 pub const FIRST_FRAME: u64 = 0x4_0000;
@@ -77,6 +80,8 @@ pub struct HostMemory {
     memory: Segment,
     devices: Segment,
     now: Cell<u64>,
+    /// Changes of descriptors since the kernel was last left: what has to follow, and for which ASID.
+    duties: RefCell<Vec<(Duty, u64)>>,
     /// How many more times a long call finds no interrupt; then it finds one each time.
     pub quiet_runs: Cell<u64>,
 }
@@ -97,6 +102,7 @@ impl HostMemory {
             memory: Segment::new(FIRST_FRAME, frames),
             devices: Segment::new(FIRST_DEVICE, DEVICES),
             now: Cell::new(1),
+            duties: RefCell::default(),
             quiet_runs: Cell::new(u64::MAX),
         }
     }
@@ -128,9 +134,15 @@ impl HostMemory {
             .index(frame)
             .unwrap_or_else(|| panic!("{number:#x} is no memory"));
         let kind = self.memory.kinds[index].get();
-        let is_kernel = kind != FrameKind::Free as u8
-            && kind != FrameKind::User as u8
-            && kind != FrameKind::Absent as u8;
+        let others = [
+            FrameKind::Free,
+            FrameKind::User,
+            FrameKind::Absent,
+            FrameKind::LargeTail,
+            FrameKind::LargeHead,
+            FrameKind::Quarantined,
+        ];
+        let is_kernel = others.iter().all(|&other| other as u8 != kind);
         assert!(is_kernel, "{number:#x} is in a frame of kind {kind}");
         self.raw_word(number, word)
     }
@@ -146,6 +158,11 @@ impl HostMemory {
         let word = usize::try_from(word).expect("a small number");
         assert!(word < FRAME_WORDS, "a word of the frame");
         self.raw_word(frame.0 * UNITS_PER_FRAME, word)
+    }
+
+    /// Writes a word of the kernel as nothing of the kernel does: to break it.
+    pub fn overwrite(&self, number: u64, word: usize, value: u64) {
+        self.raw_word(number, word).set(value);
     }
 
     fn fill_zero(&self, frame: Frame) {
@@ -198,7 +215,15 @@ impl Memory for &HostMemory {
     }
 
     fn store(&self, number: u64, word: usize, value: u64) {
-        self.word(number, word).set(value);
+        let place = self.word(number, word);
+        self.note_descriptor(number, place.get(), value);
+        place.set(value);
+    }
+
+    fn publish_tables(&self) {
+        self.duties
+            .borrow_mut()
+            .retain(|&(duty, _)| duty != Duty::Publish);
     }
 
     fn kind(&self, frame: Frame) -> u8 {
@@ -392,6 +417,8 @@ impl HostMachine {
         let quickly = |effect| match effect {
             Effect::ZeroFrame { .. }
             | Effect::SynchronizeCode { .. }
+            | Effect::Clean { .. }
+            | Effect::CleanInvalidate { .. }
             | Effect::PowerOff
             | Effect::Reset => false,
             Effect::InvalidatePage { .. }
@@ -405,6 +432,11 @@ impl HostMachine {
             }
         };
         kernel.take_effects(quickly, |effect| self.perform(effect));
+        let left = self.memory.duties.take();
+        assert!(
+            left.is_empty(),
+            "tables changed and nothing followed: {left:?}"
+        );
     }
 
     /// Leaves the kernel until nothing waits to be taken apart. An idle core looks for work.
@@ -420,10 +452,17 @@ impl HostMachine {
 
     fn perform(&self, effect: Effect) {
         self.performed.borrow_mut().push(effect);
+        self.discharge(effect);
         match effect {
             Effect::ZeroFrame { frame } => self.memory.fill_zero(frame),
             Effect::InvalidatePage { asid, address } => {
-                self.cache.borrow_mut().remove(&(asid, address));
+                self.cache
+                    .borrow_mut()
+                    .retain(|&(cached, page), &mut (_, descriptor)| {
+                        // All that a block translates goes with any address of it.
+                        let shift = if descriptor & TABLE == 0 { 21 } else { 12 };
+                        cached != asid || page >> shift != address >> shift
+                    });
             }
             Effect::InvalidateSpace { asid } => {
                 self.cache
@@ -431,6 +470,8 @@ impl HostMachine {
                     .retain(|&(cached, _), _| cached != asid);
             }
             Effect::SynchronizeCode { .. }
+            | Effect::Clean { .. }
+            | Effect::CleanInvalidate { .. }
             | Effect::MaskLine { .. }
             | Effect::UnmaskLine { .. }
             | Effect::EndLine { .. }
@@ -438,49 +479,6 @@ impl HostMachine {
             | Effect::PowerOff
             | Effect::Reset => {}
         }
-    }
-
-    /// Walks the tables as the hardware does: from a value of `TTBR0_EL1` to the last-level table
-    /// and its descriptor.
-    ///
-    /// # Panics
-    ///
-    /// Panics if an entry on the way is neither zero nor a table.
-    #[must_use]
-    pub fn walk(&self, root: u64, address: u64) -> Option<(u64, u64)> {
-        let mut table = (root & DESCRIPTOR_ADDRESS) >> 6;
-        for level in 1..=3_u64 {
-            let index = usize::try_from(index_at(level, address)).expect("below 512");
-            let descriptor = (&self.memory).load(table, index);
-            if descriptor == 0 {
-                return None;
-            }
-            assert_eq!(descriptor & 3, 3, "a descriptor is valid and no block");
-            if level == 3 {
-                return Some((table, descriptor));
-            }
-            table = (descriptor & DESCRIPTOR_ADDRESS) >> 6;
-        }
-        None
-    }
-
-    /// Lets the machine remember the translation of a page.
-    pub fn touch(&self, root: u64, address: u64) {
-        if let Some(found) = self.walk(root, address) {
-            self.cache.borrow_mut().insert((root >> 48, address), found);
-        }
-    }
-
-    /// Forgets nothing, and answers the first page whose remembered translation is wrong now, by
-    /// the root that `root_of` says an ASID has.
-    pub fn stale_translation(&self, root_of: impl Fn(u64) -> Option<u64>) -> Option<Translation> {
-        let cache = self.cache.borrow();
-        cache
-            .iter()
-            .find(|&(&(asid, address), &found)| {
-                root_of(asid).is_some_and(|root| self.walk(root, address) != Some(found))
-            })
-            .map(|(&page, _)| page)
     }
 }
 

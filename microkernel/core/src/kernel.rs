@@ -90,6 +90,20 @@ pub enum Effect {
         /// The frame.
         frame: Frame,
     },
+    /// Write what caches hold of some bytes back to memory, for devices to read.
+    Clean {
+        /// Physical address of the first.
+        address: u64,
+        /// How many.
+        bytes: u64,
+    },
+    /// The same, and let caches forget them, so that what devices wrote is read.
+    CleanInvalidate {
+        /// Physical address of the first.
+        address: u64,
+        /// How many.
+        bytes: u64,
+    },
     /// Stop an interrupt line from being delivered.
     MaskLine {
         /// The line.
@@ -131,6 +145,8 @@ impl Effect {
             Effect::EndLine { line } => [10, line, 0, 0],
             Effect::PowerOff => [8, 0, 0, 0],
             Effect::Reset => [9, 0, 0, 0],
+            Effect::Clean { address, bytes } => [15, address, bytes, 0],
+            Effect::CleanInvalidate { address, bytes } => [16, address, bytes, 0],
         }
     }
 
@@ -152,6 +168,14 @@ impl Effect {
             10 => Effect::EndLine { line: a },
             8 => Effect::PowerOff,
             9 => Effect::Reset,
+            15 => Effect::Clean {
+                address: a,
+                bytes: b,
+            },
+            16 => Effect::CleanInvalidate {
+                address: a,
+                bytes: b,
+            },
             _ => return None,
         })
     }

@@ -356,7 +356,7 @@ pub const LINKS: &[Link] = &[
     ),
     link(
         "AddressSpace",
-        "ROOT, POOL, FRAMES",
+        "ROOT, OLD_ROOT, POOL, RECORDS, FULL",
         "tables",
         Class::Owned,
         "go with the space",
@@ -380,7 +380,14 @@ pub const LINKS: &[Link] = &[
         "SPACE, ADDRESS",
         "AddressSpace",
         Class::Paired,
-        "the page's descriptor",
+        "the page's or block's descriptor",
+    ),
+    link(
+        "Frame entry",
+        "ADDRESS = a device",
+        "Frame",
+        Class::Checked,
+        "ID, once it is in quarantine",
     ),
     link(
         "Slot",

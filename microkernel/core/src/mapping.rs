@@ -14,22 +14,23 @@
 //! Effects: `unmap` and `protect` leave one; `map` publishes its stores itself, which costs one
 //! instruction and no effect.
 //!
+//! A frame of 2 MiB is mapped as one block in a table of level 2, whose shadow then names records in
+//! the same way ([`crate::large`]).
+//!
 //! Break-before-make is never needed: an entry goes from invalid to valid, from valid to invalid
-//! (with an invalidation before anything else runs), or changes permissions only, which Arm ARM DDI
-//! 0487, D8.16.1 does not list among the changes that need it.
+//! (with an invalidation before anything else runs), or changes permissions only: [`crate::rule`] has
+//! what must follow each, and the tests hold every store against it.
 
 use ipc_abi::capability::{Access, Kind, Rights};
 use ipc_abi::error::Error;
 
-use crate::frame::{PAGE_BITS, SPACE_BITS};
+use crate::frame::{FIRST_OR_LARGE, PAGE_BITS, SPACE_BITS};
 use crate::kernel::{Answer, Effect, Kernel};
 use crate::memory::{Fields, Memory};
-use crate::object::{
-    Field, Frame, FrameKind, Number, PageTable, Record, Shadow, Space, UNITS_PER_FRAME, entry,
-    record, space, user,
-};
+use crate::object::{Field, Frame, Number, PageTable, Record, Space, entry, record, space, user};
 use crate::space::{
-    LAST_LEVEL, TABLE_OR_PAGE, check_page_address, frame_of, index_at, slot_at, table_descriptor,
+    LAST_LEVEL, TABLE, TABLE_OR_PAGE, check_page_address, frame_of, index_at, slot_at,
+    table_descriptor,
 };
 
 /// `AttrIndx` 1: device memory, nGnRnE. Normal memory is 0.
@@ -86,10 +87,9 @@ pub(crate) fn attributes_of(bits: u64, rights: Rights, access: Access) -> Result
     Ok(attributes)
 }
 
-/// The record number beside entry `index` of a last-level table.
-#[must_use]
-pub(crate) const fn shadow_at(index: u64) -> Field<Shadow> {
-    Field::new(0).at(index)
+/// A page or block as `old` is one, with the rest of `new`.
+pub(crate) const fn like(old: u64, new: u64) -> u64 {
+    new & !TABLE | old & TABLE
 }
 
 impl<M: Memory + Copy> Kernel<M> {
@@ -175,7 +175,7 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.memory.get(table, slot) != 0 {
             return Err(Error::AlreadyMapped);
         }
-        if self.memory.entry(frame, entry::SPACE) & SPACE_BITS != 0 {
+        if self.memory.entry(frame, entry::SPACE) & FIRST_OR_LARGE != 0 {
             return self.map_with_pool(space, frame, address, attributes);
         }
         self.set_first(space, frame, address);
@@ -204,7 +204,7 @@ impl<M: Memory + Copy> Kernel<M> {
         self.map_found(space, (frame, rights), address, access)
     }
 
-    fn set_first(&self, space: Number<Space>, frame: Frame, address: u64) {
+    pub(crate) fn set_first(&self, space: Number<Space>, frame: Frame, address: u64) {
         let bits = self.memory.entry(frame, entry::SPACE);
         self.memory
             .set_entry(frame, entry::SPACE, bits | space.into_raw());
@@ -214,7 +214,12 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Makes an entry valid that was not.
-    fn set_page(&self, table: Number<PageTable>, slot: Field<PageTable>, descriptor: u64) {
+    pub(crate) fn set_page(
+        &self,
+        table: Number<PageTable>,
+        slot: Field<PageTable>,
+        descriptor: u64,
+    ) {
         self.memory.set(table, slot, descriptor);
         self.count_up(table);
         self.memory.publish_tables();
@@ -229,16 +234,15 @@ impl<M: Memory + Copy> Kernel<M> {
         address: u64,
         attributes: u64,
     ) -> Answer {
-        let is_first = self.memory.entry(frame, entry::SPACE) & SPACE_BITS == 0;
-        let mut needed = self.missing_tables(space, address);
+        let bits = self.memory.entry(frame, entry::SPACE);
+        if bits & user::LARGE != 0 {
+            return self.map_large(space, frame, address, attributes);
+        }
+        let is_first = bits & SPACE_BITS == 0;
+        let mut needed = self.missing_tables(space, address)?;
         if !is_first {
-            let has_shadow = self
-                .find_last_table(space, address)
-                .is_some_and(|table| self.memory.entry(table.frame(), entry::RECORDS) != 0);
-            let has_room = self.memory.get(space, space::RECORDS) != 0;
-            needed = needed
-                .wrapping_add(u64::from(!has_shadow))
-                .wrapping_add(u64::from(!has_room));
+            let table = self.find_last_table(space, address);
+            needed = needed.wrapping_add(self.missing_for_record(space, table));
         }
         if self.memory.get(space, space::POOL_COUNT) < needed {
             return Err(Error::NeedMemory);
@@ -247,7 +251,8 @@ impl<M: Memory + Copy> Kernel<M> {
         if is_first {
             self.set_first(space, frame, address);
         } else {
-            self.add_record(space, table, frame, address);
+            let index = index_at(LAST_LEVEL, address);
+            self.add_record(space, (table, index), frame, address);
         }
         let slot = slot_at(index_at(LAST_LEVEL, address));
         self.set_page(table, slot, table_descriptor(frame) | attributes);
@@ -262,28 +267,17 @@ impl<M: Memory + Copy> Kernel<M> {
     pub fn unmap(&self, space: u64, address: u64) -> Answer {
         let space = self.find::<Space>(space, Rights::WRITE)?;
         check_page_address(address)?;
-        let (table, descriptor) = self.find_page(space, address)?;
-        self.clear_page(space, table, address, frame_of(descriptor));
-        Ok(0)
-    }
-
-    #[inline]
-    fn find_page(
-        &self,
-        space: Number<Space>,
-        address: u64,
-    ) -> Result<(Number<PageTable>, u64), Error> {
-        let table = self
-            .find_last_table(space, address)
-            .ok_or(Error::NotMapped)?;
+        let Some(table) = self.find_last_table(space, address) else {
+            return self.unmap_large(space, address);
+        };
         let descriptor = self
             .memory
             .get(table, slot_at(index_at(LAST_LEVEL, address)));
         if descriptor == 0 {
-            Err(Error::NotMapped)
-        } else {
-            Ok((table, descriptor))
+            return Err(Error::NotMapped);
         }
+        self.clear_page(space, table, address, frame_of(descriptor));
+        Ok(0)
     }
 
     /// Removes a mapping: from the frame's side, from the table, from the machine.
@@ -333,23 +327,12 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Removes the mapping of entry `index` of a table from the side of the frame.
     #[inline(never)]
     pub(crate) fn forget_mapping(&self, table: Number<PageTable>, index: u64, frame: Frame) {
-        let shadow = Frame(self.memory.entry(table.frame(), entry::RECORDS));
-        let record = self.take_shadow(shadow, index);
+        let record = self.take_shadow(table, index);
         if record.is_none() {
             self.clear_first(frame);
         } else {
             self.drop_record(record);
         }
-    }
-
-    fn take_shadow(&self, shadow: Frame, index: u64) -> Number<Record> {
-        if shadow.0 == 0 {
-            return Number::NONE;
-        }
-        let shadow: Number<Shadow> = crate::create::frame_number(shadow);
-        let record = self.memory.link(shadow, shadow_at(index));
-        self.memory.set(shadow, shadow_at(index), 0);
-        record
     }
 
     /// A frame has no first mapping any more.
@@ -373,8 +356,14 @@ impl<M: Memory + Copy> Kernel<M> {
         let space = self.find::<Space>(space, Rights::WRITE)?;
         let access = Access::from_raw(access).ok_or(Error::BadArgument)?;
         check_page_address(address)?;
-        let (table, descriptor) = self.find_page(space, address)?;
+        let Some(table) = self.find_last_table(space, address) else {
+            return self.protect_large(space, address, access);
+        };
         let slot = slot_at(index_at(LAST_LEVEL, address));
+        let descriptor = self.memory.get(table, slot);
+        if descriptor == 0 {
+            return Err(Error::NotMapped);
+        }
         self.memory
             .set(table, slot, self.protected(descriptor, access)?);
         let asid = self.memory.get(space, space::ASID);
@@ -397,7 +386,8 @@ impl<M: Memory + Copy> Kernel<M> {
             Rights::READ
         };
         let bits = self.memory.entry(frame, entry::SPACE);
-        Ok(table_descriptor(frame) | attributes_of(bits, rights, access)?)
+        let attributes = attributes_of(bits, rights, access)?;
+        Ok(like(descriptor, table_descriptor(frame) | attributes))
     }
 
     /// Removes one mapping of a user frame; answers whether there was one.
@@ -427,104 +417,16 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.memory.get(space, space::ROOT) == 0 {
             return false;
         }
-        let Ok((table, descriptor)) = self.find_page(space, address) else {
-            return false;
+        let Some(table) = self.find_last_table(space, address) else {
+            return self.unmap_large(space, address).is_ok();
         };
+        let descriptor = self
+            .memory
+            .get(table, slot_at(index_at(LAST_LEVEL, address)));
+        if descriptor == 0 {
+            return false;
+        }
         self.clear_page_seldom(space, table, address, frame_of(descriptor));
         true
-    }
-}
-
-/// Records.
-impl<M: Memory + Copy> Kernel<M> {
-    /// Records a further mapping of `frame`; the pool has a frame for each thing that is missing.
-    fn add_record(
-        &self,
-        space: Number<Space>,
-        table: Number<PageTable>,
-        frame: Frame,
-        address: u64,
-    ) {
-        let mut shadow = Frame(self.memory.entry(table.frame(), entry::RECORDS));
-        if shadow.0 == 0 {
-            shadow = self.pop_pool(space, FrameKind::Shadow);
-            self.memory
-                .set_entry(table.frame(), entry::RECORDS, shadow.0);
-        }
-        let record = self.make_record(space);
-        let shadow: Number<Shadow> = crate::create::frame_number(shadow);
-        let index = index_at(LAST_LEVEL, address);
-        self.memory.set_link(shadow, shadow_at(index), record);
-        self.memory.set_link(record, record::SPACE, space);
-        self.memory.set(record, record::ADDRESS, address);
-        self.memory.set(record, record::FRAME, frame.0);
-        let next: Number<Record> = Number::from_raw(self.memory.entry(frame, entry::RECORDS));
-        self.memory.set_link(record, record::NEXT, next);
-        if !next.is_none() {
-            self.memory.set_link(next, record::PREV, record);
-        }
-        self.memory
-            .set_entry(frame, entry::RECORDS, record.into_raw());
-    }
-
-    /// Takes a free record of the space's own, of a new frame if all are in use.
-    fn make_record(&self, space: Number<Space>) -> Number<Record> {
-        let mut frame = Frame(self.memory.get(space, space::RECORDS));
-        if frame.0 == 0 {
-            frame = self.pop_pool(space, FrameKind::Records);
-            self.memory.set(space, space::RECORDS, frame.0);
-        }
-        let used = self.memory.entry(frame, entry::ID);
-        let unit = u64::from(used.trailing_ones()) % UNITS_PER_FRAME;
-        let used = used | 1 << unit;
-        self.memory.set_entry(frame, entry::ID, used);
-        if used == !0 {
-            self.memory.set(
-                space,
-                space::RECORDS,
-                self.memory.entry(frame, entry::RECORDS),
-            );
-            self.memory.set_entry(frame, entry::RECORDS, 0);
-        }
-        Number::from_raw(frame.0.wrapping_mul(UNITS_PER_FRAME).wrapping_add(unit))
-    }
-
-    /// Unlinks a record from its frame and frees it.
-    #[inline(never)]
-    pub(crate) fn drop_record(&self, record: Number<Record>) {
-        let next: Number<Record> = self.memory.link(record, record::NEXT);
-        let prev: Number<Record> = self.memory.link(record, record::PREV);
-        if prev.is_none() {
-            let frame = Frame(self.memory.get(record, record::FRAME));
-            self.memory
-                .set_entry(frame, entry::RECORDS, next.into_raw());
-        } else {
-            self.memory.set_link(prev, record::NEXT, next);
-        }
-        if !next.is_none() {
-            self.memory.set_link(next, record::PREV, prev);
-        }
-        let space: Number<Space> = self.memory.link(record, record::SPACE);
-        for field in [
-            record::SPACE,
-            record::ADDRESS,
-            record::FRAME,
-            record::NEXT,
-            record::PREV,
-        ] {
-            self.memory.set(record, field, 0);
-        }
-        let frame = record.frame();
-        let used = self.memory.entry(frame, entry::ID);
-        self.memory.set_entry(
-            frame,
-            entry::ID,
-            used & !crate::create::unit_bit(record.into_raw()),
-        );
-        if used == !0 && self.memory.get(space, space::ROOT) != 0 {
-            let room = self.memory.get(space, space::RECORDS);
-            self.memory.set_entry(frame, entry::RECORDS, room);
-            self.memory.set(space, space::RECORDS, frame.0);
-        }
     }
 }

@@ -191,6 +191,12 @@ pub enum FrameKind {
     Kernel = 37,
     /// Not memory.
     Absent = 38,
+    /// In a frame of 2 MiB, but not its first.
+    LargeTail = 39,
+    /// The first of a frame of 2 MiB that is being made.
+    LargeHead = 40,
+    /// Was given to a device that was not reset since it died.
+    Quarantined = 41,
 }
 
 impl FrameKind {

@@ -26,11 +26,12 @@ use ipc_abi::capability::{Access, Kind, Rights};
 use ipc_abi::error::Error;
 
 use crate::capability::{Capability, Slot};
-use crate::frame::SPACE_BITS;
+use crate::frame::FIRST_OR_LARGE;
 use crate::kernel::{Answer, Effect, Kernel};
+use crate::large::LARGE_FRAMES;
 use crate::mapping::attributes_of;
 use crate::memory::{Fields, Memory};
-use crate::object::{Number, PageTable, Space, Thread, entry, space, table, thread};
+use crate::object::{Number, PageTable, Space, Thread, entry, space, table, thread, user};
 use crate::space::{
     LAST_LEVEL, TABLE_ENTRIES, check_page_address, frame_of, index_at, slot_at, table_descriptor,
 };
@@ -185,19 +186,30 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(never)]
     fn run_elsewhere(&self, range: &mut Range) -> Answer {
         match range.call {
-            MAP => self.map_one_of(range),
-            UNMAP => {
-                let hole = TABLE_ENTRIES.wrapping_sub(index_at(LAST_LEVEL, range.address));
-                Ok(hole.min(range.left))
+            MAP => return self.map_one_of(range),
+            UNMAP => match self.check_block_in_range(range.space, range.address, range.left) {
+                Err(Error::NotMapped) => {
+                    let index = index_at(LAST_LEVEL, range.address);
+                    return Ok(TABLE_ENTRIES.wrapping_sub(index).min(range.left));
+                }
+                Err(error) => return Err(error),
+                Ok(()) => self.unmap_large(range.space, range.address)?,
+            },
+            _ => {
+                self.check_block_in_range(range.space, range.address, range.left)?;
+                self.protect_large(range.space, range.address, range.access)?
             }
-            _ => Err(Error::NotMapped),
-        }
+        };
+        Ok(LARGE_FRAMES)
     }
 
     /// Maps one page with all that may be needed for it.
     #[inline(never)]
     fn map_one_of(&self, range: &Range) -> Answer {
         let (frame, rights) = self.find_frame(range.handle, Rights::NONE)?;
+        if self.memory.entry(frame, entry::SPACE) & user::LARGE != 0 {
+            return Err(Error::WrongKind);
+        }
         self.map_found(range.space, (frame, rights), range.address, range.access)?;
         Ok(1)
     }
@@ -215,7 +227,7 @@ impl<M: Memory + Copy> Kernel<M> {
             return 0;
         }
         let bits = self.memory.entry(first.frame(), entry::SPACE);
-        if bits & SPACE_BITS != 0 {
+        if bits & FIRST_OR_LARGE != 0 {
             return 0;
         }
         let Ok(attributes) = attributes_of(bits, first.rights(), range.access) else {

@@ -13,17 +13,28 @@ use crate::object::{Frame, FrameKind, ID_WORD, Region, UNITS_PER_FRAME, entry, u
 
 impl<M: Memory + Copy> Kernel<M> {
     /// `reclaim`: destroys whatever is in the frame, one object per call. What is in a frame of
-    /// slots, page tables, records or a pool is the table or the space it was given to.
+    /// slots, page tables, records or a pool is the table or the space it was given to; what is in
+    /// any frame of a large one is the large one.
     ///
     /// # Errors
     ///
     /// Those of the region's handle (right `WRITE`); `OutOfRange`; `Itself` for what the calling
-    /// thread is or runs with; `Again` until the frame is free.
+    /// thread is or runs with; `Quarantined`; `Again` until the frame is free.
     pub fn reclaim(&self, region: u64, frame: u64) -> Answer {
         let region = self.find_seldom::<Region>(region, Rights::WRITE)?;
         let frame = Frame(frame);
         self.check_covers(region, frame)?;
-        if let Some((kind, number)) = self.victim(frame)? {
+        let head = self.head_of(frame);
+        let kind = self.memory.kind(head);
+        let is_unmade = kind == FrameKind::LargeHead as u8;
+        if is_unmade || kind == FrameKind::Quarantined as u8 {
+            if is_unmade {
+                self.abandon_large(head);
+            } else {
+                self.release(head)?;
+            }
+            self.take_apart(Kind::Frame, head.0.wrapping_mul(UNITS_PER_FRAME));
+        } else if let Some((kind, number)) = self.victim(head)? {
             if self.memory.interrupt_pending() {
                 return Err(Error::Again);
             }

@@ -1,8 +1,9 @@
 //! Address spaces: page tables of three levels, and the pool of frames that they are made of.
 //!
 //! An entry of a table is zero or valid. A table's frame counts its valid entries, and goes back to
-//! the pool with the last one. Every frame that was given to a space is in its list `FRAMES` until
-//! the space dies; the unused ones are in the list `POOL` as well. What is in `POOL` is all zero.
+//! the pool with the last one. Every frame that was given to a space is a table under its first one,
+//! the shadow of one, in one of its lists of records, or in the list `POOL`. What is in `POOL` is all
+//! zero, and can be withdrawn.
 //!
 //! An ASID is invalidated when its space dies, and again when it is given out: between the two, no
 //! thread of the dead space runs, but the core may still walk its tables on speculation until it
@@ -24,12 +25,16 @@ use crate::object::{
 
 /// A descriptor of a table, or of a page in a last-level table: valid, and not a block.
 pub(crate) const TABLE_OR_PAGE: u64 = 0b11;
+/// The bit of a valid descriptor that is clear in a block.
+pub(crate) const TABLE: u64 = 0b10;
 /// The address in a descriptor.
 pub(crate) const DESCRIPTOR_ADDRESS: u64 = ((1 << (NUMBER_BITS + 6)) - 1) & !0xFFF;
 /// Where the level of a table stands in its frame's entry word `SPACE`.
 pub(crate) const LEVEL_SHIFT: u32 = 60;
 /// The level of a space's first table.
 pub(crate) const FIRST_LEVEL: u64 = 1;
+/// The level of the tables in which a large frame is a block.
+pub(crate) const BLOCK_LEVEL: u64 = 2;
 /// The level of the tables whose entries are pages.
 pub(crate) const LAST_LEVEL: u64 = 3;
 
@@ -48,6 +53,12 @@ const LEVEL_BITS: u64 = 9;
 pub(crate) const fn index_at(level: u64, address: u64) -> u64 {
     let shift = PAGE_SHIFT.wrapping_add(LEVEL_BITS.wrapping_mul(LAST_LEVEL.wrapping_sub(level)));
     (address >> (shift & 63)) & ((1 << LEVEL_BITS) - 1)
+}
+
+/// How many pages go through one entry of a table of `level`.
+#[must_use]
+pub(crate) const fn pages_at(level: u64) -> u64 {
+    1 << (LEVEL_BITS.wrapping_mul(LAST_LEVEL.wrapping_sub(level)) & 63)
 }
 
 /// Entry `index` of a table.
@@ -128,7 +139,6 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(space, space::ASID, asid);
         self.memory
             .set_link(space, space::ROOT, frame_number::<PageTable>(root));
-        self.memory.set(space, space::FRAMES, root.0);
     }
 
     /// `TTBR0_EL1` of a space.
@@ -151,12 +161,24 @@ impl<M: Memory + Copy> Kernel<M> {
         Ok(0)
     }
 
+    /// `space_withdraw`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the space's handle (right `WRITE`); `NeedMemory` if every frame is in use.
+    pub fn space_withdraw(&self, space: u64) -> Answer {
+        let space = self.find_seldom::<Space>(space, Rights::WRITE)?;
+        if self.memory.get(space, space::POOL_COUNT) == 0 {
+            return Err(Error::NeedMemory);
+        }
+        let frame = self.pop_pool(space, FrameKind::Pool);
+        self.free_whole(frame);
+        Ok(frame.0)
+    }
+
     /// Adds a free frame of the region's own part to a space's pool.
     pub(crate) fn donate(&self, space: Number<Space>, region: Number<Region>, frame: Frame) {
         self.take_whole(region, frame, FrameKind::Pool, space.into_raw());
-        let frames = self.memory.get(space, space::FRAMES);
-        self.memory.set_entry(frame, entry::ADDRESS, frames);
-        self.memory.set(space, space::FRAMES, frame.0);
         self.push_pool(space, frame);
     }
 
@@ -184,23 +206,24 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Gives a frame of the space that is all zero back to its pool.
-    fn return_to_pool(&self, space: Number<Space>, frame: Frame) {
+    pub(crate) fn return_to_pool(&self, space: Number<Space>, frame: Frame) {
         self.memory.set_kind(frame, FrameKind::Pool as u8);
         self.memory.set_entry(frame, entry::ID, 0);
         self.memory.set_entry(frame, entry::SPACE, space.into_raw());
         self.push_pool(space, frame);
     }
 
-    /// The table below the entry for `address` in `table`, which is one of `level`.
+    /// The table below the entry for `address` in `table`, which is one of `level`; none if there is
+    /// nothing or a block.
     #[inline(always)]
-    fn next_table(
+    pub(crate) fn next_table(
         &self,
         table: Number<PageTable>,
         level: u64,
         address: u64,
     ) -> Option<Number<PageTable>> {
         let descriptor = self.memory.get(table, slot_at(index_at(level, address)));
-        if descriptor == 0 {
+        if descriptor & TABLE == 0 {
             None
         } else {
             Some(frame_number(frame_of(descriptor)))
@@ -216,29 +239,57 @@ impl<M: Memory + Copy> Kernel<M> {
     ) -> Option<Number<PageTable>> {
         let root: Number<PageTable> = self.memory.link(space, space::ROOT);
         let middle = self.next_table(root, FIRST_LEVEL, address)?;
-        self.next_table(middle, FIRST_LEVEL.wrapping_add(1), address)
+        self.next_table(middle, BLOCK_LEVEL, address)
+    }
+
+    /// The table through which blocks at `address` go, if there is one.
+    pub(crate) fn find_middle_table(
+        &self,
+        space: Number<Space>,
+        address: u64,
+    ) -> Option<Number<PageTable>> {
+        let root: Number<PageTable> = self.memory.link(space, space::ROOT);
+        self.next_table(root, FIRST_LEVEL, address)
     }
 
     /// How many tables are missing on the way to the page at `address`.
-    pub(crate) fn missing_tables(&self, space: Number<Space>, address: u64) -> u64 {
-        let root: Number<PageTable> = self.memory.link(space, space::ROOT);
-        match self.next_table(root, FIRST_LEVEL, address) {
-            None => 2,
-            Some(middle) => u64::from(
-                self.next_table(middle, FIRST_LEVEL.wrapping_add(1), address)
-                    .is_none(),
-            ),
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyMapped` if a block is in the way.
+    pub(crate) fn missing_tables(&self, space: Number<Space>, address: u64) -> Answer {
+        let Some(middle) = self.find_middle_table(space, address) else {
+            return Ok(2);
+        };
+        let slot = slot_at(index_at(BLOCK_LEVEL, address));
+        let descriptor = self.memory.get(middle, slot);
+        if descriptor == 0 {
+            Ok(1)
+        } else if descriptor & TABLE == 0 {
+            Err(Error::AlreadyMapped)
+        } else {
+            Ok(0)
         }
     }
 
     /// The last-level table for `address`, made of frames of the pool, which has enough, where it
     /// is missing.
     pub(crate) fn make_last_table(&self, space: Number<Space>, address: u64) -> Number<PageTable> {
-        let root: Number<PageTable> = self.memory.link(space, space::ROOT);
-        let middle = self.make_next_table(space, root, FIRST_LEVEL, address);
-        self.make_next_table(space, middle, FIRST_LEVEL.wrapping_add(1), address)
+        let middle = self.make_middle_table(space, address);
+        self.make_next_table(space, middle, BLOCK_LEVEL, address)
     }
 
+    /// The same for the table through which blocks go.
+    pub(crate) fn make_middle_table(
+        &self,
+        space: Number<Space>,
+        address: u64,
+    ) -> Number<PageTable> {
+        let root: Number<PageTable> = self.memory.link(space, space::ROOT);
+        self.make_next_table(space, root, FIRST_LEVEL, address)
+    }
+
+    #[inline(never)]
     fn make_next_table(
         &self,
         space: Number<Space>,
@@ -288,50 +339,46 @@ impl<M: Memory + Copy> Kernel<M> {
     /// empty, but not the first, back to the pool. The walk may have cached them: the caller leaves
     /// an [`Effect::InvalidateSpace`].
     pub(crate) fn drop_last_table(&self, space: Number<Space>, address: u64) {
+        let Some(middle) = self.find_middle_table(space, address) else {
+            return;
+        };
+        let Some(last) = self.next_table(middle, BLOCK_LEVEL, address) else {
+            return;
+        };
+        self.return_table(space, last);
+        self.memory
+            .set(middle, slot_at(index_at(BLOCK_LEVEL, address)), 0);
+        if self.count_down(middle) == 0 {
+            self.drop_middle_table(space, middle, address);
+        }
+    }
+
+    /// The same for a table of blocks and tables, which is empty.
+    pub(crate) fn drop_middle_table(
+        &self,
+        space: Number<Space>,
+        middle: Number<PageTable>,
+        address: u64,
+    ) {
         let root: Number<PageTable> = self.memory.link(space, space::ROOT);
-        let Some(middle) = self.next_table(root, FIRST_LEVEL, address) else {
-            return;
-        };
-        let level = FIRST_LEVEL.wrapping_add(1);
-        let Some(last) = self.next_table(middle, level, address) else {
-            return;
-        };
-        let shadow = Frame(self.memory.entry(last.frame(), entry::RECORDS));
+        self.return_table(space, middle);
+        self.memory
+            .set(root, slot_at(index_at(FIRST_LEVEL, address)), 0);
+        self.count_down(root);
+    }
+
+    /// Gives an empty table and its shadow back to the pool.
+    #[inline(never)]
+    fn return_table(&self, space: Number<Space>, table: Number<PageTable>) {
+        let shadow = Frame(self.memory.entry(table.frame(), entry::RECORDS));
         if shadow.0 != 0 {
             self.return_to_pool(space, shadow);
         }
-        self.return_to_pool(space, last.frame());
-        self.memory
-            .set(middle, slot_at(index_at(level, address)), 0);
-        if self.count_down(middle) == 0 {
-            self.return_to_pool(space, middle.frame());
-            self.memory
-                .set(root, slot_at(index_at(FIRST_LEVEL, address)), 0);
-            self.count_down(root);
-        }
+        self.return_to_pool(space, table.frame());
     }
 
     /// The space to which a table, shadow, record or pool frame belongs.
     pub(crate) fn space_of(&self, frame: Frame) -> Number<Space> {
         Number::from_raw(self.memory.entry(frame, entry::SPACE) & SPACE_BITS)
-    }
-}
-
-/// The end of mapping records.
-impl<M: Memory + Copy> Kernel<M> {
-    /// Drops some of the records that a frame of a dying space holds; tells whether those were all.
-    pub(crate) fn drop_records(&self, frame: Frame) -> bool {
-        /// Records that one step drops.
-        const RECORD_STEPS: u64 = 32;
-        let first: Number<crate::object::Record> = crate::create::frame_number(frame);
-        for _ in self.memory.at_most::<RECORD_STEPS>(0..RECORD_STEPS) {
-            let used = self.memory.entry(frame, entry::ID);
-            if used == 0 {
-                return true;
-            }
-            let unit = u64::from(used.trailing_zeros());
-            self.drop_record(Number::from_raw(first.into_raw().wrapping_add(unit)));
-        }
-        false
     }
 }

@@ -334,3 +334,33 @@ extern "C" fn thread_peek(a: u64, b: u64) -> Outcome {
 extern "C" fn thread_poke(a: u64, b: u64, c: u64) -> Outcome {
     this_core().thread_poke(a, b, c).into()
 }
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn create_large_frame(a: u64, b: u64, c: u64) -> Outcome {
+    this_core().create_large_frame(a, b, c).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn space_withdraw(a: u64) -> Outcome {
+    this_core().space_withdraw(a).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn frame_maintain(a: u64, b: u64, c: u64, d: u64) -> Outcome {
+    this_core().frame_maintain(a, b, c, d).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn frame_give(a: u64, b: u64) -> Outcome {
+    this_core().frame_give(a, b).into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn device_confirm_reset(a: u64) -> Outcome {
+    this_core().device_confirm_reset(a).into()
+}

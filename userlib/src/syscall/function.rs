@@ -1,6 +1,6 @@
 //! The function calls.
 
-use ipc_abi::call::{Place, PlatformCount, PlatformOperation, SystemCall};
+use ipc_abi::call::{CacheOperation, Place, PlatformCount, PlatformOperation, SystemCall};
 use ipc_abi::capability::{Access, Description, FrameMode, Rights, ThreadState};
 use ipc_abi::debug::Register;
 use ipc_abi::error::Error;
@@ -36,6 +36,7 @@ arguments! {
     PlatformCount: count => count as u64;
     PlatformOperation: operation => operation as u64;
     Register: register => register.into_raw();
+    CacheOperation: operation => operation as u64;
 }
 
 /// The frames that a region covers and has.
@@ -211,6 +212,19 @@ function_calls! {
         invoke2(thread: u32, address: u64) -> u64 = core::convert::identity;
     /// Writes a word of a thread's space.
     fn thread_poke = ThreadPoke by invoke3(thread: u32, address: u64, value: u64) -> () = drop;
+    /// Takes the next part of a frame of 2 MiB; `Again` until it has all.
+    fn create_large_frame = CreateLargeFrame by invoke3(region: u32, object: u64, place: Place)
+        -> () = drop;
+    /// Takes an unused frame out of the pool of a space; tells its number.
+    fn space_withdraw = SpaceWithdraw by invoke1(space: u32) -> u64 = core::convert::identity;
+    /// Does something to the cache lines of at most 4096 bytes of a frame.
+    fn frame_maintain = FrameMaintain by
+        invoke4(frame: u32, operation: CacheOperation, offset: u64, bytes: u64) -> () = drop;
+    /// Gives a frame to a device; tells its physical address.
+    fn frame_give = FrameGive by invoke2(frame: u32, device: u32)
+        -> u64 = core::convert::identity;
+    /// Says that a device was reset.
+    fn device_confirm_reset = DeviceConfirmReset by invoke1(device: u32) -> () = drop;
 }
 
 /// Maps `pages` frames, in handles one after the other from `first`, in a space, at most 512.

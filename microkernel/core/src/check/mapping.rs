@@ -6,17 +6,17 @@ use super::{Checked, Tallies, ensure};
 use crate::create::{frame_number, unit_bit};
 use crate::frame::{PAGE_BITS, SPACE_BITS};
 use crate::kernel::Kernel;
-use crate::mapping::{
-    DEVICE_MEMORY, NO_EXECUTE_KERNEL, NO_EXECUTE_USER, READ_ONLY, USER, shadow_at,
-};
+use crate::large::LARGE_FRAMES;
+use crate::mapping::{DEVICE_MEMORY, NO_EXECUTE_KERNEL, NO_EXECUTE_USER, READ_ONLY, USER};
 use crate::memory::{Fields, Memory};
 use crate::object::{
     Frame, FrameKind, Number, PageTable, Record, Shadow, Space, UNITS_PER_FRAME, entry, record,
     space, thread, user,
 };
+use crate::record::{first_of, shadow_at};
 use crate::space::{
-    FIRST_LEVEL, LAST_LEVEL, LEVEL_SHIFT, TABLE_ENTRIES, frame_of, index_at, slot_at,
-    table_descriptor,
+    BLOCK_LEVEL, FIRST_LEVEL, LAST_LEVEL, LEVEL_SHIFT, TABLE, TABLE_ENTRIES, frame_of, index_at,
+    slot_at, table_descriptor,
 };
 
 /// No list of frames is longer: as many as 64 GiB have.
@@ -40,9 +40,17 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         let is_both = bits & user::CODE != 0 && bits & user::DEVICE != 0;
         ensure(!is_both, "a device is never code", frame.0)?;
+        self.check_user_bits(frame, bits)?;
         let first: Number<Space> = Number::from_raw(bits & SPACE_BITS);
         let page = self.memory.entry(frame, entry::ADDRESS) & PAGE_BITS;
-        if first.is_none() {
+        let counts_tails = bits & user::DYING != 0 && bits & user::LARGE != 0;
+        if first.is_none() && counts_tails {
+            ensure(
+                page < LARGE_FRAMES,
+                "a dying large frame counts tails",
+                frame.0,
+            )?;
+        } else if first.is_none() {
             ensure(
                 page == 0,
                 "a frame without a first mapping has no address",
@@ -118,29 +126,39 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.memory.get(space, space::ROOT) == 0 {
             return Ok(());
         }
-        let Some(table) = self.find_last_table(space, address) else {
+        let is_large = self.memory.entry(frame, entry::SPACE) & user::LARGE != 0;
+        let (table, level) = if is_large {
+            (self.find_middle_table(space, address), BLOCK_LEVEL)
+        } else {
+            (self.find_last_table(space, address), LAST_LEVEL)
+        };
+        let Some(table) = table else {
             return ensure(false, "a mapping has a table", frame.0);
         };
-        let index = index_at(LAST_LEVEL, address);
+        let index = index_at(level, address);
         let descriptor = self.memory.get(table, slot_at(index));
         ensure(
-            frame_of(descriptor) == frame,
+            frame_of(descriptor) == frame && (descriptor & TABLE == 0) == is_large,
             "a page is where its frame says",
             frame.0,
         )?;
-        let shadow = Frame(self.memory.entry(table.frame(), entry::RECORDS));
-        let noted = if shadow.0 == 0 {
-            Number::NONE
-        } else {
-            self.memory
-                .link(frame_number::<Shadow>(shadow), shadow_at(index))
-        };
         ensure(
-            noted == record,
+            self.record_beside(table.frame(), index) == record,
             "the shadow names the record of a page",
             frame.0,
         )?;
         self.check_attributes(frame, descriptor)
+    }
+
+    /// The record in the shadow of a table.
+    fn record_beside(&self, table: Frame, index: u64) -> Number<Record> {
+        let shadow = Frame(self.memory.entry(table, entry::RECORDS));
+        if shadow.0 == 0 {
+            Number::NONE
+        } else {
+            self.memory
+                .link(frame_number::<Shadow>(shadow), shadow_at(index))
+        }
     }
 
     /// Writable or executable, never both, over all mappings of a frame.
@@ -186,25 +204,43 @@ impl<M: Memory + Copy> Kernel<M> {
             thread::SPACE,
             &mut tallies.space_threads,
         )?;
-        let mut frame = Frame(self.memory.get(space, space::FRAMES));
-        while frame.0 != 0 {
-            ensure(
-                self.space_of(frame) == space,
-                "a space's frame names it",
-                frame.0,
-            )?;
-            tallies.space_frames.reached = tallies.space_frames.reached.wrapping_add(1);
-            let is_finite = tallies.space_frames.reached <= LONGEST_LIST;
-            ensure(is_finite, "the list of a space's frames ends", at)?;
-            frame = Frame(self.memory.entry(frame, entry::ADDRESS));
+        let old: Number<PageTable> = self.memory.link(space, space::OLD_ROOT);
+        ensure(
+            root.is_none() || old.is_none(),
+            "a living space has one root",
+            at,
+        )?;
+        let tables = if root.is_none() { old } else { root };
+        if !tables.is_none() {
+            let count = self.count_tables(tables, FIRST_LEVEL);
+            tallies.space_frames.reached = tallies.space_frames.reached.wrapping_add(count);
         }
         let pool = self.count_frames(space::POOL, space, FrameKind::Pool)?;
         let count = self.memory.get(space, space::POOL_COUNT);
         ensure(pool == count, "POOL_COUNT counts the pool", at)?;
-        tallies.pool_frames.reached = tallies.pool_frames.reached.wrapping_add(pool);
-        let records = self.count_frames(space::RECORDS, space, FrameKind::Records)?;
-        tallies.record_frames.reached = tallies.record_frames.reached.wrapping_add(records);
+        let mut records = self.count_frames(space::RECORDS, space, FrameKind::Records)?;
+        records =
+            records.wrapping_add(self.count_frames(space::FULL, space, FrameKind::Records)?);
+        let others = pool.wrapping_add(records);
+        tallies.space_frames.reached = tallies.space_frames.reached.wrapping_add(others);
         Ok(())
+    }
+
+    /// Counts a table, what is below it, and their shadows.
+    fn count_tables(&self, table: Number<PageTable>, level: u64) -> u64 {
+        let has_shadow = self.memory.entry(table.frame(), entry::RECORDS) != 0;
+        let mut count = 1_u64.wrapping_add(u64::from(has_shadow));
+        if level == LAST_LEVEL {
+            return count;
+        }
+        for index in 0..TABLE_ENTRIES {
+            let descriptor = self.memory.get(table, slot_at(index));
+            if descriptor & TABLE != 0 {
+                let below = frame_number(frame_of(descriptor));
+                count = count.wrapping_add(self.count_tables(below, level.wrapping_add(1)));
+            }
+        }
+        count
     }
 
     /// Counts the frames of a space in one of the lists that run through the entry word `RECORDS`.
@@ -215,6 +251,7 @@ impl<M: Memory + Copy> Kernel<M> {
         kind: FrameKind,
     ) -> Result<u64, super::Violation> {
         let mut count: u64 = 0;
+        let mut previous: u64 = 0;
         let mut frame = Frame(self.memory.get(space, head));
         while frame.0 != 0 {
             let is_right = self.memory.kind(frame) == kind as u8 && self.space_of(frame) == space;
@@ -223,12 +260,27 @@ impl<M: Memory + Copy> Kernel<M> {
                 "a frame in a list of a space is of its kind",
                 frame.0,
             )?;
+            if kind == FrameKind::Records {
+                let is_full = self.memory.entry(frame, entry::ID) == !0;
+                ensure(
+                    is_full == (head.word() == space::FULL.word()),
+                    "a frame of records is in the list for its room",
+                    frame.0,
+                )?;
+                let back = self.memory.get(first_of(frame), record::FRAME_PREV);
+                ensure(
+                    back == previous,
+                    "a frame of records leads back to the one before",
+                    frame.0,
+                )?;
+            }
             count = count.wrapping_add(1);
             ensure(
                 count <= LONGEST_LIST,
                 "a list of a space's frames ends",
                 frame.0,
             )?;
+            previous = frame.0;
             frame = Frame(self.memory.entry(frame, entry::RECORDS));
         }
         Ok(count)
@@ -243,15 +295,11 @@ impl<M: Memory + Copy> Kernel<M> {
         let has_tables = self.memory.get(space, space::ROOT) != 0;
         let kind = self.memory.kind(frame);
         if kind == FrameKind::Pool as u8 {
-            let count = &mut tallies.pool_frames.members;
-            *count = count.wrapping_add(u64::from(has_tables));
             return self.check_zero_frame(frame);
         }
         if kind == FrameKind::Records as u8 {
             let used = self.memory.entry(frame, entry::ID);
-            let has_room = has_tables && used != !0;
-            let count = &mut tallies.record_frames.members;
-            *count = count.wrapping_add(u64::from(has_room));
+            ensure(used != 0, "a frame of records is not empty", frame.0)?;
             let records = &mut tallies.records.members;
             *records = records.wrapping_add(u64::from(used.count_ones()));
         }
@@ -283,8 +331,8 @@ impl<M: Memory + Copy> Kernel<M> {
             }
             count = count.wrapping_add(1);
             let target = frame_of(descriptor);
-            if level == LAST_LEVEL {
-                self.check_page(frame, index, target, space)?;
+            if level == LAST_LEVEL || level == BLOCK_LEVEL && descriptor & TABLE == 0 {
+                self.check_page((frame, level), index, target, space)?;
             } else {
                 let is_table = descriptor == table_descriptor(target)
                     && self.memory.kind(target) == FrameKind::PageTable as u8
@@ -309,19 +357,27 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// The frame that a page maps knows it: as its first mapping, or by the record in the shadow.
-    fn check_page(&self, table: Frame, index: u64, frame: Frame, space: Number<Space>) -> Checked {
+    fn check_page(
+        &self,
+        (table, level): (Frame, u64),
+        index: u64,
+        frame: Frame,
+        space: Number<Space>,
+    ) -> Checked {
         let is_user = self.memory.kind(frame) == FrameKind::User as u8;
         ensure(is_user, "a page maps a user frame", frame.0)?;
+        let is_large = self.memory.entry(frame, entry::SPACE) & user::LARGE != 0;
+        ensure(
+            is_large == (level == BLOCK_LEVEL),
+            "a block maps a large frame",
+            frame.0,
+        )?;
         let shadow = Frame(self.memory.entry(table, entry::RECORDS));
-        let record: Number<Record> = if shadow.0 == 0 {
-            Number::NONE
-        } else {
-            let is_shadow = self.memory.kind(shadow) == FrameKind::Shadow as u8
+        let is_shadow = shadow.0 == 0
+            || self.memory.kind(shadow) == FrameKind::Shadow as u8
                 && self.space_of(shadow) == space;
-            ensure(is_shadow, "a table's shadow is one", table.0)?;
-            self.memory
-                .link(frame_number::<Shadow>(shadow), shadow_at(index))
-        };
+        ensure(is_shadow, "a table's shadow is one", table.0)?;
+        let record = self.record_beside(table, index);
         let (owner, address) = if record.is_none() {
             let owner = self.memory.entry(frame, entry::SPACE) & SPACE_BITS;
             (
@@ -334,9 +390,14 @@ impl<M: Memory + Copy> Kernel<M> {
             ensure(named == frame.0, "a page's record names its frame", frame.0)?;
             (owner.into_raw(), self.memory.get(record, record::ADDRESS))
         };
+        let found = if is_large {
+            self.find_middle_table(space, address)
+        } else {
+            self.find_last_table(space, address)
+        };
         let is_known = owner == space.into_raw()
-            && index_at(LAST_LEVEL, address) == index
-            && self.find_last_table(space, address) == Some(frame_number(table));
+            && index_at(level, address) == index
+            && found == Some(frame_number(table));
         ensure(is_known, "a frame knows the pages that map it", frame.0)
     }
 

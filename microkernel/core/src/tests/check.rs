@@ -145,7 +145,6 @@ fn a_broken_list_head_is_noticed() {
     break_link(&it.fixture, it.table, table::CHUNKS);
     for field in [
         space::THREADS,
-        space::FRAMES,
         space::POOL,
         space::POOL_COUNT,
         space::RECORDS,
@@ -239,13 +238,17 @@ fn a_broken_page_is_noticed() {
     let table = kernel.find_last_table(it.space, BASE).expect("a table");
     let slot = crate::space::slot_at(crate::space::index_at(3, BASE));
     let descriptor = kernel.memory.get(table, slot);
+    let overwrite = |value| {
+        let memory = &it.fixture.host.memory;
+        memory.overwrite(table.into_raw(), slot.word(), value);
+    };
     let is_noticed = |broken| {
-        kernel.memory.set(table, slot, broken);
+        overwrite(broken);
         assert!(
             kernel.check_all(it.fixture.host.memory.frames()).is_err(),
             "{broken:#x}"
         );
-        kernel.memory.set(table, slot, descriptor);
+        overwrite(descriptor);
         it.fixture.check();
     };
     is_noticed(0);

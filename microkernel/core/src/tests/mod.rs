@@ -9,8 +9,12 @@ mod create;
 mod death;
 mod debug;
 mod destroy;
+mod dma;
 mod frame;
+mod interleaving;
+mod large;
 mod mapping;
+mod oracle;
 mod random;
 mod range;
 mod reclaim;
@@ -55,7 +59,12 @@ pub(super) struct Fixture {
 
 impl Fixture {
     pub(super) fn new() -> Fixture {
-        let host = HostMachine::new(FRAMES);
+        Fixture::with_frames(FRAMES)
+    }
+
+    /// A machine with more memory.
+    pub(super) fn with_frames(frames: u64) -> Fixture {
+        let host = HostMachine::new(frames);
         host.boot().expect("the small package boots");
         let fixture = Fixture {
             host,

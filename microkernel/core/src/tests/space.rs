@@ -32,6 +32,56 @@ fn donate_refuses_bad_arguments() {
 }
 
 #[test]
+fn withdraw_takes_what_is_not_used_and_no_more() {
+    let fixture = Fixture::new();
+    let (space, _) = fixture.create_space();
+    refuse_bad_handles(&fixture, space, |k, space| k.space_withdraw(space));
+    fixture.refuse(Error::NeedMemory, |k| k.space_withdraw(space));
+    fixture.donate(space, 5);
+    let (frame, _) = fixture.create_frame();
+    for page in 0..2 {
+        let address = BASE + page * 0x1000;
+        assert_eq!(fixture.call(|k| k.map(space, frame, address, READ)), Ok(0));
+    }
+    let free = fixture
+        .call(|k| k.space_withdraw(space))
+        .expect("one of five");
+    assert!(fixture.is_free(free));
+    fixture.refuse(Error::NeedMemory, |k| k.space_withdraw(space));
+    for page in 0..2 {
+        let address = BASE + page * 0x1000;
+        assert_eq!(fixture.call(|k| k.unmap(space, address)), Ok(0));
+    }
+    for _ in 0..4 {
+        let free = fixture
+            .call(|k| k.space_withdraw(space))
+            .expect("all come back");
+        assert!(fixture.is_free(free));
+    }
+    fixture.refuse(Error::NeedMemory, |k| k.space_withdraw(space));
+}
+
+#[test]
+fn frames_of_records_go_back_in_any_order() {
+    let fixture = Fixture::new();
+    let (space, number) = fixture.create_space();
+    fixture.donate(space, 8);
+    let (frame, _) = fixture.create_frame();
+    let address = |page: u64| BASE + page * 0x1000;
+    for page in 0..200 {
+        let mapped = fixture.call(|k| k.map(space, frame, address(page), READ));
+        assert_eq!(mapped, Ok(0));
+    }
+    for page in (0..200).map(|page| page * 67 % 200) {
+        assert_eq!(fixture.call(|k| k.unmap(space, address(page))), Ok(0));
+    }
+    let kernel = fixture.kernel();
+    let space: Number<crate::object::Space> = Number::from_raw(number);
+    let pool = kernel.memory.get(space, crate::object::space::POOL_COUNT);
+    assert_eq!(pool, 8);
+}
+
+#[test]
 fn a_dead_space_gives_everything_back() {
     let fixture = Fixture::new();
     let before = fixture

@@ -7,6 +7,9 @@ use alloc::vec::Vec;
 use ipc_abi::call::SystemCall;
 use ipc_abi::error::Error;
 
+/// More than the greatest error number.
+const COLUMNS: usize = 64;
+
 /// One mark for each system call and error.
 #[derive(Debug)]
 pub struct Ledger {
@@ -25,14 +28,14 @@ enum Mark {
 impl Default for Ledger {
     fn default() -> Ledger {
         Ledger {
-            marks: vec![Mark::Unseen; SystemCall::ALL.len() * (Error::ALL.len() + 1)],
+            marks: vec![Mark::Unseen; SystemCall::ALL.len() * COLUMNS],
         }
     }
 }
 
 impl Ledger {
     fn mark(&mut self, call: SystemCall, error: Error) -> Option<&mut Mark> {
-        let row = call as usize * (Error::ALL.len() + 1);
+        let row = call as usize * COLUMNS;
         let column = usize::try_from(error.into_raw()).ok()?;
         self.marks.get_mut(row + column)
     }

@@ -29,6 +29,8 @@ const WORK_END: u64 = AREA + 512 * PAGE;
 const OWN_POOL: u64 = 8;
 /// Slots that a table has at first.
 const CHUNK_SLOTS: u64 = 256;
+/// Frames in one of 2 MiB.
+const LARGE_FRAMES: u64 = 512;
 /// Steps that reclaiming one frame may take.
 const RECLAIM_STEPS: u64 = 1 << 20;
 /// How many object kinds there are, with 0.
@@ -321,6 +323,13 @@ impl World {
         let frame = self.next_frame;
         self.next_frame += 1;
         frame
+    }
+
+    /// The first frame of a free place for one of 2 MiB.
+    pub fn large_place(&mut self) -> u64 {
+        let first = self.next_frame.next_multiple_of(LARGE_FRAMES);
+        self.next_frame = first + LARGE_FRAMES;
+        first
     }
 
     /// A free frame beyond those that [`World::frame`] gives, from the top: number `index`.

@@ -265,9 +265,13 @@ const BETWEEN_OBJECTS: &[(&str, &str, Kind, &[usize])] = &[
     ),
     (
         "AddressSpace",
-        "ROOT, POOL, FRAMES",
+        "ROOT, OLD_ROOT, POOL, RECORDS, FULL",
         Kind::AddressSpace,
-        &[space::ROOT.word(), space::POOL.word(), space::FRAMES.word()],
+        &[
+            space::ROOT.word(),
+            space::POOL.word(),
+            space::POOL_COUNT.word(),
+        ],
     ),
     (
         "AddressSpace",
@@ -293,6 +297,7 @@ const ALWAYS_THERE: &[(&str, &str)] = &[
     ("Thread", "ROOT"),
     ("Record", "SPACE, FRAME, NEXT, PREV"),
     ("Frame entry", "SPACE, ADDRESS"),
+    ("Frame entry", "ADDRESS = a device"),
     ("Slot", "word 1"),
     ("Core", "CURRENT"),
     ("Core", "CONTEXT"),
@@ -426,7 +431,8 @@ fn every_link_is_there_when_either_end_dies() {
                 missing.push(std::format!("holder of word {word} of {object} {fields}"));
             }
         }
-        let is_to_object = !["CHUNK", "ROOT, POOL, FRAMES", "ASID"].contains(fields);
+        let is_to_object =
+            !["CHUNK", "ROOT, OLD_ROOT, POOL, RECORDS, FULL", "ASID"].contains(fields);
         if is_to_object && !reached.contains(&(*object, *fields)) {
             missing.push(std::format!("target of {object} {fields}"));
         }

@@ -32,6 +32,11 @@ impl Chooser<'_> {
                 let object = self.frame(1) * 64 + u64::from(self.seed(1) == 77);
                 k.create_frame(region, object, to)
             }
+            SystemCall::CreateLargeFrame => {
+                let object =
+                    self.frame(1) / 512 * 512 * 64 + u64::from(self.seed(1) % 64 == 7) * 64;
+                k.create_large_frame(region, object, to)
+            }
             SystemCall::CreateSpace => {
                 let asids = self.handle(3, Kind::Allowance);
                 let root = self.frame(4);
@@ -103,6 +108,15 @@ impl Chooser<'_> {
             SystemCall::FrameSetMode => {
                 k.frame_set_mode(self.handle(0, Kind::Frame), self.small(1, 3))
             }
+            SystemCall::SpaceWithdraw => k.space_withdraw(space),
+            SystemCall::FrameMaintain => k.frame_maintain(
+                self.handle(0, Kind::Frame),
+                self.small(1, 3),
+                self.small(2, 5000),
+                self.small(3, 5000),
+            ),
+            SystemCall::FrameGive => k.frame_give(self.handle(0, Kind::Frame), frame),
+            SystemCall::DeviceConfirmReset => k.device_confirm_reset(self.handle(0, Kind::Frame)),
             SystemCall::FrameInspect => k.frame_inspect(self.handle(0, Kind::Frame)),
             _ => return None,
         })

@@ -11,6 +11,7 @@ mod debug;
 mod fault;
 mod floating;
 mod foreign;
+mod large;
 mod message;
 mod range;
 mod register;
@@ -59,7 +60,7 @@ pub(crate) fn all() -> Vec<Case> {
             run: Run::Mistakes(*call),
         });
     }
-    let topics: [(&str, Topic); 15] = [
+    let topics: [(&str, Topic); 16] = [
         ("message", message::CASES),
         ("reply", reply::CASES),
         ("transfer", transfer::CASES),
@@ -70,6 +71,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("authority", authority::CASES),
         ("space", space::CASES),
         ("range", range::CASES),
+        ("large", large::CASES),
         ("fault", fault::CASES),
         ("register", register::CASES),
         ("debug", debug::CASES),

@@ -1,6 +1,6 @@
 //! Capabilities, regions, allowances, spaces and tables.
 
-use ipc_abi::call::SystemCall;
+use ipc_abi::call::{CacheOperation, SystemCall};
 use ipc_abi::capability::{Access, FrameMode, Kind, Rights};
 use test_kit::{Failure, World};
 
@@ -37,6 +37,36 @@ pub(super) const MAKERS: Makers = &[
     (SystemCall::TableExtend, table_extend),
     (SystemCall::FrameSetMode, frame_set_mode),
     (SystemCall::FrameInspect, frame_inspect),
+    (SystemCall::SpaceWithdraw, |world| {
+        let space = world.space()?;
+        Ok(function(
+            world,
+            SystemCall::SpaceWithdraw,
+            &[space],
+            [SPACE],
+        ))
+    }),
+    (SystemCall::FrameMaintain, |world| {
+        let frame = world.user_frame()?;
+        let parts = [Part::Handle(0, Kind::Frame, Rights::READ)];
+        let arguments = [frame, CacheOperation::Clean as u64, 0, 4096];
+        Ok(function(
+            world,
+            SystemCall::FrameMaintain,
+            &arguments,
+            parts,
+        ))
+    }),
+    (SystemCall::FrameGive, frame_give),
+    (SystemCall::DeviceConfirmReset, |world| {
+        let frame = world.user_frame()?;
+        let parts = [Part::Handle(0, Kind::Frame, Rights::DESTROY)];
+        let call = SystemCall::DeviceConfirmReset;
+        let mut valid = function(world, call, &[frame], parts);
+        // The program has no device's frame.
+        valid.is_done = false;
+        Ok(valid)
+    }),
 ];
 
 const REGION: Part = Part::Handle(0, Kind::Region, Rights::WRITE);
@@ -198,6 +228,19 @@ fn frame_set_mode(world: &mut World) -> Result<Valid, Failure> {
     let arguments = [world.user_frame()?, FrameMode::Code as u64];
     let parts = [Part::Handle(0, Kind::Frame, Rights::WRITE)];
     Ok(function(world, SystemCall::FrameSetMode, &arguments, parts))
+}
+
+fn frame_give(world: &mut World) -> Result<Valid, Failure> {
+    let arguments = [world.user_frame()?, world.user_frame()?];
+    let both = Rights::READ.union(Rights::WRITE);
+    let parts = [
+        Part::Handle(0, Kind::Frame, both),
+        Part::Handle(1, Kind::Frame, Rights::WRITE),
+    ];
+    let mut valid = function(world, SystemCall::FrameGive, &arguments, parts);
+    // The program has no device's frame.
+    valid.is_done = false;
+    Ok(valid)
 }
 
 fn frame_inspect(world: &mut World) -> Result<Valid, Failure> {

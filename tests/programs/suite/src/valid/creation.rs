@@ -13,6 +13,7 @@ pub(super) const MAKERS: Makers = &[
     (SystemCall::CreateFrame, |world| {
         plain(world, SystemCall::CreateFrame, Kind::Frame)
     }),
+    (SystemCall::CreateLargeFrame, large_frame),
     (SystemCall::CreateSpace, space),
     (SystemCall::CreateTable, table),
     (SystemCall::CreateThread, thread),
@@ -52,6 +53,19 @@ fn creation(
         parts,
         is_done: true,
     }
+}
+
+/// Of the object only what is true of any place: a large one has to be whole in the region.
+fn large_frame(world: &mut World) -> Result<Valid, Failure> {
+    let (object, slot) = (world.large_place() * 64, world.slot());
+    let arguments = [world.authority.memory, object, world.place(slot)];
+    let region = Part::Handle(0, Kind::Region, Rights::WRITE);
+    let seed = world.new_seed();
+    Ok(Valid {
+        step: Step::function(SystemCall::CreateLargeFrame, &arguments, seed),
+        parts: Vec::from([region, Part::EmptyPlace(2)]),
+        is_done: false,
+    })
 }
 
 fn plain(world: &mut World, call: SystemCall, kind: Kind) -> Result<Valid, Failure> {
