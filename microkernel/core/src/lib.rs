@@ -14,11 +14,15 @@ pub mod allowance;
 pub mod answer;
 pub mod boot;
 pub mod budget;
+#[cfg(test)]
+mod budget_test;
 pub mod capability;
 pub mod check;
 pub mod core_field;
 pub mod create;
 pub mod deadline;
+#[cfg(test)]
+mod deadline_test;
 pub mod death;
 #[cfg(test)]
 mod death_test;
@@ -30,6 +34,8 @@ pub mod fault;
 pub mod field;
 pub mod frame;
 pub mod help;
+#[cfg(test)]
+mod help_test;
 #[cfg(any(test, feature = "host"))]
 pub mod host;
 pub mod ipc;
@@ -64,6 +70,8 @@ pub mod table;
 pub mod teardown;
 pub mod thread;
 pub mod timer;
+#[cfg(test)]
+mod timer_test;
 #[cfg(test)]
 mod world;
 

@@ -39,6 +39,8 @@ pub const OFF: u64 = !0;
 /// Bits of a digit.
 const DIGIT_BITS: u64 = 3;
 const LAST_BAND: u64 = BANDS - 1;
+/// The last granule that the wheels have.
+const LAST_GRANULE: u64 = (1 << LEVELS.wrapping_mul(DIGIT_BITS)) - 1;
 
 /// A slot of a wheel.
 #[derive(Clone, Copy)]
@@ -70,9 +72,14 @@ const fn map_word(band: u64, word: u64) -> Field<Core> {
         .wrapping_add(word))
 }
 
-/// The granule in which a time has passed.
+/// The granule in which a time has passed; the last one for the last times.
 const fn granule_of(when: u64) -> u64 {
-    when.wrapping_add((1 << GRANULE_SHIFT) - 1) >> GRANULE_SHIFT
+    let granule = when.wrapping_add((1 << GRANULE_SHIFT) - 1) >> GRANULE_SHIFT;
+    if granule < LAST_GRANULE {
+        granule
+    } else {
+        LAST_GRANULE
+    }
 }
 
 /// What a thread or a context is to a wheel.

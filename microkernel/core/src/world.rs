@@ -13,7 +13,7 @@ use ipc_abi::tag::{MessageKind, Tag};
 use crate::host::{HostMachine, HostMemory};
 use crate::kernel::{Answer, Kernel};
 use crate::memory::{Fields, Memory};
-use crate::object::{Number, Thread, UNITS_PER_FRAME, context, core_state, thread};
+use crate::object::{Context, Number, Thread, UNITS_PER_FRAME, context, core_state, thread};
 
 /// Frames of the host machine.
 const FRAMES: u64 = 512;
@@ -177,6 +177,36 @@ impl World {
         kernel
             .check_all(self.host.memory.frames())
             .expect("the invariants hold");
+    }
+
+    /// What the counter says.
+    pub(crate) fn now(&self) -> u64 {
+        self.kernel().memory.now()
+    }
+
+    /// Gives a context a priority and a budget, out of the first allowance of time.
+    pub(crate) fn configure(&self, context: u64, priority: u64, budget: u64, period: u64) {
+        self.kernel()
+            .context_configure(context, FirstHandle::Time as u64, priority, budget, period)
+            .expect("it is configured");
+        self.leave();
+    }
+
+    /// The current thread sleeps.
+    pub(crate) fn sleep(&self, until: u64) {
+        self.kernel().sleep(until).expect("it sleeps");
+        self.leave();
+    }
+
+    /// The current thread makes a message call with a deadline.
+    pub(crate) fn message_until(&self, call: SystemCall, handle: u64, first: u64, until: u64) {
+        self.set_register(self.current(), 20, until);
+        self.message(call, handle, Tag::new(3, 128), first);
+    }
+
+    /// Who pays: whose priority counts and whose budget is used.
+    pub(crate) fn payer(&self) -> Number<Context> {
+        self.kernel().payer()
     }
 
     /// Lets `ticks` pass, and the timer fire whenever it is set for less.

@@ -265,8 +265,10 @@ fn receiver_asks_again_after_eight_refusals(world: &mut World) -> Fact {
         }
         for client in &others {
             world.run(*client, &[unwanted])?;
-            // Those who wait already may lend this thread their priority.
-            world.must(SystemCall::Yield, &[])?;
+            // Each of those who wait already may lend this thread its priority.
+            for _ in &others {
+                world.must(SystemCall::Yield, &[])?;
+            }
         }
         world.refuse_message(receiving, &Message::to(endpoint, 1), Error::Again)?;
         for client in others.iter().take(8) {

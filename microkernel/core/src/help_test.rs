@@ -1,0 +1,330 @@
+//! Facts about important callers of busy servers.
+
+extern crate std;
+
+use std::vec::Vec;
+
+use ipc_abi::boot::FirstHandle;
+use ipc_abi::call::{PlatformCount, SystemCall};
+use ipc_abi::error::Error;
+use ipc_abi::tag::MessageKind;
+use ipc_abi::time::NEVER;
+
+use crate::help::HELP_LIMIT;
+use crate::ipc_test::FULL;
+use crate::object::{Context, Number};
+use crate::world::{Actor, World};
+
+const LOW: u64 = 40;
+const MIDDLE: u64 = 100;
+const HIGH: u64 = 200;
+/// How long the main thread, more important than all, stays away.
+const AWAY: u64 = 1_000;
+
+/// A server of low priority that serves a client of low priority, a hog that is more important than
+/// both, and the main thread, which is current.
+struct Scene {
+    world: World,
+    servers: Vec<Actor>,
+    endpoints: Vec<u64>,
+    low: Actor,
+    middle: Actor,
+    gate: u64,
+}
+
+/// The main thread sleeps for a while.
+fn away(world: &World) {
+    world.sleep(world.now() + AWAY);
+}
+
+/// The main thread is back.
+fn back(world: &World) {
+    world.pass(AWAY + 64);
+    assert_eq!(world.current(), world.main().thread);
+}
+
+/// A chain of `depth` servers, each of which calls the next, for a client of low priority.
+fn scene(depth: usize) -> Scene {
+    let mut world = World::new();
+    let (mut servers, mut endpoints, mut gates) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..depth {
+        let endpoint = world.endpoint();
+        let server = world.started(LOW + 10);
+        away(&world);
+        assert_eq!(world.current(), server.thread);
+        world.message(SystemCall::Receive, endpoint, FULL, 0);
+        back(&world);
+        servers.push(server);
+        endpoints.push(endpoint);
+        gates.push(world.gate(endpoint, 1));
+    }
+    let gate = world.gate(endpoints[0], 2);
+    let low = world.started(LOW);
+    away(&world);
+    for gate in &gates {
+        world.message(SystemCall::Call, *gate, FULL, 7);
+    }
+    assert_eq!(world.current(), servers[depth - 1].thread);
+    back(&world);
+    let middle = world.started(MIDDLE);
+    Scene {
+        world,
+        servers,
+        endpoints,
+        low,
+        middle,
+        gate,
+    }
+}
+
+impl Scene {
+    fn context(&self, actor: Actor) -> Number<Context> {
+        self.world.number_of(actor.context)
+    }
+
+    /// A client of high priority calls the first server while the main thread is away for good.
+    fn important_call(&mut self, priority: u64) -> Actor {
+        let high = self.world.started(priority);
+        self.world.sleep(NEVER);
+        assert_eq!(self.world.current(), high.thread);
+        self.world.message(SystemCall::Call, self.gate, FULL, 20);
+        high
+    }
+
+    /// As [`Scene::important_call`], and the main thread comes back after `ticks`.
+    fn important_call_for(&mut self, ticks: u64) -> Actor {
+        let high = self.world.started(HIGH);
+        self.world.sleep(self.world.now() + ticks);
+        assert_eq!(self.world.current(), high.thread);
+        self.world.message(SystemCall::Call, self.gate, FULL, 20);
+        high
+    }
+
+    /// `actor` runs, and `payer`'s context pays.
+    fn assert_runs_for(&self, actor: Actor, payer: Actor) {
+        assert_eq!(self.world.current(), actor.thread);
+        assert_eq!(self.world.payer(), self.context(payer));
+    }
+
+    fn answer(&self, index: usize, first: u64) {
+        let endpoint = self.endpoints[index];
+        self.world
+            .message(SystemCall::ReplyReceive, endpoint, FULL, first);
+    }
+}
+
+#[test]
+fn busy_server_runs_at_once_for_an_important_caller() {
+    let mut s = scene(1);
+    let high = s.important_call(HIGH);
+    let server = s.servers[0];
+    s.assert_runs_for(server, high);
+    assert_eq!(s.world.kernel().current_context(), s.context(s.low));
+    // Then it serves the important one, on its time; what it was lent went back.
+    s.answer(0, 70);
+    s.assert_runs_for(server, high);
+    assert_eq!(s.world.kernel().current_context(), s.context(high));
+    s.answer(0, 80);
+    s.assert_runs_for(high, high);
+    assert!(s.world.has_message(high, MessageKind::Message, 80, 0));
+    s.world.sleep(NEVER);
+    s.assert_runs_for(s.middle, s.middle);
+    s.world.sleep(NEVER);
+    s.assert_runs_for(s.low, s.low);
+    assert!(s.world.has_message(s.low, MessageKind::Message, 70, 0));
+}
+
+/// How often nobody was helped because the chain is too long.
+fn unhelped(world: &World) -> u64 {
+    let platform = FirstHandle::Platform as u64;
+    let count = PlatformCount::Unhelped as u64;
+    world
+        .kernel()
+        .platform_inspect(platform, count)
+        .expect("a count")
+}
+
+#[test]
+fn chain_of_eight_is_helped_at_its_end() {
+    let depth = usize::try_from(HELP_LIMIT).expect("eight");
+    let mut s = scene(depth);
+    let high = s.important_call(HIGH);
+    s.assert_runs_for(s.servers[depth - 1], high);
+    assert_eq!(unhelped(&s.world), 0);
+    for index in (0..depth).rev() {
+        s.assert_runs_for(s.servers[index], high);
+        s.answer(index, 70);
+    }
+    s.answer(0, 80);
+    s.assert_runs_for(high, high);
+}
+
+#[test]
+fn chain_of_nine_is_not_helped_and_counted() {
+    let depth = usize::try_from(HELP_LIMIT).expect("eight") + 1;
+    let mut s = scene(depth);
+    s.important_call(HIGH);
+    s.assert_runs_for(s.middle, s.middle);
+    assert_eq!(unhelped(&s.world), 1);
+}
+
+#[test]
+fn server_that_waits_and_wakes_is_helped_again() {
+    let mut s = scene(1);
+    let target = s.world.notification();
+    let bell = s.world.gate(target, 1);
+    let high = s.important_call(HIGH);
+    s.world.message(SystemCall::Wait, target, FULL, 0);
+    s.assert_runs_for(s.middle, s.middle);
+    s.world.kernel().signal(bell).expect("a signal");
+    s.world.leave();
+    s.assert_runs_for(s.servers[0], high);
+    s.answer(0, 70);
+    s.answer(0, 80);
+    s.assert_runs_for(high, high);
+}
+
+#[test]
+fn helper_that_is_stopped_or_destroyed_helps_no_more() {
+    for is_destroyed in [false, true] {
+        let mut s = scene(1);
+        let high = s.important_call_for(AWAY);
+        s.assert_runs_for(s.servers[0], high);
+        back(&s.world);
+        let kernel = s.world.kernel();
+        let answer = if is_destroyed {
+            kernel.destroy(high.handle)
+        } else {
+            kernel.thread_stop(high.handle)
+        };
+        assert_eq!(answer, Ok(0));
+        s.world.leave();
+        s.world.sleep(NEVER);
+        s.assert_runs_for(s.middle, s.middle);
+        s.world.sleep(NEVER);
+        s.assert_runs_for(s.servers[0], s.low);
+        s.answer(0, 70);
+        s.assert_runs_for(s.low, s.low);
+        assert!(s.world.has_message(s.low, MessageKind::Message, 70, 0));
+    }
+}
+
+#[test]
+fn helper_whose_deadline_comes_helps_no_more() {
+    let mut s = scene(1);
+    let high = s.world.started(HIGH);
+    s.world.sleep(NEVER);
+    let when = s.world.now() + AWAY;
+    s.world
+        .message_until(SystemCall::CallUntil, s.gate, 20, when);
+    s.assert_runs_for(s.servers[0], high);
+    s.world.pass(AWAY - 1);
+    s.assert_runs_for(s.servers[0], high);
+    s.world.pass(64);
+    s.assert_runs_for(high, high);
+    assert_eq!(s.world.refusal(high), Some(Error::TimedOut));
+    s.world.sleep(NEVER);
+    s.world.sleep(NEVER);
+    s.assert_runs_for(s.servers[0], s.low);
+    s.answer(0, 70);
+    s.assert_runs_for(s.low, s.low);
+}
+
+#[test]
+fn second_helper_comes_after_the_first() {
+    let mut s = scene(1);
+    let server = s.servers[0];
+    let other = s.important_call_for(AWAY);
+    back(&s.world);
+    let higher = s.important_call(HIGH + 40);
+    s.assert_runs_for(server, higher);
+    s.answer(0, 70);
+    s.assert_runs_for(server, higher);
+    s.answer(0, 80);
+    s.assert_runs_for(higher, higher);
+    s.world.sleep(NEVER);
+    s.assert_runs_for(server, other);
+    s.answer(0, 90);
+    s.assert_runs_for(other, other);
+    assert!(s.world.has_message(other, MessageKind::Message, 90, 0));
+}
+
+#[test]
+fn helper_whose_budget_ends_helps_again_after_its_refill() {
+    const BUDGET: u64 = 5_000;
+    const PERIOD: u64 = 50_000;
+    let mut s = scene(1);
+    let high = s.world.actor(HIGH);
+    s.world.configure(high.context, HIGH, BUDGET, PERIOD);
+    s.world.start(high);
+    s.world.sleep(NEVER);
+    s.world.message(SystemCall::Call, s.gate, FULL, 20);
+    s.assert_runs_for(s.servers[0], high);
+    s.world.pass(BUDGET - 1);
+    s.assert_runs_for(s.servers[0], high);
+    s.world.pass(1);
+    s.assert_runs_for(s.middle, s.middle);
+    s.world.pass(PERIOD - BUDGET + 64);
+    s.assert_runs_for(s.servers[0], high);
+    s.answer(0, 70);
+    s.answer(0, 80);
+    s.assert_runs_for(high, high);
+}
+
+#[test]
+fn helper_behind_others_of_its_priority_takes_turns() {
+    let mut s = scene(1);
+    let equal = s.world.started(HIGH);
+    let high = s.world.started(HIGH);
+    s.world.sleep(NEVER);
+    s.assert_runs_for(equal, equal);
+    s.world.kernel().r#yield().expect("a yield");
+    s.world.leave();
+    s.world.message(SystemCall::Call, s.gate, FULL, 20);
+    s.assert_runs_for(s.servers[0], high);
+    s.world.kernel().r#yield().expect("a yield");
+    s.world.leave();
+    s.assert_runs_for(equal, equal);
+    s.world.kernel().r#yield().expect("a yield");
+    s.world.leave();
+    s.assert_runs_for(s.servers[0], high);
+}
+
+#[test]
+fn helpers_that_are_turned_away_run_again() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let gate = world.gate(endpoint, 7);
+    let server = world.started(100);
+    let first = world.actor(110);
+    let others: Vec<Actor> = (0..9).map(|_| world.actor(118)).collect();
+    let reply = world.reply();
+    world.sleep(NEVER);
+    assert_eq!(world.current(), server.thread);
+    world.start(first);
+    assert_eq!(world.current(), first.thread);
+    world.message(SystemCall::Call, gate, FULL, 1);
+    assert_eq!(world.current(), server.thread);
+    world.message(SystemCall::Receive, endpoint, FULL, 1);
+    assert!(world.has_message(server, MessageKind::Message, 1, 7));
+    for other in &others {
+        world.start(*other);
+        // Each of those who wait lends the server its turn.
+        world.turn_to(*other);
+        for word in 0..16 {
+            world.set_register(other.thread, word, reply);
+        }
+        world.raw_message(SystemCall::Call, gate, FULL.with_capabilities(1), 0);
+        assert_eq!(world.current(), server.thread);
+    }
+    world.message(SystemCall::ReplyReceive, endpoint, FULL, 9);
+    for _ in 0..8 {
+        let current = world.current();
+        assert!(others.iter().any(|other| other.thread == current));
+        world.sleep(NEVER);
+    }
+    assert_eq!(world.current(), first.thread);
+    world.sleep(NEVER);
+    assert_eq!(world.current(), server.thread);
+    assert_eq!(world.refusal(server), Some(Error::Again));
+}
