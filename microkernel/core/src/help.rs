@@ -28,8 +28,6 @@ use crate::timer::entry_of;
 
 /// Links that are followed from a helper to whom it helps.
 pub const HELP_LIMIT: u64 = 8;
-/// Threads on a way of so many links.
-const LINKS: u64 = HELP_LIMIT + 1;
 /// Helpers that are tried in one switch before the core takes a breath.
 const HELPERS_TRIED: u64 = 8;
 
@@ -75,7 +73,7 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(never)]
     fn way_from(&self, first: Number<Thread>) -> Way {
         let mut at = first;
-        for _ in self.memory.at_most::<LINKS>(0..LINKS) {
+        for _ in self.memory.at_most::<HELP_LIMIT>(0..HELP_LIMIT) {
             if self.memory.get(at, thread::WAIT) == 0 {
                 break;
             }
