@@ -12,8 +12,9 @@ use crate::mistake::refuses_every_mistake;
 
 /// What no program but the first process and its drivers can provoke: the platform dies only by the
 /// hand of the one, and the others have devices. Host tests of the core do.
-const ELSEWHERE: [(SystemCall, Error); 2] = [
+const ELSEWHERE: [(SystemCall, Error); 3] = [
     (SystemCall::PlatformControl, Error::Stale),
+    (SystemCall::PlatformInspect, Error::Stale),
     (SystemCall::Reclaim, Error::Quarantined),
 ];
 

@@ -49,8 +49,9 @@ pub(super) const CASES: Topic = &[
 ];
 
 /// The calls that send.
-const SENDING: [SystemCall; 4] = [
+const SENDING: [SystemCall; 5] = [
     SystemCall::Call,
+    SystemCall::CallUntil,
     SystemCall::Send,
     SystemCall::TryCall,
     SystemCall::TrySend,
@@ -233,7 +234,11 @@ fn unanswered_caller_stops_receiving(world: &mut World) -> Fact {
     let client = world.agent(HIGH)?;
     world.run(client, &[call(gate, 5)])?;
     world.must_message(SystemCall::Receive, &Message::to(endpoint, 1))?;
-    for receiving in [SystemCall::Receive, SystemCall::TryReceive] {
+    for receiving in [
+        SystemCall::Receive,
+        SystemCall::ReceiveUntil,
+        SystemCall::TryReceive,
+    ] {
         world.refuse_message(receiving, &Message::to(endpoint, 1), Error::CallerWaits)?;
     }
     world.must_message(SystemCall::Reply, &Message::to(0, 1))?;
@@ -245,6 +250,7 @@ fn unanswered_caller_stops_receiving(world: &mut World) -> Fact {
 fn receiver_asks_again_after_eight_refusals(world: &mut World) -> Fact {
     let receiving = [
         SystemCall::Receive,
+        SystemCall::ReceiveUntil,
         SystemCall::TryReceive,
         SystemCall::ReplyReceive,
     ];

@@ -20,6 +20,7 @@ mod schedule;
 mod signal;
 mod space;
 mod thread;
+mod time;
 mod transfer;
 
 use ipc_abi::call::SystemCall;
@@ -60,7 +61,7 @@ pub(crate) fn all() -> Vec<Case> {
             run: Run::Mistakes(*call),
         });
     }
-    let topics: [(&str, Topic); 16] = [
+    let topics: [(&str, Topic); 17] = [
         ("message", message::CASES),
         ("reply", reply::CASES),
         ("transfer", transfer::CASES),
@@ -68,6 +69,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("death", death::CASES),
         ("schedule", schedule::CASES),
         ("thread", thread::CASES),
+        ("time", time::CASES),
         ("authority", authority::CASES),
         ("space", space::CASES),
         ("range", range::CASES),

@@ -10,6 +10,7 @@ mod authority;
 mod creation;
 mod message;
 mod thread;
+mod time;
 
 /// A step that the kernel does not refuse.
 pub(crate) struct Valid {
@@ -55,6 +56,7 @@ pub(crate) fn valid(world: &mut World, call: SystemCall) -> Result<Option<Valid>
         authority::MAKERS,
         creation::MAKERS,
         thread::MAKERS,
+        time::MAKERS,
     ];
     let mut makers = topics.into_iter().flatten();
     match makers.find(|(made, _)| *made == call) {
