@@ -163,7 +163,7 @@ fn reclaim(world: &mut World) -> Result<Valid, Failure> {
 fn allowance_merge(world: &mut World) -> Result<Valid, Failure> {
     let own = world.authority;
     let child = world.allowance(own.asids, 3)?;
-    let (object, slot) = (world.object(Kind::Allowance, 1), world.slot());
+    let (object, slot) = (world.object(Kind::Allowance, 2), world.slot());
     let split = [own.memory, object, world.place(slot), child, 1];
     world.must(SystemCall::AllowanceSplit, &split)?;
     world.destroy(slot)?;
