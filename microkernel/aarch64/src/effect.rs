@@ -9,8 +9,9 @@ use core::arch::asm;
 use aarch64_cpu::asm::barrier;
 use pecan_core::kernel::Effect;
 
+use crate::cache::{clean, clean_and_invalidate, synchronize_code};
 use crate::direct_map::{frame_address, physical_address};
-use crate::frame::{FRAME_BYTES, clean, clean_and_invalidate, synchronize_code, zero};
+use crate::frame::{FRAME_BYTES, zero};
 use crate::{firmware, interrupt, timer};
 
 /// Performs one effect that [`perform_quickly`] does not.

@@ -30,6 +30,8 @@ pub mod boot;
 #[cfg(target_os = "none")]
 pub mod bound;
 #[cfg(target_os = "none")]
+mod cache;
+#[cfg(target_os = "none")]
 pub mod console;
 #[cfg(target_os = "none")]
 mod control;

@@ -10,7 +10,7 @@ use crate::console::{Part, epitaph};
 use crate::direct_map::{pointer, to_usize};
 use crate::layout::{self, DIRECT_MAP, ENTRIES, ENTRY_BYTES, KINDS, Layout, Segment};
 use crate::translation::{TABLES, Table, Tables};
-use crate::{effect, frame, image};
+use crate::{cache, effect, frame, image};
 
 const PAGE: u64 = 4096;
 
@@ -56,7 +56,7 @@ pub(crate) fn move_package(source: Range, target: Range) {
     let tail = pointer::<u8>(DIRECT_MAP | target.end);
     // SAFETY: as above: the rest of the package's last page.
     unsafe { tail.write_bytes(0, to_usize(end.saturating_sub(target.end))) }
-    frame::synchronize_code(DIRECT_MAP | target.start, end.saturating_sub(target.start));
+    cache::synchronize_code(DIRECT_MAP | target.start, end.saturating_sub(target.start));
 }
 
 /// Zeroes the frame table and marks what is not free.

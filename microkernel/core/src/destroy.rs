@@ -34,7 +34,7 @@ pub const DESTROY_STEPS: u64 = 2;
 /// Steps that one way out of the kernel takes.
 pub const DRAIN_STEPS: u64 = 2;
 /// Entries of a page table that one step looks at.
-pub const TABLE_STEPS: u64 = 64;
+pub const TABLE_STEPS: u64 = 16;
 
 const KIND_SHIFT: u32 = 56;
 const NUMBER_MASK: u64 = SPACE_BITS;

@@ -460,15 +460,15 @@ pub mod space {
     pub const POOL: F = F::new(4);
     /// Frames of records with room: head of the list, a frame number.
     pub const RECORDS: F = F::new(5);
-    /// Frames of records without room: head of the list, a frame number.
+    /// Frames of records without room: head of the list, as above.
     pub const FULL: F = F::new(6);
     /// How many frames are in `POOL`.
     pub const POOL_COUNT: F = F::new(7);
     /// Next object to be taken apart.
     pub const DRAIN_NEXT: F = F::new(8);
-    /// While it is taken apart: the page up to which its tables are gone.
+    /// Dying: the page up to which its tables are gone.
     pub const CURSOR: F = F::new(9);
-    /// While it is taken apart: object number of the frame of its first table.
+    /// Dying: object number of the frame of its first table.
     pub const OLD_ROOT: F = F::new(10);
 }
 
@@ -486,12 +486,11 @@ pub mod record {
     pub const NEXT: F = F::new(3);
     /// Previous record of the frame; 0 for the first.
     pub const PREV: F = F::new(4);
-    /// Of the first place in a frame of records, used or not: previous frame in the list of the space.
+    /// Of a frame's first place: previous frame in the list of the space.
     pub const FRAME_PREV: F = F::new(5);
 }
 
-/// Fields of a frame-table [`Entry`]; what they mean depends on the frame's kind. A free frame's
-/// entry is all zero.
+/// Fields of a frame-table [`Entry`], by the frame's kind. A free frame's entry is all zero.
 pub mod entry {
     use crate::object::{Entry, Field};
     type F = Field<Entry>;
@@ -502,13 +501,11 @@ pub mod entry {
     /// User: first mapping's space, by number, and [`crate::object::user`] bits. Frames of a space: the
     /// space, by number; bits 63:60 the level of a table. Slots: the table, by number.
     pub const SPACE: F = F::new(1);
-    /// User: first mapping's page in bits 26:0; in bits 63:28 the thread whose message buffer it is,
-    /// its number / 16, or the device that it was given to, or of a device how many resets were
-    /// confirmed. Large and dying: tails that are free. Being made large: frames it has.
+    /// User: first mapping's page in bits 26:0; its thread / 16, its device or its resets in bits
+    /// 63:28. Large: free tails while it dies, frames it has while it is made.
     pub const ADDRESS: F = F::new(2);
-    /// User: first further mapping, a record number. Tables of pages or blocks: the shadow frame.
-    /// Records: next frame of their list. Pool: next frame of the pool. In quarantine: the device's
-    /// resets until then.
+    /// User: first further mapping, a record number. Tables: the shadow frame. Records, pool: next
+    /// frame of the list. In quarantine: the device's resets until then.
     pub const RECORDS: F = F::new(3);
 }
 

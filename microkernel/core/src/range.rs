@@ -39,7 +39,7 @@ use crate::space::{
 /// The most pages of one call.
 pub const RANGE_PAGES: u64 = 512;
 /// The most pages between two looks at the interrupts.
-pub const RUN_PAGES: u64 = 32;
+pub const RUN_PAGES: u64 = 24;
 /// Up to so many pages are invalidated one by one; for more the whole space is.
 pub const PAGES_ONE_BY_ONE: u64 = 4;
 

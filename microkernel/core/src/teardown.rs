@@ -21,7 +21,7 @@ use crate::record::first_of;
 use crate::space::{BLOCK_LEVEL, FIRST_LEVEL, LAST_LEVEL, frame_of, index_at, pages_at, slot_at};
 
 /// Records that one step drops.
-const RECORD_STEPS: u64 = 32;
+const RECORD_STEPS: u64 = 16;
 const PAGE_SHIFT: u32 = 12;
 
 impl<M: Memory + Copy> Kernel<M> {
