@@ -190,7 +190,7 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(never)]
     fn supply_number(&self, supply: &mut Supply, kind: FrameKind) -> Result<u64, BootError> {
         let number = frame_number::<()>(self.supply_frame(supply)?).into_raw();
-        self.occupy(supply.region, number, kind);
+        self.occupy(supply.region, number, kind as u8);
         Ok(number)
     }
 

@@ -148,11 +148,10 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the handles (context: right `WRITE`; gate: right `SIGNAL`).
     pub fn context_set_handler(&self, handle: u64, gate: u64) -> Answer {
         let context = self.find_seldom::<Context>(handle, Rights::WRITE)?;
-        let capability = self.capability_of(self.current(), gate)?;
-        self.check(capability, Kind::Gate, Rights::SIGNAL)?;
+        let gate = self.find_seldom::<Gate>(gate, Rights::SIGNAL)?;
+        self.memory.set_link(context, context::HANDLER, gate);
         self.memory
-            .set(context, context::HANDLER, capability.number());
-        self.memory.set(context, context::HANDLER_ID, capability.id);
+            .set(context, context::HANDLER_ID, self.memory.get(gate, gate::ID));
         Ok(0)
     }
 

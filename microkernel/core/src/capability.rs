@@ -156,6 +156,16 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
+    /// [`Kernel::capability_of`] the current thread, out of line.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Kernel::capability_of`].
+    #[inline(never)]
+    pub(crate) fn capability_seldom(&self, handle: u64) -> Result<Capability, Error> {
+        self.capability_of(self.current(), handle)
+    }
+
     /// The chunk of the table of `thread` in which `handle` is.
     ///
     /// # Errors
@@ -256,9 +266,9 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// `BadHandle`, `WrongKind`, `NoRight`, `Stale`.
-    #[inline(always)]
     pub fn find_frame(&self, handle: u64, rights: Rights) -> Result<(Frame, Rights), Error> {
-        let capability = self.find_kind(handle, Kind::Frame as u8, rights)?;
+        let word = self.find_raw(handle, Kind::Frame as u8, rights)?;
+        let capability = Capability { id: 0, word };
         Ok((capability.frame(), capability.rights()))
     }
 
@@ -301,13 +311,15 @@ impl<M: Memory + Copy> Kernel<M> {
         handle: u64,
         rights: Rights,
     ) -> Result<Number<O>, Error> {
-        self.find_number(handle, O::KIND as u8, rights)
-            .map(Number::from_raw)
+        let word = self.find_raw(handle, O::KIND as u8, rights)?;
+        Ok(Number::from_raw(word >> 6))
     }
 
+    /// The second word of a checked capability: an answer that fits registers.
     #[inline(never)]
-    fn find_number(&self, handle: u64, kind: u8, rights: Rights) -> Result<u64, Error> {
-        self.find_kind(handle, kind, rights).map(Capability::number)
+    fn find_raw(&self, handle: u64, kind: u8, rights: Rights) -> Result<u64, Error> {
+        self.find_kind(handle, kind, rights)
+            .map(|capability| capability.word)
     }
 
     #[inline(always)]

@@ -70,13 +70,13 @@ pub(crate) struct Vacancy {
     pub number: u64,
     /// Where its capability goes.
     pub slot: Slot,
-    kind: FrameKind,
+    kind: u8,
 }
 
 impl Vacancy {
     /// The object's number, typed.
     pub(crate) fn number<O>(&self) -> Number<O> {
-        Number::from_raw(self.number)
+        Number::from_plain(self.number)
     }
 
     /// The frame in which it lies.
@@ -118,7 +118,7 @@ impl<M: Memory + Copy> Kernel<M> {
             region,
             number: object,
             slot,
-            kind,
+            kind: kind as u8,
         })
     }
 
@@ -149,10 +149,10 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Makes an empty place an object's, all zero but for a new identity.
     #[inline(never)]
-    pub(crate) fn occupy(&self, region: Number<Region>, number: u64, kind: FrameKind) -> u64 {
+    pub(crate) fn occupy(&self, region: Number<Region>, number: u64, kind: u8) -> u64 {
         let frame = Frame(number / UNITS_PER_FRAME);
         if self.memory.kind(frame) == FrameKind::Free as u8 {
-            self.memory.set_kind(frame, kind as u8);
+            self.memory.set_kind(frame, kind);
             self.memory.zero(frame);
             self.raise_high(region, frame);
         }
@@ -425,27 +425,22 @@ impl<M: Memory + Copy> Kernel<M> {
         badge: u64,
     ) -> Answer {
         let vacancy = self.find_vacancy::<Gate>(region, object, destination)?;
-        let target = self.capability_of(self.current(), target)?;
-        let is_notification = target.kind_byte() == Kind::Notification as u8;
-        let kind = if is_notification {
-            Kind::Notification
-        } else {
-            Kind::Endpoint
-        };
-        self.check(target, kind, Rights::MAKE_GATE)?;
         let gate: Number<Gate> = vacancy.number();
-        if is_notification {
-            let notification: Number<Notification> = Number::from_raw(target.number());
-            self.finish(&vacancy, Kind::Gate, SIGNALLER)?;
-            let none = self.memory.get(self.machine(), machine::NULL_ENDPOINT);
-            self.memory.set(gate, gate::ENDPOINT, none);
-            self.memory.set_link(gate, gate::NOTIFICATION, notification);
-            self.push(&NOTIFICATION_GATES, notification, gate);
-        } else {
-            let endpoint: Number<Endpoint> = Number::from_raw(target.number());
-            self.finish(&vacancy, Kind::Gate, SENDER)?;
-            self.memory.set_link(gate, gate::ENDPOINT, endpoint);
-            self.push(&ENDPOINT_GATES, endpoint, gate);
+        match self.find_seldom::<Endpoint>(target, Rights::MAKE_GATE) {
+            Ok(endpoint) => {
+                self.finish(&vacancy, Kind::Gate, SENDER)?;
+                self.memory.set_link(gate, gate::ENDPOINT, endpoint);
+                self.push(&ENDPOINT_GATES, endpoint, gate);
+            }
+            Err(Error::WrongKind) => {
+                let notification = self.find_seldom::<Notification>(target, Rights::MAKE_GATE)?;
+                self.finish(&vacancy, Kind::Gate, SIGNALLER)?;
+                let none = self.memory.get(self.machine(), machine::NULL_ENDPOINT);
+                self.memory.set(gate, gate::ENDPOINT, none);
+                self.memory.set_link(gate, gate::NOTIFICATION, notification);
+                self.push(&NOTIFICATION_GATES, notification, gate);
+            }
+            Err(error) => return Err(error),
         }
         self.memory.set(gate, gate::BADGE, badge);
         Ok(0)

@@ -77,7 +77,7 @@ impl<M: Memory + Copy> Kernel<M> {
     #[cold]
     #[inline(never)]
     fn destroy_elsewhere(&self, handle: u64) -> Answer {
-        let capability = self.capability_of(self.current(), handle)?;
+        let capability = self.capability_seldom(handle)?;
         let kind = self.check_destroy(capability)?;
         self.destroy_object(kind, capability.number())
     }

@@ -109,13 +109,9 @@ impl<M: Memory + Copy> Kernel<M> {
         };
         self.check(space_found, Kind::AddressSpace, Rights::WRITE)?;
         self.check(frame_found, Kind::Frame, Rights::NONE)?;
-        let space = Number::from_raw(space_found.number());
-        self.map_frame(
-            space,
-            (frame_found.frame(), frame_found.rights()),
-            address,
-            access,
-        )
+        let access = Access::from_raw(access).ok_or(Error::BadArgument)?;
+        let found = (frame_found.frame(), frame_found.rights());
+        self.map_found(Number::from_raw(space_found.number()), found, address, access)
     }
 
     /// `map` with a handle that is empty or not in the table's first chunk: with calls, so that the
@@ -138,21 +134,6 @@ impl<M: Memory + Copy> Kernel<M> {
         address: u64,
         access: Access,
     ) -> Answer {
-        check_page_address(address)?;
-        let bits = self.memory.entry(frame, entry::SPACE);
-        let attributes = attributes_of(bits, rights, access)?;
-        self.map_page(space, frame, address, attributes)
-    }
-
-    #[inline(always)]
-    fn map_frame(
-        &self,
-        space: Number<Space>,
-        (frame, rights): (Frame, Rights),
-        address: u64,
-        access: u64,
-    ) -> Answer {
-        let access = Access::from_raw(access).ok_or(Error::BadArgument)?;
         check_page_address(address)?;
         let bits = self.memory.entry(frame, entry::SPACE);
         let attributes = attributes_of(bits, rights, access)?;
@@ -265,7 +246,7 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// Those of the space's handle (right `WRITE`); `Misaligned`, `OutOfRange`, `NotMapped`.
     pub fn unmap(&self, space: u64, address: u64) -> Answer {
-        let space = self.find::<Space>(space, Rights::WRITE)?;
+        let space = self.find_seldom::<Space>(space, Rights::WRITE)?;
         check_page_address(address)?;
         let Some(table) = self.find_last_table(space, address) else {
             return self.unmap_large(space, address);
@@ -353,7 +334,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// `OutOfRange`, `NotMapped`, `AccessDenied` for what neither the frame's mode nor the
     /// capability by which it was mapped allows.
     pub fn protect(&self, space: u64, address: u64, access: u64) -> Answer {
-        let space = self.find::<Space>(space, Rights::WRITE)?;
+        let space = self.find_seldom::<Space>(space, Rights::WRITE)?;
         let access = Access::from_raw(access).ok_or(Error::BadArgument)?;
         check_page_address(address)?;
         let Some(table) = self.find_last_table(space, address) else {

@@ -72,9 +72,9 @@ pub trait Fields: Memory {
         self.store(object.into_raw(), field.word(), value);
     }
 
-    /// Reads a field that is a link.
+    /// Reads a field that is a link and nothing else.
     fn link<O: Layout, T>(&self, object: Number<O>, field: Field<O>) -> Number<T> {
-        Number::from_raw(self.get(object, field))
+        Number::from_plain(self.get(object, field))
     }
 
     /// Writes a field that is a link.

@@ -58,7 +58,7 @@ impl<M: Memory + Copy> Kernel<M> {
     #[cold]
     #[inline(never)]
     fn signal_elsewhere(&self, handle: u64) -> Outcome {
-        match self.capability_of(self.current(), handle) {
+        match self.capability_seldom(handle) {
             Ok(capability) => self.signal_by(capability),
             Err(error) => Outcome::refused(error),
         }
@@ -194,7 +194,7 @@ impl<M: Memory + Copy> Kernel<M> {
     #[cold]
     #[inline(never)]
     fn wait_elsewhere(&self, handle: u64) -> Waited {
-        match self.capability_of(self.current(), handle) {
+        match self.capability_seldom(handle) {
             Ok(capability) => self.wait_by(capability),
             Err(error) => Waited::refused(error),
         }
@@ -227,7 +227,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// The same for a thread whose registers were saved.
     #[inline(never)]
     pub(crate) fn start_waiting(&self, waiter: Number<Thread>) -> Result<(), Error> {
-        let target = self.find::<Notification>(self.handle_of(waiter), Rights::RECEIVE)?;
+        let target = self.find_seldom::<Notification>(self.handle_of(waiter), Rights::RECEIVE)?;
         if self.memory.get(target, notification::BITS) != 0 {
             self.deliver_signal(waiter, self.take_bits(target));
             return Ok(());
@@ -250,7 +250,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// `try_wait`.
     pub(crate) fn try_wait(&self, waiter: Number<Thread>) -> Result<(), Error> {
-        let target = self.find::<Notification>(self.handle_of(waiter), Rights::RECEIVE)?;
+        let target = self.find_seldom::<Notification>(self.handle_of(waiter), Rights::RECEIVE)?;
         if self.memory.get(target, notification::BITS) == 0 {
             return Err(Error::WouldBlock);
         }

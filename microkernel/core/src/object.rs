@@ -72,6 +72,13 @@ impl<O> Number<O> {
         Number(raw & ((1 << NUMBER_BITS) - 1), PhantomData)
     }
 
+    /// Reads a stored link without reasons or marks, which costs no mask.
+    #[must_use]
+    pub(crate) const fn from_plain(raw: u64) -> Number<O> {
+        debug_assert!(raw >> NUMBER_BITS == 0, "the link has marks");
+        Number(raw, PhantomData)
+    }
+
     /// The number.
     #[must_use]
     pub const fn into_raw(self) -> u64 {

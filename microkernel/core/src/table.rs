@@ -16,7 +16,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// `BadHandle`, `Stale` for what is copied; those of [`Kernel::find_empty_slot`]; bits of
     /// `rights` that are none do not count.
     pub fn capability_copy(&self, handle: u64, destination: u64, rights: u64) -> Answer {
-        let capability = self.capability_of(self.current(), handle)?;
+        let capability = self.capability_seldom(handle)?;
         if !self.is_live(capability) {
             return Err(Error::Stale);
         }

@@ -7,13 +7,13 @@
 //!                         └──────────── thread_resume, thread_start ───────┘
 //! ```
 
-use ipc_abi::capability::{Kind, Rights, ThreadState};
+use ipc_abi::capability::{Rights, ThreadState};
 use ipc_abi::error::Error;
 
 use crate::kernel::{Answer, Kernel};
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    Context, Notification, Number, Thread, context, flag, notification, sending, state, thread,
+    Context, Gate, Notification, Number, Thread, context, flag, gate, notification, sending, state, thread,
     wait,
 };
 
@@ -103,11 +103,10 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Those of the handles (thread: right `WRITE`; gate: right `SEND`).
     pub fn thread_set_handler(&self, handle: u64, gate: u64) -> Answer {
         let target = self.find_seldom::<Thread>(handle, Rights::WRITE)?;
-        let capability = self.capability_of(self.current(), gate)?;
-        self.check(capability, Kind::Gate, Rights::SEND)?;
+        let gate = self.find_seldom::<Gate>(gate, Rights::SEND)?;
+        self.memory.set_link(target, thread::HANDLER, gate);
         self.memory
-            .set(target, thread::HANDLER, capability.number());
-        self.memory.set(target, thread::HANDLER_ID, capability.id);
+            .set(target, thread::HANDLER_ID, self.memory.get(gate, gate::ID));
         Ok(0)
     }
 

@@ -84,7 +84,7 @@ const fn granule_of(when: u64) -> u64 {
 
 /// What a thread or a context is to a wheel.
 pub(crate) const fn entry_of<O>(object: Number<O>) -> Number<Timed> {
-    Number::from_raw(object.into_raw())
+    Number::from_plain(object.into_raw())
 }
 
 /// The band of a priority.
@@ -258,9 +258,9 @@ impl<M: Memory + Copy> Kernel<M> {
             self.memory.set(entry, timed::WHEN, when);
             self.place(entry, band);
         } else if self.memory.kind(entry.frame()) == Kind::Thread as u8 {
-            self.time_out(Number::from_raw(entry.into_raw()));
+            self.time_out(Number::from_plain(entry.into_raw()));
         } else {
-            self.refilled(Number::from_raw(entry.into_raw()));
+            self.refilled(Number::from_plain(entry.into_raw()));
         }
     }
 
