@@ -103,7 +103,7 @@ fn read_board(tree: u64) -> Result<Board, BoardError> {
 /// Fills in the objects of the image, which are zero.
 fn make_objects(kernel: Kernel<DirectMap>) {
     let memory = kernel.memory;
-    memory.set(kernel.core, core_state::MACHINE, image::machine());
+    memory.set(kernel.core(), core_state::MACHINE, image::machine());
     debug::set_up(kernel);
     let machine = kernel.machine();
     memory.set(machine, machine::NULL_ENDPOINT, image::empty_endpoint());

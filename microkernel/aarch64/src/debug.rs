@@ -24,7 +24,7 @@ pub(crate) fn set_up(kernel: Kernel<DirectMap>) {
         (core_state::BREAKPOINTS, breakpoints),
         (core_state::WATCHPOINTS, watchpoints),
     ] {
-        kernel.memory.set(kernel.core, field, count);
+        kernel.memory.set(kernel.core(), field, count);
     }
 }
 
@@ -62,7 +62,7 @@ fn load(kernel: Kernel<DirectMap>, next: Number<Thread>) {
 }
 
 fn load_breakpoints(kernel: Kernel<DirectMap>, next: Number<Thread>) {
-    let count = kernel.memory.get(kernel.core, core_state::BREAKPOINTS);
+    let count = kernel.memory.get(kernel.core(), core_state::BREAKPOINTS);
     let word = |at| kernel.memory.get(next, thread::BREAKPOINT.at(at));
     load_pairs!(count, word:
         0 "dbgbvr0_el1" "dbgbcr0_el1",
@@ -75,7 +75,7 @@ fn load_breakpoints(kernel: Kernel<DirectMap>, next: Number<Thread>) {
 }
 
 fn load_watchpoints(kernel: Kernel<DirectMap>, next: Number<Thread>) {
-    let count = kernel.memory.get(kernel.core, core_state::WATCHPOINTS);
+    let count = kernel.memory.get(kernel.core(), core_state::WATCHPOINTS);
     let word = |at| kernel.memory.get(next, thread::WATCHPOINT.at(at));
     load_pairs!(count, word:
         0 "dbgwvr0_el1" "dbgwcr0_el1",

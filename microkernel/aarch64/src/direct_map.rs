@@ -33,7 +33,7 @@ use core::ptr::with_exposed_provenance_mut;
 
 use pecan_core::kernel::Kernel;
 use pecan_core::memory::Memory;
-use pecan_core::object::{Frame, Number};
+use pecan_core::object::Frame;
 
 use crate::layout::{DIRECT_MAP, ENTRIES, ENTRY_BYTES, KINDS};
 use crate::{bound, effect, frame, register};
@@ -46,14 +46,8 @@ pub struct DirectMap(());
 #[inline]
 #[must_use]
 pub fn this_core() -> Kernel<DirectMap> {
-    let offset = register::core_object().wrapping_sub(opaque::<DIRECT_MAP>());
-    let is_object = offset & 63 == 0 && offset >> 46 == 0;
-    // SAFETY: `start.s` put the address of the core's object into the register, once: in the direct
-    // map, aligned to a page. With this the compiler need not go by way of the number.
-    unsafe { assert_unchecked(is_object) }
     Kernel {
         memory: DirectMap(()),
-        core: Number::from_raw(offset >> 6),
     }
 }
 
@@ -140,6 +134,16 @@ impl Memory for DirectMap {
         let word = object_word(number, word);
         // SAFETY: a word of an object that exists, by the caller's duty: see the module's page.
         unsafe { word.write(value) }
+    }
+
+    #[inline(always)]
+    fn core(&self) -> u64 {
+        let offset = register::core_object().wrapping_sub(opaque::<DIRECT_MAP>());
+        let is_object = offset & 63 == 0 && offset >> 46 == 0;
+        // SAFETY: `start.s` put the address of the core's object into the register, once: in the
+        // direct map, aligned to a page. With this the compiler need not go by way of the number.
+        unsafe { assert_unchecked(is_object) }
+        offset >> 6
     }
 
     #[inline]

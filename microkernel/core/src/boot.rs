@@ -96,9 +96,9 @@ impl<M: Memory + Copy> Kernel<M> {
         let header = read_header(&package.header);
         check_header(&header, package.frames)?;
         self.memory.set(self.machine(), machine::NEXT_ID, 1);
-        self.memory.set(self.core, core_state::ARMED, OFF);
+        self.memory.set(self.core(), core_state::ARMED, OFF);
         self.memory
-            .set(self.core, core_state::SLICE_TICKS, plan.slice_ticks);
+            .set(self.core(), core_state::SLICE_TICKS, plan.slice_ticks);
         self.claim_frames(package.first, package.frames, &header)?;
         self.claim_user_frame(plan.info, 0)?;
         let mut supply = self.make_supply(plan)?;
@@ -109,7 +109,7 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(first.thread, thread::SP, FIRST_STACK_TOP);
         self.memory.set(first.thread, thread::STATE, state::LIVE);
         self.memory
-            .set_link(self.core, core_state::CURRENT, first.thread);
+            .set_link(self.core(), core_state::CURRENT, first.thread);
         Ok(())
     }
 
@@ -245,7 +245,7 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set_link(thread, thread::OWN_CONTEXT, context);
         self.memory.set_link(thread, thread::CONTEXT, context);
         self.memory
-            .set_link(self.core, core_state::CONTEXT, context);
+            .set_link(self.core(), core_state::CONTEXT, context);
     }
 
     /// The region of the devices: its object is in memory, since its own frames are none.

@@ -108,7 +108,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// comes back no earlier.
     fn reconfigure(&self, context: Number<Context>, priority: u64, budget: u64, period: u64) {
         let now = self.memory.now();
-        if self.memory.link(self.core, core_state::BILLED) == context {
+        if self.memory.link(self.core(), core_state::BILLED) == context {
             self.charge(context, now);
         }
         let waits = self.memory.get(context, context::QUEUED)
@@ -163,10 +163,10 @@ impl<M: Memory + Copy> Kernel<M> {
     pub fn context_inspect(&self, handle: u64) -> Answer {
         let context = self.find_seldom::<Context>(handle, Rights::READ)?;
         let used = self.memory.get(context, context::USED);
-        if self.memory.link(self.core, core_state::BILLED) != context {
+        if self.memory.link(self.core(), core_state::BILLED) != context {
             return Ok(used);
         }
-        let started = self.memory.get(self.core, core_state::STARTED);
+        let started = self.memory.get(self.core(), core_state::STARTED);
         Ok(used.wrapping_add(self.memory.now().wrapping_sub(started)))
     }
 }
@@ -216,8 +216,8 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// The billed `context` ran until `now`: what it used comes back a period after it began.
     pub(crate) fn charge(&self, context: Number<Context>, now: u64) {
-        let started = self.memory.get(self.core, core_state::STARTED);
-        self.memory.set(self.core, core_state::BILLED, 0);
+        let started = self.memory.get(self.core(), core_state::STARTED);
+        self.memory.set(self.core(), core_state::BILLED, 0);
         let used = now.wrapping_sub(started);
         let total = self.memory.get(context, context::USED).wrapping_add(used);
         self.memory.set(context, context::USED, total);
@@ -322,9 +322,9 @@ impl<M: Memory + Copy> Kernel<M> {
         let mut end = OFF;
         for _ in self.memory.at_most::<PAYERS_TRIED>(0..PAYERS_TRIED) {
             let payer = self.payer();
-            let billed: Number<Context> = self.memory.link(self.core, core_state::BILLED);
+            let billed: Number<Context> = self.memory.link(self.core(), core_state::BILLED);
             if !billed.is_none() {
-                let started = self.memory.get(self.core, core_state::STARTED);
+                let started = self.memory.get(self.core(), core_state::STARTED);
                 end = self.budget_end(billed, started);
                 if billed == payer && now < end {
                     break;
@@ -336,8 +336,8 @@ impl<M: Memory + Copy> Kernel<M> {
                 break;
             }
             if self.first_refill(payer) <= now {
-                self.memory.set_link(self.core, core_state::BILLED, payer);
-                self.memory.set(self.core, core_state::STARTED, now);
+                self.memory.set_link(self.core(), core_state::BILLED, payer);
+                self.memory.set(self.core(), core_state::STARTED, now);
                 end = self.budget_end(payer, now);
                 break;
             }
@@ -350,7 +350,7 @@ impl<M: Memory + Copy> Kernel<M> {
     fn exhaust(&self, payer: Number<Context>) {
         let user = self.current();
         if payer != self.current_context() {
-            self.memory.set(self.core, core_state::HELPER, 0);
+            self.memory.set(self.core(), core_state::HELPER, 0);
             self.make_ready(payer);
             self.preempt();
         } else if self.own_idle_context(user).is_none() {
@@ -358,7 +358,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.make_ready(payer);
             self.switch_to_next();
         } else {
-            self.memory.set(self.core, core_state::CONTEXT, 0);
+            self.memory.set(self.core(), core_state::CONTEXT, 0);
             self.continue_on_own(user);
             self.release_context(payer);
         }

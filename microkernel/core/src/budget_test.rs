@@ -35,7 +35,7 @@ fn trace(world: &World, ticks: u64, found: &mut Vec<Stretch>) {
     let kernel = world.kernel();
     let end = world.now() + ticks;
     loop {
-        let armed = kernel.memory.get(kernel.core, core_state::ARMED);
+        let armed = kernel.memory.get(kernel.core(), core_state::ARMED);
         let (from, to) = (world.now(), armed.min(end).max(world.now()));
         found.push((from, to, world.payer()));
         world.host.memory.pass(to - from);

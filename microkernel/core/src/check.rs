@@ -222,7 +222,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// The drain list: what is in it is dying.
     fn check_drain(&self, tallies: &mut Tallies) -> Checked {
-        let mut word = self.memory.get(self.core, core_state::DRAIN);
+        let mut word = self.memory.get(self.core(), core_state::DRAIN);
         let mut last = 0;
         while word != 0 {
             let number = word & crate::frame::SPACE_BITS;
@@ -245,7 +245,7 @@ impl<M: Memory + Copy> Kernel<M> {
             last = word;
             word = self.drain_next(word);
         }
-        let tail = self.memory.get(self.core, core_state::DRAIN_TAIL);
+        let tail = self.memory.get(self.core(), core_state::DRAIN_TAIL);
         ensure(tail == last, "the drain list ends with its tail", tail)
     }
 

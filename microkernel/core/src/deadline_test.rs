@@ -20,7 +20,7 @@ fn assert_no_timer(world: &World, actor: Actor) {
     let kernel = world.kernel();
     let marks = kernel.memory.get(actor.thread, thread::SPECIAL);
     assert_eq!(marks & special::DEADLINE, 0);
-    assert_eq!(kernel.memory.get(kernel.core, core_state::TIMED), 0);
+    assert_eq!(kernel.memory.get(kernel.core(), core_state::TIMED), 0);
 }
 
 /// `waiter` waits until `when`, and is refused then: never before, at most a granule later.

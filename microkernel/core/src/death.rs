@@ -183,8 +183,8 @@ impl<M: Memory + Copy> Kernel<M> {
             core_state::BILLED,
             core_state::SLICE_CONTEXT,
         ] {
-            if self.memory.link(self.core, field) == context {
-                self.memory.set(self.core, field, 0);
+            if self.memory.link(self.core(), field) == context {
+                self.memory.set(self.core(), field, 0);
                 self.mark_time();
             }
         }
@@ -199,7 +199,7 @@ impl<M: Memory + Copy> Kernel<M> {
             if self.memory.get(user, thread::CALLER) != 0 {
                 self.set_special(user, special::OWN_TIME);
             }
-            self.memory.set(self.core, core_state::CONTEXT, 0);
+            self.memory.set(self.core(), core_state::CONTEXT, 0);
             self.continue_on_own(user);
             return;
         }

@@ -129,7 +129,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Whether the processor has debug register `index` of those that `count` counts.
     fn has(&self, count: Field<Core>, index: u64) -> bool {
-        index < self.memory.get(self.core, count)
+        index < self.memory.get(self.core(), count)
     }
 
     /// Checks that a thread is new, stopped, or waits for its fault handler.

@@ -350,8 +350,8 @@ impl<M: Memory + Copy> Kernel<M> {
         if thread == self.current() {
             self.stop_helping();
             self.settle();
-            self.memory.set(self.core, core_state::CONTEXT, 0);
-            self.memory.set(self.core, core_state::CURRENT, 0);
+            self.memory.set(self.core(), core_state::CONTEXT, 0);
+            self.memory.set(self.core(), core_state::CURRENT, 0);
         }
         self.stop_thread(thread);
     }
@@ -361,13 +361,13 @@ impl<M: Memory + Copy> Kernel<M> {
 impl<M: Memory + Copy> Kernel<M> {
     #[inline(never)]
     fn enqueue(&self, word: u64) {
-        let tail = self.memory.get(self.core, core_state::DRAIN_TAIL);
+        let tail = self.memory.get(self.core(), core_state::DRAIN_TAIL);
         if tail == 0 {
-            self.memory.set(self.core, core_state::DRAIN, word);
+            self.memory.set(self.core(), core_state::DRAIN, word);
         } else {
             self.set_drain_next(tail, word);
         }
-        self.memory.set(self.core, core_state::DRAIN_TAIL, word);
+        self.memory.set(self.core(), core_state::DRAIN_TAIL, word);
         self.mark_pending();
     }
 
@@ -377,7 +377,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// the next way out goes on.
     pub fn drain(&self) {
         for _ in self.memory.at_most::<DRAIN_STEPS>(0..DRAIN_STEPS) {
-            let word = self.memory.get(self.core, core_state::DRAIN);
+            let word = self.memory.get(self.core(), core_state::DRAIN);
             if word == 0 {
                 return;
             }
@@ -387,9 +387,9 @@ impl<M: Memory + Copy> Kernel<M> {
                 None => true,
             };
             if is_done {
-                self.memory.set(self.core, core_state::DRAIN, next);
+                self.memory.set(self.core(), core_state::DRAIN, next);
                 if next == 0 {
-                    self.memory.set(self.core, core_state::DRAIN_TAIL, 0);
+                    self.memory.set(self.core(), core_state::DRAIN_TAIL, 0);
                     return;
                 }
             }

@@ -107,14 +107,14 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Whether the core holds the floating-point registers of `target`.
     pub(crate) fn owns_floating(&self, target: Number<Thread>) -> bool {
-        self.memory.link(self.core, core_state::FLOATING_OWNER) == target
+        self.memory.link(self.core(), core_state::FLOATING_OWNER) == target
     }
 
     /// The core no longer holds the floating-point registers of `target`, which is not the current
     /// thread: what they hold is nobody's.
     pub(crate) fn disown_floating(&self, target: Number<Thread>) {
         if self.owns_floating(target) {
-            self.memory.set(self.core, core_state::FLOATING_OWNER, 0);
+            self.memory.set(self.core(), core_state::FLOATING_OWNER, 0);
         }
     }
 

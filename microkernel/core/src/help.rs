@@ -152,9 +152,9 @@ impl<M: Memory + Copy> Kernel<M> {
             Way::Ends(end) => self.help(context, end),
             Way::Blocked => false,
             Way::TooLong => {
-                let count = self.memory.get(self.core, core_state::UNHELPED);
+                let count = self.memory.get(self.core(), core_state::UNHELPED);
                 self.memory
-                    .set(self.core, core_state::UNHELPED, count.wrapping_add(1));
+                    .set(self.core(), core_state::UNHELPED, count.wrapping_add(1));
                 false
             }
         }
@@ -168,7 +168,7 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         self.unqueue(context);
         let priority = self.memory.get(helper, context::PRIORITY);
-        self.memory.set_link(self.core, core_state::HELPER, helper);
+        self.memory.set_link(self.core(), core_state::HELPER, helper);
         self.use_context(context, end, priority);
         self.note_payer(helper, priority);
         true
@@ -176,11 +176,11 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// The helper, if there is one, helps no more: it goes back to the front of its queue.
     pub(crate) fn stop_helping(&self) {
-        let helper: Number<Context> = self.memory.link(self.core, core_state::HELPER);
+        let helper: Number<Context> = self.memory.link(self.core(), core_state::HELPER);
         if helper.is_none() {
             return;
         }
-        self.memory.set(self.core, core_state::HELPER, 0);
+        self.memory.set(self.core(), core_state::HELPER, 0);
         self.make_ready_first(helper);
         self.mark_time();
     }
@@ -190,8 +190,8 @@ impl<M: Memory + Copy> Kernel<M> {
         if context.is_none() {
             return;
         }
-        if self.memory.link(self.core, core_state::HELPER) == context {
-            self.memory.set(self.core, core_state::HELPER, 0);
+        if self.memory.link(self.core(), core_state::HELPER) == context {
+            self.memory.set(self.core(), core_state::HELPER, 0);
             self.mark_time();
         } else {
             self.unqueue(context);
@@ -220,7 +220,7 @@ impl<M: Memory + Copy> Kernel<M> {
             return;
         }
         let context: Number<Context> = self.memory.link(sender, thread::CONTEXT);
-        if context.is_none() || self.memory.link(self.core, core_state::HELPER) == context {
+        if context.is_none() || self.memory.link(self.core(), core_state::HELPER) == context {
             return;
         }
         let is_queued = self.memory.get(context, context::QUEUED)

@@ -202,6 +202,10 @@ impl HostMemory {
 }
 
 impl Memory for &HostMemory {
+    fn core(&self) -> u64 {
+        (FIRST_FRAME + MACHINE_FRAMES) * UNITS_PER_FRAME
+    }
+
     fn load_user(&self, frame: Frame, word: u64) -> u64 {
         self.user_word(frame, word).get()
     }
@@ -304,7 +308,6 @@ type Translation = (u64, u64);
 pub struct HostMachine {
     /// Its memory.
     pub memory: HostMemory,
-    core: Number<Core>,
     /// What a translation cache may hold: ASID and page, to last-level table and descriptor.
     cache: RefCell<BTreeMap<Translation, (u64, u64)>>,
     /// The effects that were performed, oldest first.
@@ -332,7 +335,6 @@ impl HostMachine {
         }
         let host = HostMachine {
             memory,
-            core: Number::from_raw(core * UNITS_PER_FRAME),
             cache: RefCell::default(),
             performed: RefCell::default(),
             info: Frame(null + 3),
@@ -343,9 +345,9 @@ impl HostMachine {
         let machine: Number<Machine> = Number::from_raw(machine * UNITS_PER_FRAME);
         kernel
             .memory
-            .set_link(kernel.core, core_state::MACHINE, machine);
+            .set_link(kernel.core(), core_state::MACHINE, machine);
         for count in [core_state::BREAKPOINTS, core_state::WATCHPOINTS] {
-            kernel.memory.set(kernel.core, count, DEBUG_REGISTERS);
+            kernel.memory.set(kernel.core(), count, DEBUG_REGISTERS);
         }
         kernel
             .memory
@@ -364,7 +366,6 @@ impl HostMachine {
     pub fn kernel(&self) -> Kernel<&HostMemory> {
         Kernel {
             memory: &self.memory,
-            core: self.core,
         }
     }
 
@@ -406,10 +407,10 @@ impl HostMachine {
     /// Panics if the call left more effects than there is room for.
     pub fn leave_kernel(&self) {
         let kernel = self.kernel();
-        kernel.memory.set(kernel.core, core_state::PENDING, 0);
+        kernel.memory.set(kernel.core(), core_state::PENDING, 0);
         kernel.drain();
         kernel.settle_time();
-        let count = kernel.memory.get(kernel.core, core_state::EFFECT_COUNT);
+        let count = kernel.memory.get(kernel.core(), core_state::EFFECT_COUNT);
         assert!(
             count <= core_state::EFFECTS_MAX,
             "{count} effects were left"
@@ -442,7 +443,7 @@ impl HostMachine {
     /// Leaves the kernel until nothing waits to be taken apart. An idle core looks for work.
     pub fn drain_all(&self) {
         self.leave_kernel();
-        while self.kernel().memory.get(self.core, core_state::PENDING) != 0 {
+        while self.kernel().memory.get(self.core(), core_state::PENDING) != 0 {
             if self.kernel().current().is_none() {
                 self.kernel().preempt();
             }

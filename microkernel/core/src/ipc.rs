@@ -65,10 +65,7 @@ pub struct Found {
 /// ships.
 #[inline(never)]
 pub extern "C" fn find_send_gate<M: Memory + Copy>(memory: M, thread: u64, handle: u64) -> Found {
-    let kernel = Kernel {
-        memory,
-        core: Number::NONE,
-    };
+    let kernel = Kernel { memory };
     match kernel.look_up_gate(Number::from_raw(thread), handle) {
         Ok(found) => found,
         Err(error) => Found {

@@ -107,7 +107,7 @@ impl<M: Memory + Copy> Kernel<M> {
     pub fn platform_inspect(&self, handle: u64, count: u64) -> Answer {
         self.find_seldom::<Platform>(handle, Rights::READ)?;
         if count == PlatformCount::Unhelped as u64 {
-            Ok(self.memory.get(self.core, core_state::UNHELPED))
+            Ok(self.memory.get(self.core(), core_state::UNHELPED))
         } else {
             Err(Error::BadArgument)
         }

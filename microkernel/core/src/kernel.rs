@@ -15,8 +15,6 @@ use crate::object::{Core, Frame, Machine, Number, Thread, core_state, machine, p
 pub struct Kernel<M> {
     /// Memory, as this core sees it.
     pub memory: M,
-    /// This core's object.
-    pub core: Number<Core>,
 }
 
 /// What a function call answers.
@@ -182,18 +180,25 @@ impl Effect {
 }
 
 impl<M: Memory + Copy> Kernel<M> {
+    /// This core's object.
+    #[must_use]
+    #[inline(always)]
+    pub fn core(&self) -> Number<Core> {
+        Number::from_plain(self.memory.core())
+    }
+
     /// The thread that made the system call.
     #[must_use]
     #[inline(always)]
     pub fn current(&self) -> Number<Thread> {
-        self.memory.link(self.core, core_state::CURRENT)
+        self.memory.link(self.core(), core_state::CURRENT)
     }
 
     /// What the whole machine shares.
     #[must_use]
     #[inline(always)]
     pub fn machine(&self) -> Number<Machine> {
-        self.memory.link(self.core, core_state::MACHINE)
+        self.memory.link(self.core(), core_state::MACHINE)
     }
 
     /// Takes an identity that no object has or had.
@@ -208,30 +213,30 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Leaves `effect` to be performed on the way out. A call leaves at most
     /// [`core_state::EFFECTS_MAX`]; each module states its own bound.
     pub fn leave(&self, effect: Effect) {
-        let count = self.memory.get(self.core, core_state::EFFECT_COUNT);
+        let count = self.memory.get(self.core(), core_state::EFFECT_COUNT);
         // The mask is for the compiler, which then knows that the fields are inside the object.
         let base = (count & (core_state::EFFECTS_MAX - 1)).wrapping_mul(4);
         let [code, a, b, _] = effect.into_words();
         let field = |index: u64| core_state::EFFECTS.at(base.wrapping_add(index));
-        self.memory.set(self.core, field(0), code);
-        self.memory.set(self.core, field(1), a);
-        self.memory.set(self.core, field(2), b);
+        self.memory.set(self.core(), field(0), code);
+        self.memory.set(self.core(), field(1), a);
+        self.memory.set(self.core(), field(2), b);
         self.memory
-            .set(self.core, core_state::EFFECT_COUNT, count.wrapping_add(1));
+            .set(self.core(), core_state::EFFECT_COUNT, count.wrapping_add(1));
         self.mark_pending();
     }
 
     /// Makes the way out look for effects and objects to take apart.
     pub fn mark_pending(&self) {
-        let pending = self.memory.get(self.core, core_state::PENDING);
+        let pending = self.memory.get(self.core(), core_state::PENDING);
         self.memory
-            .set(self.core, core_state::PENDING, pending | pending::WORK);
+            .set(self.core(), core_state::PENDING, pending | pending::WORK);
     }
 
     /// Takes the effects that were left, first to last. `quickly` performs one of a quick kind, or tells
     /// that it is none; then it goes to `slowly`, at most [`core_state::LONG_EFFECTS_MAX`] of them.
     pub fn take_effects(&self, quickly: impl Fn(Effect) -> bool, mut slowly: impl FnMut(Effect)) {
-        let count = self.memory.get(self.core, core_state::EFFECT_COUNT);
+        let count = self.memory.get(self.core(), core_state::EFFECT_COUNT);
         let mut long_effects = 0_u64;
         for index in self
             .memory
@@ -240,7 +245,7 @@ impl<M: Memory + Copy> Kernel<M> {
             let base = index.wrapping_mul(4);
             let word = |at: u64| {
                 self.memory
-                    .get(self.core, core_state::EFFECTS.at(base.wrapping_add(at)))
+                    .get(self.core(), core_state::EFFECTS.at(base.wrapping_add(at)))
             };
             let effect = Effect::from_words([word(0), word(1), word(2), word(3)]);
             if let Some(effect) = effect.filter(|it| !quickly(*it)) {
@@ -251,6 +256,6 @@ impl<M: Memory + Copy> Kernel<M> {
                 slowly(effect);
             }
         }
-        self.memory.set(self.core, core_state::EFFECT_COUNT, 0);
+        self.memory.set(self.core(), core_state::EFFECT_COUNT, 0);
     }
 }

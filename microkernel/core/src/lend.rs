@@ -31,7 +31,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// `next` goes on with the current context.
     #[inline(always)]
     pub(crate) fn run_in_place_of_current(&self, next: Number<Thread>) {
-        self.memory.set_link(self.core, core_state::CURRENT, next);
+        self.memory.set_link(self.core(), core_state::CURRENT, next);
     }
 
     /// Takes from `server`, the current thread, the context that it uses and does not own; none if it
@@ -43,7 +43,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.clear_special(server, special::OWN_TIME);
             return Number::NONE;
         }
-        self.memory.set(self.core, core_state::CONTEXT, 0);
+        self.memory.set(self.core(), core_state::CONTEXT, 0);
         current
     }
 
@@ -178,7 +178,7 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         if is_current {
             self.stop_helping();
-            self.memory.set(self.core, core_state::CONTEXT, 0);
+            self.memory.set(self.core(), core_state::CONTEXT, 0);
             self.continue_on_own(user);
         } else {
             self.end_help(used);

@@ -35,6 +35,8 @@ pub trait Memory {
     /// Copies `length` bytes (at most 4096) from one message buffer to another, which users of other
     /// cores may write meanwhile: never through a reference.
     fn copy_message(&self, from: Frame, to: Frame, length: u64);
+    /// The number of this core's object.
+    fn core(&self) -> u64;
     /// The time, in ticks of the counter that user code reads (`CNTVCT_EL0`).
     fn now(&self) -> u64;
     /// Reads word `word` (below 512) of a user frame of memory, which users may write meanwhile: never

@@ -44,7 +44,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// This core's index; the mask is for the compiler, which then knows that it is small.
     #[inline(always)]
     fn core_index(&self) -> u64 {
-        self.memory.get(self.core, core_state::INDEX) & (CORES_MAX as u64).wrapping_sub(1)
+        self.memory.get(self.core(), core_state::INDEX) & (CORES_MAX as u64).wrapping_sub(1)
     }
 
     /// Where a living endpoint has the servers that wait on this core.

@@ -30,7 +30,7 @@ impl<M: Memory + Copy> Kernel<M> {
     #[must_use]
     #[inline(always)]
     pub fn current_context(&self) -> Number<Context> {
-        self.memory.link(self.core, core_state::CONTEXT)
+        self.memory.link(self.core(), core_state::CONTEXT)
     }
 
     /// Whether `thread` could run if it had time.
@@ -65,16 +65,16 @@ impl<M: Memory + Copy> Kernel<M> {
             return;
         }
         let (head, tail) = self.queue_of(context);
-        let last: Number<Context> = self.memory.link(self.core, tail);
+        let last: Number<Context> = self.memory.link(self.core(), tail);
         self.memory.set_link(context, context::PREV, last);
         self.memory
             .set_link(context, context::NEXT, Number::<Context>::NONE);
         if last.is_none() {
-            self.memory.set_link(self.core, head, context);
+            self.memory.set_link(self.core(), head, context);
         } else {
             self.memory.set_link(last, context::NEXT, context);
         }
-        self.memory.set_link(self.core, tail, context);
+        self.memory.set_link(self.core(), tail, context);
         self.mark_queued(context);
     }
 
@@ -82,16 +82,16 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(always)]
     pub(crate) fn make_ready_first(&self, context: Number<Context>) {
         let (head, tail) = self.queue_of(context);
-        let first: Number<Context> = self.memory.link(self.core, head);
+        let first: Number<Context> = self.memory.link(self.core(), head);
         self.memory.set_link(context, context::NEXT, first);
         self.memory
             .set_link(context, context::PREV, Number::<Context>::NONE);
         if first.is_none() {
-            self.memory.set_link(self.core, tail, context);
+            self.memory.set_link(self.core(), tail, context);
         } else {
             self.memory.set_link(first, context::PREV, context);
         }
-        self.memory.set_link(self.core, head, context);
+        self.memory.set_link(self.core(), head, context);
         self.mark_queued(context);
     }
 
@@ -99,8 +99,8 @@ impl<M: Memory + Copy> Kernel<M> {
     fn mark_queued(&self, context: Number<Context>) {
         self.memory.set(context, context::QUEUED, 1);
         let (word, bit) = ready_bit(self.memory.get(context, context::PRIORITY));
-        let ready = self.memory.get(self.core, word);
-        self.memory.set(self.core, word, ready | bit);
+        let ready = self.memory.get(self.core(), word);
+        self.memory.set(self.core(), word, ready | bit);
     }
 
     /// Takes `context` out of its run queue or wheel, if it is in one.
@@ -115,12 +115,12 @@ impl<M: Memory + Copy> Kernel<M> {
         let next: Number<Context> = self.memory.link(context, context::NEXT);
         let prev: Number<Context> = self.memory.link(context, context::PREV);
         if prev.is_none() {
-            self.memory.set_link(self.core, head, next);
+            self.memory.set_link(self.core(), head, next);
         } else {
             self.memory.set_link(prev, context::NEXT, next);
         }
         if next.is_none() {
-            self.memory.set_link(self.core, tail, prev);
+            self.memory.set_link(self.core(), tail, prev);
         } else {
             self.memory.set_link(next, context::PREV, prev);
         }
@@ -136,7 +136,7 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(always)]
     fn first_priority(&self) -> Option<u64> {
         for word in (0..4_u64).rev() {
-            let ready = self.memory.get(self.core, core_state::READY.at(word));
+            let ready = self.memory.get(self.core(), core_state::READY.at(word));
             if ready != 0 {
                 let bit = u64::from(63_u32.wrapping_sub(ready.leading_zeros()));
                 return Some(word.wrapping_mul(64).wrapping_add(bit));
@@ -149,11 +149,11 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(always)]
     fn take_first(&self, priority: u64) -> Number<Context> {
         let (head, tail) = queue_ends(priority);
-        let first: Number<Context> = self.memory.link(self.core, head);
+        let first: Number<Context> = self.memory.link(self.core(), head);
         let next: Number<Context> = self.memory.link(first, context::NEXT);
-        self.memory.set_link(self.core, head, next);
+        self.memory.set_link(self.core(), head, next);
         if next.is_none() {
-            self.memory.set(self.core, tail, 0);
+            self.memory.set(self.core(), tail, 0);
             self.clear_ready(priority);
         } else {
             self.memory.set(next, context::PREV, 0);
@@ -167,14 +167,14 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(always)]
     fn clear_ready(&self, priority: u64) {
         let (word, bit) = ready_bit(priority);
-        let ready = self.memory.get(self.core, word);
-        self.memory.set(self.core, word, ready & !bit);
+        let ready = self.memory.get(self.core(), word);
+        self.memory.set(self.core(), word, ready & !bit);
     }
 
     /// The context that pays: whose priority counts, and whose budget is used.
     #[inline(always)]
     pub(crate) fn payer(&self) -> Number<Context> {
-        let helper: Number<Context> = self.memory.link(self.core, core_state::HELPER);
+        let helper: Number<Context> = self.memory.link(self.core(), core_state::HELPER);
         if helper.is_none() {
             self.current_context()
         } else {
@@ -186,7 +186,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// of bands that did not count until now.
     #[inline(always)]
     pub(crate) fn note_payer(&self, payer: Number<Context>, priority: u64) {
-        let calm = self.memory.get(self.core, core_state::CALM);
+        let calm = self.memory.get(self.core(), core_state::CALM);
         if self.memory.get(payer, context::BUDGET) != 0 || priority < calm {
             self.mark_time();
         }
@@ -195,7 +195,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Leaves the current context at rest (its thread waits, or holds it no longer) and uses the
     /// most important queued one, or idles.
     pub(crate) fn switch_to_next(&self) {
-        if self.memory.get(self.core, core_state::HELPER) != 0 {
+        if self.memory.get(self.core(), core_state::HELPER) != 0 {
             self.stop_helping();
         }
         match self.first_priority() {
@@ -206,8 +206,8 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Nothing can run.
     pub(crate) fn idle(&self) {
-        self.memory.set(self.core, core_state::CONTEXT, 0);
-        self.memory.set(self.core, core_state::CURRENT, 0);
+        self.memory.set(self.core(), core_state::CONTEXT, 0);
+        self.memory.set(self.core(), core_state::CURRENT, 0);
         self.mark_time();
     }
 
@@ -232,8 +232,8 @@ impl<M: Memory + Copy> Kernel<M> {
         priority: u64,
     ) {
         self.memory
-            .set_link(self.core, core_state::CONTEXT, context);
-        self.memory.set_link(self.core, core_state::CURRENT, thread);
+            .set_link(self.core(), core_state::CONTEXT, context);
+        self.memory.set_link(self.core(), core_state::CURRENT, thread);
         self.note_payer(context, priority);
     }
 
@@ -276,7 +276,7 @@ impl<M: Memory + Copy> Kernel<M> {
     fn put_back(&self) {
         self.settle();
         let current = self.current_context();
-        if self.memory.get(self.core, core_state::HELPER) == 0 {
+        if self.memory.get(self.core(), core_state::HELPER) == 0 {
             self.make_ready_first(current);
         } else {
             self.stop_helping();
@@ -300,12 +300,12 @@ impl<M: Memory + Copy> Kernel<M> {
         if current.is_none() {
             return Outcome::DONE;
         }
-        let is_helped = self.memory.get(self.core, core_state::HELPER) != 0;
+        let is_helped = self.memory.get(self.core(), core_state::HELPER) != 0;
         if is_helped || self.memory.get(current, context::BUDGET) != 0 {
             return self.rotate_payer();
         }
         let (head, tail) = queue_ends(self.memory.get(current, context::PRIORITY));
-        let next: Number<Context> = self.memory.link(self.core, head);
+        let next: Number<Context> = self.memory.link(self.core(), head);
         if next.is_none() {
             return Outcome::DONE;
         }
@@ -317,22 +317,22 @@ impl<M: Memory + Copy> Kernel<M> {
         // The first of the queue goes, the current one comes last: the queue stays as full.
         let second: Number<Context> = self.memory.link(next, context::NEXT);
         if second.is_none() {
-            self.memory.set_link(self.core, head, current);
+            self.memory.set_link(self.core(), head, current);
             self.memory.set(current, context::PREV, 0);
         } else {
-            let last: Number<Context> = self.memory.link(self.core, tail);
-            self.memory.set_link(self.core, head, second);
+            let last: Number<Context> = self.memory.link(self.core(), tail);
+            self.memory.set_link(self.core(), head, second);
             self.memory.set(second, context::PREV, 0);
             self.memory.set_link(last, context::NEXT, current);
             self.memory.set_link(current, context::PREV, last);
         }
-        self.memory.set_link(self.core, tail, current);
+        self.memory.set_link(self.core(), tail, current);
         self.memory.set(current, context::NEXT, 0);
         self.memory.set(current, context::QUEUED, 1);
         self.memory.set(next, context::NEXT, 0);
         self.memory.set(next, context::QUEUED, 0);
-        self.memory.set_link(self.core, core_state::CONTEXT, next);
-        self.memory.set_link(self.core, core_state::CURRENT, thread);
+        self.memory.set_link(self.core(), core_state::CONTEXT, next);
+        self.memory.set_link(self.core(), core_state::CURRENT, thread);
         self.want_slice();
         Outcome::DONE
     }
@@ -346,13 +346,13 @@ impl<M: Memory + Copy> Kernel<M> {
             return Outcome::DONE;
         }
         let priority = self.memory.get(payer, context::PRIORITY);
-        if self.memory.get(self.core, queue_ends(priority).0) == 0 {
+        if self.memory.get(self.core(), queue_ends(priority).0) == 0 {
             return Outcome::DONE;
         }
         self.settle();
         let current = self.current_context();
         if payer != current {
-            self.memory.set(self.core, core_state::HELPER, 0);
+            self.memory.set(self.core(), core_state::HELPER, 0);
             self.make_ready(current);
         }
         self.make_ready(payer);
@@ -370,7 +370,7 @@ impl<M: Memory + Copy> Kernel<M> {
     pub(crate) fn switch_at_once(&self, thread: Number<Thread>) -> bool {
         let context: Number<Context> = self.memory.link(thread, thread::CONTEXT);
         let current = self.current_context();
-        let helper = self.memory.get(self.core, core_state::HELPER);
+        let helper = self.memory.get(self.core(), core_state::HELPER);
         if current.is_none() || context.is_none() || helper != 0 {
             return false;
         }
@@ -379,7 +379,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let unusual = self.memory.get(context, context::BUDGET)
             | self.memory.get(thread, thread::SPECIAL)
             | self.memory.get(thread, thread::CALLER);
-        let calm = self.memory.get(self.core, core_state::CALM);
+        let calm = self.memory.get(self.core(), core_state::CALM);
         let is_usual = unusual == 0
             && priority > less
             && less >= calm
@@ -391,15 +391,15 @@ impl<M: Memory + Copy> Kernel<M> {
         self.settle();
         self.make_ready_first(current);
         self.memory
-            .set_link(self.core, core_state::CONTEXT, context);
-        self.memory.set_link(self.core, core_state::CURRENT, thread);
+            .set_link(self.core(), core_state::CONTEXT, context);
+        self.memory.set_link(self.core(), core_state::CURRENT, thread);
         true
     }
 
     /// Another context of the running priority waits: a slice begins, unless one runs.
     #[inline(always)]
     fn want_slice(&self) {
-        if self.memory.get(self.core, core_state::SLICE) == 0 {
+        if self.memory.get(self.core(), core_state::SLICE) == 0 {
             self.mark_time();
         }
     }
@@ -407,31 +407,31 @@ impl<M: Memory + Copy> Kernel<M> {
     /// When the slice of the payer, which has this `priority`, ends; [`OFF`] if it has the priority
     /// to itself. A slice begins when it is first asked for.
     pub(crate) fn slice_of(&self, payer: Number<Context>, priority: u64, now: u64) -> u64 {
-        let slice = self.memory.get(self.core, core_state::SLICE);
+        let slice = self.memory.get(self.core(), core_state::SLICE);
         if slice != 0 {
             return slice;
         }
-        let is_shared = self.memory.get(self.core, queue_ends(priority).0) != 0;
-        let is_draining = self.memory.get(self.core, core_state::DRAIN) != 0;
+        let is_shared = self.memory.get(self.core(), queue_ends(priority).0) != 0;
+        let is_draining = self.memory.get(self.core(), core_state::DRAIN) != 0;
         if !is_shared && !is_draining {
             return OFF;
         }
-        let end = now.wrapping_add(self.memory.get(self.core, core_state::SLICE_TICKS));
-        self.memory.set(self.core, core_state::SLICE, end);
+        let end = now.wrapping_add(self.memory.get(self.core(), core_state::SLICE_TICKS));
+        self.memory.set(self.core(), core_state::SLICE, end);
         self.memory
-            .set_link(self.core, core_state::SLICE_CONTEXT, payer);
+            .set_link(self.core(), core_state::SLICE_CONTEXT, payer);
         end
     }
 
     /// Ends the slice if it is over: its context goes behind the others of its priority. A context
     /// that came to run meanwhile gets a slice of its own first.
     pub(crate) fn end_slice(&self, now: u64) {
-        let slice = self.memory.get(self.core, core_state::SLICE);
+        let slice = self.memory.get(self.core(), core_state::SLICE);
         if slice == 0 || now < slice {
             return;
         }
-        self.memory.set(self.core, core_state::SLICE, 0);
-        let whose: Number<Context> = self.memory.link(self.core, core_state::SLICE_CONTEXT);
+        self.memory.set(self.core(), core_state::SLICE, 0);
+        let whose: Number<Context> = self.memory.link(self.core(), core_state::SLICE_CONTEXT);
         if whose == self.payer() {
             self.rotate_payer();
         }

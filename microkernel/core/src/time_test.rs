@@ -170,8 +170,8 @@ fn what_dies_goes_on_dying_at_the_end_of_a_slice() {
     let kernel = world.kernel();
     kernel.destroy(endpoint).expect("destroyed");
     world.host.leave_kernel();
-    assert_ne!(kernel.memory.get(kernel.core, core_state::DRAIN), 0);
-    assert_ne!(kernel.memory.get(kernel.core, core_state::SLICE), 0);
-    assert_ne!(kernel.memory.get(kernel.core, core_state::ARMED), OFF);
+    assert_ne!(kernel.memory.get(kernel.core(), core_state::DRAIN), 0);
+    assert_ne!(kernel.memory.get(kernel.core(), core_state::SLICE), 0);
+    assert_ne!(kernel.memory.get(kernel.core(), core_state::ARMED), OFF);
     world.leave();
 }

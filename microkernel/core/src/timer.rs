@@ -96,15 +96,15 @@ pub(crate) const fn band_of(priority: u64) -> u64 {
 impl<M: Memory + Copy> Kernel<M> {
     /// Puts `entry`, which is in no wheel, into that of `band`, for the time `when`.
     pub(crate) fn start_timer(&self, entry: Number<Timed>, when: u64, band: u64) {
-        let timed = self.memory.get(self.core, core_state::TIMED);
+        let timed = self.memory.get(self.core(), core_state::TIMED);
         if timed & 1 << band == 0 {
             let now = self.memory.now() >> GRANULE_SHIFT;
             self.memory
-                .set(self.core, core_state::WHEEL_BASE.at(band), now);
+                .set(self.core(), core_state::WHEEL_BASE.at(band), now);
         }
         self.memory.set(entry, timed::WHEN, when);
         self.place(entry, band);
-        let is_armed = timed != 0 && when >= self.memory.get(self.core, core_state::ARMED);
+        let is_armed = timed != 0 && when >= self.memory.get(self.core(), core_state::ARMED);
         if !is_armed {
             self.mark_time();
         }
@@ -112,7 +112,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Puts `entry` where it belongs in the wheel of `band`.
     fn place(&self, entry: Number<Timed>, band: u64) {
-        let base = self.memory.get(self.core, core_state::WHEEL_BASE.at(band));
+        let base = self.memory.get(self.core(), core_state::WHEEL_BASE.at(band));
         let granule = granule_of(self.memory.get(entry, timed::WHEN)).max(base.wrapping_add(1));
         let highest = u64::from((granule ^ base).leading_zeros() ^ 63);
         let level = highest / DIGIT_BITS;
@@ -121,13 +121,13 @@ impl<M: Memory + Copy> Kernel<M> {
             band,
             index: level.wrapping_mul(8).wrapping_add(digit),
         };
-        self.push(&slot.list(), self.core, entry);
+        self.push(&slot.list(), self.core(), entry);
         let (word, bit) = slot.map();
-        let map = self.memory.get(self.core, word);
-        self.memory.set(self.core, word, map | bit);
-        let timed = self.memory.get(self.core, core_state::TIMED);
+        let map = self.memory.get(self.core(), word);
+        self.memory.set(self.core(), word, map | bit);
+        let timed = self.memory.get(self.core(), core_state::TIMED);
         self.memory
-            .set(self.core, core_state::TIMED, timed | 1 << band);
+            .set(self.core(), core_state::TIMED, timed | 1 << band);
         let mark = band.wrapping_mul(SLOTS).wrapping_add(slot.index);
         self.memory.set(entry, timed::SLOT, mark.wrapping_add(1));
     }
@@ -143,41 +143,41 @@ impl<M: Memory + Copy> Kernel<M> {
             band: mark / SLOTS,
             index: mark % SLOTS,
         };
-        self.remove(&slot.list(), self.core, entry);
+        self.remove(&slot.list(), self.core(), entry);
         self.memory.set(entry, timed::SLOT, 0);
         self.memory.set(entry, timed::WHEN, 0);
-        if self.memory.get(self.core, slot.list().head) != 0 {
+        if self.memory.get(self.core(), slot.list().head) != 0 {
             return;
         }
         let (word, bit) = slot.map();
-        let map = self.memory.get(self.core, word);
-        self.memory.set(self.core, word, map & !bit);
+        let map = self.memory.get(self.core(), word);
+        self.memory.set(self.core(), word, map & !bit);
         if self.open_slot(slot.band) == Some(slot.index) {
             self.set_open(slot.band, 0);
         }
         if self.first_slot(slot.band).is_none() {
-            let timed = self.memory.get(self.core, core_state::TIMED);
+            let timed = self.memory.get(self.core(), core_state::TIMED);
             self.memory
-                .set(self.core, core_state::TIMED, timed & !(1 << slot.band));
+                .set(self.core(), core_state::TIMED, timed & !(1 << slot.band));
         }
     }
 
     /// The slot of `band` that is being emptied.
     fn open_slot(&self, band: u64) -> Option<u64> {
         self.memory
-            .get(self.core, core_state::WHEEL_OPEN.at(band))
+            .get(self.core(), core_state::WHEEL_OPEN.at(band))
             .checked_sub(1)
     }
 
     fn set_open(&self, band: u64, mark: u64) {
         self.memory
-            .set(self.core, core_state::WHEEL_OPEN.at(band), mark);
+            .set(self.core(), core_state::WHEEL_OPEN.at(band), mark);
     }
 
     /// The slot of `band` whose time begins first.
     fn first_slot(&self, band: u64) -> Option<u64> {
         for word in self.memory.at_most::<MAP_WORDS>(0..MAP_WORDS) {
-            let map = self.memory.get(self.core, map_word(band, word));
+            let map = self.memory.get(self.core(), map_word(band, word));
             if map != 0 {
                 let bit = u64::from(map.trailing_zeros());
                 return Some(word.wrapping_mul(64).wrapping_add(bit));
@@ -188,7 +188,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// The granule in which a slot's time begins.
     fn beginning_of(&self, band: u64, slot: u64) -> u64 {
-        let base = self.memory.get(self.core, core_state::WHEEL_BASE.at(band));
+        let base = self.memory.get(self.core(), core_state::WHEEL_BASE.at(band));
         let shift = (slot / 8).wrapping_mul(DIGIT_BITS);
         let above = shift.wrapping_add(DIGIT_BITS);
         (base >> above) << above | (slot & 7) << shift
@@ -219,7 +219,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// The highest band from `highest` down to `lowest` with a slot whose time has begun.
     fn due_slot(&self, lowest: u64, highest: u64, now: u64) -> Option<(u64, u64)> {
-        let timed = self.memory.get(self.core, core_state::TIMED);
+        let timed = self.memory.get(self.core(), core_state::TIMED);
         for band in self.memory.at_most::<BANDS>((0..BANDS).rev()) {
             let is_asked = band <= highest && band >= lowest && timed & 1 << band != 0;
             if let Some(slot) = is_asked.then(|| self.open_due(band, now)).flatten() {
@@ -241,7 +241,7 @@ impl<M: Memory + Copy> Kernel<M> {
             return None;
         }
         self.memory
-            .set(self.core, core_state::WHEEL_BASE.at(band), beginning);
+            .set(self.core(), core_state::WHEEL_BASE.at(band), beginning);
         self.set_open(band, slot.wrapping_add(1));
         Some(slot)
     }
@@ -250,10 +250,10 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(never)]
     fn empty_one(&self, band: u64, index: u64) {
         let slot = Slot { band, index };
-        let entry: Number<Timed> = self.memory.link(self.core, slot.list().head);
+        let entry: Number<Timed> = self.memory.link(self.core(), slot.list().head);
         let when = self.memory.get(entry, timed::WHEN);
         self.stop_timer(entry);
-        let base = self.memory.get(self.core, core_state::WHEEL_BASE.at(band));
+        let base = self.memory.get(self.core(), core_state::WHEEL_BASE.at(band));
         if granule_of(when) > base {
             self.memory.set(entry, timed::WHEN, when);
             self.place(entry, band);
@@ -266,9 +266,9 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Makes the way out look at the timer and at who pays.
     pub(crate) fn mark_time(&self) {
-        let pending = self.memory.get(self.core, core_state::PENDING);
+        let pending = self.memory.get(self.core(), core_state::PENDING);
         self.memory
-            .set(self.core, core_state::PENDING, pending | pending::TIME);
+            .set(self.core(), core_state::PENDING, pending | pending::TIME);
     }
 
     /// Sets the timer for what comes next: the end of a slice or of a budget (`budget_end`), or an
@@ -282,7 +282,7 @@ impl<M: Memory + Copy> Kernel<M> {
             (band_of(priority), self.slice_of(payer, priority, now))
         };
         let mut when = slice.min(budget_end);
-        let timed = self.memory.get(self.core, core_state::TIMED);
+        let timed = self.memory.get(self.core(), core_state::TIMED);
         for band in self.memory.at_most::<BANDS>(lowest..BANDS) {
             let event = if timed & 1 << band == 0 {
                 OFF
@@ -291,16 +291,16 @@ impl<M: Memory + Copy> Kernel<M> {
             };
             when = when.min(event);
         }
-        let calm = if self.memory.get(self.core, core_state::BILLED) != 0 {
+        let calm = if self.memory.get(self.core(), core_state::BILLED) != 0 {
             PRIORITIES
         } else if timed == 0 {
             0
         } else {
             lowest << 5
         };
-        self.memory.set(self.core, core_state::CALM, calm);
-        if when < self.memory.get(self.core, core_state::ARMED) {
-            self.memory.set(self.core, core_state::ARMED, when);
+        self.memory.set(self.core(), core_state::CALM, calm);
+        if when < self.memory.get(self.core(), core_state::ARMED) {
+            self.memory.set(self.core(), core_state::ARMED, when);
             self.leave(Effect::SetTimer { when });
         }
     }
@@ -308,7 +308,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// The timer fired; it is off now.
     pub fn timer_fired(&self) {
         let now = self.memory.now();
-        self.memory.set(self.core, core_state::ARMED, OFF);
+        self.memory.set(self.core(), core_state::ARMED, OFF);
         self.end_slice(now);
         let payer: Number<Context> = self.payer();
         let lowest = if payer.is_none() {

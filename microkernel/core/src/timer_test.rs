@@ -46,7 +46,7 @@ fn act() -> impl Strategy<Value = Act> {
 fn jump(world: &World, ticks: u64) {
     let kernel = world.kernel();
     world.host.memory.pass(ticks);
-    while kernel.memory.get(kernel.core, core_state::ARMED) <= world.now() {
+    while kernel.memory.get(kernel.core(), core_state::ARMED) <= world.now() {
         kernel.timer_fired();
         world.leave();
     }
@@ -140,7 +140,7 @@ fn crowded() -> HostMachine {
 /// The timer, if it is set for less than `end`, fires; how many contexts of low priority became ready.
 fn fire(host: &HostMachine, end: u64) -> Option<u64> {
     let kernel = host.kernel();
-    let armed = kernel.memory.get(kernel.core, core_state::ARMED);
+    let armed = kernel.memory.get(kernel.core(), core_state::ARMED);
     if armed > end {
         return None;
     }
@@ -157,7 +157,7 @@ fn queued(host: &HostMachine) -> u64 {
     let kernel = host.kernel();
     let mut at = kernel
         .memory
-        .link(kernel.core, core_state::QUEUE_HEAD.at(10));
+        .link(kernel.core(), core_state::QUEUE_HEAD.at(10));
     let mut count = u64::from(!kernel.current().is_none());
     while !at.is_none() {
         count += 1;
@@ -208,7 +208,7 @@ fn ten_thousand_sleepers_cost_the_important_nothing() {
     // In the end all wake.
     assert_eq!(kernel.sleep(NEVER), Ok(0));
     host.drain_all();
-    while kernel.memory.get(kernel.core, core_state::TIMED) != 0 {
+    while kernel.memory.get(kernel.core(), core_state::TIMED) != 0 {
         assert!(fire(&host, NEVER).is_some());
     }
     assert_eq!(queued(&host), SLEEPERS);

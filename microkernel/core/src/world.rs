@@ -214,7 +214,7 @@ impl World {
         let kernel = self.kernel();
         let end = kernel.memory.now() + ticks;
         loop {
-            let armed = kernel.memory.get(kernel.core, core_state::ARMED);
+            let armed = kernel.memory.get(kernel.core(), core_state::ARMED);
             let now = kernel.memory.now();
             if armed > end {
                 self.host.memory.pass(end - now);
@@ -306,7 +306,7 @@ impl World {
     /// The priority at which the current thread runs.
     pub(crate) fn current_priority(&self) -> u64 {
         let kernel = self.kernel();
-        let current = kernel.memory.link(kernel.core, core_state::CONTEXT);
+        let current = kernel.memory.link(kernel.core(), core_state::CONTEXT);
         kernel.memory.get(current, context::PRIORITY)
     }
 }

@@ -18,7 +18,7 @@ use crate::user::take_interrupt;
 #[inline(never)]
 extern "C" fn leave() -> u64 {
     let kernel = this_core();
-    let field = |field| kernel.memory.get(kernel.core, field);
+    let field = |field| kernel.memory.get(kernel.core(), field);
     let current = kernel.current();
     let is_usual = field(core_state::EFFECT_COUNT) == 1
         && field(core_state::DRAIN) == 0
@@ -31,8 +31,8 @@ extern "C" fn leave() -> u64 {
     if !effect.is_some_and(perform_quickly) {
         return settle();
     }
-    kernel.memory.set(kernel.core, core_state::EFFECT_COUNT, 0);
-    kernel.memory.set(kernel.core, core_state::PENDING, 0);
+    kernel.memory.set(kernel.core(), core_state::EFFECT_COUNT, 0);
+    kernel.memory.set(kernel.core(), core_state::PENDING, 0);
     object_address(current.into_raw())
 }
 
@@ -50,7 +50,7 @@ extern "C" fn settle() -> u64 {
         }
         // With nothing to run, dying objects go on dying, an interrupt may come between any two
         // rounds, and only when all are gone the core sleeps.
-        if kernel.memory.get(kernel.core, core_state::PENDING) == 0 {
+        if kernel.memory.get(kernel.core(), core_state::PENDING) == 0 {
             wait_for_interrupt();
         }
         take_interrupt(kernel);
@@ -61,10 +61,10 @@ extern "C" fn settle() -> u64 {
 /// One round of what is pending. Dying objects that are left mark the core as pending again, so
 /// that a later exit goes on: a round is bounded, however much there is.
 fn settle_once(kernel: Kernel<DirectMap>) {
-    if kernel.memory.get(kernel.core, core_state::PENDING) == 0 {
+    if kernel.memory.get(kernel.core(), core_state::PENDING) == 0 {
         return;
     }
-    kernel.memory.set(kernel.core, core_state::PENDING, 0);
+    kernel.memory.set(kernel.core(), core_state::PENDING, 0);
     kernel.take_effects(perform_quickly, perform);
     // Between what a call left and what dying objects need, an interrupt that waits is taken.
     if kernel.memory.interrupt_pending() {

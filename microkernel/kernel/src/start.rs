@@ -52,6 +52,6 @@ extern "C" fn report_kernel_exception(
         Part::Text(", stack "),
         Part::Number(stack),
         Part::Text(", core object "),
-        Part::Number(this_core().core.into_raw()),
+        Part::Number(this_core().core().into_raw()),
     ])
 }

@@ -169,7 +169,7 @@ impl<M: Memory + Copy> Kernel<M> {
             let is_queued = self.memory.get(context, context::QUEUED);
             ensure(is_queued == 0, "the current context is not queued", at)?;
         }
-        let owner: Number<Thread> = self.memory.link(self.core, core_state::FLOATING_OWNER);
+        let owner: Number<Thread> = self.memory.link(self.core(), core_state::FLOATING_OWNER);
         if !owner.is_none() {
             let is_thread = self.is_object(owner.into_raw(), Kind::Thread);
             let is_alive = is_thread && self.memory.get(owner, thread::ID) != 0;
@@ -191,7 +191,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Who helps waits to send; who pays is billed if it has a budget, once the way out saw it.
     fn check_payer(&self) -> Checked {
-        let helper: Number<Context> = self.memory.link(self.core, core_state::HELPER);
+        let helper: Number<Context> = self.memory.link(self.core(), core_state::HELPER);
         let at = helper.into_raw();
         if !helper.is_none() {
             let is_context = self.is_object(at, Kind::SchedulingContext);
@@ -207,11 +207,11 @@ impl<M: Memory + Copy> Kernel<M> {
                 at,
             )?;
         }
-        if self.memory.get(self.core, core_state::PENDING) & pending::TIME != 0 {
+        if self.memory.get(self.core(), core_state::PENDING) & pending::TIME != 0 {
             return Ok(());
         }
         let payer = self.payer();
-        let billed: Number<Context> = self.memory.link(self.core, core_state::BILLED);
+        let billed: Number<Context> = self.memory.link(self.core(), core_state::BILLED);
         let is_budgeted = !payer.is_none() && self.memory.get(payer, context::BUDGET) != 0;
         let expected = if is_budgeted { payer } else { Number::NONE };
         ensure(billed == expected, "who has a budget is billed", at)
@@ -220,7 +220,7 @@ impl<M: Memory + Copy> Kernel<M> {
     fn check_run_queue(&self, priority: u64, tally: &mut Tally) -> Checked {
         let head: Field<_> = core_state::QUEUE_HEAD.at(priority);
         let mut last: Number<Context> = Number::NONE;
-        let mut element: Number<Context> = self.memory.link(self.core, head);
+        let mut element: Number<Context> = self.memory.link(self.core(), head);
         while !element.is_none() {
             let at = element.into_raw();
             let is_right = self.is_object(at, Kind::SchedulingContext)
@@ -244,11 +244,11 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         let tail: Number<Context> = self
             .memory
-            .link(self.core, core_state::QUEUE_TAIL.at(priority));
+            .link(self.core(), core_state::QUEUE_TAIL.at(priority));
         ensure(tail == last, "a run queue ends with its tail", priority)?;
         let word = self
             .memory
-            .get(self.core, core_state::READY.at(priority / 64));
+            .get(self.core(), core_state::READY.at(priority / 64));
         let is_noted = word & 1 << (priority % 64) != 0;
         ensure(
             is_noted != last.is_none(),
@@ -267,7 +267,7 @@ impl<M: Memory + Copy> Kernel<M> {
                 prev: timed::PREV,
             };
             let mut last: Number<Timed> = Number::NONE;
-            let mut element: Number<Timed> = self.memory.link(self.core, list.head);
+            let mut element: Number<Timed> = self.memory.link(self.core(), list.head);
             while !element.is_none() {
                 let at = element.into_raw();
                 let mark = self.memory.get(element, timed::SLOT);
@@ -279,7 +279,7 @@ impl<M: Memory + Copy> Kernel<M> {
                 element = self.memory.link(element, timed::NEXT);
             }
             let word = band.wrapping_mul(MAP_WORDS).wrapping_add(slot / 64);
-            let map = self.memory.get(self.core, core_state::WHEEL_MAP.at(word));
+            let map = self.memory.get(self.core(), core_state::WHEEL_MAP.at(word));
             let is_noted = map & 1 << (slot % 64) != 0;
             ensure(
                 is_noted != last.is_none(),
@@ -288,7 +288,7 @@ impl<M: Memory + Copy> Kernel<M> {
             )?;
             is_empty &= last.is_none();
         }
-        let timed = self.memory.get(self.core, core_state::TIMED);
+        let timed = self.memory.get(self.core(), core_state::TIMED);
         ensure(
             (timed & 1 << band == 0) == is_empty,
             "TIMED says which wheels are not empty",

@@ -210,7 +210,7 @@ fn the_first_process_finds_its_memory() {
     assert!(
         !kernel
             .memory
-            .link::<_, ()>(kernel.core, core_state::CONTEXT)
+            .link::<_, ()>(kernel.core(), core_state::CONTEXT)
             .is_none()
     );
 }

@@ -178,10 +178,10 @@ fn a_broken_core_or_machine_is_noticed() {
     let it = furnish();
     let kernel = it.fixture.kernel();
     for field in [core_state::CURRENT, core_state::CONTEXT, core_state::READY] {
-        break_link(&it.fixture, kernel.core, field);
+        break_link(&it.fixture, kernel.core(), field);
     }
-    break_link(&it.fixture, kernel.core, core_state::QUEUE_HEAD.at(9));
-    break_link(&it.fixture, kernel.core, core_state::QUEUE_TAIL.at(9));
+    break_link(&it.fixture, kernel.core(), core_state::QUEUE_HEAD.at(9));
+    break_link(&it.fixture, kernel.core(), core_state::QUEUE_TAIL.at(9));
     let machine = kernel.machine();
     for field in [
         machine::IRQS.at(40),

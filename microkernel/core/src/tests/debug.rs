@@ -155,13 +155,13 @@ fn floating_registers_never_survive_their_thread() {
     let (thread, number) = new_thread(&fixture);
     let owner = || {
         let kernel = fixture.kernel();
-        kernel.memory.get(kernel.core, core_state::FLOATING_OWNER)
+        kernel.memory.get(kernel.core(), core_state::FLOATING_OWNER)
     };
     let own = || {
         let kernel = fixture.kernel();
         kernel
             .memory
-            .set_link(kernel.core, core_state::FLOATING_OWNER, number);
+            .set_link(kernel.core(), core_state::FLOATING_OWNER, number);
     };
     for flags in [1, 0, 1] {
         assert_eq!(fixture.call(|k| k.thread_configure(thread, flags)), Ok(0));

@@ -8,7 +8,7 @@ fn dying(fixture: &Fixture) -> u64 {
     fixture
         .kernel()
         .memory
-        .get(fixture.kernel().core, core_state::DRAIN)
+        .get(fixture.kernel().core(), core_state::DRAIN)
 }
 
 #[test]

@@ -91,7 +91,7 @@ impl Fixture {
         let kernel = self.kernel();
         self.host.leave_kernel();
         self.host.memory.pass(ticks);
-        if kernel.memory.get(kernel.core, core_state::ARMED) <= kernel.memory.now() {
+        if kernel.memory.get(kernel.core(), core_state::ARMED) <= kernel.memory.now() {
             kernel.timer_fired();
             self.host.leave_kernel();
             self.check();

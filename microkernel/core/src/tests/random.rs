@@ -318,7 +318,7 @@ proptest! {
         fixture.host.drain_all();
         fixture.check();
         let kernel = fixture.kernel();
-        prop_assert_eq!(kernel.memory.get(kernel.core, core_state::DRAIN), 0);
+        prop_assert_eq!(kernel.memory.get(kernel.core(), core_state::DRAIN), 0);
     }
 }
 

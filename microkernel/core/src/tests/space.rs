@@ -114,7 +114,7 @@ fn a_dead_space_gives_everything_back() {
     while fixture
         .kernel()
         .memory
-        .get(fixture.kernel().core, crate::object::core_state::DRAIN)
+        .get(fixture.kernel().core(), crate::object::core_state::DRAIN)
         != 0
     {
         fixture

@@ -202,7 +202,7 @@ impl Stage {
             // The next identity.
             (kernel.machine().into_raw(), word(0)),
             // Effects that were performed.
-            (self.kernel().core.into_raw(), effects..effects + 64),
+            (self.kernel().core().into_raw(), effects..effects + 64),
             // A hint: every frame above is free.
             (memory.into_raw(), word(region::HIGH.word())),
             (devices.into_raw(), word(region::HIGH.word())),
@@ -210,7 +210,7 @@ impl Stage {
             (own.into_raw(), word(context::RUNNING.word())),
         ];
         // The timer and slices go on; wheels turn on.
-        let core = self.kernel().core.into_raw();
+        let core = self.kernel().core().into_raw();
         for running in [
             core_state::SLICE,
             core_state::SLICE_CONTEXT,

@@ -68,7 +68,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         let kernel = s.kernel();
         kernel
             .memory
-            .set_link(kernel.core, core_state::FLOATING_OWNER, actor.thread);
+            .set_link(kernel.core(), core_state::FLOATING_OWNER, actor.thread);
         s.dies(actor.handle, &[]);
     }),
     thread("thread: with a breakpoint", |s| {
