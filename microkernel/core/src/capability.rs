@@ -57,6 +57,13 @@ impl Capability {
         Kind::from_raw(self.kind_byte())
     }
 
+    /// Whether it is of `kind` and has `rights`.
+    #[must_use]
+    pub const fn allows(self, kind: Kind, rights: Rights) -> bool {
+        let wanted = (rights.into_raw() as u64) << 56 | (kind as u64) << 48;
+        self.word & (wanted | 0xFF << 48) == wanted
+    }
+
     /// The rights.
     #[must_use]
     pub const fn rights(self) -> Rights {
@@ -201,6 +208,28 @@ impl<M: Memory + Copy> Kernel<M> {
         } else {
             Some(capability)
         }
+    }
+
+    /// What `handle` of the current thread names, if it is in the first chunk of its table, and alive,
+    /// and has the `rights`. For the usual case of a call; the unusual ones begin anew with
+    /// [`Kernel::find_seldom`], which knows the error.
+    #[inline(always)]
+    pub(crate) fn find_nearby(
+        &self,
+        handle: u64,
+        kind: Kind,
+        rights: Rights,
+    ) -> Option<Capability> {
+        let thread = self.current();
+        if handle & !self.memory.get(thread, thread::MASK) != 0 {
+            return None;
+        }
+        let chunk = self.memory.link(thread, thread::SLOTS);
+        // The remainder also keeps the load inside the chunk under speculation.
+        let index = handle % table::CHUNK_SLOTS;
+        let capability = self.read_slot(Slot { chunk, index });
+        let is_usual = capability.allows(kind, rights) && self.is_live(capability);
+        is_usual.then_some(capability)
     }
 
     /// Finds the chunk of a handle that is not in the first one. Out of line: the way of nearly all

@@ -21,7 +21,7 @@ use ipc_abi::error::Error;
 use crate::capability::Capability;
 use crate::create::{ENDPOINT_GATES, NOTIFICATION_GATES};
 use crate::frame::SPACE_BITS;
-use crate::kernel::{Answer, Kernel};
+use crate::kernel::{Answer, Kernel, Outcome};
 use crate::memory::{Fields, Memory};
 use crate::object::{
     Allowance, CapTable, Context, Endpoint, Frame, Gate, ID_WORD, Irq, Layout, Notification,
@@ -59,27 +59,47 @@ impl<M: Memory + Copy> Kernel<M> {
     /// # Errors
     ///
     /// `BadHandle`, `NoRight`, `Stale`; `Itself` for the thread that calls, its table and its space.
-    #[inline]
     pub fn destroy(&self, handle: u64) -> Answer {
-        let Some(capability) = self.capability_nearby(handle) else {
-            return self.destroy_elsewhere(handle);
-        };
-        let kind = self.check_destroy(capability)?;
-        if kind == Kind::Gate {
-            self.kill_gate(Number::from_raw(capability.number()));
-            return Ok(0);
-        }
-        self.destroy_object(kind, capability.number())
+        self.destroy_quickly(handle).into()
     }
 
-    /// `destroy` with a handle that is empty or not in the table's first chunk: with calls, so that
-    /// the usual one has none and needs no stack.
+    /// The same, such that gates and endpoints to which nothing refers go with a few stores: the mark
+    /// to beat.
+    #[inline(always)]
+    pub fn destroy_quickly(&self, handle: u64) -> Outcome {
+        if let Some(capability) = self.find_nearby(handle, Kind::Gate, Rights::DESTROY) {
+            let gate = Number::from_raw(capability.number());
+            if self.first_through(gate).is_none() {
+                self.memory.set(gate, gate::ID, 0);
+                self.unlink_gate(gate);
+                self.vacate_unit(gate.into_raw());
+                return Outcome::DONE;
+            }
+        } else if let Some(capability) = self.find_nearby(handle, Kind::Endpoint, Rights::DESTROY) {
+            let endpoint = Number::from_raw(capability.number());
+            if self.is_idle(endpoint) {
+                self.vacate_unit(endpoint.into_raw()); // All else of it is zero already.
+                return Outcome::DONE;
+            }
+        }
+        self.destroy_elsewhere(handle)
+    }
+
+    /// `destroy` in any case.
     #[cold]
     #[inline(never)]
-    fn destroy_elsewhere(&self, handle: u64) -> Answer {
+    fn destroy_elsewhere(&self, handle: u64) -> Outcome {
+        self.destroy_any(handle).into()
+    }
+
+    fn destroy_any(&self, handle: u64) -> Answer {
         let capability = self.capability_seldom(handle)?;
         let kind = self.check_destroy(capability)?;
-        self.destroy_object(kind, capability.number())
+        if self.is_own(kind, capability.number()) {
+            return Err(Error::Itself);
+        }
+        self.kill(kind, capability.number());
+        Ok(0)
     }
 
     #[inline]
@@ -93,19 +113,6 @@ impl<M: Memory + Copy> Kernel<M> {
         } else {
             Err(Error::Stale)
         }
-    }
-
-    #[inline(never)]
-    fn destroy_object(&self, kind: Kind, number: u64) -> Answer {
-        if kind == Kind::Endpoint && self.is_idle(Number::from_raw(number)) {
-            self.vacate_unit(number); // All else of it is zero already.
-            return Ok(0);
-        }
-        if self.is_own(kind, number) {
-            return Err(Error::Itself);
-        }
-        self.kill(kind, number);
-        Ok(0)
     }
 
     /// Whether the current thread is, or runs with, the object.
@@ -138,8 +145,6 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// The mark to beat: a gate through which nobody waits to send goes with a few stores.
-    #[inline(always)]
     fn kill_gate(&self, gate: Number<Gate>) {
         self.memory.set(gate, gate::ID, 0);
         self.unlink_gate(gate);

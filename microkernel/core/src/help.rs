@@ -19,7 +19,7 @@
 
 use ipc_abi::capability::Kind;
 
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Outcome};
 use crate::memory::{Fields, Memory};
 use crate::object::{
     Context, Endpoint, Gate, Number, Thread, context, core_state, gate, state, thread, timed, wait,
@@ -116,9 +116,9 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// `helper`, just taken from its queue, runs with whom its thread waits for; if that cannot run,
-    /// the next context of the queues does.
+    /// the next context of the queues does. Answers success.
     #[inline(never)]
-    pub(crate) fn help_with(&self, helper: Number<Context>) {
+    pub(crate) fn help_with(&self, helper: Number<Context>) -> Outcome {
         let mut helper = helper;
         let mut is_used = false;
         for _ in self.memory.at_most::<HELPERS_TRIED>(0..HELPERS_TRIED) {
@@ -129,14 +129,14 @@ impl<M: Memory + Copy> Kernel<M> {
             helper = self.take_next();
         }
         if is_used {
-            return;
+            return self.done();
         }
-        self.idle();
         if !helper.is_none() {
             // More helpers than one switch tries: the way out tries again.
             self.make_ready_first(helper);
             self.mark_pending();
         }
+        self.idle()
     }
 
     /// Uses `context`, which is in no queue: its thread runs, or helps. Answers whether somebody runs.

@@ -20,30 +20,28 @@ pub struct Kernel<M> {
 /// What a function call answers.
 pub type Answer = Result<u64, Error>;
 
-/// The same as it stands in `x0` and `x1`.
+/// The same as it stands in `x0` (0, or the error) and `x1` (the value): one number for the compiler,
+/// so that a function which hands it on is left by a jump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub struct Outcome {
-    /// 0, or the error.
-    pub status: u64,
-    /// The value.
-    pub value: u64,
-}
+#[repr(transparent)]
+pub struct Outcome(u128);
 
 impl Outcome {
     /// Success, with nothing to tell.
-    pub const DONE: Outcome = Outcome {
-        status: 0,
-        value: 0,
-    };
+    pub const DONE: Outcome = Outcome::new(0, 0);
+
+    /// What `x0` and `x1` become.
+    #[must_use]
+    #[inline(always)]
+    pub const fn new(first: u64, second: u64) -> Outcome {
+        Outcome(first as u128 | (second as u128) << 64)
+    }
 
     /// A refusal.
     #[must_use]
+    #[inline(always)]
     pub const fn refused(error: Error) -> Outcome {
-        Outcome {
-            status: error.into_raw(),
-            value: 0,
-        }
+        Outcome::new(error.into_raw(), 0)
     }
 }
 
@@ -51,7 +49,7 @@ impl From<Answer> for Outcome {
     #[inline]
     fn from(answer: Answer) -> Outcome {
         match answer {
-            Ok(value) => Outcome { status: 0, value },
+            Ok(value) => Outcome::new(0, value),
             Err(error) => Outcome::refused(error),
         }
     }
@@ -59,7 +57,8 @@ impl From<Answer> for Outcome {
 
 impl From<Outcome> for Answer {
     fn from(outcome: Outcome) -> Answer {
-        Error::from_raw(outcome.status).map_or(Ok(outcome.value), Err)
+        let [status, value] = [outcome.0 as u64, (outcome.0 >> 64) as u64];
+        Error::from_raw(status).map_or(Ok(value), Err)
     }
 }
 
@@ -185,6 +184,12 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(always)]
     pub fn core(&self) -> Number<Core> {
         Number::from_plain(self.memory.core())
+    }
+
+    /// Success of a function out of line, which its callers hand on.
+    #[inline(always)]
+    pub(crate) fn done(&self) -> Outcome {
+        Outcome::new(self.memory.hide(0), self.memory.hide(0))
     }
 
     /// The thread that made the system call.

@@ -58,6 +58,11 @@ pub trait Memory {
     /// Makes stores to page tables before this visible to the table walk before any user instruction
     /// after it (`dsb ishst`). Every exit ends in `eret`, so no `isb` is needed.
     fn publish_tables(&self) {}
+    /// The same value, of which the compiler knows nothing: a function that answers it is still the
+    /// last thing that its callers do, and they need no stack for it.
+    fn hide(&self, value: u64) -> u64 {
+        value
+    }
     /// Whether an interrupt waits to be taken: then a long call stops and is made again after it.
     fn interrupt_pending(&self) -> bool;
 }

@@ -4,11 +4,10 @@ use ipc_abi::capability::{Kind, Rights};
 use ipc_abi::error::Error;
 use ipc_abi::tag::{MessageKind, Tag};
 
-use crate::capability::Capability;
 use crate::kernel::{Answer, Kernel, Outcome};
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    LIGHT, Notification, Number, Thread, gate, notification, special, thread, wait,
+    Gate, LIGHT, Notification, Number, Thread, gate, notification, special, thread, wait,
 };
 
 /// The tag with which signals arrive.
@@ -16,23 +15,14 @@ const SIGNAL_TAG: u64 = Tag::new(0, 0).with_kind(MessageKind::Signal).into_raw()
 /// The register of the tag.
 const TAG: u64 = 16;
 
-/// What `wait` gives to a thread that goes on: `x0` and `x16`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub struct Waited {
-    /// Signal bits.
-    pub bits: u64,
-    /// The tag: of signals, or of a refusal.
-    pub tag: u64,
+/// What `wait` gives to a thread that goes on: signal bits in `x0`, and the tag, of signals or of a
+/// refusal, which goes to `x16`.
+const fn waited(bits: u64, tag: u64) -> Outcome {
+    Outcome::new(bits, tag)
 }
 
-impl Waited {
-    const fn refused(error: Error) -> Waited {
-        Waited {
-            bits: 0,
-            tag: Tag::refusal(error).into_raw(),
-        }
-    }
+const fn not_waited(error: Error) -> Outcome {
+    waited(0, Tag::refusal(error).into_raw())
 }
 
 impl<M: Memory + Copy> Kernel<M> {
@@ -48,33 +38,35 @@ impl<M: Memory + Copy> Kernel<M> {
     /// The same, such that the usual case needs no stack.
     #[inline(always)]
     pub fn signal_quickly(&self, handle: u64) -> Outcome {
-        match self.capability_nearby(handle) {
-            Some(capability) => self.signal_by(capability),
-            None => self.signal_elsewhere(handle),
+        if let Some(capability) = self.find_nearby(handle, Kind::Gate, Rights::SIGNAL) {
+            let gate = Number::from_raw(capability.number());
+            if let Some(target) = self.live_target(gate) {
+                return self.raise_first(target, self.memory.get(gate, gate::BADGE));
+            }
         }
+        self.signal_elsewhere(handle)
     }
 
-    /// `signal` with a handle that is empty or not in the table's first chunk.
+    /// `signal` in any case.
     #[cold]
     #[inline(never)]
     fn signal_elsewhere(&self, handle: u64) -> Outcome {
-        match self.capability_seldom(handle) {
-            Ok(capability) => self.signal_by(capability),
-            Err(error) => Outcome::refused(error),
+        let gate = match self.find_seldom::<Gate>(handle, Rights::SIGNAL) {
+            Ok(gate) => gate,
+            Err(error) => return Outcome::refused(error),
+        };
+        match self.live_target(gate) {
+            Some(target) => self.raise_first(target, self.memory.get(gate, gate::BADGE)),
+            None => Outcome::refused(Error::Died),
         }
     }
 
+    /// The notification of a gate, if it has one that does not die.
     #[inline(always)]
-    fn signal_by(&self, capability: Capability) -> Outcome {
-        if let Err(error) = self.check(capability, Kind::Gate, Rights::SIGNAL) {
-            return Outcome::refused(error);
-        }
-        let gate = Number::from_raw(capability.number());
+    fn live_target(&self, gate: Number<Gate>) -> Option<Number<Notification>> {
         let target: Number<Notification> = self.memory.link(gate, gate::NOTIFICATION);
-        if target.is_none() || self.memory.get(target, notification::ID) == 0 {
-            return Outcome::refused(Error::Died);
-        }
-        self.raise_first(target, self.memory.get(gate, gate::BADGE))
+        let is_live = !target.is_none() && self.memory.get(target, notification::ID) != 0;
+        is_live.then_some(target)
     }
 
     /// Sets `bits` in a notification, and wakes who waits for it. The first thing that a call or an
@@ -105,7 +97,7 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(target, notification::BITS, 0);
         self.set_register(waiter, 0, all);
         self.set_register(waiter, TAG, SIGNAL_TAG);
-        Outcome::DONE
+        self.done()
     }
 
     /// Sets `bits` in a notification, and wakes who waits for it.
@@ -125,7 +117,7 @@ impl<M: Memory + Copy> Kernel<M> {
     fn raise_for_somebody(&self, target: Number<Notification>, bits: u64) -> Outcome {
         let bits = self.memory.get(target, notification::BITS) | bits;
         if bits == 0 {
-            return Outcome::DONE;
+            return self.done();
         }
         let waiter: Number<Thread> = self.memory.link(target, notification::WAITER);
         if !waiter.is_none() {
@@ -134,7 +126,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.tell_bits(waiter, bits);
             self.resume_on(waiter, self.memory.link(waiter, thread::CONTEXT));
             self.preempt();
-            return Outcome::DONE;
+            return self.done();
         }
         let bound: Number<Thread> = self.memory.link(target, notification::BOUND);
         if !bound.is_none() {
@@ -144,12 +136,12 @@ impl<M: Memory + Copy> Kernel<M> {
                 self.deliver_signal(bound, bits);
                 self.resume_on(bound, self.own_idle_context(bound));
                 self.preempt();
-                return Outcome::DONE;
+                return self.done();
             }
             self.set_special(bound, special::SIGNALLED);
         }
         self.memory.set(target, notification::BITS, bits);
-        Outcome::DONE
+        self.done()
     }
 
     /// Gives signal bits to a thread that waits for a notification.
@@ -183,45 +175,42 @@ impl<M: Memory + Copy> Kernel<M> {
     /// `wait` of the current thread, for the notification `handle`. Answers the bits and the tag that
     /// it gets if it goes on; if it waits, its frame is a light one, which gets them later.
     #[inline]
-    pub fn wait_for_signal(&self, handle: u64) -> Waited {
-        let Some(capability) = self.capability_nearby(handle) else {
-            return self.wait_elsewhere(handle);
-        };
-        self.wait_by(capability)
+    pub fn wait_for_signal(&self, handle: u64) -> Outcome {
+        if let Some(capability) = self.find_nearby(handle, Kind::Notification, Rights::RECEIVE) {
+            let target = Number::from_raw(capability.number());
+            let bits = self.memory.get(target, notification::BITS);
+            if bits == 0 {
+                return self.wait_lightly(target);
+            }
+            if self.memory.get(target, notification::BOUND) == 0 {
+                self.memory.set(target, notification::BITS, 0);
+                return waited(bits, SIGNAL_TAG);
+            }
+        }
+        self.wait_elsewhere(handle)
     }
 
-    /// The same with a handle that is empty or not in the table's first chunk.
+    /// The same in any case.
     #[cold]
     #[inline(never)]
-    fn wait_elsewhere(&self, handle: u64) -> Waited {
-        match self.capability_seldom(handle) {
-            Ok(capability) => self.wait_by(capability),
-            Err(error) => Waited::refused(error),
-        }
-    }
-
-    #[inline(always)]
-    fn wait_by(&self, capability: Capability) -> Waited {
-        if let Err(error) = self.check(capability, Kind::Notification, Rights::RECEIVE) {
-            return Waited::refused(error);
-        }
-        let target = Number::from_raw(capability.number());
+    fn wait_elsewhere(&self, handle: u64) -> Outcome {
+        let target = match self.find_seldom::<Notification>(handle, Rights::RECEIVE) {
+            Ok(target) => target,
+            Err(error) => return not_waited(error),
+        };
         if self.memory.get(target, notification::BITS) != 0 {
-            return Waited {
-                bits: self.take_bits(target),
-                tag: SIGNAL_TAG,
-            };
+            return waited(self.take_bits(target), SIGNAL_TAG);
         }
         self.wait_lightly(target)
     }
 
     /// The current thread, which has a light frame, waits for a notification that has no bits.
     #[inline(never)]
-    fn wait_lightly(&self, target: Number<Notification>) -> Waited {
-        match self.wait_at(self.current(), target) {
-            Ok(()) => Waited { bits: 0, tag: 0 },
-            Err(error) => Waited::refused(error),
+    fn wait_lightly(&self, target: Number<Notification>) -> Outcome {
+        if self.memory.get(target, notification::WAITER) != 0 {
+            return not_waited(Error::InUse);
         }
+        self.wait_at(self.current(), target)
     }
 
     /// The same for a thread whose registers were saved.
@@ -232,20 +221,20 @@ impl<M: Memory + Copy> Kernel<M> {
             self.deliver_signal(waiter, self.take_bits(target));
             return Ok(());
         }
-        self.wait_at(waiter, target)
-    }
-
-    /// The current thread waits for a notification that has no bits.
-    #[inline(always)]
-    fn wait_at(&self, waiter: Number<Thread>, target: Number<Notification>) -> Result<(), Error> {
         if self.memory.get(target, notification::WAITER) != 0 {
             return Err(Error::InUse);
         }
+        self.wait_at(waiter, target);
+        Ok(())
+    }
+
+    /// The current thread waits for a notification that has no bits and no waiter. Answers zeros.
+    #[inline(always)]
+    fn wait_at(&self, waiter: Number<Thread>, target: Number<Notification>) -> Outcome {
         self.memory.set_link(target, notification::WAITER, waiter);
         self.memory
             .set(waiter, thread::WAIT, wait::NOTIFICATION | target.into_raw());
-        self.block();
-        Ok(())
+        self.block()
     }
 
     /// `try_wait`.

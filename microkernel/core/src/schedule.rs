@@ -135,14 +135,16 @@ impl<M: Memory + Copy> Kernel<M> {
     /// The highest priority of which a context is queued.
     #[inline(always)]
     fn first_priority(&self) -> Option<u64> {
-        for word in (0..4_u64).rev() {
-            let ready = self.memory.get(self.core(), core_state::READY.at(word));
-            if ready != 0 {
-                let bit = u64::from(63_u32.wrapping_sub(ready.leading_zeros()));
-                return Some(word.wrapping_mul(64).wrapping_add(bit));
-            }
-        }
-        None
+        let ready = |word| self.memory.get(self.core(), core_state::READY.at(word));
+        // Word by word rather than in a loop: this is on the way of every thread that waits.
+        let (last, bits) = match (ready(3), ready(2), ready(1), ready(0)) {
+            (0, 0, 0, 0) => return None,
+            (0, 0, 0, bits) => (63, bits),
+            (0, 0, bits, _) => (127, bits),
+            (0, bits, _, _) => (191, bits),
+            (bits, _, _, _) => (255, bits),
+        };
+        Some(last ^ u64::from(bits.leading_zeros()))
     }
 
     /// Takes the first context of the queue of `priority`, which is not empty.
@@ -193,10 +195,10 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Leaves the current context at rest (its thread waits, or holds it no longer) and uses the
-    /// most important queued one, or idles.
-    pub(crate) fn switch_to_next(&self) {
+    /// most important queued one, or idles. Answers success, for callers to hand on.
+    pub(crate) fn switch_to_next(&self) -> Outcome {
         if self.memory.get(self.core(), core_state::HELPER) != 0 {
-            self.stop_helping();
+            return self.stop_and_switch();
         }
         match self.first_priority() {
             Some(priority) => self.switch_to_first(priority),
@@ -204,23 +206,31 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn stop_and_switch(&self) -> Outcome {
+        self.stop_helping();
+        self.switch_to_next()
+    }
+
     /// Nothing can run.
-    pub(crate) fn idle(&self) {
+    pub(crate) fn idle(&self) -> Outcome {
         self.memory.set(self.core(), core_state::CONTEXT, 0);
         self.memory.set(self.core(), core_state::CURRENT, 0);
         self.mark_time();
+        self.done()
     }
 
     /// Uses the first context of the queue of `priority`, which is not empty.
     #[inline(always)]
-    fn switch_to_first(&self, priority: u64) {
+    fn switch_to_first(&self, priority: u64) -> Outcome {
         let next = self.take_first(priority);
         let thread: Number<Thread> = self.memory.link(next, context::RUNNING);
         if self.memory.get(thread, thread::WAIT) != 0 {
-            self.help_with(next);
-            return;
+            return self.help_with(next);
         }
         self.use_context(next, thread, priority);
+        self.done()
     }
 
     /// `thread` runs on `context`, which is in no queue and has this `priority`.
@@ -247,9 +257,9 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// The current thread waits: rests its context and lets another run.
     #[inline]
-    pub(crate) fn block(&self) {
+    pub(crate) fn block(&self) -> Outcome {
         self.settle();
-        self.switch_to_next();
+        self.switch_to_next()
     }
 
     /// Lets a queued context of higher priority than the payer's run.
@@ -313,7 +323,7 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.memory.get(next, context::BUDGET) | self.memory.get(thread, thread::WAIT) != 0 {
             return self.rotate_payer();
         }
-        self.settle();
+        self.attach(self.current(), current);
         // The first of the queue goes, the current one comes last: the queue stays as full.
         let second: Number<Context> = self.memory.link(next, context::NEXT);
         if second.is_none() {
@@ -343,11 +353,11 @@ impl<M: Memory + Copy> Kernel<M> {
     fn rotate_payer(&self) -> Outcome {
         let payer = self.payer();
         if payer.is_none() {
-            return Outcome::DONE;
+            return self.done();
         }
         let priority = self.memory.get(payer, context::PRIORITY);
         if self.memory.get(self.core(), queue_ends(priority).0) == 0 {
-            return Outcome::DONE;
+            return self.done();
         }
         self.settle();
         let current = self.current_context();
@@ -358,7 +368,7 @@ impl<M: Memory + Copy> Kernel<M> {
         self.make_ready(payer);
         self.switch_to_first(priority);
         self.want_slice();
-        Outcome::DONE
+        self.done()
     }
 
     /// `thread`, which waited, goes on at once in place of the current one, if it
@@ -388,7 +398,7 @@ impl<M: Memory + Copy> Kernel<M> {
             return false;
         }
         self.memory.set(thread, thread::WAIT, 0);
-        self.settle();
+        self.attach(self.current(), current);
         self.make_ready_first(current);
         self.memory
             .set_link(self.core(), core_state::CONTEXT, context);

@@ -5,7 +5,6 @@
 
 use pecan_aarch64::direct_map::this_core;
 use pecan_core::kernel::Outcome;
-use pecan_core::notification::Waited;
 
 /// Every message call whose fast path does not apply: the thread's registers are saved.
 #[unsafe(no_mangle)]
@@ -17,7 +16,7 @@ extern "C" fn message_call(number: u64) {
 /// `wait`, whose thread has no registers saved.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn wait_for_signal(handle: u64) -> Waited {
+extern "C" fn wait_for_signal(handle: u64) -> Outcome {
     this_core().wait_for_signal(handle)
 }
 
@@ -68,7 +67,7 @@ extern "C" fn capability_inspect(a: u64) -> Outcome {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn destroy(a: u64) -> Outcome {
-    this_core().destroy(a).into()
+    this_core().destroy_quickly(a)
 }
 
 #[unsafe(no_mangle)]
