@@ -35,8 +35,8 @@ pub fn perform(effect: Effect) {
     }
 }
 
-/// Performs an effect of the quick kinds, which need no function call; tells whether it is one.
-#[inline]
+/// Performs an effect of the quick kinds; tells whether it is one.
+#[inline(never)]
 #[must_use]
 pub fn perform_quickly(effect: Effect) -> bool {
     match effect {

@@ -96,6 +96,28 @@ pub(crate) fn copy_message(from: Frame, to: Frame, length: u64) {
     }
 }
 
+/// Copies `bytes` bytes and up to 15 more to a lower address, for boot: both ranges lie in memory where
+/// nothing is that Rust knows, and may overlap.
+pub(crate) fn move_down(from: u64, to: u64, bytes: u64) {
+    // SAFETY: the caller's memory. Each pair is read before anything at or above it is written.
+    unsafe {
+        asm!(
+            "b 3f",
+            "2:",
+            "ldp {a}, {b}, [{from}], #16",
+            "stp {a}, {b}, [{to}], #16",
+            "3: cmp {from}, {end}",
+            "b.lo 2b",
+            from = inout(reg) from => _,
+            to = inout(reg) to => _,
+            end = in(reg) from.wrapping_add(bytes),
+            a = out(reg) _,
+            b = out(reg) _,
+            options(nostack),
+        );
+    }
+}
+
 /// Zeroes `bytes` bytes, a multiple of 4096, from a page-aligned kernel address of memory in which
 /// nothing lies that Rust knows.
 pub(crate) fn zero(address: u64, bytes: u64) {

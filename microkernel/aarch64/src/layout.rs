@@ -80,7 +80,7 @@ pub enum LayoutError {
     NoMemory,
     /// Memory ends before image, package and frame table fit.
     TooLittleMemory,
-    /// The package does not lie above the image in the same range of memory.
+    /// The package does not lie two pages or more above the image in the same range of memory.
     PackageMisplaced,
 }
 
@@ -109,11 +109,12 @@ pub fn plan(board: &Board, image_end: u64) -> Result<Layout, LayoutError> {
         .find(holds)
         .ok_or(LayoutError::NoMemory)?;
     let source = board.package;
-    if source.start < image_end || source.end > memory.end || source.start > source.end {
-        return Err(LayoutError::PackageMisplaced);
-    }
     let information = image_end.wrapping_add(PAGE);
     let start = information.wrapping_add(PAGE);
+    // It is moved down, never up.
+    if source.start < start || source.end > memory.end || source.start > source.end {
+        return Err(LayoutError::PackageMisplaced);
+    }
     let package = Range {
         start,
         end: start.wrapping_add(source.bytes()),
@@ -309,6 +310,15 @@ mod tests {
             end: 0x4010_0000,
         };
         assert_eq!(plan(&low, IMAGE.end), Err(LayoutError::PackageMisplaced));
+        // Two pages above the image is where it goes.
+        let mut near = board(64);
+        near.package = Range {
+            start: IMAGE.end + 2 * PAGE,
+            end: IMAGE.end + 3 * PAGE,
+        };
+        assert!(plan(&near, IMAGE.end).is_ok());
+        near.package.start -= 1;
+        assert_eq!(plan(&near, IMAGE.end), Err(LayoutError::PackageMisplaced));
         let mut high = board(64);
         high.package.end = high.memory()[0].end + 1;
         assert_eq!(plan(&high, IMAGE.end), Err(LayoutError::PackageMisplaced));

@@ -47,14 +47,15 @@ pub(crate) fn use_tables(board: &Board, layout: &Layout) {
 
 /// Moves the package down, near the end of the image, and makes its code executable.
 pub(crate) fn move_package(source: Range, target: Range) {
-    let from = pointer::<u8>(DIRECT_MAP | source.start);
-    let to = pointer::<u8>(DIRECT_MAP | target.start);
-    // SAFETY: both lie in memory outside the image (`layout::plan`), where nothing is yet.
-    unsafe { from.copy_to(to, to_usize(source.bytes())) }
+    frame::move_down(
+        DIRECT_MAP | source.start,
+        DIRECT_MAP | target.start,
+        source.bytes(),
+    );
     // What is left of the last page may hold anything.
     let end = layout::round_up(target.end, PAGE);
     let tail = pointer::<u8>(DIRECT_MAP | target.end);
-    // SAFETY: as above: the rest of the package's last page.
+    // SAFETY: the rest of the package's last page, in memory outside the image (`layout::plan`).
     unsafe { tail.write_bytes(0, to_usize(end.saturating_sub(target.end))) }
     cache::synchronize_code(DIRECT_MAP | target.start, end.saturating_sub(target.start));
 }

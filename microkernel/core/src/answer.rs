@@ -26,7 +26,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Checks that the current thread's reply can be given.
     #[inline(always)]
     pub(crate) fn check_reply(&self, server: Number<Thread>) -> Result<(), Error> {
-        let caller: Number<Thread> = self.memory.link(server, thread::CALLER);
+        let caller: Number<Thread> = self.memory.marked_link(server, thread::CALLER);
         if caller.is_none() {
             let special = self.memory.get(server, thread::SPECIAL);
             let is_gone = special & special::CALLER_GONE != 0;
@@ -41,7 +41,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Checks that the message of `server` can answer `caller`, whose call or fault it was.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn check_answer(
         &self,
         server: Number<Thread>,
@@ -65,7 +65,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// more; none if it is gone, and the reply with it.
     #[inline(always)]
     pub(crate) fn answer_caller(&self, server: Number<Thread>) -> Number<Thread> {
-        let caller: Number<Thread> = self.memory.link(server, thread::CALLER);
+        let caller: Number<Thread> = self.memory.marked_link(server, thread::CALLER);
         if caller.is_none() {
             self.clear_special(server, special::CALLER_GONE);
             return Number::NONE;
@@ -97,7 +97,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// `reply_to`.
     pub(crate) fn reply_to(&self, server: Number<Thread>) -> Result<(), Error> {
-        let reply = self.find::<Reply>(self.handle_of(server), Rights::WRITE)?;
+        let reply = self.find_seldom::<Reply>(self.handle_of(server), Rights::WRITE)?;
         let caller: Number<Thread> = self.memory.link(reply, reply::CALLER);
         if caller.is_none() {
             let is_stale = self.memory.get(reply, reply::STALE) != 0;
@@ -128,14 +128,14 @@ impl<M: Memory + Copy> Kernel<M> {
     /// server owns no context, `NoCaller`, `Died` if the caller went away.
     pub fn save_caller(&self, handle: u64) -> Answer {
         let server = self.current();
-        let reply = self.find::<Reply>(handle, Rights::WRITE)?;
+        let reply = self.find_seldom::<Reply>(handle, Rights::WRITE)?;
         if self.memory.get(reply, reply::CALLER) != 0 {
             return Err(Error::InUse);
         }
         if self.memory.get(server, thread::OWN_CONTEXT) == 0 {
             return Err(Error::NoTime);
         }
-        let caller: Number<Thread> = self.memory.link(server, thread::CALLER);
+        let caller: Number<Thread> = self.memory.marked_link(server, thread::CALLER);
         if caller.is_none() {
             let special = self.memory.get(server, thread::SPECIAL);
             if special & special::CALLER_GONE == 0 {

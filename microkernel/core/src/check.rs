@@ -267,7 +267,7 @@ impl<M: Memory + Copy> Kernel<M> {
                 "an element leads back to the one before",
                 at,
             )?;
-            let named: Number<H> = self.memory.link(element, owner);
+            let named: Number<H> = self.memory.marked_link(element, owner);
             ensure(named == head, "an element names the head of its list", at)?;
             tally.reached = tally.reached.wrapping_add(1);
             previous = element;

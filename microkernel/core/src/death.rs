@@ -85,7 +85,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Tells the caller that `server` serves that its server went away, and gives it its time back.
     fn lose_server(&self, server: Number<Thread>) {
-        let caller: Number<Thread> = self.memory.link(server, thread::CALLER);
+        let caller: Number<Thread> = self.memory.marked_link(server, thread::CALLER);
         if caller.is_none() {
             return;
         }

@@ -67,22 +67,24 @@ impl<M: Memory + Copy> Kernel<M> {
     /// to beat.
     #[inline(always)]
     pub fn destroy_quickly(&self, handle: u64) -> Outcome {
-        if let Some(capability) = self.find_nearby(handle, Kind::Gate, Rights::DESTROY) {
+        let number = if let Some(capability) = self.find_nearby(handle, Kind::Gate, Rights::DESTROY) {
             let gate = Number::from_raw(capability.number());
-            if self.first_through(gate).is_none() {
-                self.memory.set(gate, gate::ID, 0);
-                self.unlink_gate(gate);
-                self.vacate_unit(gate.into_raw());
-                return Outcome::DONE;
+            if !self.first_through(gate).is_none() {
+                return self.destroy_elsewhere(handle);
             }
+            self.unlink_gate(gate);
+            gate.into_raw()
         } else if let Some(capability) = self.find_nearby(handle, Kind::Endpoint, Rights::DESTROY) {
-            let endpoint = Number::from_raw(capability.number());
-            if self.is_idle(endpoint) {
-                self.vacate_unit(endpoint.into_raw()); // All else of it is zero already.
-                return Outcome::DONE;
+            if !self.is_idle(Number::from_raw(capability.number())) {
+                return self.destroy_elsewhere(handle);
             }
-        }
-        self.destroy_elsewhere(handle)
+            capability.number()
+        } else {
+            return self.destroy_elsewhere(handle);
+        };
+        // With its identity; all beyond the first unit of an idle endpoint is zero already.
+        self.vacate_unit(number);
+        Outcome::DONE
     }
 
     /// `destroy` in any case.

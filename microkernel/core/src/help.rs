@@ -56,7 +56,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// The endpoint through which the caller of `server` came.
     #[inline(never)]
     fn called_endpoint(&self, server: Number<Thread>) -> Option<Number<Endpoint>> {
-        let caller: Number<Thread> = self.memory.link(server, thread::CALLER);
+        let caller: Number<Thread> = self.memory.marked_link(server, thread::CALLER);
         if caller.is_none() {
             return None;
         }
@@ -203,7 +203,7 @@ impl<M: Memory + Copy> Kernel<M> {
     pub(crate) fn wake_helpers(&self, server: Number<Thread>) {
         let mut at = server;
         for _ in self.memory.at_most::<HELP_LIMIT>(0..HELP_LIMIT) {
-            let caller: Number<Thread> = self.memory.link(at, thread::CALLER);
+            let caller: Number<Thread> = self.memory.marked_link(at, thread::CALLER);
             if caller.is_none() {
                 break;
             }

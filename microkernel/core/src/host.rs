@@ -443,7 +443,7 @@ impl HostMachine {
     /// Leaves the kernel until nothing waits to be taken apart. An idle core looks for work.
     pub fn drain_all(&self) {
         self.leave_kernel();
-        while self.kernel().memory.get(self.core(), core_state::PENDING) != 0 {
+        while self.kernel().memory.get(self.kernel().core(), core_state::PENDING) != 0 {
             if self.kernel().current().is_none() {
                 self.kernel().preempt();
             }

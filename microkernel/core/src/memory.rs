@@ -84,6 +84,11 @@ pub trait Fields: Memory {
         Number::from_plain(self.get(object, field))
     }
 
+    /// Reads a field that is a link with a reason or marks, which are dropped.
+    fn marked_link<O: Layout, T>(&self, object: Number<O>, field: Field<O>) -> Number<T> {
+        Number::from_raw(self.get(object, field))
+    }
+
     /// Writes a field that is a link.
     fn set_link<O: Layout, T>(&self, object: Number<O>, field: Field<O>, target: Number<T>) {
         self.set(object, field, target.into_raw());

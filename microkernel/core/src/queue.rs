@@ -99,7 +99,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// `server`, which waits at an endpoint, is taken out of its list.
     pub(crate) fn remove_server(&self, server: Number<Thread>) {
-        let endpoint: Number<Endpoint> = Number::from_raw(self.memory.get(server, thread::WAIT));
+        let endpoint: Number<Endpoint> = self.memory.marked_link(server, thread::WAIT);
         self.remove(&self.servers(endpoint), endpoint, server);
         self.memory.set(server, thread::WAIT, 0);
     }

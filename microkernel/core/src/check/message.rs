@@ -20,7 +20,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let at = thread.into_raw();
         self.count_member(thread, thread::GATE, &mut tallies.gate_callers);
         self.check_list(&REPLIES, thread, reply::SERVER, &mut tallies.replies)?;
-        let caller: Number<Thread> = self.memory.link(thread, thread::CALLER);
+        let caller: Number<Thread> = self.memory.marked_link(thread, thread::CALLER);
         if !caller.is_none() {
             let is_thread = self.is_object(caller.into_raw(), Kind::Thread);
             ensure(is_thread, "a caller is a thread", at)?;
@@ -38,7 +38,7 @@ impl<M: Memory + Copy> Kernel<M> {
                 let is_thread = self.is_object(number, Kind::Thread);
                 ensure(is_thread, "a reply comes from a thread", at)?;
                 let served: Number<Thread> =
-                    self.memory.link(Number::from_raw(number), thread::CALLER);
+                    self.memory.marked_link(Number::from_raw(number), thread::CALLER);
                 ensure(
                     served == thread,
                     "a server serves who waits for its reply",
