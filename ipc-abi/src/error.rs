@@ -20,6 +20,15 @@ macro_rules! errors {
                     $(Error::$name => stringify!($name),)*
                 }
             }
+
+            /// Reads an error number; `None` if there is no such error.
+            #[must_use]
+            pub const fn from_raw(raw: u64) -> Option<Error> {
+                match raw {
+                    $($number => Some(Error::$name),)*
+                    _ => None,
+                }
+            }
         }
     };
 }
@@ -90,20 +99,6 @@ errors! {
 }
 
 impl Error {
-    /// Reads an error number; `None` if there is no such error.
-    #[must_use]
-    pub const fn from_raw(raw: u64) -> Option<Error> {
-        let mut index = 0;
-        while index < Self::ALL.len() {
-            let error = Self::ALL[index];
-            if error as u64 == raw {
-                return Some(error);
-            }
-            index += 1;
-        }
-        None
-    }
-
     /// The error number.
     #[must_use]
     pub const fn into_raw(self) -> u64 {

@@ -8,9 +8,10 @@ use pecan_core::object::{Frame, core_state, machine};
 
 use crate::board::{Board, BoardError, GicVersion, Range};
 use crate::console::{self, Part, epitaph};
-use crate::direct_map::{DirectMap, pointer, this_core};
+use crate::direct_map::{DirectMap, this_core};
 use crate::layout::{self, DIRECT_MAP, Layout};
 use crate::memory::{bytes_at, make_frame_table, move_package, use_tables};
+use crate::window::pointer;
 use crate::{debug, firmware, frame, gic, image, register, timer};
 
 const PAGE: u64 = 4096;

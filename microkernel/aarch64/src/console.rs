@@ -5,10 +5,10 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::direct_map::to_usize;
 use crate::firmware;
 use crate::layout::DIRECT_MAP;
 use crate::mmio::Registers;
+use crate::window::to_usize;
 
 /// Where QEMU's `virt` has its PL011: for epitaphs before the device tree is read.
 const EARLY_CONSOLE: u64 = 0x0900_0000;

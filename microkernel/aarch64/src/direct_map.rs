@@ -29,13 +29,13 @@
 
 use core::arch::asm;
 use core::hint::assert_unchecked;
-use core::ptr::with_exposed_provenance_mut;
 
 use pecan_core::kernel::Kernel;
 use pecan_core::memory::Memory;
 use pecan_core::object::Frame;
 
 use crate::layout::{DIRECT_MAP, ENTRIES, ENTRY_BYTES, KINDS};
+use crate::window::{frame_address, object_address, opaque, pointer};
 use crate::{bound, effect, frame, register};
 
 /// This core's view of kernel memory. Made by [`this_core`] alone.
@@ -49,56 +49,6 @@ pub fn this_core() -> Kernel<DirectMap> {
     Kernel {
         memory: DirectMap(()),
     }
-}
-
-/// The address of the object `number`.
-#[inline]
-#[must_use]
-pub fn object_address(number: u64) -> u64 {
-    DIRECT_MAP | (number << 6)
-}
-
-/// Where a physical address of memory is.
-#[inline]
-pub(crate) const fn physical_address(address: u64) -> u64 {
-    DIRECT_MAP | address
-}
-
-/// The address of a frame.
-#[inline]
-#[must_use]
-pub fn frame_address(frame: Frame) -> u64 {
-    DIRECT_MAP | (frame.0 << 12)
-}
-
-/// The pointer to a kernel address, which is no address of anything that Rust made.
-#[inline]
-pub(crate) fn pointer<T>(address: u64) -> *mut T {
-    with_exposed_provenance_mut(to_usize(address))
-}
-
-/// The same number: addresses have 64 bits here.
-#[inline]
-pub(crate) const fn to_usize(number: u64) -> usize {
-    const { assert!(usize::BITS == u64::BITS) };
-    #[expect(clippy::cast_possible_truncation, reason = "checked above")]
-    {
-        number as usize
-    }
-}
-
-/// A constant that the compiler cannot see through. Known to it, the base of a window would be merged
-/// with every field's offset into constants of three instructions each; unknown, it is one register,
-/// and a field is one instruction with an offset.
-#[inline]
-fn opaque<const BASE: u64>() -> u64 {
-    let base: u64;
-    // SAFETY: no instruction: the constant goes in and comes out of a register.
-    unsafe {
-        asm!("/* {} */", inlateout(reg) BASE => base,
-            options(pure, nomem, nostack, preserves_flags));
-    }
-    base
 }
 
 /// Word `word` of the object `number`.

@@ -10,8 +10,8 @@ use aarch64_cpu::asm::barrier;
 use pecan_core::kernel::Effect;
 
 use crate::cache::{clean, clean_and_invalidate, synchronize_code};
-use crate::direct_map::{frame_address, physical_address};
 use crate::frame::{FRAME_BYTES, zero};
+use crate::window::{frame_address, physical_address};
 use crate::{firmware, interrupt, timer};
 
 /// Performs one effect that [`perform_quickly`] does not.

@@ -5,8 +5,8 @@ use core::arch::asm;
 use pecan_core::object::Frame;
 
 use crate::bound::mark;
-use crate::direct_map::frame_address;
 use crate::register::read_register;
+use crate::window::frame_address;
 
 /// Bytes of a frame.
 pub(crate) const FRAME_BYTES: u64 = 4096;

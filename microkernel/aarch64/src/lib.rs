@@ -61,6 +61,8 @@ mod mmio;
 pub mod register;
 #[cfg(target_os = "none")]
 pub mod timer;
+#[cfg(target_os = "none")]
+pub mod window;
 
 #[cfg(test)]
 mod tests {

@@ -7,9 +7,9 @@ use pecan_core::object::FrameKind;
 
 use crate::board::{Board, Range};
 use crate::console::{Part, epitaph};
-use crate::direct_map::{pointer, to_usize};
 use crate::layout::{self, DIRECT_MAP, ENTRIES, ENTRY_BYTES, KINDS, Layout, Segment};
 use crate::translation::{TABLES, Table, Tables};
+use crate::window::{pointer, to_usize};
 use crate::{cache, effect, frame, image};
 
 const PAGE: u64 = 4096;

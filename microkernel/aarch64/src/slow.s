@@ -9,7 +9,7 @@ slow_call:
 slow_reply_receive:
     mov     w30, #{REPLY_RECEIVE}
     b       slow_message
-    .balign 64
+    .balign 16
 message:
     cmp     w30, #{WAIT_CALL}
     b.eq    wait_light
@@ -27,7 +27,7 @@ slow_message:
 
     // Every other exception of user code, `svc` with a number that is no system call, and every `svc`
     // of a foreign thread.
-    .balign 64
+    .balign 16
 fault:
     mrs     x30, esr_el1
     lsr     w30, w30, #26
@@ -47,7 +47,7 @@ fault_saved:
     b       exit
 
     // An asynchronous error: reported as a fault of the thread that it hit.
-    .balign 64
+    .balign 16
 serror:
     stp     x29, x30, [sp, #{X} + 29 * 8]
     save_x19_to_x28
@@ -60,7 +60,7 @@ serror:
     bl      user_serror
     b       exit
 
-    .balign 64
+    .balign 16
 interrupt:
     stp     x29, x30, [sp, #{X} + 29 * 8]
     save_x19_to_x28

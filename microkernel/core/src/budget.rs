@@ -150,8 +150,11 @@ impl<M: Memory + Copy> Kernel<M> {
         let context = self.find_seldom::<Context>(handle, Rights::WRITE)?;
         let gate = self.find_seldom::<Gate>(gate, Rights::SIGNAL)?;
         self.memory.set_link(context, context::HANDLER, gate);
-        self.memory
-            .set(context, context::HANDLER_ID, self.memory.get(gate, gate::ID));
+        self.memory.set(
+            context,
+            context::HANDLER_ID,
+            self.memory.get(gate, gate::ID),
+        );
         Ok(0)
     }
 

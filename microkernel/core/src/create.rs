@@ -14,9 +14,9 @@ use crate::kernel::{Answer, Kernel};
 use crate::list::List;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    Allowance, CapTable, Context, Endpoint, Entry, Field, Frame, FrameKind, Gate, Irq,
-    Notification, Number, Object, Region, Reply, Slots, Space, Thread, UNIT_WORDS, UNITS_PER_FRAME,
-    allowance, context, entry, gate, irq, machine, notification, sort, space, state, table, thread,
+    Allowance, CapTable, Context, Endpoint, Frame, FrameKind, Gate, Irq, Notification, Number,
+    Object, Region, Reply, Slots, Space, Thread, UNIT_WORDS, UNITS_PER_FRAME, allowance, context,
+    entry, gate, irq, machine, notification, sort, space, state, table, thread,
 };
 use crate::object::{REPLY_MARK, endpoint};
 
@@ -236,10 +236,10 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Makes a frame free whose entry's fields are listed nowhere any more.
     #[inline(never)]
     pub(crate) fn free_whole(&self, frame: Frame) {
-        const FIELDS: [Field<Entry>; 4] = [entry::ID, entry::SPACE, entry::ADDRESS, entry::RECORDS];
-        for field in FIELDS {
-            self.memory.set_entry(frame, field, 0);
-        }
+        self.memory.set_entry(frame, entry::ID, 0);
+        self.memory.set_entry(frame, entry::SPACE, 0);
+        self.memory.set_entry(frame, entry::ADDRESS, 0);
+        self.memory.set_entry(frame, entry::RECORDS, 0);
         self.memory.set_kind(frame, FrameKind::Free as u8);
     }
 }

@@ -178,16 +178,15 @@ impl<M: Memory + Copy> Kernel<M> {
             self.memory.set(context, context::OWNER, 0);
         }
         self.leave_allowance(context);
-        for field in [
-            core_state::HELPER,
-            core_state::BILLED,
-            core_state::SLICE_CONTEXT,
-        ] {
+        let forget = |field| {
             if self.memory.link(self.core(), field) == context {
                 self.memory.set(self.core(), field, 0);
                 self.mark_time();
             }
-        }
+        };
+        forget(core_state::HELPER);
+        forget(core_state::BILLED);
+        forget(core_state::SLICE_CONTEXT);
     }
 
     /// A context goes away: whoever uses it goes on with its own, or waits until it gets one.
@@ -240,7 +239,8 @@ impl<M: Memory + Copy> Kernel<M> {
     /// An endpoint is dead from now on: the servers that wait there are set apart, so that no call
     /// finds them. Its identity is 0 already.
     pub(crate) fn kill_endpoint(&self, endpoint: Number<Endpoint>) {
-        for index in 0..CORES_MAX as u64 {
+        const CORES: u64 = CORES_MAX as u64;
+        for index in self.memory.at_most::<CORES>(0..CORES) {
             let servers = endpoint::SERVERS.at(index.wrapping_mul(2));
             let first = self.memory.get(endpoint, servers);
             self.memory

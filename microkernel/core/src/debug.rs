@@ -168,7 +168,7 @@ impl<M: Memory + Copy> Kernel<M> {
                     == thread::BREAKPOINT.word() as u64 + 2 * BREAKPOINTS_MAX
             )
         };
-        (0..CONTROLS).any(|index| {
+        self.memory.at_most::<CONTROLS>(0..CONTROLS).any(|index| {
             let control = index.wrapping_mul(2).wrapping_add(1);
             self.memory.get(target, thread::BREAKPOINT.at(control)) != 0
         })

@@ -67,7 +67,8 @@ impl<M: Memory + Copy> Kernel<M> {
     /// to beat.
     #[inline(always)]
     pub fn destroy_quickly(&self, handle: u64) -> Outcome {
-        let number = if let Some(capability) = self.find_nearby(handle, Kind::Gate, Rights::DESTROY) {
+        let number = if let Some(capability) = self.find_nearby(handle, Kind::Gate, Rights::DESTROY)
+        {
             let gate = Number::from_raw(capability.number());
             if !self.first_through(gate).is_none() {
                 return self.destroy_elsewhere(handle);

@@ -124,7 +124,7 @@ impl<M: Memory + Copy> Kernel<M> {
         self.disown_floating(target);
         let first = (thread::VECTOR.word() / UNIT_WORDS) as u64;
         let number = target.into_raw().wrapping_add(first);
-        for unit in 0..FLOATING_UNITS {
+        for unit in self.memory.at_most::<FLOATING_UNITS>(0..FLOATING_UNITS) {
             self.zero_unit(number.wrapping_add(unit));
         }
     }

@@ -33,9 +33,9 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(thread, thread::SENDING, sending::FAULT);
         self.memory.set(thread, thread::SENT_THROUGH, 0);
         self.memory.set(thread, thread::WINDOW, 0);
-        for (index, word) in (0..).zip(reason) {
-            self.memory.set(thread, thread::FAULT.at(index), word);
-        }
+        self.memory.set(thread, thread::FAULT, cause as u64);
+        self.memory.set(thread, thread::FAULT.at(1), address);
+        self.memory.set(thread, thread::FAULT.at(2), syndrome);
         let server = self.ready_server(endpoint);
         if server.is_none() {
             self.queue_fault(thread, gate, endpoint);
@@ -76,12 +76,12 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Gives `server` the fault of `thread`, which waited for it.
     #[inline(never)]
     pub(crate) fn deliver_fault(&self, thread: Number<Thread>, server: Number<Thread>, badge: u64) {
-        let reason = [0, 1, 2].map(|index| self.memory.get(thread, thread::FAULT.at(index)));
-        self.write_fault(thread, server, badge, reason);
+        let word = |index| self.memory.get(thread, thread::FAULT.at(index));
+        self.write_fault(thread, server, badge, [word(0), word(1), word(2)]);
     }
 
     /// Writes the message: all is loaded before anything is stored, so that loads and stores become
-    /// pairs.
+    /// pairs, and word by word, not in a loop.
     #[inline(always)]
     fn write_fault(
         &self,
@@ -93,16 +93,27 @@ impl<M: Memory + Copy> Kernel<M> {
         const { assert!(FAULT_REGISTERS == 9 && FaultWord::Flags as usize == 15) };
         let get = |field| self.memory.get(thread, field);
         let x = |index| self.register(thread, index);
+        let set = |index, word| self.set_register(server, index, word);
         let (counter, stack) = (get(thread::PC), get(thread::SP));
         let (flags, link) = (get(thread::PSTATE) & PROGRAM_STATE, x(LINK_REGISTER));
-        let first = [cause, counter, address, syndrome, stack, link, x(0), x(1)];
-        for (index, word) in (0..).zip(first) {
-            self.set_register(server, index, word);
-        }
-        let second = [x(2), x(3), x(4), x(5), x(6), x(7), x(8), flags];
-        for (index, word) in (8..).zip(second) {
-            self.set_register(server, index, word);
-        }
+        let (x0, x1, x2, x3) = (x(0), x(1), x(2), x(3));
+        let (x4, x5, x6, x7, x8) = (x(4), x(5), x(6), x(7), x(8));
+        set(0, cause);
+        set(1, counter);
+        set(2, address);
+        set(3, syndrome);
+        set(4, stack);
+        set(5, link);
+        set(6, x0);
+        set(7, x1);
+        set(8, x2);
+        set(9, x3);
+        set(10, x4);
+        set(11, x5);
+        set(12, x6);
+        set(13, x7);
+        set(14, x8);
+        set(15, flags);
         let tag = Tag::new(0, FAULT_BYTES).with_kind(MessageKind::Fault);
         self.finish_delivery(server, tag, badge);
     }
@@ -166,7 +177,7 @@ impl<M: Memory + Copy> Kernel<M> {
         if let Some(link) = word(FaultWord::LinkRegister as u64) {
             self.set_register(thread, LINK_REGISTER, link);
         }
-        for index in 0..FAULT_REGISTERS {
+        for index in self.memory.at_most::<FAULT_REGISTERS>(0..FAULT_REGISTERS) {
             if let Some(value) = word(FIRST.wrapping_add(index)) {
                 self.set_register(thread, index, value);
             }

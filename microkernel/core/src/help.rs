@@ -29,7 +29,7 @@ use crate::timer::entry_of;
 /// Links that are followed from a helper to whom it helps.
 pub const HELP_LIMIT: u64 = 8;
 /// Helpers that are tried in one switch before the core takes a breath.
-const HELPERS_TRIED: u64 = 8;
+const HELPERS_TRIED: u64 = 2;
 
 /// Where the way from a thread leads.
 enum Way {
@@ -168,7 +168,8 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         self.unqueue(context);
         let priority = self.memory.get(helper, context::PRIORITY);
-        self.memory.set_link(self.core(), core_state::HELPER, helper);
+        self.memory
+            .set_link(self.core(), core_state::HELPER, helper);
         self.use_context(context, end, priority);
         self.note_payer(helper, priority);
         true

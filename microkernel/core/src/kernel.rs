@@ -56,6 +56,7 @@ impl From<Answer> for Outcome {
 }
 
 impl From<Outcome> for Answer {
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
     fn from(outcome: Outcome) -> Answer {
         let [status, value] = [outcome.0 as u64, (outcome.0 >> 64) as u64];
         Error::from_raw(status).map_or(Ok(value), Err)

@@ -63,10 +63,17 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// The current thread `server` goes on with `context` (with its own if that is none).
+    /// The current thread `server` goes on with `context`; with its own if that is none; or, if it has
+    /// none, when it gets one.
     pub(crate) fn continue_on(&self, server: Number<Thread>, context: Number<Context>) {
+        let context = if context.is_none() {
+            self.memory.link(server, thread::OWN_CONTEXT)
+        } else {
+            context
+        };
         if context.is_none() {
-            self.continue_on_own(server);
+            self.memory.set(server, thread::CONTEXT, 0);
+            self.switch_to_next();
             return;
         }
         self.stop_helping();
@@ -92,15 +99,9 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// The current thread `server` goes on with its own context, or, if it has none, when it gets one.
+    /// [`Kernel::continue_on`] its own context.
     pub(crate) fn continue_on_own(&self, server: Number<Thread>) {
-        let own: Number<Context> = self.memory.link(server, thread::OWN_CONTEXT);
-        if own.is_none() {
-            self.memory.set(server, thread::CONTEXT, 0);
-            self.switch_to_next();
-        } else {
-            self.continue_on(server, own);
-        }
+        self.continue_on(server, Number::NONE);
     }
 
     /// Nobody uses `context` any more, which is in no queue: it goes back to its owner, or to the end

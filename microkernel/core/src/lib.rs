@@ -50,6 +50,8 @@ pub mod lend;
 #[cfg(test)]
 mod lend_test;
 pub mod links;
+#[cfg(test)]
+mod links_test;
 pub mod list;
 pub mod mapping;
 pub mod memory;
@@ -63,12 +65,14 @@ pub mod reclaim;
 pub mod record;
 pub mod region;
 pub mod rule;
+pub mod run_queue;
 pub mod schedule;
 pub mod shared;
 pub mod space;
 pub mod table;
 pub mod teardown;
 pub mod thread;
+pub mod thread_field;
 pub mod timer;
 #[cfg(test)]
 mod timer_test;

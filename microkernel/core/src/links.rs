@@ -475,33 +475,3 @@ pub const LINKS: &[Link] = &[
         "its FIRST",
     ),
 ];
-
-#[cfg(test)]
-mod tests {
-    extern crate std;
-    use std::{format, string::String};
-
-    use super::LINKS;
-
-    #[test]
-    fn readme_shows_every_link() {
-        let readme = include_str!("../../README.md");
-        let table: String = LINKS
-            .iter()
-            .map(|row| {
-                format!(
-                    "| {} | {} | {} | {} | {} |\n",
-                    row.object,
-                    row.fields,
-                    row.target,
-                    row.class.name(),
-                    row.rule
-                )
-            })
-            .collect();
-        assert!(
-            readme.contains(&table),
-            "microkernel/README.md, section Links, should read:\n{table}"
-        );
-    }
-}

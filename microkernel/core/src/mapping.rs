@@ -111,7 +111,12 @@ impl<M: Memory + Copy> Kernel<M> {
         self.check(frame_found, Kind::Frame, Rights::NONE)?;
         let access = Access::from_raw(access).ok_or(Error::BadArgument)?;
         let found = (frame_found.frame(), frame_found.rights());
-        self.map_found(Number::from_raw(space_found.number()), found, address, access)
+        self.map_found(
+            Number::from_raw(space_found.number()),
+            found,
+            address,
+            access,
+        )
     }
 
     /// `map` with a handle that is empty or not in the table's first chunk: with calls, so that the

@@ -129,10 +129,13 @@ impl<M: Memory + Copy> Kernel<M> {
     fn has_room(&self, receiver: Number<Thread>, count: u64) -> bool {
         let window = Window::from_raw(self.memory.get(receiver, thread::WINDOW));
         count <= window.count()
-            && (0..count).all(|index| {
-                self.window_slot(receiver, window, index)
-                    .is_some_and(|slot| self.read_slot(slot).is_empty())
-            })
+            && self
+                .memory
+                .at_most::<{ Window::LIMIT }>(0..count)
+                .all(|index| {
+                    self.window_slot(receiver, window, index)
+                        .is_some_and(|slot| self.read_slot(slot).is_empty())
+                })
     }
 
     fn window_slot(&self, receiver: Number<Thread>, window: Window, index: u64) -> Option<Slot> {
@@ -226,10 +229,11 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Zeroes the message registers of `receiver` from `x<first>` on.
     #[inline(always)]
     pub(crate) fn clear_words(&self, receiver: Number<Thread>, first: u64) {
-        // A zero that the compiler does not know: else it calls `memset` for a few stores.
-        let zero = core::hint::black_box(0);
-        for index in first..MESSAGE_WORDS as u64 {
-            self.set_register(receiver, index, zero);
+        let rest = self
+            .memory
+            .at_most::<{ MESSAGE_WORDS as u64 }>(first..MESSAGE_WORDS as u64);
+        for index in rest {
+            self.set_register(receiver, index, 0);
         }
     }
 

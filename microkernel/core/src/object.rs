@@ -317,3 +317,4 @@ pub const ID_WORD: usize = 0;
 pub use crate::core_field::*;
 pub use crate::field::*;
 pub use crate::shared::*;
+pub use crate::thread_field::*;

@@ -381,10 +381,8 @@ impl<M: Memory + Copy> Kernel<M> {
     fn finish_range(&self, thread: Number<Thread>, status: u64, done: u64) {
         self.set_register(thread, 0, status);
         self.set_register(thread, 1, done);
-        // A zero that the compiler does not know: else it calls `memset` for a few stores.
-        let zero = core::hint::black_box(0);
-        for index in 2..CLOBBERED {
-            self.set_register(thread, index, zero);
+        for index in self.memory.at_most::<CLOBBERED>(2..CLOBBERED) {
+            self.set_register(thread, index, 0);
         }
         self.memory.set(thread, thread::PSTATE, 0);
     }

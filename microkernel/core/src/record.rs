@@ -114,15 +114,11 @@ impl<M: Memory + Copy> Kernel<M> {
             self.memory.set_link(next, record::PREV, prev);
         }
         let space: Number<Space> = self.memory.link(record, record::SPACE);
-        for field in [
-            record::SPACE,
-            record::ADDRESS,
-            record::FRAME,
-            record::NEXT,
-            record::PREV,
-        ] {
-            self.memory.set(record, field, 0);
-        }
+        self.memory.set(record, record::SPACE, 0);
+        self.memory.set(record, record::ADDRESS, 0);
+        self.memory.set(record, record::FRAME, 0);
+        self.memory.set(record, record::NEXT, 0);
+        self.memory.set(record, record::PREV, 0);
         let frame = record.frame();
         let used = self.memory.entry(frame, entry::ID);
         let left = used & !unit_bit(record.into_raw());

@@ -46,12 +46,12 @@ impl<M: Memory + Copy> Kernel<M> {
             self.tear_tables(space);
             return Progress::More;
         }
-        for list in [space::RECORDS, space::FULL] {
-            let frame = Frame(self.memory.get(space, list));
-            if frame.0 != 0 {
-                self.drop_records(frame);
-                return Progress::More;
-            }
+        let first = |list| Frame(self.memory.get(space, list));
+        let (partial, full) = (first(space::RECORDS), first(space::FULL));
+        let frame = if partial.0 == 0 { full } else { partial };
+        if frame.0 != 0 {
+            self.drop_records(frame);
+            return Progress::More;
         }
         if self.memory.get(space, space::POOL_COUNT) != 0 {
             let frame = self.pop_pool(space, FrameKind::Pool);

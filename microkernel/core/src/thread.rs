@@ -13,8 +13,8 @@ use ipc_abi::error::Error;
 use crate::kernel::{Answer, Kernel};
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    Context, Gate, Notification, Number, Thread, context, flag, gate, notification, sending, state, thread,
-    wait,
+    Context, Gate, Notification, Number, Thread, context, flag, gate, notification, sending, state,
+    thread, wait,
 };
 
 impl<M: Memory + Copy> Kernel<M> {
@@ -33,7 +33,7 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         // A thread that a fault stopped still serves its caller, and holds what it was lent.
         self.stop_thread(target);
-        for index in 0..31 {
+        for index in self.memory.at_most::<31>(0..31) {
             self.set_register(target, index, 0);
         }
         self.set_register(target, 0, argument);

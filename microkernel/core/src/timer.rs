@@ -112,7 +112,9 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Puts `entry` where it belongs in the wheel of `band`.
     fn place(&self, entry: Number<Timed>, band: u64) {
-        let base = self.memory.get(self.core(), core_state::WHEEL_BASE.at(band));
+        let base = self
+            .memory
+            .get(self.core(), core_state::WHEEL_BASE.at(band));
         let granule = granule_of(self.memory.get(entry, timed::WHEN)).max(base.wrapping_add(1));
         let highest = u64::from((granule ^ base).leading_zeros() ^ 63);
         let level = highest / DIGIT_BITS;
@@ -188,7 +190,9 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// The granule in which a slot's time begins.
     fn beginning_of(&self, band: u64, slot: u64) -> u64 {
-        let base = self.memory.get(self.core(), core_state::WHEEL_BASE.at(band));
+        let base = self
+            .memory
+            .get(self.core(), core_state::WHEEL_BASE.at(band));
         let shift = (slot / 8).wrapping_mul(DIGIT_BITS);
         let above = shift.wrapping_add(DIGIT_BITS);
         (base >> above) << above | (slot & 7) << shift
@@ -253,7 +257,9 @@ impl<M: Memory + Copy> Kernel<M> {
         let entry: Number<Timed> = self.memory.link(self.core(), slot.list().head);
         let when = self.memory.get(entry, timed::WHEN);
         self.stop_timer(entry);
-        let base = self.memory.get(self.core(), core_state::WHEEL_BASE.at(band));
+        let base = self
+            .memory
+            .get(self.core(), core_state::WHEEL_BASE.at(band));
         if granule_of(when) > base {
             self.memory.set(entry, timed::WHEN, when);
             self.place(entry, band);

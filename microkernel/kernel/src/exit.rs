@@ -1,8 +1,9 @@
 //! The way out: performs what is pending and finds the thread that goes on.
 
-use pecan_aarch64::direct_map::{DirectMap, object_address, this_core};
+use pecan_aarch64::direct_map::{DirectMap, this_core};
 use pecan_aarch64::effect::{perform, perform_quickly};
 use pecan_aarch64::register::{leave_user_space, wait_for_interrupt};
+use pecan_aarch64::window::object_address;
 use pecan_core::kernel::{Effect, Kernel};
 use pecan_core::memory::{Fields, Memory};
 use pecan_core::object::{core_state, machine, pending};
@@ -31,7 +32,9 @@ extern "C" fn leave() -> u64 {
     if !effect.is_some_and(perform_quickly) {
         return settle();
     }
-    kernel.memory.set(kernel.core(), core_state::EFFECT_COUNT, 0);
+    kernel
+        .memory
+        .set(kernel.core(), core_state::EFFECT_COUNT, 0);
     kernel.memory.set(kernel.core(), core_state::PENDING, 0);
     object_address(current.into_raw())
 }

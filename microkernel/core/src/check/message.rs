@@ -37,8 +37,9 @@ impl<M: Memory + Copy> Kernel<M> {
             wait::REPLY | wait::SLOW_REPLY => {
                 let is_thread = self.is_object(number, Kind::Thread);
                 ensure(is_thread, "a reply comes from a thread", at)?;
-                let served: Number<Thread> =
-                    self.memory.marked_link(Number::from_raw(number), thread::CALLER);
+                let served: Number<Thread> = self
+                    .memory
+                    .marked_link(Number::from_raw(number), thread::CALLER);
                 ensure(
                     served == thread,
                     "a server serves who waits for its reply",

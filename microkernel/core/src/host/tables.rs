@@ -1,7 +1,8 @@
 //! Page tables on the host: the walk of the hardware, what it may remember, and what has to follow
 //! each change of a table by [`crate::rule`].
 
-use super::{HostMachine, HostMemory, Translation};
+use super::one_core::Translation;
+use super::{HostMachine, HostMemory};
 use crate::frame::SPACE_BITS;
 use crate::kernel::Effect;
 use crate::memory::Memory;

@@ -376,7 +376,10 @@ fn help(s: &Stage, scene: &Helping) {
     s.turn_to(scene.server.thread);
     let kernel = s.kernel();
     let helper: Number<Context> = s.number_of(scene.helper.context);
-    assert_eq!(kernel.memory.link(kernel.core(), core_state::HELPER), helper);
+    assert_eq!(
+        kernel.memory.link(kernel.core(), core_state::HELPER),
+        helper
+    );
     let used = kernel.current_context();
     assert_eq!(kernel.memory.get(used, context::PRIORITY), LOW);
 }
