@@ -25,12 +25,9 @@ use crate::memory::{Fields, Memory};
 use crate::object::context::REFILLS_MAX;
 use crate::object::{
     Allowance, Context, Field, Gate, Notification, Number, PRIORITIES, Thread, allowance, context,
-    core_state, gate, notification, thread, timed, wait,
+    core_state, gate, notification, pending, thread, timed, wait,
 };
 use crate::timer::{OFF, band_of, entry_of};
-
-/// How often the way out finds that the next one to pay has nothing left either.
-const PAYERS_TRIED: u64 = 4;
 
 /// Where refill `place` of the ring stands: its time; its amount is the word after.
 const fn refill_at(place: u64) -> Field<Context> {
@@ -318,35 +315,34 @@ impl<M: Memory + Copy> Kernel<M> {
 
 /// Who pays.
 impl<M: Memory + Copy> Kernel<M> {
-    /// On the way out: bills who paid until now, finds who pays from now on and can, and sets the
-    /// timer.
+    /// On the way out: bills who paid until now, finds who pays from now on, and sets the timer. If
+    /// that one's budget is used up, another pays: then `PENDING` says so, and the way out comes again.
+    #[inline(never)]
     pub fn settle_time(&self) {
+        let pending = self.memory.get(self.core(), core_state::PENDING);
+        self.memory
+            .set(self.core(), core_state::PENDING, pending & !pending::TIME);
         let now = self.memory.now();
-        let mut end = OFF;
-        for _ in self.memory.at_most::<PAYERS_TRIED>(0..PAYERS_TRIED) {
-            let payer = self.payer();
-            let billed: Number<Context> = self.memory.link(self.core(), core_state::BILLED);
-            if !billed.is_none() {
-                let started = self.memory.get(self.core(), core_state::STARTED);
-                end = self.budget_end(billed, started);
-                if billed == payer && now < end {
-                    break;
-                }
-                self.charge(billed, now);
+        let payer = self.payer();
+        let billed: Number<Context> = self.memory.link(self.core(), core_state::BILLED);
+        if !billed.is_none() {
+            let started = self.memory.get(self.core(), core_state::STARTED);
+            let end = self.budget_end(billed, started);
+            if billed == payer && now < end {
+                return self.arm(now, end);
             }
-            end = OFF;
-            if payer.is_none() || self.memory.get(payer, context::BUDGET) == 0 {
-                break;
-            }
-            if self.first_refill(payer) <= now {
-                self.memory.set_link(self.core(), core_state::BILLED, payer);
-                self.memory.set(self.core(), core_state::STARTED, now);
-                end = self.budget_end(payer, now);
-                break;
-            }
-            self.exhaust(payer);
+            self.charge(billed, now);
         }
-        self.arm(now, end);
+        if payer.is_none() || self.memory.get(payer, context::BUDGET) == 0 {
+            return self.arm(now, OFF);
+        }
+        if self.first_refill(payer) > now {
+            self.exhaust(payer);
+            return self.mark_time();
+        }
+        self.memory.set_link(self.core(), core_state::BILLED, payer);
+        self.memory.set(self.core(), core_state::STARTED, now);
+        self.arm(now, self.budget_end(payer, now));
     }
 
     /// The payer's budget is used up: who runs on it goes on with its own context, or waits.

@@ -59,6 +59,12 @@ pub mod core_state {
     pub const UNHELPED: F = F::new(87);
     /// Ticks of a slice; only the boot code sets it.
     pub const SLICE_TICKS: F = F::new(88);
+    /// Threads whose helpers the way out has to wake ([`WOKEN_MAX`] words).
+    pub const WOKEN: F = F::new(104);
+    /// The most of them; further ones are counted as `UNHELPED`.
+    pub const WOKEN_MAX: u64 = 8;
+    /// How many of them there are.
+    pub const WOKEN_COUNT: F = F::new(112);
     /// Slots of the wheels that are not empty: [`crate::timer::MAP_WORDS`] words for each band.
     pub const WHEEL_MAP: F = F::new(128);
     /// How far the wheel of each band got, in granules (8 words).
@@ -79,4 +85,6 @@ pub mod pending {
     pub const WORK: u64 = 1;
     /// The timer may have to be set, or somebody else pays.
     pub const TIME: u64 = 2;
+    /// The timer fired.
+    pub const TIMER: u64 = 4;
 }

@@ -84,7 +84,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Tells the caller that `server` serves that its server went away, and gives it its time back.
-    fn lose_server(&self, server: Number<Thread>) {
+    pub(crate) fn lose_server(&self, server: Number<Thread>) {
         let caller: Number<Thread> = self.memory.marked_link(server, thread::CALLER);
         if caller.is_none() {
             return;
@@ -113,18 +113,24 @@ impl<M: Memory + Copy> Kernel<M> {
             self.refuse_waiter(thread, Error::Died);
         }
         self.complete_frame(thread);
+        self.rest_stopped(thread, context);
+        self.preempt();
+    }
+
+    /// `thread`, which waits for nothing and serves nobody, is stopped; the context it held, if any,
+    /// goes back.
+    pub(crate) fn rest_stopped(&self, thread: Number<Thread>, held: Number<Context>) {
         self.memory.set(thread, thread::SENDING, sending::CALL);
         self.memory.set(thread, thread::STATE, state::STOPPED);
         self.memory.set(thread, thread::CONTEXT, 0);
         self.clear_special(thread, special::CALLER_GONE | special::OWN_TIME);
-        if !context.is_none() {
-            self.release_context(context);
+        if !held.is_none() {
+            self.release_context(held);
         }
-        self.preempt();
     }
 
-    /// Takes `thread`, which is not the current thread, out of everything that `stop_thread` and its
-    /// table, space and buffer do not cover. Returns whether it is done; each step tells one caller
+    /// Takes `thread`, which was stopped and has no identity any more, out of everything that
+    /// `stop_thread` and its table, space and buffer do not cover. Returns whether it is done; each step tells one caller
     /// that the thread saved.
     pub(crate) fn detach_thread(&self, thread: Number<Thread>) -> bool {
         let saved: Number<Reply> = self.memory.link(thread, thread::REPLIES);
@@ -133,7 +139,6 @@ impl<M: Memory + Copy> Kernel<M> {
             self.preempt();
             return false;
         }
-        self.stop_thread(thread);
         let own: Number<Context> = self.memory.link(thread, thread::OWN_CONTEXT);
         if !own.is_none() {
             self.memory.set(thread, thread::OWN_CONTEXT, 0);

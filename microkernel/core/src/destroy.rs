@@ -161,7 +161,11 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(never)]
     fn kill_other(&self, kind: Kind, number: u64) {
         self.disarm(kind, number);
-        self.take_apart(kind, number);
+        if self.memory.interrupt_pending() {
+            self.enqueue((kind as u64) << KIND_SHIFT | number);
+        } else {
+            self.take_apart(kind, number);
+        }
     }
 
     /// Takes an object that is dying, and in no drain list, apart, now or later.
@@ -383,6 +387,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// register of the current thread saved, and performs the effects, all of them, after it; the
     /// current thread may be another one then. `PENDING` stays set while something is left, so that
     /// the next way out goes on.
+    #[inline(never)]
     pub fn drain(&self) {
         for _ in self.memory.at_most::<DRAIN_STEPS>(0..DRAIN_STEPS) {
             let word = self.memory.get(self.core(), core_state::DRAIN);

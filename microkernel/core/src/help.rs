@@ -28,9 +28,6 @@ use crate::timer::entry_of;
 
 /// Links that are followed from a helper to whom it helps.
 pub const HELP_LIMIT: u64 = 8;
-/// Helpers that are tried in one switch before the core takes a breath.
-const HELPERS_TRIED: u64 = 2;
-
 /// Where the way from a thread leads.
 enum Way {
     /// To a thread that can run.
@@ -54,7 +51,6 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// The endpoint through which the caller of `server` came.
-    #[inline(never)]
     fn called_endpoint(&self, server: Number<Thread>) -> Option<Number<Endpoint>> {
         let caller: Number<Thread> = self.memory.marked_link(server, thread::CALLER);
         if caller.is_none() {
@@ -115,28 +111,23 @@ impl<M: Memory + Copy> Kernel<M> {
         self.switch_to_next();
     }
 
-    /// `helper`, just taken from its queue, runs with whom its thread waits for; if that cannot run,
-    /// the next context of the queues does. Answers success.
+    /// `helper`, just taken from its queue, has to find whom it helps, which takes long: nobody runs
+    /// until the way out does that. Answers success.
+    #[cold]
     #[inline(never)]
-    pub(crate) fn help_with(&self, helper: Number<Context>) -> Outcome {
-        let mut helper = helper;
-        let mut is_used = false;
-        for _ in self.memory.at_most::<HELPERS_TRIED>(0..HELPERS_TRIED) {
-            is_used = !helper.is_none() && self.run_or_help(helper);
-            if is_used || helper.is_none() {
-                break;
-            }
-            helper = self.take_next();
-        }
-        if is_used {
-            return self.done();
-        }
-        if !helper.is_none() {
-            // More helpers than one switch tries: the way out tries again.
-            self.make_ready_first(helper);
+    pub(crate) fn help_later(&self, helper: Number<Context>) -> Outcome {
+        self.make_ready_first(helper);
+        self.mark_pending();
+        self.idle()
+    }
+
+    /// Nobody runs: the most important queued context is used, or helps. One that cannot help rests,
+    /// and the way out comes back for the next.
+    pub fn choose(&self) {
+        let next = self.take_next();
+        if !next.is_none() && !self.run_or_help(next) {
             self.mark_pending();
         }
-        self.idle()
     }
 
     /// Uses `context`, which is in no queue: its thread runs, or helps. Answers whether somebody runs.
@@ -148,13 +139,14 @@ impl<M: Memory + Copy> Kernel<M> {
             self.use_context(context, thread, priority);
             return true;
         }
+        if self.memory.get(context, context::BUDGET) != 0 && self.wait_for_refill(context) {
+            return false;
+        }
         match self.way_from(thread) {
             Way::Ends(end) => self.help(context, end),
             Way::Blocked => false,
             Way::TooLong => {
-                let count = self.memory.get(self.core(), core_state::UNHELPED);
-                self.memory
-                    .set(self.core(), core_state::UNHELPED, count.wrapping_add(1));
+                self.count_unhelped();
                 false
             }
         }
@@ -200,22 +192,64 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// `server`, which serves somebody, can run: whoever waits to be served after that can help again.
-    #[inline(never)]
+    /// If its caller serves somebody too, the way out goes on with that.
     pub(crate) fn wake_helpers(&self, server: Number<Thread>) {
-        let mut at = server;
-        for _ in self.memory.at_most::<HELP_LIMIT>(0..HELP_LIMIT) {
-            let caller: Number<Thread> = self.memory.marked_link(at, thread::CALLER);
-            if caller.is_none() {
-                break;
-            }
-            if let Some(endpoint) = self.called_endpoint(at) {
-                self.wake_helper(self.first_sender(endpoint));
-            }
-            at = caller;
+        let caller = self.wake_first_helper(server);
+        if caller.is_none() || self.memory.get(caller, thread::CALLER) == 0 {
+            return;
         }
+        let count = self.memory.get(self.core(), core_state::WOKEN_COUNT);
+        if count >= core_state::WOKEN_MAX {
+            self.count_unhelped();
+            return;
+        }
+        self.memory
+            .set_link(self.core(), core_state::WOKEN.at(count), caller);
+        self.memory
+            .set(self.core(), core_state::WOKEN_COUNT, count.wrapping_add(1));
+        self.mark_pending();
     }
 
+    /// Wakes the helpers of one of the threads that [`Kernel::wake_helpers`] left for the way out, and
+    /// of whom it serves in turn. Answers false if none is left. (The thread may be gone: what stands
+    /// at its place is only believed if it is a thread.)
+    pub fn wake_more(&self) -> bool {
+        let count = self.memory.get(self.core(), core_state::WOKEN_COUNT);
+        if count == 0 {
+            return false;
+        }
+        let last = core_state::WOKEN.at(count.wrapping_sub(1));
+        let mut at: Number<Thread> = self.memory.link(self.core(), last);
+        self.memory.set(self.core(), last, 0);
+        self.memory
+            .set(self.core(), core_state::WOKEN_COUNT, count.wrapping_sub(1));
+        if self.memory.kind(at.frame()) == Kind::Thread as u8 {
+            for _ in self.memory.at_most::<HELP_LIMIT>(0..HELP_LIMIT) {
+                at = self.wake_first_helper(at);
+                if at.is_none() {
+                    break;
+                }
+            }
+            self.preempt();
+        }
+        true
+    }
+
+    /// Wakes who waits next for `server`. Answers whom it serves; none if nobody.
     #[inline(never)]
+    fn wake_first_helper(&self, server: Number<Thread>) -> Number<Thread> {
+        if let Some(endpoint) = self.called_endpoint(server) {
+            self.wake_helper(self.first_sender(endpoint));
+        }
+        self.memory.marked_link(server, thread::CALLER)
+    }
+
+    fn count_unhelped(&self) {
+        let count = self.memory.get(self.core(), core_state::UNHELPED);
+        self.memory
+            .set(self.core(), core_state::UNHELPED, count.wrapping_add(1));
+    }
+
     fn wake_helper(&self, sender: Number<Thread>) {
         if sender.is_none() {
             return;
@@ -227,7 +261,8 @@ impl<M: Memory + Copy> Kernel<M> {
         let is_queued = self.memory.get(context, context::QUEUED)
             | self.memory.get(entry_of(context), timed::SLOT);
         if is_queued == 0 {
-            self.make_ready(context);
+            // Whether its budget allows it is looked at when its turn comes.
+            self.enqueue_last(context);
         }
     }
 }

@@ -12,6 +12,7 @@ use ipc_abi::time::NEVER;
 
 use crate::help::HELP_LIMIT;
 use crate::ipc_test::FULL;
+use crate::object::core_state::WOKEN_MAX;
 use crate::object::{Context, Number};
 use crate::world::{Actor, World};
 
@@ -170,18 +171,55 @@ fn chain_of_nine_is_not_helped_and_counted() {
 
 #[test]
 fn server_that_waits_and_wakes_is_helped_again() {
-    let mut s = scene(1);
+    for depth in 1..=4 {
+        let mut s = scene(depth);
+        let target = s.world.notification();
+        let bell = s.world.gate(target, 1);
+        let high = s.important_call(HIGH);
+        s.world.message(SystemCall::Wait, target, FULL, 0);
+        s.assert_runs_for(s.middle, s.middle);
+        s.world.kernel().signal(bell).expect("a signal");
+        s.world.leave();
+        s.assert_runs_for(s.servers[depth - 1], high);
+        for index in (0..depth).rev() {
+            s.answer(index, 70);
+        }
+        s.answer(0, 80);
+        s.assert_runs_for(high, high);
+    }
+}
+
+/// A chain of three, at the end of which the last server waits, and how often it was woken.
+fn woken(times: u64) -> Scene {
+    let mut s = scene(3);
     let target = s.world.notification();
-    let bell = s.world.gate(target, 1);
-    let high = s.important_call(HIGH);
+    s.important_call(HIGH);
     s.world.message(SystemCall::Wait, target, FULL, 0);
-    s.assert_runs_for(s.middle, s.middle);
-    s.world.kernel().signal(bell).expect("a signal");
+    let kernel = s.world.kernel();
+    for _ in 0..times {
+        kernel.wake_helpers(s.servers[2].thread);
+    }
+    s
+}
+
+#[test]
+fn the_way_out_is_left_eight_threads_and_counts_the_ninth() {
+    let s = woken(WOKEN_MAX);
+    assert_eq!(unhelped(&s.world), 0);
     s.world.leave();
-    s.assert_runs_for(s.servers[0], high);
-    s.answer(0, 70);
-    s.answer(0, 80);
-    s.assert_runs_for(high, high);
+    s.assert_runs_for(s.middle, s.middle);
+    let s = woken(WOKEN_MAX + 1);
+    assert_eq!(unhelped(&s.world), 1);
+    s.world.leave();
+}
+
+#[test]
+fn thread_that_dies_before_its_helpers_are_woken_is_passed_over() {
+    let s = woken(1);
+    let kernel = s.world.kernel();
+    kernel.destroy(s.servers[1].handle).expect("destroyed");
+    s.world.leave();
+    assert_eq!(s.world.current(), s.servers[0].thread);
 }
 
 #[test]

@@ -447,6 +447,13 @@ pub const LINKS: &[Link] = &[
     ),
     link(
         "Core",
+        "WOKEN",
+        "Thread",
+        Class::Checked,
+        "its frame's kind",
+    ),
+    link(
+        "Core",
         "BILLED",
         "SchedulingContext",
         Class::Paired,

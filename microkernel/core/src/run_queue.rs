@@ -13,6 +13,11 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.memory.get(context, context::BUDGET) != 0 && self.wait_for_refill(context) {
             return;
         }
+        self.enqueue_last(context);
+    }
+
+    /// The same, whatever is left of its budget.
+    pub(crate) fn enqueue_last(&self, context: Number<Context>) {
         let (head, tail) = self.queue_of(context);
         let last: Number<Context> = self.memory.link(self.core(), tail);
         self.memory.set_link(context, context::PREV, last);

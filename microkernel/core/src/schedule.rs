@@ -94,7 +94,10 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(never)]
     fn stop_and_switch(&self) -> Outcome {
         self.stop_helping();
-        self.help_with(self.take_next())
+        match self.first_priority() {
+            Some(priority) => self.switch_to_first(priority),
+            None => self.idle(),
+        }
     }
 
     /// Nothing can run.
@@ -111,7 +114,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let next = self.take_first(priority);
         let thread: Number<Thread> = self.memory.link(next, context::RUNNING);
         if self.memory.get(thread, thread::WAIT) != 0 {
-            return self.help_with(next);
+            return self.help_later(next);
         }
         self.use_context(next, thread, priority);
         self.done()

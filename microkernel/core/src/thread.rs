@@ -32,7 +32,8 @@ impl<M: Memory + Copy> Kernel<M> {
             return Err(Error::NoTime);
         }
         // A thread that a fault stopped still serves its caller, and holds what it was lent.
-        self.stop_thread(target);
+        self.lose_server(target);
+        self.rest_stopped(target, self.memory.link(target, thread::CONTEXT));
         for index in self.memory.at_most::<31>(0..31) {
             self.set_register(target, index, 0);
         }

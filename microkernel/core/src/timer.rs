@@ -218,10 +218,14 @@ impl<M: Memory + Copy> Kernel<M> {
             };
             band = found;
             self.empty_one(band, slot);
+            if self.memory.interrupt_pending() {
+                return;
+            }
         }
     }
 
     /// The highest band from `highest` down to `lowest` with a slot whose time has begun.
+    #[inline(never)]
     fn due_slot(&self, lowest: u64, highest: u64, now: u64) -> Option<(u64, u64)> {
         let timed = self.memory.get(self.core(), core_state::TIMED);
         for band in self.memory.at_most::<BANDS>((0..BANDS).rev()) {
@@ -311,7 +315,15 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// The timer fired; it is off now.
+    /// The timer fired; it is off now. What that means takes long, and is left to the way out.
+    pub fn note_timer(&self) {
+        let pending = self.memory.get(self.core(), core_state::PENDING);
+        self.memory
+            .set(self.core(), core_state::PENDING, pending | pending::TIMER);
+    }
+
+    /// Does what is due now that the timer fired.
+    #[inline(never)]
     pub fn timer_fired(&self) {
         let now = self.memory.now();
         self.memory.set(self.core(), core_state::ARMED, OFF);

@@ -43,41 +43,54 @@ extern "C" fn leave() -> u64 {
 extern "C" fn settle() -> u64 {
     let kernel = this_core();
     loop {
+        look_for_interrupt(kernel);
         if kernel.current().is_none() {
             leave_user_space(kernel.memory.get(kernel.machine(), machine::NULL_ROOT));
         }
         settle_once(kernel);
+        if kernel.current().is_none() {
+            kernel.choose();
+        }
         let current = kernel.current();
-        if !current.is_none() {
+        let left = kernel.memory.get(kernel.core(), core_state::PENDING);
+        if !current.is_none() && left & (pending::TIME | pending::TIMER) == 0 {
             return object_address(current.into_raw());
         }
-        // With nothing to run, dying objects go on dying, an interrupt may come between any two
-        // rounds, and only when all are gone the core sleeps.
+        // With nothing to run, dying objects go on dying, helpers are tried one by one, an interrupt
+        // may come between any two rounds, and only when all is done the core sleeps.
         if kernel.memory.get(kernel.core(), core_state::PENDING) == 0 {
             wait_for_interrupt();
         }
-        take_interrupt(kernel);
-        kernel.preempt();
     }
 }
 
-/// One round of what is pending. Dying objects that are left mark the core as pending again, so
-/// that a later exit goes on: a round is bounded, however much there is.
+/// One round of what is pending, an interrupt that waits being taken between any two parts. Dying
+/// objects that are left mark the core as pending again, so that a later exit goes on: a round is
+/// bounded, however much there is.
 fn settle_once(kernel: Kernel<DirectMap>) {
-    if kernel.memory.get(kernel.core(), core_state::PENDING) == 0 {
+    let what = kernel.memory.get(kernel.core(), core_state::PENDING);
+    if what == 0 {
         return;
     }
     kernel.memory.set(kernel.core(), core_state::PENDING, 0);
     kernel.take_effects(perform_quickly, perform);
-    // Between what a call left and what dying objects need, an interrupt that waits is taken.
+    look_for_interrupt(kernel);
+    if what & pending::TIMER != 0 {
+        kernel.timer_fired();
+        look_for_interrupt(kernel);
+    }
+    kernel.drain();
+    look_for_interrupt(kernel);
+    while kernel.wake_more() {
+        look_for_interrupt(kernel);
+    }
+    kernel.settle_time();
+    look_for_interrupt(kernel);
+    kernel.take_effects(perform_quickly, perform);
+}
+
+fn look_for_interrupt(kernel: Kernel<DirectMap>) {
     if kernel.memory.interrupt_pending() {
         take_interrupt(kernel);
     }
-    if kernel.memory.interrupt_pending() {
-        kernel.mark_pending();
-    } else {
-        kernel.drain();
-    }
-    kernel.settle_time();
-    kernel.take_effects(perform_quickly, perform);
 }

@@ -56,7 +56,7 @@ pub(crate) fn take_interrupt(kernel: Kernel<DirectMap>) {
     if taken.line() == timer::line() {
         timer::stop();
         interrupt::deactivate(taken.line());
-        kernel.timer_fired();
+        kernel.note_timer();
     } else {
         kernel.interrupt(taken.line());
     }

@@ -1,7 +1,7 @@
 //! A machine of one core: [`HostMachine`].
 
 use super::*;
-use crate::object::machine;
+use crate::object::{machine, pending};
 
 /// A page walk that the machine may remember: through which root, for which page.
 pub(super) type Translation = (u64, u64);
@@ -111,7 +111,17 @@ impl HostMachine {
         let kernel = self.kernel();
         kernel.memory.set(kernel.core(), core_state::PENDING, 0);
         kernel.drain();
+        while kernel.wake_more() {}
         kernel.settle_time();
+        if kernel.current().is_none() {
+            kernel.choose();
+        }
+        while kernel.memory.get(kernel.core(), core_state::PENDING) & pending::TIME != 0 {
+            kernel.settle_time();
+            if kernel.current().is_none() {
+                kernel.choose();
+            }
+        }
         let count = kernel.memory.get(kernel.core(), core_state::EFFECT_COUNT);
         assert!(
             count <= core_state::EFFECTS_MAX,
@@ -151,9 +161,6 @@ impl HostMachine {
             .get(self.kernel().core(), core_state::PENDING)
             != 0
         {
-            if self.kernel().current().is_none() {
-                self.kernel().preempt();
-            }
             self.leave_kernel();
         }
     }
