@@ -71,7 +71,7 @@ impl Slot {
     const fn from_mark(mark: u64) -> Slot {
         let mark = mark.wrapping_sub(1);
         Slot {
-            band: mark >> MARK_SHIFT,
+            band: (mark >> MARK_SHIFT) & LAST_BAND,
             index: mark & ((1 << MARK_SHIFT) - 1),
         }
     }
