@@ -87,6 +87,8 @@ pub enum BenchError {
     PartnerMisbehavior,
     /// The two threads of a measurement did not take turns.
     NoTurns,
+    /// The device did not interrupt when it had to.
+    NoInterrupt,
 }
 
 /// What the bench program needs.
@@ -102,6 +104,8 @@ pub enum Grant {
     Partner,
     /// A message buffer.
     Buffer,
+    /// A PL061, as the device `gpio0`.
+    Device,
 }
 
 /// A call that the kernel refused.

@@ -46,6 +46,10 @@ pub mod mode {
     pub const PING_PONG: u64 = 6;
     /// Lets threads whose faults come here go on behind the instruction that faulted.
     pub const FAULT: u64 = 7;
+    /// Takes a notification with the first call. Then waits for it and, woken, reads the counter
+    /// before anything else; tells the reading as the first word of the answer to the next call. Until
+    /// [`super::STOP_BIT`] comes; deletes the notification.
+    pub const WAKE: u64 = 8;
 }
 
 /// The method of a raw message that is measured.
@@ -54,10 +58,10 @@ pub const MEASURED: u16 = 0;
 pub const LONG_BYTES: u16 = 1024;
 /// In [`mode::CAPABILITY`]: delete what came.
 pub const CLEAN: u16 = 1;
-/// In every mode but [`mode::PING_PONG`]: go back to [`Partner`].
+/// In every mode but [`mode::PING_PONG`] and [`mode::WAKE`]: go back to [`Partner`].
 pub const LEAVE: u16 = 2;
 
-/// In [`mode::PING_PONG`]: the bit of a ping and of a pong.
+/// In [`mode::PING_PONG`] and [`mode::WAKE`]: the bit of a ping and of a pong.
 pub const BALL_BIT: u64 = 1 << 0;
-/// In [`mode::PING_PONG`]: the bit that ends it.
+/// In [`mode::PING_PONG`] and [`mode::WAKE`]: the bit that ends it.
 pub const STOP_BIT: u64 = 1 << 1;

@@ -18,26 +18,24 @@ use crate::timer::{band_of, entry_of};
 const DEADLINE: u64 = 20;
 
 impl<M: Memory + Copy> Kernel<M> {
-    /// The deadline of a call of the current thread; `None` if there is none, really.
+    /// The deadline of a call of the current thread; from [`NEVER`] on there is none, really.
     ///
     /// # Errors
     ///
     /// `TimedOut` if it has passed.
-    fn deadline_of(&self, thread: Number<Thread>) -> Result<Option<u64>, Error> {
+    #[inline(always)]
+    fn deadline_of(&self, thread: Number<Thread>) -> Result<u64, Error> {
         let when = self.register(thread, DEADLINE);
-        if when >= NEVER {
-            Ok(None)
-        } else if when <= self.memory.now() {
+        if when <= self.memory.now() {
             Err(Error::TimedOut)
         } else {
-            Ok(Some(when))
+            Ok(when)
         }
     }
 
-    /// `thread`, which now waits, does so until `deadline`; `band` is that of the time it waited with.
-    fn set_deadline(&self, thread: Number<Thread>, deadline: Option<u64>, band: u64) {
-        let Some(when) = deadline else { return };
-        if self.memory.get(thread, thread::WAIT) == 0 {
+    /// `thread`, which now waits, does so until `when`; `band` is that of the time it waited with.
+    fn set_deadline(&self, thread: Number<Thread>, when: u64, band: u64) {
+        if when >= NEVER || self.memory.get(thread, thread::WAIT) == 0 {
             return;
         }
         self.set_special(thread, special::DEADLINE);
@@ -45,6 +43,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// The band of the priority that counts now.
+    #[inline(always)]
     fn current_band(&self) -> u64 {
         band_of(self.memory.get(self.payer(), context::PRIORITY))
     }
@@ -76,12 +75,16 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// `call_until`.
-    pub(crate) fn call_until(&self, caller: Number<Thread>) -> Result<(), Error> {
+    #[inline(never)]
+    pub(crate) fn call_until(&self) {
+        let caller = self.current();
         let band = self.current_band();
-        let deadline = self.deadline_of(caller)?;
-        self.call_and_wait(caller)?;
-        self.set_deadline(caller, deadline, band);
-        Ok(())
+        let result = self.deadline_of(caller).and_then(|deadline| {
+            self.call_and_wait(caller)?;
+            self.set_deadline(caller, deadline, band);
+            Ok(())
+        });
+        self.refuse_if(caller, result);
     }
 
     /// `receive_until`.
@@ -112,7 +115,7 @@ impl<M: Memory + Copy> Kernel<M> {
             let band = self.current_band();
             self.memory.set(sleeper, thread::WAIT, wait::SLEEP);
             self.block();
-            self.set_deadline(sleeper, (when < NEVER).then_some(when), band);
+            self.set_deadline(sleeper, when, band);
         }
         Ok(0)
     }

@@ -61,6 +61,31 @@ fn sleep_lasts_until_its_time() {
 }
 
 #[test]
+fn timer_that_is_set_for_a_deadline_that_went_serves_a_later_one() {
+    let mut world = World::new();
+    let first = world.started(255);
+    world.turn_to(first);
+    world.sleep(world.now() + SOON);
+    world.kernel().thread_stop(first.handle).expect("stopped");
+    world.leave();
+    assert_no_timer(&world, first);
+    let sleeper = world.started(255);
+    world.turn_to(sleeper);
+    let armed = || {
+        let kernel = world.kernel();
+        kernel.memory.get(kernel.core(), core_state::ARMED)
+    };
+    let before = armed();
+    world.sleep(world.now() + 3 * SOON);
+    assert_eq!(armed(), before);
+    world.pass(3 * SOON - 1);
+    assert_ne!(state(&world, sleeper), ThreadState::Ready as u64);
+    world.pass(GRANULE);
+    assert_eq!(state(&world, sleeper), ThreadState::Ready as u64);
+    assert_no_timer(&world, sleeper);
+}
+
+#[test]
 fn sleep_until_the_past_or_now_is_none() {
     let world = World::new();
     let main = world.main();

@@ -81,12 +81,14 @@ impl<M: Memory + Copy> Kernel<M> {
     pub fn message_call(&self, number: u64) {
         const CALL: u64 = SystemCall::Call as u64;
         const REPLY_RECEIVE: u64 = SystemCall::ReplyReceive as u64;
+        const CALL_UNTIL: u64 = SystemCall::CallUntil as u64;
         const FIRST_RANGE: u64 = SystemCall::MapRange as u64;
         const LAST_RANGE: u64 = SystemCall::ProtectRange as u64;
         // The calls that are worth it are functions of their own, which this one becomes.
         match number {
             CALL => self.call(),
             REPLY_RECEIVE => self.reply_receive(),
+            CALL_UNTIL => self.call_until(),
             FIRST_RANGE..=LAST_RANGE => self.range_call(number),
             _ => self.other_message_call(number),
         }
@@ -108,7 +110,6 @@ impl<M: Memory + Copy> Kernel<M> {
             Some(SystemCall::ReplyTo) => self.reply_to(current),
             Some(SystemCall::Wait) => self.start_waiting(current),
             Some(SystemCall::TryWait) => self.try_wait(current),
-            Some(SystemCall::CallUntil) => self.call_until(current),
             Some(SystemCall::ReceiveUntil) => self.receive_until(current),
             Some(SystemCall::WaitUntil) => self.wait_until(current),
             _ => Err(Error::BadArgument),

@@ -162,9 +162,10 @@ impl<M: Memory + Copy> Kernel<M> {
         self.copy_words(sender, receiver, 8);
         self.copy_words(sender, receiver, 12);
         if tag.into_raw() & Tag::SLOW_BITS != 0 {
-            self.deliver_extras(sender, receiver, tag);
+            self.deliver_extras(sender, receiver, tag, badge);
+        } else {
+            self.finish_delivery(receiver, tag, badge);
         }
-        self.finish_delivery(receiver, tag, badge);
     }
 
     /// Copies four words: four loads before four stores, so that they become pairs.
@@ -178,9 +179,15 @@ impl<M: Memory + Copy> Kernel<M> {
         self.set_register(receiver, first.wrapping_add(3), d);
     }
 
-    /// Gives `receiver` what does not travel in registers.
+    /// The end of `deliver`, if something does not travel in registers.
     #[inline(never)]
-    fn deliver_extras(&self, sender: Number<Thread>, receiver: Number<Thread>, tag: Tag) {
+    fn deliver_extras(
+        &self,
+        sender: Number<Thread>,
+        receiver: Number<Thread>,
+        tag: Tag,
+        badge: u64,
+    ) {
         if tag.capabilities() != 0 {
             self.deliver_capabilities(sender, receiver, tag);
         }
@@ -191,6 +198,7 @@ impl<M: Memory + Copy> Kernel<M> {
                 tag.length() as u64,
             );
         }
+        self.finish_delivery(receiver, tag, badge);
     }
 
     /// Copies the capabilities into the receiver's window, and tells it their slots; if they do not

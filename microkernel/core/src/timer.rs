@@ -36,6 +36,9 @@ pub const TIMER_STEPS: u64 = 8;
 /// The timer is off.
 pub const OFF: u64 = !0;
 
+/// Where the band stands in an entry's mark, above its slot.
+const MARK_SHIFT: u32 = 8;
+const _: () = assert!(SLOTS < 1 << MARK_SHIFT && MAP_WORDS == 3);
 /// Bits of a digit.
 const DIGIT_BITS: u64 = 3;
 const LAST_BAND: u64 = BANDS - 1;
@@ -64,6 +67,19 @@ impl Slot {
     const fn map(self) -> (Field<Core>, u64) {
         (map_word(self.band, self.index / 64), 1 << (self.index % 64))
     }
+
+    const fn from_mark(mark: u64) -> Slot {
+        let mark = mark.wrapping_sub(1);
+        Slot {
+            band: (mark >> MARK_SHIFT) & LAST_BAND,
+            index: mark & ((1 << MARK_SHIFT) - 1),
+        }
+    }
+}
+
+/// What an entry knows its slot by; never 0.
+pub(crate) const fn mark_of(band: u64, index: u64) -> u64 {
+    (band << MARK_SHIFT | index).wrapping_add(1)
 }
 
 const fn map_word(band: u64, word: u64) -> Field<Core> {
@@ -103,11 +119,11 @@ impl<M: Memory + Copy> Kernel<M> {
                 .set(self.core(), core_state::WHEEL_BASE.at(band), now);
         }
         self.memory.set(entry, timed::WHEN, when);
-        self.place(entry, band);
-        let is_armed = timed != 0 && when >= self.memory.get(self.core(), core_state::ARMED);
-        if !is_armed {
+        // A timer that is set for less is enough, whoever pays then: it is set anew when it fires.
+        if when < self.memory.get(self.core(), core_state::ARMED) {
             self.mark_time();
         }
+        self.place(entry, band);
     }
 
     /// Puts `entry` where it belongs in the wheel of `band`.
@@ -130,8 +146,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let timed = self.memory.get(self.core(), core_state::TIMED);
         self.memory
             .set(self.core(), core_state::TIMED, timed | 1 << band);
-        let mark = band.wrapping_mul(SLOTS).wrapping_add(slot.index);
-        self.memory.set(entry, timed::SLOT, mark.wrapping_add(1));
+        self.memory.set(entry, timed::SLOT, mark_of(band, slot.index));
     }
 
     /// Takes `entry` out of its wheel, if it is in one.
@@ -140,11 +155,7 @@ impl<M: Memory + Copy> Kernel<M> {
         if mark == 0 {
             return;
         }
-        let mark = mark.wrapping_sub(1);
-        let slot = Slot {
-            band: mark / SLOTS,
-            index: mark % SLOTS,
-        };
+        let slot = Slot::from_mark(mark);
         self.remove(&slot.list(), self.core(), entry);
         self.memory.set(entry, timed::SLOT, 0);
         self.memory.set(entry, timed::WHEN, 0);
@@ -157,7 +168,7 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.open_slot(slot.band) == Some(slot.index) {
             self.set_open(slot.band, 0);
         }
-        if self.first_slot(slot.band).is_none() {
+        if !self.has_slots(slot.band) {
             let timed = self.memory.get(self.core(), core_state::TIMED);
             self.memory
                 .set(self.core(), core_state::TIMED, timed & !(1 << slot.band));
@@ -174,6 +185,12 @@ impl<M: Memory + Copy> Kernel<M> {
     fn set_open(&self, band: u64, mark: u64) {
         self.memory
             .set(self.core(), core_state::WHEEL_OPEN.at(band), mark);
+    }
+
+    /// Whether a slot of `band` is not empty.
+    fn has_slots(&self, band: u64) -> bool {
+        let map = |word| self.memory.get(self.core(), map_word(band, word));
+        map(0) | map(1) | map(2) != 0
     }
 
     /// The slot of `band` whose time begins first.

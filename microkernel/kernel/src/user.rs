@@ -43,21 +43,30 @@ extern "C" fn user_serror(syndrome: u64) {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn interrupt_arrived() {
-    take_interrupt(this_core());
+    take_first(this_core());
 }
 
 /// Takes one interrupt, if there still is one.
+#[inline(never)]
 pub(crate) fn take_interrupt(kernel: Kernel<DirectMap>) {
+    take_first(kernel);
+}
+
+/// The same. A device's interrupt needs no stack on the way to who wakes.
+#[inline(always)]
+fn take_first(kernel: Kernel<DirectMap>) {
     mark_preemption_point();
-    let Some(taken) = interrupt::take() else {
-        return;
-    };
-    interrupt::drop_priority(taken);
-    if taken.line() == timer::line() {
-        timer::stop();
-        interrupt::deactivate(taken.line());
-        kernel.note_timer();
-    } else {
-        kernel.interrupt(taken.line());
+    match interrupt::take() {
+        None => {}
+        Some(line) if line == timer::line() => take_timer(kernel),
+        Some(line) => kernel.interrupt(line),
     }
+}
+
+/// The timer's interrupt came.
+#[inline(never)]
+fn take_timer(kernel: Kernel<DirectMap>) {
+    timer::stop();
+    interrupt::deactivate(timer::line());
+    kernel.note_timer();
 }

@@ -4,7 +4,7 @@ use ipc_abi::call::Window;
 use ipc_abi::message::{Incoming, Message};
 use ipc_abi::service::bench_partner::{BALL_BIT, CLEAN, LEAVE, LONG_BYTES, MEASURED, STOP_BIT};
 use ipc_abi::tag::{MessageKind, Tag};
-use userlib::{Endpoint, Fault, FaultAnswer, syscall};
+use userlib::{Endpoint, Fault, FaultAnswer, read_cycles, syscall};
 
 use crate::service::Slots;
 
@@ -78,6 +78,23 @@ pub fn serve_ping_pong(endpoint: Endpoint, slots: Slots) {
     slots.empty(1);
 }
 
+/// Takes a notification, then tells after each signal when it woke this thread.
+pub fn serve_wake(endpoint: Endpoint, slots: Slots) {
+    let request = syscall::receive(endpoint.handle(), Window::new(slots.first, 1));
+    end(request);
+    if request.tag.capabilities() == 1 {
+        loop {
+            let bits = syscall::wait(slots.first);
+            let woken = read_cycles();
+            if bits != Ok(BALL_BIT) {
+                break;
+            }
+            end_with(endpoint.receive(), woken);
+        }
+    }
+    slots.empty(0);
+}
+
 /// Lets threads that fault go on behind the instruction.
 pub fn serve_faults(endpoint: Endpoint) {
     let mut message = endpoint.receive();
@@ -96,7 +113,7 @@ fn is_call(message: Incoming) -> bool {
 }
 
 /// Answers the call that ended a mode: with status 0 if it was [`LEAVE`] or the first of
-/// [`serve_ping_pong`], with its own method otherwise.
+/// [`serve_ping_pong`] or [`serve_wake`], with its own method otherwise.
 fn end(request: Incoming) {
     let method = request.tag.method();
     let status = if method == LEAVE || method == MEASURED {
@@ -106,6 +123,22 @@ fn end(request: Incoming) {
     };
     // The caller may be gone: then there is nobody to be answered.
     let _ = syscall::reply(Message::empty(status));
+}
+
+/// Answers a call of method [`MEASURED`] with one word, any other with its own method.
+fn end_with(request: Incoming, word: u64) {
+    if request.tag.method() != MEASURED {
+        return end(request);
+    }
+    let mut message = Message {
+        tag: Tag::new(MEASURED, 8),
+        ..Message::default()
+    };
+    if let Some(first) = message.words.first_mut() {
+        *first = word;
+    }
+    // The caller may be gone: then there is nobody to be answered.
+    let _ = syscall::reply(message);
 }
 
 const _: () = assert!(BALL_BIT != STOP_BIT, "a ball is told from the end");

@@ -55,7 +55,7 @@ impl Partner for Server {
         let Server {
             endpoint, slots, ..
         } = *self;
-        if !(mode::EMPTY..=mode::FAULT).contains(&mode) {
+        if !(mode::EMPTY..=mode::WAKE).contains(&mode) {
             return Deferrable::Now(0);
         }
         answer(PartnerInterface::enter_reply(mode, &mut MessageBuffer));
@@ -66,6 +66,7 @@ impl Partner for Server {
             mode::CAPABILITY => raw::serve_capability(endpoint, slots),
             mode::PING_PONG => raw::serve_ping_pong(endpoint, slots),
             mode::FAULT => raw::serve_faults(endpoint),
+            mode::WAKE => raw::serve_wake(endpoint, slots),
             _ => raw::serve_empty(endpoint),
         }
         Deferrable::Later

@@ -1,18 +1,20 @@
 //! The figures: what is measured, by name.
 
+use core::cell::Cell;
 use core::hint::black_box;
 
-use ipc_abi::call::SystemCall;
+use ipc_abi::call::{SystemCall, Window};
 use ipc_abi::error::Error;
 use ipc_abi::message::{Incoming, LongBuffer, Message};
 use ipc_abi::service::bench::{BenchError, Grant};
 use ipc_abi::service::bench_partner::{BALL_BIT, CLEAN, LONG_BYTES, MEASURED, mode};
 use ipc_abi::tag::Tag;
-use userlib::{MessageBuffer, syscall};
+use userlib::{MessageBuffer, kernel_info, read_ticks, syscall};
 
 use crate::crowd;
+use crate::interrupt::measure_interrupt;
 use crate::mapping;
-use crate::measure::{measure, measure_prepared};
+use crate::measure::{measure, measure_prepared, measure_until};
 use crate::partner::{check, no_answer, with_capabilities};
 use crate::rig::Rig;
 use crate::samples::Summary;
@@ -37,9 +39,12 @@ pub const FIGURES: &[(&str, Measurement)] = &[
     ("ipc/call-reply/floating-point", measure_floating),
     ("ipc/call-reply/typed", measure_typed),
     ("ipc/call-reply/1024-bytes", measure_long),
+    ("ipc/call-reply/deadline", measure_deadline),
     ("ipc/call/one-capability", measure_capability),
     ("ipc/signal/no-waiter", measure_signal),
+    ("ipc/signal/to-higher-priority", measure_wake),
     ("ipc/signal/ping-pong", measure_ping_pong),
+    ("interrupt/to-user", measure_interrupt),
     ("syscall/null", measure_null),
     ("thread/yield-round-trip", measure_yield),
     ("fault/exception-round-trip", measure_fault),
@@ -177,6 +182,23 @@ fn measure_long(rig: &mut Rig) -> Result<Summary, BenchError> {
     })
 }
 
+/// Measures empty calls with a deadline a second ahead.
+fn measure_deadline(rig: &mut Rig) -> Result<Summary, BenchError> {
+    let gate = rig.partner.handle();
+    let second = kernel_info().counter_hertz;
+    let deadline = Cell::new(0);
+    rig.partner.in_mode(mode::EMPTY, || {
+        measure_prepared(
+            || {
+                deadline.set(read_ticks().saturating_add(second));
+                Ok(())
+            },
+            || syscall::call_until(gate, Message::empty(MEASURED), Window::NONE, deadline.get()),
+            |reply| check(reply).map(drop),
+        )
+    })
+}
+
 fn measure_capability(rig: &mut Rig) -> Result<Summary, BenchError> {
     let gate = rig.partner.handle();
     let message = with_capabilities(MEASURED, &[rig.idle.gate]);
@@ -199,6 +221,25 @@ fn measure_signal(rig: &mut Rig) -> Result<Summary, BenchError> {
         || syscall::signal(idle.gate),
         |result| result.map_err(refused(SystemCall::Signal)),
     )
+}
+
+/// Measures a signal up to where the partner, which is more important, was woken by it.
+fn measure_wake(rig: &mut Rig) -> Result<Summary, BenchError> {
+    let (gate, ping) = (rig.partner.handle(), rig.ping);
+    rig.partner.enter(mode::WAKE)?;
+    let capabilities = with_capabilities(MEASURED, &[ping.notification]);
+    check(syscall::call(gate, capabilities))?;
+    let result = measure_until(
+        &mut (),
+        |()| syscall::signal(ping.gate),
+        |(), signalled| {
+            signalled.map_err(refused(SystemCall::Signal))?;
+            let [woken, ..] = check(syscall::call(gate, Message::empty(MEASURED)))?.words;
+            Ok(woken)
+        },
+    );
+    syscall::signal(rig.stop).map_err(refused(SystemCall::Signal))?;
+    result
 }
 
 /// Measures a signal to the partner and the wait for its signal. The partner is more important than

@@ -4,6 +4,8 @@
 
 pub mod crowd;
 pub mod figure;
+pub mod interrupt;
+pub mod line;
 pub mod mapping;
 pub mod measure;
 pub mod partner;

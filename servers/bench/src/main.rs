@@ -11,12 +11,12 @@ use userlib::{Environment, serve};
 
 userlib::entry!(run);
 
-fn run(environment: Environment) {
+fn run(mut environment: Environment) {
     let endpoint = match environment.endpoint() {
         Ok(endpoint) => endpoint,
         Err(error) => panic!("the bench program cannot serve: {error}"),
     };
-    let mut server = Server::new(Grants::read(&environment), Gauge::calibrate());
+    let mut server = Server::new(Grants::read(&mut environment), Gauge::calibrate());
     let error = serve(BenchInterface, endpoint, &mut server);
     panic!("the bench program cannot serve any more: {}", error.name());
 }

@@ -48,6 +48,28 @@ pub fn measure<T>(
     measure_prepared(|| Ok(()), operation, check)
 }
 
+/// Measures `operation` round by round, up to where `end` says that it was over; both get `state`.
+///
+/// # Errors
+///
+/// Those of `end`.
+#[inline(always)]
+pub fn measure_until<S, T>(
+    state: &mut S,
+    mut operation: impl FnMut(&mut S) -> T,
+    mut end: impl FnMut(&mut S, T) -> Result<u64, BenchError>,
+) -> Result<Summary, BenchError> {
+    let mut samples = Samples::new();
+    loop {
+        let start = start_cycles();
+        let outcome = operation(state);
+        samples.add(end(state, outcome)?.wrapping_sub(start));
+        if let Some(summary) = samples.summarize() {
+            return Ok(summary);
+        }
+    }
+}
+
 /// What the counter is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gauge {

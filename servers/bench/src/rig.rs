@@ -11,6 +11,7 @@ use ipc_abi::tag::Tag;
 use userlib::{Environment, Gate, Stack, start_thread, syscall};
 
 use crate::crowd::Crowd;
+use crate::interrupt::{Source, await_interrupts};
 use crate::mapping::make_range;
 use crate::partner::{Partner, check};
 use crate::workbench::{Signalling, Workbench, refused};
@@ -33,7 +34,7 @@ const TABLE_FRAMES: usize = 8;
 const WORKER_STACK_BYTES: usize = 16 * 1024;
 
 /// What the bench program was granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Grants {
     /// Its capability table.
     pub table: u32,
@@ -47,12 +48,15 @@ pub struct Grants {
     pub space: Option<u32>,
     /// The gate to its partner.
     pub partner: Option<Gate>,
+    /// A device whose line it can raise, until the rig has it.
+    pub source: Option<Source>,
 }
 
 impl Grants {
     /// Reads what the process was given.
     #[must_use]
-    pub fn read(environment: &Environment) -> Grants {
+    pub fn read(environment: &mut Environment) -> Grants {
+        let source = Source::take(environment);
         let handle = |name, kind| environment.handle(name, kind).ok();
         Grants {
             table: environment.table(),
@@ -61,6 +65,7 @@ impl Grants {
             time: handle("time", Kind::Allowance),
             space: handle("space", Kind::AddressSpace),
             partner: environment.gate("bench-partner").ok(),
+            source,
         }
     }
 }
@@ -91,17 +96,19 @@ pub struct Rig {
     /// The first of 512 frames, in handles one after the other, that can be mapped at
     /// [`RANGE_ADDRESS`].
     pub range: u32,
+    /// A line whose interrupts a thread of its own waits for.
+    pub source: Option<Source>,
     /// What the figures that must not grow use up.
     pub crowd: Crowd,
 }
 
 impl Rig {
-    /// Makes it all.
+    /// Makes it all, and takes the device.
     ///
     /// # Errors
     ///
     /// `NotGranted`, `OutOfMemory`, `OutOfSlots`, `Refused`.
-    pub fn build(grants: &Grants) -> Result<Rig, BenchError> {
+    pub fn build(grants: &mut Grants) -> Result<Rig, BenchError> {
         let memory = grants.memory.ok_or(BenchError::NotGranted(Grant::Memory))?;
         let time = grants.time.ok_or(BenchError::NotGranted(Grant::Time))?;
         let space = grants.space.ok_or(BenchError::NotGranted(Grant::Space))?;
@@ -116,6 +123,10 @@ impl Rig {
         };
         let ping = workbench.create_notification(BALL_BIT)?;
         let frame = prepare_mapping(&mut workbench, space)?;
+        let source = grants.source.take();
+        if let Some(source) = &source {
+            start_waiting(&mut workbench, authority, source)?;
+        }
         Ok(Rig {
             partner: Partner::new(partner),
             space,
@@ -128,6 +139,7 @@ impl Rig {
             paging: start_paging(&mut workbench, authority, frame)?,
             frame,
             range: make_range(&mut workbench)?,
+            source,
             crowd: Crowd::new(workbench, space, time)?,
         })
     }
@@ -173,18 +185,37 @@ fn start_paging(
     start_worker(workbench, authority, (work, 0))
 }
 
-/// Starts a worker's thread with flags; tells the handle of the gate to it.
+/// Starts a worker's thread, in `entry` and with flags; tells the handle of the gate to it.
 fn start_worker(
     workbench: &mut Workbench,
-    Authority {
-        space,
-        time,
-        partner,
-    }: Authority,
+    authority: Authority,
     (entry, flags): (fn(u64) -> !, u64),
 ) -> Result<u32, BenchError> {
+    let partner = authority.partner;
     let endpoint = workbench.create(SystemCall::CreateEndpoint, syscall::create_endpoint)?;
     let gate = workbench.create_gate(endpoint, 0)?;
+    let thread = make_thread(workbench, authority)?;
+    syscall::thread_set_handler(thread, partner).map_err(refused(SystemCall::ThreadSetHandler))?;
+    syscall::thread_configure(thread, flags).map_err(refused(SystemCall::ThreadConfigure))?;
+    start(thread, entry, Handles { endpoint, partner }.into_raw())?;
+    Ok(gate)
+}
+
+/// Starts the thread that waits for the interrupts of `source`.
+fn start_waiting(
+    workbench: &mut Workbench,
+    authority: Authority,
+    source: &Source,
+) -> Result<(), BenchError> {
+    let thread = make_thread(workbench, authority)?;
+    start(thread, await_interrupts, u64::from(source.notification()))
+}
+
+/// Makes a thread of [`YIELD_PRIORITY`] in this process's space; tells its handle.
+fn make_thread(
+    workbench: &mut Workbench,
+    Authority { space, time, .. }: Authority,
+) -> Result<u32, BenchError> {
     let table = workbench.table();
     let thread = workbench.create(SystemCall::CreateThread, |region, object, place| {
         syscall::create_thread(region, object, place, table, space)
@@ -193,17 +224,12 @@ fn start_worker(
         syscall::create_context(region, object, place, time, YIELD_PRIORITY)
     })?;
     syscall::thread_set_context(thread, context).map_err(refused(SystemCall::ThreadSetContext))?;
-    syscall::thread_set_handler(thread, partner).map_err(refused(SystemCall::ThreadSetHandler))?;
-    syscall::thread_configure(thread, flags).map_err(refused(SystemCall::ThreadConfigure))?;
-    let argument = Handles { endpoint, partner }.into_raw();
-    start_thread(
-        thread,
-        Stack::<WORKER_STACK_BYTES>::new(),
-        0,
-        (entry, argument),
-    )
-    .map_err(refused(SystemCall::ThreadStart))?;
-    Ok(gate)
+    Ok(thread)
+}
+
+fn start(thread: u32, entry: fn(u64) -> !, argument: u64) -> Result<(), BenchError> {
+    let stack = Stack::<WORKER_STACK_BYTES>::new();
+    start_thread(thread, stack, 0, (entry, argument)).map_err(refused(SystemCall::ThreadStart))
 }
 
 /// Maps a page beside [`MAP_ADDRESS`], so that its tables exist; tells the handle of a frame to be

@@ -39,7 +39,7 @@ impl Bench for Server {
 
     fn measure(&mut self, figure: u32) -> Result<Figure, BenchError> {
         let (name, measurement) = find(figure)?;
-        let rig = self.rig.get_or_insert_with(|| Rig::build(&self.grants));
+        let rig = self.rig.get_or_insert_with(|| Rig::build(&mut self.grants));
         let rig = rig.as_mut().map_err(|error| *error)?;
         let summary = measurement(rig)?
             .less(self.gauge.overhead)
@@ -77,6 +77,7 @@ mod tests {
             time: None,
             space: None,
             partner: None,
+            source: None,
         };
         let nothing = Summary {
             min: 1,

@@ -99,6 +99,7 @@ fn write_bench_error(error: BenchError, f: &mut fmt::Formatter<'_>) -> fmt::Resu
                 Grant::Space => "itself",
                 Grant::Partner => "calls to bench-partner",
                 Grant::Buffer => "a message buffer",
+                Grant::Device => "the device gpio0",
             };
             write!(f, "system.toml does not grant {grant}")
         }
@@ -116,6 +117,7 @@ fn write_bench_error(error: BenchError, f: &mut fmt::Formatter<'_>) -> fmt::Resu
         }
         BenchError::PartnerMisbehavior => f.write_str("its partner answered what it was not asked"),
         BenchError::NoTurns => f.write_str("the threads of this figure did not take turns"),
+        BenchError::NoInterrupt => f.write_str("its device did not interrupt"),
     }
 }
 

@@ -26,8 +26,8 @@ pub(super) fn wait_for<const NUMBER: u16>(handle: u32) -> (u64, Tag) {
 pub(super) fn exchange_until<const NUMBER: u16>(
     handle: u32,
     _message: Message,
-    _window: Window,
-    _deadline: u64,
+    _deadline: (Window, u64),
+    _used_words: usize,
 ) -> Incoming {
     panic!("system call {NUMBER} on handle {handle}: there is no kernel here");
 }

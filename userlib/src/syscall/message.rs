@@ -146,9 +146,14 @@ pub fn try_wait(notification: u32) -> Result<u64, Error> {
 
 /// `call` that is refused with `TimedOut` if the counter reaches `deadline` before the reply comes:
 /// the reply, if it still comes, is dropped.
-#[inline]
+#[inline(always)]
 pub fn call_until(gate: u32, message: Message, window: Window, deadline: u64) -> Incoming {
-    exchange_until::<{ SystemCall::CallUntil as u16 }>(gate, message, window, deadline)
+    exchange_until::<{ SystemCall::CallUntil as u16 }>(
+        gate,
+        message,
+        (window, deadline),
+        message.used_words(),
+    )
 }
 
 /// `receive` that is refused with `TimedOut` if the counter reaches `deadline` before anything comes.
@@ -157,8 +162,8 @@ pub fn receive_until(endpoint: u32, window: Window, deadline: u64) -> Incoming {
     exchange_until::<{ SystemCall::ReceiveUntil as u16 }>(
         endpoint,
         Message::empty(0),
-        window,
-        deadline,
+        (window, deadline),
+        0,
     )
 }
 
@@ -172,8 +177,8 @@ pub fn wait_until(notification: u32, deadline: u64) -> Result<u64, Error> {
     bits(exchange_until::<{ SystemCall::WaitUntil as u16 }>(
         notification,
         Message::empty(0),
-        Window::NONE,
-        deadline,
+        (Window::NONE, deadline),
+        0,
     ))
 }
 

@@ -5,6 +5,10 @@
 
 #![expect(unsafe_code, reason = "entering the kernel")]
 
+mod until;
+
+pub(super) use until::exchange_until;
+
 use core::arch::asm;
 
 use ipc_abi::call::Window;
@@ -152,41 +156,6 @@ pub(super) fn wait_for<const NUMBER: u16>(handle: u32) -> (u64, Tag) {
         );
     }
     (bits, Tag::from_raw(tag))
-}
-
-/// Makes the message call `NUMBER` with all of `message`, and `deadline` in `x20`.
-#[inline]
-pub(super) fn exchange_until<const NUMBER: u16>(
-    handle: u32,
-    message: Message,
-    window: Window,
-    deadline: u64,
-) -> Incoming {
-    let mut words = message.words;
-    let (tag, badge);
-    // SAFETY: as for the other message calls; `x20` is only read.
-    unsafe {
-        asm!(
-            "svc {number}",
-            number = const NUMBER,
-            inlateout("x0") words[0], inlateout("x1") words[1], inlateout("x2") words[2],
-            inlateout("x3") words[3], inlateout("x4") words[4], inlateout("x5") words[5],
-            inlateout("x6") words[6], inlateout("x7") words[7], inlateout("x8") words[8],
-            inlateout("x9") words[9], inlateout("x10") words[10], inlateout("x11") words[11],
-            inlateout("x12") words[12], inlateout("x13") words[13], inlateout("x14") words[14],
-            inlateout("x15") words[15],
-            inlateout("x16") message.tag.into_raw() => tag,
-            inlateout("x17") u64::from(handle) => badge,
-            inlateout("x18") window.into_raw() => _,
-            in("x20") deadline,
-            options(nostack),
-        );
-    }
-    Incoming {
-        tag: Tag::from_raw(tag),
-        badge,
-        words,
-    }
 }
 
 /// Makes the message call `NUMBER` with `message`, of which at most the first `used_words` words are

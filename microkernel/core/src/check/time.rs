@@ -12,7 +12,7 @@ use crate::object::{
     Allowance, BANDS, Context, Field, Number, PRIORITIES, Thread, Timed, allowance, context,
     core_state, pending, special, thread, timed, wait,
 };
-use crate::timer::{MAP_WORDS, SLOTS, entry_of};
+use crate::timer::{MAP_WORDS, SLOTS, entry_of, mark_of};
 
 /// Threads and contexts.
 impl<M: Memory + Copy> Kernel<M> {
@@ -271,7 +271,7 @@ impl<M: Memory + Copy> Kernel<M> {
             while !element.is_none() {
                 let at = element.into_raw();
                 let mark = self.memory.get(element, timed::SLOT);
-                ensure(mark == index.wrapping_add(1), "an entry knows its slot", at)?;
+                ensure(mark == mark_of(band, slot), "an entry knows its slot", at)?;
                 let back: Number<Timed> = self.memory.link(element, timed::PREV);
                 ensure(back == last, "an entry leads back to the one before", at)?;
                 tally.reached = tally.reached.wrapping_add(1);
