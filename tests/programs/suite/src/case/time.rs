@@ -1,16 +1,23 @@
 //! Deadlines, sleep, budgets.
 
+use core::time::Duration;
+
 use ipc_abi::call::SystemCall;
 use ipc_abi::capability::Access;
 use ipc_abi::error::Error;
+use ipc_abi::interface::Transport;
 use ipc_abi::time::{BUDGET_TICKS_MIN, PERIOD_TICKS_MAX, SHARE_WHOLE, TimeGrant};
 use test_kit::{Action, Fact, Failure, Message, Step, World};
+use userlib::time::{Deadline, Instant, sleep};
+use userlib::{Endpoint, Gate, Notification};
 
 use super::{HIGH, LOW, Topic, call, function, receive};
 use crate::mistake::refusal_of;
 
 pub(super) const CASES: Topic = &[
     ("sleep_lasts_until_its_time", sleep_lasts_until_its_time),
+    ("library_never_wakes_early", library_never_wakes_early),
+    ("library_calls_time_out", library_calls_time_out),
     ("calls_time_out", calls_time_out),
     ("past_deadlines_are_refused", past_deadlines_are_refused),
     (
@@ -45,6 +52,44 @@ fn sleep_lasts_until_its_time(world: &mut World) -> Fact {
         world.must(SystemCall::Sleep, &[deadline])?;
         let is_over = userlib::read_ticks() >= deadline;
         Failure::unless(is_over, "it ended too early")?;
+    }
+    Ok(())
+}
+
+/// Durations from the shortest to many ticks.
+fn library_never_wakes_early(_world: &mut World) -> Fact {
+    let hertz = userlib::kernel_info().counter_hertz;
+    Failure::unless_same("the rate", userlib::read_counter_hertz().into(), hertz)?;
+    for nanoseconds in [0, 1, 15, 16, 17, 1000, 1_000_000, 3_000_001] {
+        let asked = Duration::from_nanos(nanoseconds);
+        let before = Instant::now();
+        sleep(asked);
+        let why = alloc::format!("it slept less than {asked:?}");
+        Failure::unless(before.elapsed() >= asked, &why)?;
+    }
+    Ok(())
+}
+
+fn library_calls_time_out(world: &mut World) -> Fact {
+    let short = |handle: u64| u32::try_from(handle).unwrap_or(0);
+    let (endpoint, notification) = (world.endpoint()?, world.notification()?);
+    let gate = Gate::new(short(world.gate(endpoint, 7)?));
+    let (endpoint, notification) = (short(endpoint), short(notification));
+    for duration in [Duration::ZERO, Duration::from_millis(1)] {
+        let deadline = Deadline::after(duration);
+        let found = Notification::new(notification).wait_until(deadline);
+        Failure::unless_same("wait", found, Err(Error::TimedOut))?;
+        Failure::unless(deadline.is_over(), "wait ended too early")?;
+        let deadline = Deadline::after(duration);
+        let found = Endpoint::new(endpoint).receive_until(deadline).tag.error();
+        Failure::unless_same("receive", found, Some(Error::TimedOut))?;
+        Failure::unless(deadline.is_over(), "receive ended too early")?;
+        let deadline = Deadline::after(duration);
+        let request = ipc_abi::message::Message::empty(0);
+        let found = gate.until(deadline).call(request);
+        let found = found.map(|answer| answer.tag.error());
+        Failure::unless_same("call", found, Ok(Some(Error::TimedOut)))?;
+        Failure::unless_same("what is left", deadline.left(), Duration::ZERO)?;
     }
     Ok(())
 }
