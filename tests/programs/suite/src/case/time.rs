@@ -181,8 +181,12 @@ fn budgets_have_limits(world: &mut World) -> Fact {
     world.refuse(configure, &foreign, Error::BadArgument)
 }
 
-/// An agent that spins with a budget of a quarter, while this program, less important, spins too. The
-/// emulator may stand still for a while, which the counter sees: of some attempts one must be right.
+/// An agent that spins with a budget of a quarter, while this program, less important, spins too.
+///
+/// Where time is counted instructions, the first attempt must be right to one per cent. Elsewhere the
+/// emulator stands still whenever the host likes, and the counter runs on: then the hog is billed for
+/// time in which it did not run, or its refill comes late. So there nothing is said about how much it
+/// gets, but that it gets some in each attempt and this program too; the figures are noted.
 fn hog_gets_its_budget(world: &mut World) -> Fact {
     const PERIOD: u64 = 1 << 19;
     const PERIODS: u64 = 16;
@@ -193,22 +197,35 @@ fn hog_gets_its_budget(world: &mut World) -> Fact {
     let arguments = [context, time, HIGH, PERIOD / 4, PERIOD];
     world.must(SystemCall::ContextConfigure, &arguments)?;
     world.run(hog, &[Step::action(Action::Spin, address, 0, 8)])?;
-    let mut found = (0, 0);
-    for _ in 0..ATTEMPTS {
+    let (is_exact, mut is_right) = (is_time_counted(), false);
+    let attempts = if is_exact { 1 } else { ATTEMPTS };
+    for _ in 0..attempts {
         let start = userlib::read_ticks();
         let before = world.must(SystemCall::ContextInspect, &[context])?;
         while userlib::read_ticks() < start + PERIODS * PERIOD {}
         let used = world.must(SystemCall::ContextInspect, &[context])? - before;
-        found = (used, userlib::read_ticks() - start);
-        if found.0.abs_diff(found.1 / 4) <= found.1 / 100 {
+        let ticks = userlib::read_ticks() - start;
+        is_right = used.abs_diff(ticks / 4) <= ticks / 100;
+        let clock = if is_exact { "counted" } else { "host's" };
+        world.note(alloc::format!("{used} of {ticks} {clock} ticks"));
+        Failure::unless(used > 0 && used < ticks, "somebody got nothing")?;
+        if is_right {
             break;
         }
     }
     world.write(address, 1);
-    let (used, ticks) = found;
-    let is_right = used.abs_diff(ticks / 4) <= ticks / 100;
-    let why = alloc::format!("it used {used} of {ticks} ticks, not a quarter");
-    Failure::unless(is_right, &why)
+    Failure::unless(is_right || !is_exact, "it used not a quarter")
+}
+
+/// Whether time is counted instructions: then the same code always takes the same time.
+fn is_time_counted() -> bool {
+    const READINGS: usize = 64;
+    let mut costs = core::iter::repeat_with(|| {
+        let (first, second) = userlib::read_cycles_twice();
+        second.wrapping_sub(first)
+    });
+    let cost = costs.next();
+    costs.take(READINGS).all(|other| Some(other) == cost)
 }
 
 /// A client of high priority meets a server of low priority that is busy, and a hog between them.
