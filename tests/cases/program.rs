@@ -1,12 +1,14 @@
 //! The test programs: each system of `tests/systems` runs until it switches the machine off, and
 //! each fact that its program prints is a case.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
+use std::num::NonZero;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 use system_tests::{BootOptions, Fact, Workshop, read_facts, system_names};
-use xtask::machine::{Gic, Machine};
+use xtask::machine::{Clock, Gic, Machine};
 
 /// How long a test program may take.
 const PROGRAM_BOUND: Duration = Duration::from_secs(180);
@@ -14,6 +16,13 @@ const PROGRAM_BOUND: Duration = Duration::from_secs(180);
 /// The systems that also run on the newest processor: it has registers, instructions and ways to
 /// protect memory that the default one lacks.
 const ON_NEWEST: [&str; 2] = ["suite", "isolation"];
+
+/// The systems that also run where time is counted instructions: only there it is known how much of
+/// it a thread gets, since an emulator with the host's clock stands still whenever the host likes.
+const COUNTED: [&str; 1] = ["suite"];
+
+/// What the programs of those systems say when they find that it is.
+const COUNTED_TICKS: &str = " counted ticks";
 
 /// The systems that a case of its own drives.
 const DRIVEN: [&str; 1] = ["siege"];
@@ -33,42 +42,52 @@ fn runs() -> Result<Vec<Run>> {
             continue;
         }
         let is_on_newest = ON_NEWEST.contains(&system.as_str());
-        runs.push(Run {
-            name: system.clone(),
-            system: system.clone(),
-            machine: Machine::default(),
-        });
-        if is_on_newest {
-            runs.push(Run {
-                name: format!("{system}-on-max"),
-                system,
-                machine: Machine {
-                    cpu: "max".to_owned(),
-                    gic: Gic::V3,
-                    ..Machine::default()
-                },
-            });
+        let is_counted = COUNTED.contains(&system.as_str());
+        let clocks = [Some(Clock::Host), is_counted.then_some(Clock::Instructions)];
+        for clock in clocks.into_iter().flatten() {
+            let machines = [Some(Machine::default()), is_on_newest.then(newest)];
+            for machine in machines.into_iter().flatten() {
+                let machine = Machine { clock, ..machine };
+                runs.push(Run {
+                    name: name(&system, &machine),
+                    system: system.clone(),
+                    machine,
+                });
+            }
         }
     }
     Ok(runs)
 }
 
-/// Runs the systems that the filter may mean, side by side, and makes cases of their facts.
+fn newest() -> Machine {
+    Machine {
+        cpu: "max".to_owned(),
+        gic: Gic::V3,
+        ..Machine::default()
+    }
+}
+
+/// The name of a system on a machine.
+fn name(system: &str, machine: &Machine) -> String {
+    let usual = Machine::default();
+    let counted = match machine.clock {
+        Clock::Host => "",
+        Clock::Instructions => "-counted",
+    };
+    let newest = if machine.cpu == usual.cpu {
+        ""
+    } else {
+        "-on-max"
+    };
+    format!("{system}{counted}{newest}")
+}
+
+/// Runs the systems that the filter may mean, as many at once as the host has cores, and makes cases
+/// of their facts.
 pub(crate) fn trials(workshop: &Workshop, arguments: &Arguments) -> Result<Vec<Trial>> {
     let mut wanted = runs()?;
     wanted.retain(|run| !arguments.list && may_mean(arguments.filter.as_deref(), &run.name));
-    let reports = thread::scope(|scope| {
-        let runs: Vec<_> = wanted
-            .iter()
-            .map(|wanted| (wanted, scope.spawn(|| run(workshop, wanted))))
-            .collect();
-        let reports = runs.into_iter().map(|(wanted, run)| {
-            let report = run.join();
-            let report = report.unwrap_or_else(|_| Err(anyhow::anyhow!("the harness panicked")));
-            (wanted.name.clone(), report)
-        });
-        reports.collect::<Vec<_>>()
-    });
+    let reports = run_all(workshop, &wanted);
     Ok(reports
         .into_iter()
         .flat_map(|(name, report)| match report {
@@ -78,6 +97,37 @@ pub(crate) fn trials(workshop: &Workshop, arguments: &Arguments) -> Result<Vec<T
             })],
         })
         .collect())
+}
+
+/// Runs them, and tells what each reports, in the same order.
+fn run_all(workshop: &Workshop, runs: &[Run]) -> Vec<(String, Result<Vec<Fact>>)> {
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let left = Mutex::new(runs.iter().enumerate());
+    let next = || {
+        let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.next()
+    };
+    let work = || {
+        let done = std::iter::from_fn(next);
+        done.map(|(index, wanted)| (index, run(workshop, wanted)))
+            .collect::<Vec<_>>()
+    };
+    let mut reports: Vec<_> = runs
+        .iter()
+        .map(|run| {
+            let panicked = anyhow::anyhow!("the harness panicked");
+            (run.name.clone(), Err(panicked))
+        })
+        .collect();
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        for (index, report) in workers.into_iter().flat_map(|it| it.join()).flatten() {
+            if let Some(place) = reports.get_mut(index) {
+                place.1 = report;
+            }
+        }
+    });
+    reports
 }
 
 /// Whether a filter can be part of the name of a fact of a system: one that names another topic
@@ -94,6 +144,11 @@ fn run(workshop: &Workshop, run: &Run) -> Result<Vec<Fact>> {
     };
     let mut system = workshop.boot(&options)?;
     let transcript = system.session().wait_for_end(0, PROGRAM_BOUND)?;
+    ensure!(
+        run.machine.clock == Clock::Host || transcript.contains(COUNTED_TICKS),
+        "the system {} did not notice that its time is counted",
+        run.name
+    );
     read_facts(&transcript).with_context(|| format!("the system {}", run.name))
 }
 

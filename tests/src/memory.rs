@@ -150,6 +150,14 @@ pub mod object {
     pub const REGION_HIGH: u64 = 6;
     /// The end of an allowance's own part.
     pub const ALLOWANCE_LIMIT: u64 = 4;
+    /// The numbers of an allowance, of time the share that is left.
+    pub const ALLOWANCE_COUNT: u64 = 3;
+    /// The first context that was made from an allowance.
+    pub const ALLOWANCE_CONTEXTS: u64 = 6;
+    /// The first allowance that was split off it.
+    pub const ALLOWANCE_CHILDREN: u64 = 11;
+    /// The context before, in the list of those of an allowance.
+    pub const CONTEXT_PREVIOUS: u64 = 14;
 }
 
 /// Where fields of the core's object are, by word.
@@ -157,12 +165,23 @@ pub mod core {
     use std::ops::Range;
     /// The current thread; dead while user code runs.
     pub const CURRENT: u64 = 0;
-    /// The marks of the thread that last had extra registers. The number beside them is never followed.
+    /// The link word of the thread that goes on since registers beyond the usual were exchanged; its
+    /// marks say which of them the core has.
     pub const EXTRA: u64 = 96;
+    /// Those marks.
+    pub const EXTRA_MARKS: u64 = 3 << 58;
     /// The thread whose floating-point registers the core holds.
     pub const FLOATING_OWNER: u64 = 97;
     /// Whether the timer runs.
     pub const SLICE: u64 = 7;
+    /// When the timer fires.
+    pub const ARMED: u64 = 81;
+    /// Whose slice it is.
+    pub const SLICE_CONTEXT: u64 = 82;
+    /// Callers that waited without help.
+    pub const UNHELPED: u64 = 87;
+    /// How far the wheel of each band got.
+    pub const WHEEL_BASE: Range<u64> = 152..160;
     /// Effects that were performed.
     pub const EFFECTS: Range<u64> = 16..80;
 }
@@ -180,12 +199,19 @@ pub mod machine {
 mod tests {
     use super::{core, machine, object};
 
+    /// The kernel's own source, all files of the folder of `core`.
+    fn source() -> String {
+        let folder = xtask::workspace::root().join("microkernel/core/src");
+        let entries = std::fs::read_dir(folder).expect("the folder is there");
+        let paths = entries.map(|entry| entry.expect("it can be read").path());
+        paths
+            .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+            .map(|path| std::fs::read_to_string(path).expect("it is a text"))
+            .collect()
+    }
+
     /// The word of a field, as the kernel's own source says.
-    fn word_of(module: &str, field: &str) -> Option<u64> {
-        let source = concat!(
-            include_str!("../../microkernel/core/src/field.rs"),
-            include_str!("../../microkernel/core/src/shared.rs"),
-        );
+    fn word_of(source: &str, module: &str, field: &str) -> Option<u64> {
         let (_, rest) = source.split_once(&format!("\npub mod {module} {{"))?;
         let (body, _) = rest.split_once("\n}")?;
         let (_, rest) = body.split_once(&format!("pub const {field}: F = F::new("))?;
@@ -194,6 +220,7 @@ mod tests {
 
     #[test]
     fn words_are_those_of_the_kernel() {
+        let source = source();
         for (module, field, word) in [
             ("thread", "TABLE", object::THREAD_TABLE),
             ("thread", "SPACE", object::THREAD_SPACE),
@@ -205,11 +232,25 @@ mod tests {
             ("core_state", "EXTRA", core::EXTRA),
             ("core_state", "FLOATING_OWNER", core::FLOATING_OWNER),
             ("core_state", "SLICE", core::SLICE),
+            ("core_state", "ARMED", core::ARMED),
+            ("core_state", "SLICE_CONTEXT", core::SLICE_CONTEXT),
+            ("core_state", "UNHELPED", core::UNHELPED),
+            ("core_state", "WHEEL_BASE", core::WHEEL_BASE.start),
+            ("core_state", "WHEEL_OPEN", core::WHEEL_BASE.end),
+            ("allowance", "COUNT", object::ALLOWANCE_COUNT),
+            ("allowance", "LIMIT", object::ALLOWANCE_LIMIT),
+            ("allowance", "CONTEXTS", object::ALLOWANCE_CONTEXTS),
+            ("allowance", "CHILDREN", object::ALLOWANCE_CHILDREN),
+            ("context", "ALLOWANCE_PREV", object::CONTEXT_PREVIOUS),
             ("core_state", "EFFECTS", core::EFFECTS.start),
             ("machine", "NEXT_ID", machine::NEXT_ID),
             ("machine", "LINES_USED", machine::NUMBERS.start),
         ] {
-            assert_eq!(word_of(module, field), Some(word), "{module}::{field}");
+            assert_eq!(
+                word_of(&source, module, field),
+                Some(word),
+                "{module}::{field}"
+            );
         }
     }
 }

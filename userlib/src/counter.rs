@@ -81,6 +81,32 @@ pub fn read_ticks() -> u64 {
     ticks
 }
 
+/// Reads `CNTFRQ_EL0`: how often a second [`read_ticks`] counts, as [`KernelInfo::counter_hertz`].
+#[cfg(target_os = "none")]
+#[inline(always)]
+#[must_use]
+pub fn read_counter_hertz() -> u32 {
+    let hertz: u64;
+    // SAFETY: reading the register has no effect; the kernel lets every process read it.
+    unsafe {
+        core::arch::asm!("mrs {}, cntfrq_el0", out(reg) hertz,
+            options(nomem, nostack, preserves_flags));
+    }
+    // Bits 63:32 are reserved (Arm ARM DDI 0487, CNTFRQ_EL0).
+    u32::try_from(hertz).unwrap_or(u32::MAX)
+}
+
+/// There is no such counter on the host.
+///
+/// # Panics
+///
+/// Always.
+#[cfg(not(target_os = "none"))]
+#[must_use]
+pub fn read_counter_hertz() -> u32 {
+    panic!("no tick counter here");
+}
+
 /// There is no such counter on the host.
 ///
 /// # Panics

@@ -7,6 +7,7 @@ use ipc_abi::message::{Incoming, MESSAGE_WORDS, Message};
 
 use crate::buffer::MessageBuffer;
 use crate::syscall;
+use crate::time::Deadline;
 
 /// A way in to a service: the transport of its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,39 @@ impl Transport for Gate {
     }
 }
 
+impl Gate {
+    /// The same way in, for clients that wait for answers until `deadline` only: then a method fails
+    /// with the refusal `TimedOut`. What the server does with the request is its own affair; an
+    /// answer that still comes is dropped.
+    #[must_use]
+    pub const fn until(self, deadline: Deadline) -> TimedGate {
+        TimedGate {
+            gate: self,
+            deadline,
+        }
+    }
+}
+
+/// A way in to a service with a deadline: the transport of clients that do not wait for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedGate {
+    gate: Gate,
+    deadline: Deadline,
+}
+
+impl Transport for TimedGate {
+    type Buffer = MessageBuffer;
+
+    fn buffer(&mut self) -> &mut MessageBuffer {
+        self.gate.buffer()
+    }
+
+    fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
+        let (handle, ticks) = (self.gate.handle, self.deadline.ticks());
+        Ok(syscall::call_until(handle, request, Window::NONE, ticks))
+    }
+}
+
 /// Where a server receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -75,6 +109,13 @@ impl Endpoint {
     #[must_use]
     pub fn receive(self) -> Incoming {
         syscall::receive(self.handle, Window::NONE)
+    }
+
+    /// Receives a message that comes before `deadline`, else the refusal `TimedOut`; takes no
+    /// capabilities.
+    #[must_use]
+    pub fn receive_until(self, deadline: Deadline) -> Incoming {
+        syscall::receive_until(self.handle, Window::NONE, deadline.ticks())
     }
 
     /// Answers the current caller and receives the next message; takes no capabilities.
@@ -119,6 +160,15 @@ impl Notification {
     /// Those of `wait`.
     pub fn wait(self) -> Result<u64, Error> {
         syscall::wait(self.handle)
+    }
+
+    /// Waits for signals until `deadline` and takes them.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut`, and those of `wait`.
+    pub fn wait_until(self, deadline: Deadline) -> Result<u64, Error> {
+        syscall::wait_until(self.handle, deadline.ticks())
     }
 }
 

@@ -20,13 +20,16 @@ mod serve;
 pub mod start;
 pub mod syscall;
 mod thread;
+pub mod time;
 
 pub use buffer::MessageBuffer;
 pub use control::ThreadControl;
-pub use counter::{kernel_info, read_cycles, read_cycles_twice, read_ticks, start_cycles};
+pub use counter::{
+    kernel_info, read_counter_hertz, read_cycles, read_cycles_twice, read_ticks, start_cycles,
+};
 pub use device::{Device, DeviceError, IrqLine};
 pub use environment::{Environment, EnvironmentError};
-pub use gate::{Endpoint, Gate, Notification, ReplyPlace};
+pub use gate::{Endpoint, Gate, Notification, ReplyPlace, TimedGate};
 pub use memory::{PageWindow, WindowError, package};
 pub use panic::PANIC_TEXT_BYTES;
 pub use provoke::{provoke_load, provoke_null, provoke_undefined, use_floating};

@@ -146,7 +146,8 @@ impl<M: Memory + Copy> Kernel<M> {
         let timed = self.memory.get(self.core(), core_state::TIMED);
         self.memory
             .set(self.core(), core_state::TIMED, timed | 1 << band);
-        self.memory.set(entry, timed::SLOT, mark_of(band, slot.index));
+        self.memory
+            .set(entry, timed::SLOT, mark_of(band, slot.index));
     }
 
     /// Takes `entry` out of its wheel, if it is in one.

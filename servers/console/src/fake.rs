@@ -19,6 +19,8 @@ pub(crate) struct FakeUart {
     /// If set, a byte leaves the transmit FIFO at once.
     pub(crate) is_fast: bool,
     receive: VecDeque<u32>,
+    /// What arrives as soon as there is room.
+    ahead: VecDeque<u8>,
     has_overrun: bool,
     control: u32,
     line: u32,
@@ -40,6 +42,24 @@ impl FakeUart {
     pub(crate) fn arrive(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             self.arrive_word(u32::from(byte));
+        }
+    }
+
+    /// Bytes arrive, each as soon as there is room for it. As in the emulator, that raises an
+    /// interrupt only if the receiver was empty.
+    pub(crate) fn type_ahead(&mut self, bytes: &[u8]) {
+        self.ahead.extend(bytes);
+        self.fill_receiver();
+    }
+
+    fn fill_receiver(&mut self) {
+        while self.receive.len() < FIFO_BYTES
+            && let Some(byte) = self.ahead.pop_front()
+        {
+            if self.receive.is_empty() {
+                self.raised |= 1 << 4;
+            }
+            self.receive.push_back(u32::from(byte));
         }
     }
 
@@ -100,6 +120,8 @@ impl Registers for FakeUart {
                     .expect("read from an empty receiver");
                 if self.receive.is_empty() {
                     self.raised &= !(1 << 4);
+                } else {
+                    self.fill_receiver();
                 }
                 word
             }

@@ -6,6 +6,8 @@ use std::path::Path;
 
 /// Files larger than this are no text that people write.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+/// Not of the tree: a folder, or in a linked work tree a file that says where the folder is.
+const VERSION_CONTROL: &str = ".git";
 
 /// A text file of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,9 @@ pub(crate) fn read_tree(root: &Path) -> Result<Vec<File>> {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let kind = entry.file_type()?;
+            if name == VERSION_CONTROL {
+                continue;
+            }
             if kind.is_dir() {
                 let is_hidden = name.starts_with('.') && name != ".ci";
                 if !is_hidden && name != "target" && name != "__pycache__" {
@@ -168,6 +173,21 @@ fn ends_raw(rest: &[char], hashes: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_version_control_keeps_is_not_of_the_tree() {
+        let root = std::env::temp_dir().join(format!("pecan-tidy-{}", std::process::id()));
+        let linked = root.join("linked");
+        fs::create_dir_all(root.join(VERSION_CONTROL)).expect("there is room");
+        fs::create_dir_all(&linked).expect("there is room");
+        for path in [".git/config", "linked/.git", "linked/page", ".gitignore"] {
+            fs::write(root.join(path), "text").expect("there is room");
+        }
+        let files = read_tree(&root).expect("it can be read");
+        fs::remove_dir_all(&root).expect("nobody else uses it");
+        let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(paths, [".gitignore", "linked/page"]);
+    }
 
     fn words(source: &str) -> Vec<String> {
         let code = strip(source);

@@ -15,6 +15,9 @@ use crate::attack::Attacker;
 const CALLS: u32 = 200_000;
 /// In how many ways, a call and its error or success each, they must at least have ended.
 const ENDINGS: usize = 90;
+/// The most ticks that a call may wait: nobody would wake this process, which is nobody's harm but
+/// its own, and ends the test.
+const WAIT_TICKS: u64 = 1 << 12;
 /// Slots of a table.
 const SLOTS: u64 = 256;
 
@@ -54,6 +57,11 @@ pub(crate) fn random(attacker: &mut Attacker, random: &mut Random) -> Fact {
         for word in &mut step.words[..19] {
             *word = random_register(own.table, random);
         }
+        let deadline = random_deadline(random);
+        step = step.until(deadline);
+        if call == SystemCall::Sleep {
+            step.words[0] = deadline;
+        }
         if !is_harmless(attacker, &origins, call, &step) {
             continue;
         }
@@ -89,6 +97,16 @@ fn random_register(table: u64, random: &mut Random) -> u64 {
         3 => place_in(random.below(16), random.below(SLOTS)),
         4 => 1 << random.below(64),
         _ => random.word(),
+    }
+}
+
+/// A time that is over, or will be soon.
+fn random_deadline(random: &mut Random) -> u64 {
+    let now = userlib::read_ticks();
+    if random.once_in(2) {
+        random.below(now)
+    } else {
+        now + random.below(WAIT_TICKS)
     }
 }
 

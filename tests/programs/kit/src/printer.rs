@@ -3,15 +3,18 @@
 //! ```text
 //! pass NAME
 //! fail NAME: why
+//! note NAME: what was found
 //! end PASSED FAILED
 //! ```
 
 use alloc::format;
+use alloc::string::String;
 
 use ipc_abi::service::console::ConsoleClient;
 use userlib::{Environment, Gate};
 
 use crate::failure::Fact;
+use crate::world::World;
 
 /// Prints verdicts through the console service.
 pub struct Printer {
@@ -48,6 +51,13 @@ impl Printer {
         assert!(written.is_ok(), "the console does not write: {written:?}");
     }
 
+    /// Tells what a case has noted.
+    pub fn print_notes(&mut self, name: &str, world: &mut World) {
+        for note in core::mem::take(&mut world.notes) {
+            self.print(&format!("note {name}: {note}"));
+        }
+    }
+
     /// Tells what became of a case.
     pub fn report(&mut self, name: &str, fact: Fact) {
         match fact {
@@ -66,5 +76,12 @@ impl Printer {
     pub fn end(&mut self) {
         let line = format!("end {} {}", self.passed, self.failed);
         self.print(&line);
+    }
+}
+
+impl World {
+    /// Notes what is to be told beside whether the case holds.
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
     }
 }

@@ -68,6 +68,8 @@ pub struct World {
     high_slots: u64,
     seed: u64,
     pub(crate) first_line: u64,
+    /// What a case has to tell beside whether it holds.
+    pub(crate) notes: Vec<String>,
 }
 
 impl World {
@@ -99,6 +101,7 @@ impl World {
             high_slots: 0,
             seed: 1,
             first_line: 0,
+            notes: Vec::new(),
         };
         let region = world.must(SystemCall::RegionInspect, &[authority.memory])?;
         world.base_frame = region & ((1 << 34) - 1);

@@ -173,6 +173,47 @@ const HINTED: &[Hint] = &[
         SystemCall::IrqBind,
         [LowHandle, NOTIFICATION, Number, Number, Number],
     ),
+    (
+        SystemCall::ContextConfigure,
+        [NEW_CONTEXT, TIME, Number, Number, Number],
+    ),
+    (
+        SystemCall::ContextSetHandler,
+        [NEW_CONTEXT, SIGNAL_GATE, Number, Number, Number],
+    ),
+    (
+        SystemCall::ContextInspect,
+        [NEW_CONTEXT, Number, Number, Number, Number],
+    ),
+    (SystemCall::Sleep, [Number, Number, Number, Number, Number]),
+    (
+        SystemCall::ThreadConfigure,
+        [THREAD, Number, Number, Number, Number],
+    ),
+    (
+        SystemCall::ThreadRead,
+        [THREAD, Number, Number, Number, Number],
+    ),
+    (
+        SystemCall::ThreadWrite,
+        [THREAD, Number, Number, Number, Number],
+    ),
+    (
+        SystemCall::ThreadPeek,
+        [NEW_THREAD, Address, Number, Number, Number],
+    ),
+    (
+        SystemCall::ThreadPoke,
+        [NEW_THREAD, Address, Number, Number, Number],
+    ),
+    (
+        SystemCall::SpaceWithdraw,
+        [SPACE, Number, Number, Number, Number],
+    ),
+    (
+        SystemCall::FrameMaintain,
+        [MEMORY, Number, Number, Number, Number],
+    ),
 ];
 
 /// Hints a raider for a life.
@@ -202,6 +243,9 @@ pub(crate) fn all(world: &mut World, raid: &Raid, random: &mut Random) {
         (SystemCall::ReplyTo, REPLY),
         (SystemCall::Wait, NOTIFICATION),
         (SystemCall::TryWait, NOTIFICATION),
+        (SystemCall::CallUntil, GATE),
+        (SystemCall::ReceiveUntil, ENDPOINT),
+        (SystemCall::WaitUntil, NOTIFICATION),
     ] {
         world.hint(
             raid,

@@ -2,6 +2,7 @@
 
 use ipc_abi::call::SystemCall;
 use ipc_abi::capability::{Kind, Rights};
+use ipc_abi::time::{SHARE_WHOLE, TimeGrant};
 use test_kit::{Fact, Failure, RAIDERS, Raid, World, place_in};
 
 /// Frames of the hostile process's region: a power of two.
@@ -9,7 +10,9 @@ pub(crate) const FRAMES: u64 = 512;
 /// Frames that go to the pool of its space.
 const POOL: u64 = 12;
 /// Its highest priority.
-const PRIORITY: u64 = 40;
+const PRIORITY: u8 = 40;
+/// How much of the core its budgets may take: less than this program has.
+const SHARE: u64 = SHARE_WHOLE / 100 * 8;
 /// ASIDs of its own.
 const ASIDS: u64 = 4;
 /// Interrupt lines of its own.
@@ -139,7 +142,7 @@ impl Life {
         world.map_raid(space)?;
         for number in 0..self.threads.len() {
             let thread = self.make(world, region, SystemCall::CreateThread, &[table, space])?;
-            let priority = PRIORITY - number as u64 % 2;
+            let priority = u64::from(PRIORITY) - number as u64 % 2;
             let time = [own.time, priority];
             let context = self.make(world, region, SystemCall::CreateContext, &time)?;
             world.must(SystemCall::ThreadSetContext, &[thread, context])?;
@@ -154,12 +157,19 @@ impl Life {
         for _ in 0..2 {
             self.make(world, region, SystemCall::CreateFrame, &[])?;
         }
-        for split in [[own.time, PRIORITY], [own.asids, ASIDS], [own.irqs, IRQS]] {
+        let grant = TimeGrant {
+            priority: PRIORITY,
+            unlimited: PRIORITY,
+            share: SHARE,
+        };
+        let split = [own.time, grant.into_raw()];
+        let time = self.make(world, region, SystemCall::AllowanceSplit, &split)?;
+        for split in [[own.asids, ASIDS], [own.irqs, IRQS]] {
             self.make(world, region, SystemCall::AllowanceSplit, &split)?;
         }
         self.receive(world, region, Rights::ALL)?;
         self.make(world, region, SystemCall::CreateThread, &[table, space])?;
-        let time = [own.time, PRIORITY];
+        let time = [time, u64::from(PRIORITY)];
         self.make(world, region, SystemCall::CreateContext, &time)
             .map(|_| ())
     }

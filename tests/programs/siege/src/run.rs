@@ -21,9 +21,15 @@ const PATIENCE: u32 = 3;
 /// Calls that are enough for all but a few function calls to have succeeded.
 const CALLS_ENOUGH: u64 = 300_000;
 /// Function calls that may never have.
-const FAILED_MAX: u32 = 8;
-/// What the hostile process has no right to do.
-const BEYOND: [SystemCall; 1] = [SystemCall::PlatformControl];
+const FAILED_MAX: u32 = 6;
+/// What the hostile process cannot do: it has no right to the platform, no device, and no 2 MiB of which
+/// nothing is used.
+const BEYOND: [SystemCall; 4] = [
+    SystemCall::PlatformControl,
+    SystemCall::FrameGive,
+    SystemCall::DeviceConfirmReset,
+    SystemCall::CreateLargeFrame,
+];
 /// Slots for the capabilities of a life.
 const SLOTS: u64 = 64;
 

@@ -28,6 +28,7 @@ pub(crate) fn main(environment: Environment) {
     };
     for case in case::all() {
         let fact = run(&mut world, case.run);
+        printer.print_notes(&case.name, &mut world);
         printer.report(&case.name, fact);
     }
     for (call, error, why) in world.ledger.verdicts() {

@@ -75,6 +75,12 @@ fn compare(code: &mut Vec<u32>) {
 /// `mov x5, xzr`.
 const NO_DIFFERENCE: u32 = 0xAA1F_03E5;
 
+/// `b.ne` to so many instructions before.
+fn branch_back_not_equal(instructions: usize) -> u32 {
+    let back = u32::try_from(instructions).map_or(0, u32::wrapping_neg);
+    0x5400_0001 | (back & 0x7_FFFF) << 5
+}
+
 /// Code that keeps its own values while `between` happens, `rounds` times (in `x3`); `x1` and `x3` are
 /// kept in `x20`, `x21`, since calls take them.
 fn keeper(between: &[u32], rounds: u16) -> Vec<u32> {
@@ -91,8 +97,7 @@ fn keeper(between: &[u32], rounds: u16) -> Vec<u32> {
     compare(&mut code);
     code.push(0xAA05_02D6); // orr x22, x22, x5
     code.push(0xF100_06B5); // subs x21, x21, #1
-    let back = (code.len() - top) as u32;
-    code.push(0x5400_0001 | (0u32.wrapping_sub(back) & 0x7_FFFF) << 5); // b.ne top
+    code.push(branch_back_not_equal(code.len() - top));
     code.push(RETURN);
     code
 }
