@@ -18,7 +18,7 @@ const PLAN: Plan = Plan {
     draining: Draining::Whole,
 };
 
-/// The states of threads: the module of `field.rs`, the constant, its value.
+/// The states of threads: the module of `thread_field.rs`, the constant, its value.
 const STATES: &[(&str, &str, u64)] = &[
     ("wait", "REPLY", wait::REPLY),
     ("wait", "SLOW_REPLY", wait::SLOW_REPLY),
@@ -348,7 +348,7 @@ fn names_of_scenarios_differ() {
 
 #[test]
 fn a_thread_dies_in_every_state() {
-    let source = include_str!("../../field.rs");
+    let source = include_str!("../../thread_field.rs");
     for module in ["wait", "special", "state", "sending"] {
         let (_, rest) = source
             .split_once(&std::format!("\npub mod {module} {{"))
