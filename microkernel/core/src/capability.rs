@@ -260,6 +260,13 @@ impl<M: Memory + Copy> Kernel<M> {
         id == capability.id
     }
 
+    /// The same for a capability to anything but a user frame.
+    #[inline(always)]
+    pub(crate) fn is_live_object(&self, capability: Capability) -> bool {
+        self.memory.kind(capability.frame()) == capability.kind_byte()
+            && self.memory.load(capability.number(), ID_WORD) == capability.id
+    }
+
     /// Checks kind, rights and identity of a capability, in this order.
     ///
     /// # Errors

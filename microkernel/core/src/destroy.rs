@@ -67,22 +67,24 @@ impl<M: Memory + Copy> Kernel<M> {
     /// to beat.
     #[inline(always)]
     pub fn destroy_quickly(&self, handle: u64) -> Outcome {
-        let number = if let Some(capability) = self.find_nearby(handle, Kind::Gate, Rights::DESTROY)
-        {
-            let gate = Number::from_raw(capability.number());
-            if !self.first_through(gate).is_none() {
-                return self.destroy_elsewhere(handle);
-            }
-            self.unlink_gate(gate);
-            gate.into_raw()
-        } else if let Some(capability) = self.find_nearby(handle, Kind::Endpoint, Rights::DESTROY) {
-            if !self.is_idle(Number::from_raw(capability.number())) {
-                return self.destroy_elsewhere(handle);
-            }
-            capability.number()
-        } else {
+        let Some(capability) = self.capability_nearby(handle) else {
             return self.destroy_elsewhere(handle);
         };
+        let number = capability.number();
+        let is_gate = capability.allows(Kind::Gate, Rights::DESTROY);
+        let is_usual = (is_gate || capability.allows(Kind::Endpoint, Rights::DESTROY))
+            && self.is_live_object(capability)
+            && if is_gate {
+                self.first_through(Number::from_raw(number)).is_none()
+            } else {
+                self.is_idle(Number::from_raw(number))
+            };
+        if !is_usual {
+            return self.destroy_elsewhere(handle);
+        }
+        if is_gate {
+            self.unlink_gate(Number::from_raw(number));
+        }
         // With its identity; all beyond the first unit of an idle endpoint is zero already.
         self.vacate_unit(number);
         Outcome::DONE

@@ -257,7 +257,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// `receive` and `try_receive`.
     #[inline(never)]
     fn receive(&self, server: Number<Thread>, patience: Patience) -> Result<(), Error> {
-        let endpoint = self.find::<Endpoint>(self.handle_of(server), Rights::RECEIVE)?;
+        let endpoint = self.find_seldom::<Endpoint>(self.handle_of(server), Rights::RECEIVE)?;
         if self.memory.get(server, thread::CALLER) != 0 {
             return Err(Error::CallerWaits);
         }

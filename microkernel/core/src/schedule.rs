@@ -90,14 +90,13 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
+    /// The same for a thread that was helped: the way out chooses who runs.
     #[cold]
     #[inline(never)]
     fn stop_and_switch(&self) -> Outcome {
         self.stop_helping();
-        match self.first_priority() {
-            Some(priority) => self.switch_to_first(priority),
-            None => self.idle(),
-        }
+        self.mark_pending();
+        self.idle()
     }
 
     /// Nothing can run.
