@@ -65,6 +65,9 @@ pub mod core_state {
     pub const WOKEN_MAX: u64 = 8;
     /// How many of them there are.
     pub const WOKEN_COUNT: F = F::new(112);
+    /// The context that was preempted last, if it is still the most important of those that are queued:
+    /// in no queue yet, but before all others of its priority. None if 0.
+    pub const AHEAD: F = F::new(113);
     /// Slots of the wheels that are not empty: [`crate::timer::MAP_WORDS`] words for each band.
     pub const WHEEL_MAP: F = F::new(128);
     /// How far the wheel of each band got, in granules (8 words).

@@ -426,6 +426,13 @@ pub const LINKS: &[Link] = &[
     ),
     link(
         "Core",
+        "AHEAD",
+        "SchedulingContext",
+        Class::Paired,
+        "its QUEUED",
+    ),
+    link(
+        "Core",
         "DRAIN",
         "any dying object",
         Class::Owned,

@@ -1,5 +1,10 @@
 //! The run queues of a core: one per priority, of contexts whose threads can run or help, and one bit
 //! each that says whether it is empty.
+//!
+//! A context that is preempted comes first in its queue, and most are taken out again before anything
+//! else happens to the queues. So it stays *ahead* of them (`core_state::AHEAD`), less important than
+//! the current context and at least as important as all others that are queued; whatever looks at the
+//! queues or adds to them puts it where it belongs first ([`Kernel::settle_ahead`]).
 
 use crate::kernel::Kernel;
 use crate::memory::{Fields, Memory};
@@ -18,6 +23,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// The same, whatever is left of its budget.
     pub(crate) fn enqueue_last(&self, context: Number<Context>) {
+        self.settle_ahead();
         let (head, tail) = self.queue_of(context);
         let last: Number<Context> = self.memory.link(self.core(), tail);
         self.memory.set_link(context, context::PREV, last);
@@ -32,9 +38,49 @@ impl<M: Memory + Copy> Kernel<M> {
         self.mark_queued(context);
     }
 
-    /// Queues `context` before the others of its priority: it was interrupted by a higher one.
+    /// The context that is ahead of the queues goes where it belongs.
     #[inline(always)]
+    pub(crate) fn settle_ahead(&self) {
+        if self.memory.get(self.core(), core_state::AHEAD) != 0 {
+            self.place_ahead();
+        }
+    }
+
+    #[inline(never)]
+    fn place_ahead(&self) {
+        let ahead: Number<Context> = self.memory.link(self.core(), core_state::AHEAD);
+        self.memory.set(self.core(), core_state::AHEAD, 0);
+        self.enqueue_first(ahead);
+    }
+
+    /// Takes the context that is ahead of the queues; none if none is.
+    #[inline(always)]
+    pub(crate) fn take_ahead(&self) -> Number<Context> {
+        let ahead: Number<Context> = self.memory.link(self.core(), core_state::AHEAD);
+        if !ahead.is_none() {
+            self.memory.set(self.core(), core_state::AHEAD, 0);
+            self.memory.set(ahead, context::QUEUED, 0);
+        }
+        ahead
+    }
+
+    /// Lets `context`, just preempted and at least as important as all that are queued, be ahead of
+    /// them.
+    #[inline(always)]
+    pub(crate) fn put_ahead(&self, context: Number<Context>) {
+        self.settle_ahead();
+        self.memory
+            .set_link(self.core(), core_state::AHEAD, context);
+        self.memory.set(context, context::QUEUED, 1);
+    }
+
+    /// Queues `context` before the others of its priority: it was interrupted by a higher one.
     pub(crate) fn make_ready_first(&self, context: Number<Context>) {
+        self.settle_ahead();
+        self.enqueue_first(context);
+    }
+
+    fn enqueue_first(&self, context: Number<Context>) {
         let (head, tail) = self.queue_of(context);
         let first: Number<Context> = self.memory.link(self.core(), head);
         self.memory.set_link(context, context::NEXT, first);
@@ -65,6 +111,7 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.memory.get(context, context::QUEUED) == 0 {
             return;
         }
+        self.settle_ahead();
         let (head, tail) = self.queue_of(context);
         let next: Number<Context> = self.memory.link(context, context::NEXT);
         let prev: Number<Context> = self.memory.link(context, context::PREV);
@@ -129,6 +176,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Takes the context that is first in its turn; none if nothing is queued.
     pub(crate) fn take_next(&self) -> Number<Context> {
+        self.settle_ahead();
         match self.first_priority() {
             Some(priority) => self.take_first(priority),
             None => Number::NONE,

@@ -84,6 +84,12 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.memory.get(self.core(), core_state::HELPER) != 0 {
             return self.stop_and_switch();
         }
+        let ahead = self.take_ahead();
+        if !ahead.is_none() {
+            let thread: Number<Thread> = self.memory.link(ahead, context::RUNNING);
+            self.use_context(ahead, thread, self.memory.get(ahead, context::PRIORITY));
+            return self.done();
+        }
         match self.first_priority() {
             Some(priority) => self.switch_to_first(priority),
             None => self.idle(),
@@ -143,6 +149,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Lets a queued context of higher priority than the payer's run.
     pub fn preempt(&self) {
+        self.settle_ahead();
         let Some(first) = self.first_priority() else {
             return;
         };
@@ -279,7 +286,7 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         self.memory.set(thread, thread::WAIT, 0);
         self.attach(self.current(), current);
-        self.make_ready_first(current);
+        self.put_ahead(current);
         self.memory
             .set_link(self.core(), core_state::CONTEXT, context);
         self.memory

@@ -183,6 +183,7 @@ impl<M: Memory + Copy> Kernel<M> {
         for priority in 0..PRIORITIES {
             self.check_run_queue(priority, &mut tallies.contexts)?;
         }
+        self.check_ahead(&mut tallies.contexts)?;
         for band in 0..BANDS {
             self.check_wheel(band, &mut tallies.timers)?;
         }
@@ -254,6 +255,37 @@ impl<M: Memory + Copy> Kernel<M> {
             is_noted != last.is_none(),
             "READY says which queues are not empty",
             priority,
+        )
+    }
+
+    /// The context ahead of the queues is a queued one, whose thread can run, less important than who
+    /// pays and at least as important as all in the queues.
+    fn check_ahead(&self, tally: &mut Tally) -> Checked {
+        let ahead: Number<Context> = self.memory.link(self.core(), core_state::AHEAD);
+        if ahead.is_none() {
+            return Ok(());
+        }
+        let at = ahead.into_raw();
+        tally.reached = tally.reached.wrapping_add(1);
+        let is_queued = self.is_object(at, Kind::SchedulingContext)
+            && self.memory.get(ahead, context::QUEUED) == 1
+            && self.memory.get(ahead, context::NEXT) == 0
+            && self.memory.get(ahead, context::PREV) == 0;
+        ensure(is_queued, "what is ahead of the queues is in none", at)?;
+        let running: Number<Thread> = self.memory.link(ahead, context::RUNNING);
+        ensure(
+            !running.is_none() && self.is_runnable(running),
+            "what is ahead of the queues can run",
+            at,
+        )?;
+        let priority = self.memory.get(ahead, context::PRIORITY);
+        let is_first = self.first_priority().is_none_or(|first| first <= priority);
+        let payer = self.payer();
+        let is_less = !payer.is_none() && priority < self.memory.get(payer, context::PRIORITY);
+        ensure(
+            is_first && is_less,
+            "what is ahead is between who pays and the queues",
+            at,
         )
     }
 

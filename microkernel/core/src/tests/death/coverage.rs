@@ -306,6 +306,7 @@ const ALWAYS_THERE: &[(&str, &str)] = &[
     ("Core", "DRAIN"),
     ("Core", "WHEEL"),
     ("Core", "WOKEN"),
+    ("Core", "AHEAD"),
     ("Core", "HELPER"),
     ("Core", "BILLED"),
     ("Core", "SLICE_CONTEXT"),
