@@ -179,10 +179,11 @@ impl<M: Memory + Copy> Kernel<M> {
         if let Some(capability) = self.find_nearby(handle, Kind::Notification, Rights::RECEIVE) {
             let target = Number::from_raw(capability.number());
             let bits = self.memory.get(target, notification::BITS);
-            if bits == 0 {
-                return self.wait_lightly(target);
+            if bits == 0 && self.memory.get(target, notification::WAITER) == 0 {
+                self.note_waiter(self.current(), target);
+                return self.block_caller();
             }
-            if self.memory.get(target, notification::BOUND) == 0 {
+            if bits != 0 && self.memory.get(target, notification::BOUND) == 0 {
                 self.memory.set(target, notification::BITS, 0);
                 return waited(bits, SIGNAL_TAG);
             }
@@ -201,16 +202,11 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.memory.get(target, notification::BITS) != 0 {
             return waited(self.take_bits(target), SIGNAL_TAG);
         }
-        self.wait_lightly(target)
-    }
-
-    /// The current thread, which has a light frame, waits for a notification that has no bits.
-    #[inline(never)]
-    fn wait_lightly(&self, target: Number<Notification>) -> Outcome {
         if self.memory.get(target, notification::WAITER) != 0 {
             return not_waited(Error::InUse);
         }
-        self.wait_at(self.current(), target)
+        self.note_waiter(self.current(), target);
+        self.block()
     }
 
     /// The same for a thread whose registers were saved.
@@ -224,17 +220,17 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.memory.get(target, notification::WAITER) != 0 {
             return Err(Error::InUse);
         }
-        self.wait_at(waiter, target);
+        self.note_waiter(waiter, target);
+        self.block();
         Ok(())
     }
 
-    /// The current thread waits for a notification that has no bits and no waiter. Answers zeros.
+    /// `waiter` waits for a notification that has no bits and no waiter.
     #[inline(always)]
-    fn wait_at(&self, waiter: Number<Thread>, target: Number<Notification>) -> Outcome {
+    fn note_waiter(&self, waiter: Number<Thread>, target: Number<Notification>) {
         self.memory.set_link(target, notification::WAITER, waiter);
         self.memory
             .set(waiter, thread::WAIT, wait::NOTIFICATION | target.into_raw());
-        self.block()
     }
 
     /// `try_wait`.

@@ -65,10 +65,9 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Lets `context`, just preempted and at least as important as all that are queued, be ahead of
-    /// them.
+    /// them. No other is.
     #[inline(always)]
     pub(crate) fn put_ahead(&self, context: Number<Context>) {
-        self.settle_ahead();
         self.memory
             .set_link(self.core(), core_state::AHEAD, context);
         self.memory.set(context, context::QUEUED, 1);

@@ -84,16 +84,36 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.memory.get(self.core(), core_state::HELPER) != 0 {
             return self.stop_and_switch();
         }
-        let ahead = self.take_ahead();
-        if !ahead.is_none() {
-            let thread: Number<Thread> = self.memory.link(ahead, context::RUNNING);
-            self.use_context(ahead, thread, self.memory.get(ahead, context::PRIORITY));
+        if self.use_ahead() {
             return self.done();
         }
         match self.first_priority() {
             Some(priority) => self.switch_to_first(priority),
             None => self.idle(),
         }
+    }
+
+    /// Uses the context that is ahead of the queues, if one is.
+    #[inline(always)]
+    fn use_ahead(&self) -> bool {
+        let ahead = self.take_ahead();
+        if ahead.is_none() {
+            return false;
+        }
+        let thread: Number<Thread> = self.memory.link(ahead, context::RUNNING);
+        self.use_context(ahead, thread, self.memory.get(ahead, context::PRIORITY));
+        true
+    }
+
+    /// [`Kernel::block`] of a thread that makes a system call, where who was preempted last goes on at
+    /// once.
+    #[inline(always)]
+    pub(crate) fn block_caller(&self) -> Outcome {
+        self.attach(self.current(), self.current_context());
+        if self.memory.get(self.core(), core_state::HELPER) == 0 && self.use_ahead() {
+            return Outcome::DONE;
+        }
+        self.switch_to_next()
     }
 
     /// The same for a thread that was helped: the way out chooses who runs.
@@ -267,8 +287,9 @@ impl<M: Memory + Copy> Kernel<M> {
     pub(crate) fn switch_at_once(&self, thread: Number<Thread>) -> bool {
         let context: Number<Context> = self.memory.link(thread, thread::CONTEXT);
         let current = self.current_context();
-        let helper = self.memory.get(self.core(), core_state::HELPER);
-        if current.is_none() || context.is_none() || helper != 0 {
+        let others = self.memory.get(self.core(), core_state::HELPER)
+            | self.memory.get(self.core(), core_state::AHEAD);
+        if current.is_none() || context.is_none() || others != 0 {
             return false;
         }
         let priority = self.memory.get(context, context::PRIORITY);
