@@ -223,7 +223,14 @@ leave_light:
     cbz     x2, 4f
     mov     x0, #{DIRECT_MAP}       // the usual case: only another thread
     add     x0, x0, x2, lsl #6
-    b       switch_light
+switch_light:
+    ldr     x1, [sp, #{EXTRA}]
+    mov     sp, x29
+    save_x19_to_x28
+    save_pointers
+    mov     x20, #{LIGHT}
+    str     x20, [sp, #{PSTATE}]
+    b       resume_after
 4:
     bl      leave
     cmp     x0, x29
@@ -237,14 +244,6 @@ leave_light:
     ldp     x29, x30, [sp, #{X} + 29 * 8]
     msr     spsr_el1, xzr
     return_to_user
-switch_light:
-    ldr     x1, [sp, #{EXTRA}]
-    mov     sp, x29
-    save_x19_to_x28
-    save_pointers
-    mov     x20, #{LIGHT}
-    str     x20, [sp, #{PSTATE}]
-    b       resume_after
 
     // wait: takes no message, so it is a function of the handle in x17 that answers in x0 and x16.
     .balign 64

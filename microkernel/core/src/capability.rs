@@ -210,17 +210,17 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// What `handle` of the current thread names, if it is in the first chunk of its table, and alive,
-    /// and has the `rights`. For the usual case of a call; the unusual ones begin anew with
+    /// What `handle` of `thread` names, if it is in the first chunk of its table, and alive, and has the
+    /// `rights`. For the usual case of a call; the unusual ones begin anew with
     /// [`Kernel::find_seldom`], which knows the error.
     #[inline(always)]
     pub(crate) fn find_nearby(
         &self,
+        thread: Number<Thread>,
         handle: u64,
         kind: Kind,
         rights: Rights,
     ) -> Option<Capability> {
-        let thread = self.current();
         if handle & !self.memory.get(thread, thread::MASK) != 0 {
             return None;
         }

@@ -73,7 +73,7 @@ impl<M: Memory + Copy> Kernel<M> {
             return;
         }
         self.memory.set(irq, irq::PENDING, 1);
-        let _ = self.raise_first(target, self.memory.get(irq, irq::BITS));
+        self.raise_first(self.current(), target, self.memory.get(irq, irq::BITS));
     }
 
     /// A line came that nobody wants: it is masked.

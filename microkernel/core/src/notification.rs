@@ -32,16 +32,16 @@ impl<M: Memory + Copy> Kernel<M> {
     ///
     /// Those of the handle (right `SIGNAL`); `Died` if the notification is gone.
     pub fn signal(&self, handle: u64) -> Answer {
-        self.signal_quickly(handle).into()
+        self.signal_quickly(self.current(), handle).into()
     }
 
     /// The same, such that the usual case needs no stack.
     #[inline(always)]
-    pub fn signal_quickly(&self, handle: u64) -> Outcome {
-        if let Some(capability) = self.find_nearby(handle, Kind::Gate, Rights::SIGNAL) {
+    pub fn signal_quickly(&self, caller: Number<Thread>, handle: u64) -> Outcome {
+        if let Some(capability) = self.find_nearby(caller, handle, Kind::Gate, Rights::SIGNAL) {
             let gate = Number::from_raw(capability.number());
             if let Some(target) = self.live_target(gate) {
-                return self.raise_first(target, self.memory.get(gate, gate::BADGE));
+                return self.raise_first(caller, target, self.memory.get(gate, gate::BADGE));
             }
         }
         self.signal_elsewhere(handle)
@@ -56,7 +56,10 @@ impl<M: Memory + Copy> Kernel<M> {
             Err(error) => return Outcome::refused(error),
         };
         match self.live_target(gate) {
-            Some(target) => self.raise_first(target, self.memory.get(gate, gate::BADGE)),
+            Some(target) => {
+                self.raise(target, self.memory.get(gate, gate::BADGE));
+                Outcome::DONE
+            }
             None => Outcome::refused(Error::Died),
         }
     }
@@ -69,10 +72,15 @@ impl<M: Memory + Copy> Kernel<M> {
         is_live.then_some(target)
     }
 
-    /// Sets `bits` in a notification, and wakes who waits for it. The first thing that a call or an
-    /// interrupt does. Answers success.
+    /// Sets `bits` in a notification, and wakes who waits for it. The first thing that a call of
+    /// `running`, or an interrupt of it (none: while nobody runs), does. Answers success.
     #[inline(always)]
-    pub(crate) fn raise_first(&self, target: Number<Notification>, bits: u64) -> Outcome {
+    pub(crate) fn raise_first(
+        &self,
+        running: Number<Thread>,
+        target: Number<Notification>,
+        bits: u64,
+    ) -> Outcome {
         let waiter: Number<Thread> = self.memory.link(target, notification::WAITER);
         let bound: Number<Thread> = self.memory.link(target, notification::BOUND);
         if waiter.is_none() && bound.is_none() {
@@ -80,17 +88,22 @@ impl<M: Memory + Copy> Kernel<M> {
             self.memory.set(target, notification::BITS, before | bits);
             Outcome::DONE
         } else {
-            self.wake_first(target, bits)
+            self.wake_first(running, target, bits)
         }
     }
 
     /// The same, for a notification that a thread waits for or is bound to.
-    #[inline(never)]
-    fn wake_first(&self, target: Number<Notification>, bits: u64) -> Outcome {
+    #[inline(always)]
+    fn wake_first(
+        &self,
+        running: Number<Thread>,
+        target: Number<Notification>,
+        bits: u64,
+    ) -> Outcome {
         let waiter: Number<Thread> = self.memory.link(target, notification::WAITER);
         let all = self.memory.get(target, notification::BITS) | bits;
-        let is_light = !waiter.is_none() && self.memory.get(waiter, thread::PSTATE) == LIGHT;
-        if !is_light || all == 0 || !self.switch_at_once(waiter) {
+        let is_light = !waiter.is_none() && self.memory.get(waiter, thread::PSTATE) & LIGHT != 0;
+        if !is_light || all == 0 || !self.switch_at_once(running, waiter) {
             return self.raise_for_somebody(target, bits);
         }
         self.memory.set(target, notification::WAITER, 0);
@@ -175,13 +188,15 @@ impl<M: Memory + Copy> Kernel<M> {
     /// `wait` of the current thread, for the notification `handle`. Answers the bits and the tag that
     /// it gets if it goes on; if it waits, its frame is a light one, which gets them later.
     #[inline]
-    pub fn wait_for_signal(&self, handle: u64) -> Outcome {
-        if let Some(capability) = self.find_nearby(handle, Kind::Notification, Rights::RECEIVE) {
+    pub fn wait_for_signal(&self, waiter: Number<Thread>, handle: u64) -> Outcome {
+        if let Some(capability) =
+            self.find_nearby(waiter, handle, Kind::Notification, Rights::RECEIVE)
+        {
             let target = Number::from_raw(capability.number());
             let bits = self.memory.get(target, notification::BITS);
             if bits == 0 && self.memory.get(target, notification::WAITER) == 0 {
-                self.note_waiter(self.current(), target);
-                return self.block_caller();
+                self.note_waiter(waiter, target);
+                return self.block_caller(waiter);
             }
             if bits != 0 && self.memory.get(target, notification::BOUND) == 0 {
                 self.memory.set(target, notification::BITS, 0);

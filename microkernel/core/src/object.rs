@@ -74,7 +74,7 @@ impl<O> Number<O> {
 
     /// Reads a stored link without reasons or marks, which costs no mask.
     #[must_use]
-    pub(crate) const fn from_plain(raw: u64) -> Number<O> {
+    pub const fn from_plain(raw: u64) -> Number<O> {
         debug_assert!(raw >> NUMBER_BITS == 0, "the link has marks");
         Number(raw, PhantomData)
     }

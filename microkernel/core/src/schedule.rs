@@ -81,11 +81,11 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Leaves the current context at rest (its thread waits, or holds it no longer) and uses the
     /// most important queued one, or idles. Answers success, for callers to hand on.
     pub(crate) fn switch_to_next(&self) -> Outcome {
-        if self.memory.get(self.core(), core_state::HELPER) != 0 {
-            return self.stop_and_switch();
-        }
         if self.use_ahead() {
             return self.done();
+        }
+        if self.memory.get(self.core(), core_state::HELPER) != 0 {
+            return self.stop_and_switch();
         }
         match self.first_priority() {
             Some(priority) => self.switch_to_first(priority),
@@ -93,7 +93,7 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// Uses the context that is ahead of the queues, if one is.
+    /// Uses the context that is ahead of the queues, if one is: then nobody helps.
     #[inline(always)]
     fn use_ahead(&self) -> bool {
         let ahead = self.take_ahead();
@@ -108,9 +108,9 @@ impl<M: Memory + Copy> Kernel<M> {
     /// [`Kernel::block`] of a thread that makes a system call, where who was preempted last goes on at
     /// once.
     #[inline(always)]
-    pub(crate) fn block_caller(&self) -> Outcome {
-        self.attach(self.current(), self.current_context());
-        if self.memory.get(self.core(), core_state::HELPER) == 0 && self.use_ahead() {
+    pub(crate) fn block_caller(&self, caller: Number<Thread>) -> Outcome {
+        self.attach(caller, self.current_context());
+        if self.use_ahead() {
             return Outcome::DONE;
         }
         self.switch_to_next()
@@ -278,18 +278,18 @@ impl<M: Memory + Copy> Kernel<M> {
         self.done()
     }
 
-    /// `thread`, which waited, goes on at once in place of the current one, if it
-    /// is the usual case: more important, and nothing else about either. Answers whether it does.
+    /// `thread`, which waited for a notification, goes on at once in place of `running`, if it is the
+    /// usual case: more important, and nothing else about either. Answers whether it does.
     ///
     /// The current context is the most important of those that can run: so it is when a call or an
     /// interrupt begins.
     #[inline(always)]
-    pub(crate) fn switch_at_once(&self, thread: Number<Thread>) -> bool {
+    pub(crate) fn switch_at_once(&self, running: Number<Thread>, thread: Number<Thread>) -> bool {
         let context: Number<Context> = self.memory.link(thread, thread::CONTEXT);
         let current = self.current_context();
         let others = self.memory.get(self.core(), core_state::HELPER)
             | self.memory.get(self.core(), core_state::AHEAD);
-        if current.is_none() || context.is_none() || others != 0 {
+        if running.is_none() || context.is_none() || others != 0 {
             return false;
         }
         let priority = self.memory.get(context, context::PRIORITY);
@@ -298,15 +298,13 @@ impl<M: Memory + Copy> Kernel<M> {
             | self.memory.get(thread, thread::SPECIAL)
             | self.memory.get(thread, thread::CALLER);
         let calm = self.memory.get(self.core(), core_state::CALM);
-        let is_usual = unusual == 0
-            && priority > less
-            && less >= calm
-            && self.memory.get(thread, thread::STATE) == state::LIVE;
+        // Whoever waits for a notification is alive.
+        let is_usual = unusual == 0 && priority > less && less >= calm;
         if !is_usual {
             return false;
         }
         self.memory.set(thread, thread::WAIT, 0);
-        self.attach(self.current(), current);
+        self.attach(running, current);
         self.put_ahead(current);
         self.memory
             .set_link(self.core(), core_state::CONTEXT, context);

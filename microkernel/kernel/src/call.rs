@@ -5,6 +5,13 @@
 
 use pecan_aarch64::direct_map::this_core;
 use pecan_core::kernel::Outcome;
+use pecan_core::object::{Number, Thread};
+
+/// The thread that makes the call: the assembly has its number in `x6`, for calls that would have to
+/// load it.
+fn caller(thread: u64) -> Number<Thread> {
+    Number::from_plain(thread)
+}
 
 /// Every message call whose fast path does not apply: the thread's registers are saved.
 #[unsafe(no_mangle)]
@@ -16,8 +23,16 @@ extern "C" fn message_call(number: u64) {
 /// `wait`, whose thread has no registers saved.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn wait_for_signal(handle: u64) -> Outcome {
-    this_core().wait_for_signal(handle)
+extern "C" fn wait_for_signal(
+    handle: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    thread: u64,
+) -> Outcome {
+    this_core().wait_for_signal(caller(thread), handle)
 }
 
 /// Fills the places of the table that no function call has. Nobody gets here: the assembly answers
@@ -30,8 +45,8 @@ extern "C" fn refuse_system_call() -> Outcome {
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn signal(a: u64) -> Outcome {
-    this_core().signal_quickly(a)
+extern "C" fn signal(a: u64, _: u64, _: u64, _: u64, _: u64, _: u64, thread: u64) -> Outcome {
+    this_core().signal_quickly(caller(thread), a)
 }
 
 #[unsafe(no_mangle)]

@@ -8,7 +8,7 @@
 use ipc_abi::call::{SystemCall, Window};
 use ipc_abi::error::Error;
 use ipc_abi::message::{Incoming, Message};
-use ipc_abi::tag::Tag;
+use ipc_abi::tag::{MessageKind, Tag};
 
 use super::raw::{exchange, exchange_until, wait_for};
 
@@ -130,8 +130,14 @@ pub fn reply_to(saved: u32, message: Message) -> Result<(), Error> {
 #[inline(always)]
 pub fn wait(notification: u32) -> Result<u64, Error> {
     let (bits, tag) = wait_for::<{ SystemCall::Wait as u16 }>(notification);
+    if tag == SIGNALS {
+        return Ok(bits);
+    }
     check(tag).map(|()| bits)
 }
+
+/// The tag with which signals come.
+const SIGNALS: Tag = Tag::new(0, 0).with_kind(MessageKind::Signal);
 
 /// `wait`, but refuses when no bit is set.
 ///

@@ -10,7 +10,7 @@ use crate::list::List;
 use crate::memory::{Fields, Memory};
 use crate::object::{
     BANDS, CORES_MAX, Endpoint, Gate, Irq, Notification, Number, Reply, Thread, endpoint, gate,
-    irq, machine, notification, reply, thread, wait,
+    irq, machine, notification, reply, state, thread, wait,
 };
 use crate::queue::{GATE_CALLERS, REPLIES};
 
@@ -215,6 +215,8 @@ impl<M: Memory + Copy> Kernel<M> {
             let waits = self.memory.get(waiter, thread::WAIT);
             let is_paired = waits == wait::NOTIFICATION | at;
             ensure(is_paired, "who waits for a notification says so", at)?;
+            let is_live = self.memory.get(waiter, thread::STATE) == state::LIVE;
+            ensure(is_live, "who waits for a notification is alive", at)?;
         }
         let bound: Number<Thread> = self.memory.link(target, notification::BOUND);
         if !bound.is_none() {

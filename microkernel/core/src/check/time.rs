@@ -279,6 +279,8 @@ impl<M: Memory + Copy> Kernel<M> {
             at,
         )?;
         let priority = self.memory.get(ahead, context::PRIORITY);
+        let is_helped = self.memory.get(self.core(), core_state::HELPER) != 0;
+        ensure(!is_helped, "nobody helps while a context is ahead", at)?;
         let is_first = self.first_priority().is_none_or(|first| first <= priority);
         let payer = self.payer();
         let is_less = !payer.is_none() && priority < self.memory.get(payer, context::PRIORITY);
