@@ -3,6 +3,7 @@
 
 mod boot;
 mod crash;
+mod deaths;
 mod program;
 mod shell;
 mod siege;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     };
     let cases = boot::cases().into_iter().chain(shell::cases());
     let cases = cases.chain(crash::cases()).chain(siege::cases());
+    let cases = cases.chain(deaths::cases());
     let trials = cases.map(|(name, run)| {
         let workshop = Arc::clone(&workshop);
         Trial::test(name, move || {

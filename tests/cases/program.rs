@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 use system_tests::{BootOptions, Fact, Workshop, read_facts, system_names};
+use xtask::image::Kernel;
 use xtask::machine::{Clock, Gic, Machine};
 
 /// How long a test program may take.
@@ -21,17 +22,23 @@ const ON_NEWEST: [&str; 2] = ["suite", "isolation"];
 /// it a thread gets, since an emulator with the host's clock stands still whenever the host likes.
 const COUNTED: [&str; 1] = ["suite"];
 
+/// The systems that only run there.
+const ONLY_COUNTED: [&str; 1] = ["hogs"];
+
+/// The systems that also run on the kernel with assertions.
+const ON_CHECKING: [&str; 3] = ["suite", "equivalence", "hostile"];
+
 /// What the programs of those systems say when they find that it is.
 const COUNTED_TICKS: &str = " counted ticks";
 
 /// The systems that a case of its own drives.
-const DRIVEN: [&str; 1] = ["siege"];
+const DRIVEN: [&str; 2] = ["siege", "deaths"];
 
 /// A system on a machine, under the name that its facts have.
 struct Run {
     name: String,
-    system: String,
-    machine: Machine,
+    options: BootOptions,
+    is_only_counted: bool,
 }
 
 /// All that can be run.
@@ -42,18 +49,21 @@ fn runs() -> Result<Vec<Run>> {
             continue;
         }
         let is_on_newest = ON_NEWEST.contains(&system.as_str());
-        let is_counted = COUNTED.contains(&system.as_str());
-        let clocks = [Some(Clock::Host), is_counted.then_some(Clock::Instructions)];
+        let is_only_counted = ONLY_COUNTED.contains(&system.as_str());
+        let is_counted = is_only_counted || COUNTED.contains(&system.as_str());
+        let clocks = [
+            (!is_only_counted).then_some(Clock::Host),
+            is_counted.then_some(Clock::Instructions),
+        ];
         for clock in clocks.into_iter().flatten() {
             let machines = [Some(Machine::default()), is_on_newest.then(newest)];
             for machine in machines.into_iter().flatten() {
                 let machine = Machine { clock, ..machine };
-                runs.push(Run {
-                    name: name(&system, &machine),
-                    system: system.clone(),
-                    machine,
-                });
+                runs.push(run_of(&system, machine, Kernel::Shipped));
             }
+        }
+        if ON_CHECKING.contains(&system.as_str()) {
+            runs.push(run_of(&system, Machine::default(), Kernel::Checking));
         }
     }
     Ok(runs)
@@ -64,6 +74,23 @@ fn newest() -> Machine {
         cpu: "max".to_owned(),
         gic: Gic::V3,
         ..Machine::default()
+    }
+}
+
+/// A system on a machine with a kernel.
+fn run_of(system: &str, machine: Machine, kernel: Kernel) -> Run {
+    let checking = match kernel {
+        Kernel::Shipped => "",
+        Kernel::Checking => "-checking",
+    };
+    Run {
+        name: format!("{}{checking}", name(system, &machine)),
+        options: BootOptions {
+            system: Some(system.to_owned()),
+            kernel,
+            machine,
+        },
+        is_only_counted: ONLY_COUNTED.contains(&system),
     }
 }
 
@@ -138,14 +165,12 @@ fn may_mean(filter: Option<&str>, system: &str) -> bool {
 }
 
 fn run(workshop: &Workshop, run: &Run) -> Result<Vec<Fact>> {
-    let options = BootOptions {
-        system: Some(run.system.clone()),
-        machine: run.machine.clone(),
-    };
-    let mut system = workshop.boot(&options)?;
+    let mut system = workshop.boot(&run.options)?;
     let transcript = system.session().wait_for_end(0, PROGRAM_BOUND)?;
+    let is_counted = run.options.machine.clock == Clock::Instructions;
+    let is_noticed = run.is_only_counted || transcript.contains(COUNTED_TICKS);
     ensure!(
-        run.machine.clock == Clock::Host || transcript.contains(COUNTED_TICKS),
+        is_noticed || !is_counted,
         "the system {} did not notice that its time is counted",
         run.name
     );

@@ -6,13 +6,10 @@
 
 use crate::{Case, case};
 use anyhow::{Context, Result, ensure};
-use std::collections::BTreeMap;
-use std::ops::Range;
 use std::time::Duration;
-use system_tests::memory::{
-    FIRST_FRAME, FRAME_BYTES, FRAME_WORDS, FRAMES, Snapshot, core, kind, machine, object,
-};
-use system_tests::{BootOptions, Watched, Workshop, read_facts};
+use system_tests::memory::FRAME_BYTES;
+use system_tests::scene::{Moment, Scene};
+use system_tests::{BootOptions, Workshop, read_facts};
 use xtask::machine::Machine;
 
 /// Calls without `SIEGE_CALLS`.
@@ -27,34 +24,6 @@ const CALLS_EACH: u64 = 100_000;
 const NUMBERS: &str = "siege: 0x";
 /// Where in that page the number of the moment of quiet is.
 const QUIET_OFFSET: u64 = 6 * 8;
-/// The most differences that are shown.
-const SHOWN: usize = 40;
-
-/// For which new value a change of a word is excused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Excuse {
-    /// For any.
-    Anything,
-    /// It only grows.
-    Growth,
-    /// For an object of the hostile process's region.
-    IntoRegion,
-    /// Unless it is an object of that region.
-    OutOfRegion,
-    /// Unless it says that the core holds registers beyond the usual: the test program has none.
-    NoMarks,
-}
-
-/// Words of the core's object that change.
-const CHANGING: [(u64, Excuse); 5] = [
-    (core::CURRENT, Excuse::Anything),
-    (core::SLICE, Excuse::Anything),
-    (core::ARMED, Excuse::Anything),
-    // Callers that nobody could help: of all processes, counted for the platform's holder.
-    (core::UNHELPED, Excuse::Growth),
-    // The link word of the thread that went on after one with such registers; never followed.
-    (core::EXTRA, Excuse::NoMarks),
-];
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![case("siege", "changes_nothing_outside", siege)]
@@ -73,6 +42,7 @@ fn siege(workshop: &Workshop) -> Result<()> {
             memory: "64M".parse().map_err(anyhow::Error::msg)?,
             ..Machine::default()
         },
+        ..BootOptions::default()
     };
     let mut watched = workshop.boot_monitored(&options, "siege")?;
     let session = watched.system.session();
@@ -89,14 +59,10 @@ fn siege(workshop: &Workshop) -> Result<()> {
     for fact in read_facts(&transcript)? {
         ensure!(fact.problem.is_none(), "{}: {:?}", fact.name, fact.problem);
     }
-    let scene = Scene {
-        region: first..first + frames,
-        own_space: before.space_of(page / FRAME_BYTES),
-        before,
-    };
-    ensure!(scene.own_space != 0, "the raid's page is mapped nowhere");
-    scene.compare(&watched, &during, Moment::InTheMiddle)?;
-    scene.compare(&watched, &after, Moment::Afterwards)
+    let own_space = before.space_of(page / FRAME_BYTES);
+    let scene = Scene::new(before, own_space, first..first + frames)?;
+    scene.compare(&watched.image, &during, Moment::InTheMiddle)?;
+    scene.compare(&watched.image, &after, Moment::Afterwards)
 }
 
 /// The three numbers that the program prints.
@@ -111,166 +77,4 @@ fn find_numbers(transcript: &str) -> Option<[u64; 3]> {
         numbers.next()?.ok()?,
         numbers.next()?.ok()?,
     ])
-}
-
-/// When is compared with before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moment {
-    /// The hostile process lives.
-    InTheMiddle,
-    /// All of it was reclaimed.
-    Afterwards,
-}
-
-/// Whose things are where.
-struct Scene {
-    before: Snapshot,
-    /// The frames of the hostile process's region.
-    region: Range<u64>,
-    /// The space of the test program, which builds the hostile process and takes it back.
-    own_space: u64,
-}
-
-impl Scene {
-    /// Every difference that nobody excuses.
-    fn compare(&self, watched: &Watched, later: &Snapshot, moment: Moment) -> Result<()> {
-        let excused = self.excuses(watched, moment)?;
-        let mut problems = Vec::new();
-        for frame in FIRST_FRAME..FIRST_FRAME + FRAMES {
-            if moment == Moment::InTheMiddle && self.region.contains(&frame) {
-                continue;
-            }
-            let (old, new) = (self.before.kind(frame), later.kind(frame));
-            if old != new {
-                problems.push(format!("frame {frame:#x} was of kind {old}, is {new}"));
-            }
-            let (old_entry, new_entry) = (self.before.entry(frame), later.entry(frame));
-            if old_entry != new_entry && !self.may_be_shared(frame, later, moment) {
-                let entries = format!("{old_entry:x?}, is {new_entry:x?}");
-                problems.push(format!("the entry of frame {frame:#x} was {entries}"));
-            }
-            let is_own = old == kind::USER && self.before.space_of(frame) == self.own_space;
-            if old == kind::FREE || is_own || Snapshot::is_frame_table(frame) {
-                continue;
-            }
-            for word in 0..FRAME_WORDS {
-                let address = frame * FRAME_BYTES + word * 8;
-                let (old, new) = (self.before.word(address), later.word(address));
-                let excuse = excused.get(&address);
-                if old != new && !excuse.is_some_and(|it| self.accepts(*it, old, new)) {
-                    let kind = self.before.kind(frame);
-                    let words = format!("was {old:#x}, is {new:#x}");
-                    problems.push(format!("{address:#x} in a frame of kind {kind} {words}"));
-                }
-            }
-        }
-        let shown = problems.get(..SHOWN).unwrap_or(&problems).join("\n");
-        let count = problems.len();
-        ensure!(count == 0, "{moment:?}: {count} differences:\n{shown}");
-        Ok(())
-    }
-
-    /// The frames of code and orders that the test program lends the hostile process have a second
-    /// mapping while that lives; its record is in the hostile process's region.
-    fn may_be_shared(&self, frame: u64, later: &Snapshot, moment: Moment) -> bool {
-        let (old, new) = (self.before.entry(frame), later.entry(frame));
-        moment == Moment::InTheMiddle
-            && self.before.kind(frame) == kind::USER
-            && self.before.space_of(frame) == self.own_space
-            && old[..3] == new[..3]
-            && self.region.contains(&(new[3] / object::UNITS_PER_FRAME))
-    }
-
-    /// Whether an excuse is one for this change.
-    fn accepts(&self, excuse: Excuse, old: u64, new: u64) -> bool {
-        match excuse {
-            Excuse::Anything => true,
-            Excuse::Growth => new >= old,
-            Excuse::IntoRegion => self.region.contains(&(new / object::UNITS_PER_FRAME)),
-            Excuse::OutOfRegion => !self.region.contains(&(new / object::UNITS_PER_FRAME)),
-            Excuse::NoMarks => new & core::EXTRA_MARKS == 0,
-        }
-    }
-
-    /// The addresses of words that change for another reason.
-    fn excuses(&self, watched: &Watched, moment: Moment) -> Result<BTreeMap<u64, Excuse>> {
-        let mut excused = BTreeMap::new();
-        let mut excuse = |start: u64, words: Range<u64>, excuse: Excuse| {
-            excused.extend(words.map(|word| (start + word * 8, excuse)));
-        };
-        // The kernel's stack; what the core is about to do, and how far it got; the next identity.
-        let place = |symbol| watched.image.physical_address(symbol);
-        let (guard, core) = (place("core_guard")?, place("core_object")?);
-        excuse(guard, 0..(core - guard) / 8, Excuse::Anything);
-        for (word, why) in CHANGING {
-            excuse(core, word..word + 1, why);
-        }
-        let whose = core::SLICE_CONTEXT;
-        let why = match moment {
-            Moment::InTheMiddle => Excuse::Anything,
-            Moment::Afterwards => Excuse::OutOfRegion,
-        };
-        excuse(core, whose..whose + 1, why);
-        excuse(core, core::EFFECTS, Excuse::Anything);
-        excuse(core, core::WHEEL_BASE, Excuse::Growth);
-        let machine = place("machine_object")?;
-        let next_id = machine::NEXT_ID;
-        excuse(machine, next_id..next_id + 1, Excuse::Growth);
-        for region in self.before.objects(kind::REGION) {
-            let high = object::REGION_HIGH;
-            let start = region * object::UNIT_BYTES;
-            excuse(start, high..high + 1, Excuse::Anything);
-        }
-        // The test program itself: its threads, which run, and what it gave away.
-        for thread in self.own_threads() {
-            let start = thread * object::UNIT_BYTES;
-            excuse(start, 0..object::THREAD_WORDS, Excuse::Anything);
-        }
-        if moment == Moment::InTheMiddle {
-            excuse(machine, machine::NUMBERS, Excuse::Anything);
-            let owner = core::FLOATING_OWNER;
-            excuse(core, owner..owner + 1, Excuse::IntoRegion);
-            for (start, words, why) in self.lent() {
-                excuse(start, words, why);
-            }
-        }
-        Ok(excused)
-    }
-
-    fn own_threads(&self) -> impl Iterator<Item = u64> {
-        let threads = self.before.objects(kind::THREAD);
-        threads.filter(|thread| self.before.link(*thread, object::THREAD_SPACE) == self.own_space)
-    }
-
-    /// Words of what is not the hostile process's that say what it was lent.
-    fn lent(&self) -> Vec<(u64, Range<u64>, Excuse)> {
-        let mut lent = Vec::new();
-        for thread in self.own_threads() {
-            let table = self.before.link(thread, object::THREAD_TABLE);
-            let slots = self.before.link(table, object::TABLE_CHUNK);
-            let start = slots * object::UNIT_BYTES;
-            lent.push((start, 0..FRAME_WORDS, Excuse::Anything));
-        }
-        for (kind, word, why) in [
-            (kind::REGION, object::REGION_LIMIT, Excuse::Anything),
-            (kind::ALLOWANCE, object::ALLOWANCE_LIMIT, Excuse::Anything),
-            // The share that is left, and the lists of what was made from it.
-            (kind::ALLOWANCE, object::ALLOWANCE_COUNT, Excuse::Anything),
-            (
-                kind::ALLOWANCE,
-                object::ALLOWANCE_CONTEXTS,
-                Excuse::IntoRegion,
-            ),
-            (
-                kind::ALLOWANCE,
-                object::ALLOWANCE_CHILDREN,
-                Excuse::IntoRegion,
-            ),
-            (kind::CONTEXT, object::CONTEXT_PREVIOUS, Excuse::IntoRegion),
-        ] {
-            let objects = self.before.objects(kind);
-            lent.extend(objects.map(|it| (it * object::UNIT_BYTES, word..word + 1, why)));
-        }
-        lent
-    }
 }

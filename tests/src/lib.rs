@@ -3,6 +3,7 @@
 
 pub mod memory;
 mod report;
+pub mod scene;
 
 pub use report::{Fact, read_facts};
 
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use xtask::image::{Image, Programs};
+use xtask::image::{Image, Kernel, Programs};
 use xtask::machine::Machine;
 use xtask::monitor::Monitor;
 use xtask::session::{Answer, Session, SessionError};
@@ -33,14 +34,17 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct BootOptions {
     /// A system of `tests/systems` by name; the board's own if `None`.
     pub system: Option<String>,
+    /// The kernel.
+    pub kernel: Kernel,
     /// The machine.
     pub machine: Machine,
 }
 
 /// The compiled programs, and the systems that were put together from them so far.
 pub struct Workshop {
-    programs: Programs,
-    images: Mutex<BTreeMap<String, Image>>,
+    shipped: Programs,
+    checking: Programs,
+    images: Mutex<BTreeMap<(String, Kernel), Image>>,
 }
 
 impl Workshop {
@@ -50,8 +54,10 @@ impl Workshop {
     /// If the toolchain is not complete or something does not compile.
     pub fn open() -> Result<Self> {
         let toolchain = xtask::prepared_toolchain()?;
+        let shipped = Programs::build_all(&toolchain)?;
         Ok(Self {
-            programs: Programs::build_all(&toolchain)?,
+            checking: shipped.with_checking_kernel(&toolchain)?,
+            shipped,
             images: Mutex::default(),
         })
     }
@@ -61,8 +67,7 @@ impl Workshop {
     /// # Errors
     /// If the system breaks a rule of the builder or the machine cannot exist.
     pub fn boot(&self, options: &BootOptions) -> Result<System> {
-        let system = options.system.as_deref();
-        let image = self.image(system.unwrap_or(xtask::image::DEFAULT_SYSTEM))?;
+        let image = self.image(options)?;
         Ok(System {
             session: Session::boot(&options.machine, &image)?,
         })
@@ -73,8 +78,7 @@ impl Workshop {
     /// # Errors
     /// As [`Self::boot`].
     pub fn boot_monitored(&self, options: &BootOptions, name: &str) -> Result<Watched> {
-        let system = options.system.as_deref();
-        let image = self.image(system.unwrap_or(xtask::image::DEFAULT_SYSTEM))?;
+        let image = self.image(options)?;
         let folder = std::env::temp_dir();
         let path = |end: &str| folder.join(format!("pecan-{}-{name}.{end}", std::process::id()));
         let socket = path("monitor");
@@ -97,14 +101,21 @@ impl Workshop {
         Ok(system)
     }
 
-    fn image(&self, name: &str) -> Result<Image> {
+    fn image(&self, options: &BootOptions) -> Result<Image> {
+        let name = options.system.as_deref();
+        let name = name.unwrap_or(xtask::image::DEFAULT_SYSTEM);
+        let key = (name.to_owned(), options.kernel);
+        let programs = match options.kernel {
+            Kernel::Shipped => &self.shipped,
+            Kernel::Checking => &self.checking,
+        };
         // A case that panicked while it held the lock has left a map that is whole.
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(image) = images.get(name) {
+        if let Some(image) = images.get(&key) {
             return Ok(image.clone());
         }
-        let image = self.programs.assemble(name)?;
-        images.insert(name.to_owned(), image.clone());
+        let image = programs.assemble(name)?;
+        images.insert(key, image.clone());
         Ok(image)
     }
 }
@@ -128,6 +139,17 @@ impl Watched {
         Monitor::connect(&self.socket)
     }
 
+    /// The machine's memory now.
+    ///
+    /// # Errors
+    /// If the emulator does not answer.
+    pub fn look(&self, monitor: &mut Monitor) -> Result<Snapshot> {
+        monitor.stop()?;
+        let memory = monitor.read_memory(MEMORY_START, MEMORY_BYTES, &self.file);
+        monitor.go_on()?;
+        Ok(Snapshot::new(&memory?))
+    }
+
     /// The machine's memory at a moment when the word at `address` is `value`; waits for that.
     ///
     /// # Errors
@@ -142,10 +164,7 @@ impl Watched {
         loop {
             let word = monitor.read_memory(address, 8, &self.file)?;
             if word == value.to_le_bytes() {
-                monitor.stop()?;
-                let memory = monitor.read_memory(MEMORY_START, MEMORY_BYTES, &self.file);
-                monitor.go_on()?;
-                let snapshot = Snapshot::new(&memory?);
+                let snapshot = self.look(monitor)?;
                 ensure!(snapshot.word(address) == value, "the moment was too short");
                 return Ok(snapshot);
             }

@@ -57,7 +57,8 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Takes what the emulator saved.
-    pub(crate) fn new(bytes: &[u8]) -> Self {
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
         let words = bytes.chunks_exact(8).map(|eight| {
             let mut word = [0; 8];
             word.copy_from_slice(eight);
@@ -180,6 +181,12 @@ pub mod core {
     pub const SLICE_CONTEXT: u64 = 82;
     /// Callers that waited without help.
     pub const UNHELPED: u64 = 87;
+    /// Since when somebody pays.
+    pub const STARTED: u64 = 84;
+    /// Which wheels have timers, who looks at them, which of their slots have some.
+    pub const TIMERS: [Range<u64>; 2] = [85..87, 128..152];
+    /// The first timer of each slot.
+    pub const WHEEL: Range<u64> = 768..1280;
     /// How far the wheel of each band got.
     pub const WHEEL_BASE: Range<u64> = 152..160;
     /// Effects that were performed.
@@ -235,6 +242,10 @@ mod tests {
             ("core_state", "ARMED", core::ARMED),
             ("core_state", "SLICE_CONTEXT", core::SLICE_CONTEXT),
             ("core_state", "UNHELPED", core::UNHELPED),
+            ("core_state", "STARTED", core::STARTED),
+            ("core_state", "TIMED", core::TIMERS[0].start),
+            ("core_state", "WHEEL_MAP", core::TIMERS[1].start),
+            ("core_state", "WHEEL", core::WHEEL.start),
             ("core_state", "WHEEL_BASE", core::WHEEL_BASE.start),
             ("core_state", "WHEEL_OPEN", core::WHEEL_BASE.end),
             ("allowance", "COUNT", object::ALLOWANCE_COUNT),

@@ -17,6 +17,26 @@ const KERNEL_PACKAGE: &str = "pecan-kernel";
 /// What is left of an address of the kernel's without where it shows memory.
 const PHYSICAL_BITS: u64 = (1 << 46) - 1;
 
+/// Which kernel boots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kernel {
+    /// The one that ships.
+    #[default]
+    Shipped,
+    /// The same source with its assertions: a loop with more rounds than its bound is a panic.
+    Checking,
+}
+
+impl Kernel {
+    /// The profile that cargo builds it with; also the folder where it is put.
+    fn profile(self) -> &'static str {
+        match self {
+            Self::Shipped => "release",
+            Self::Checking => "checking",
+        }
+    }
+}
+
 /// The files of a system that can be booted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
@@ -110,12 +130,13 @@ impl Programs {
         let kernel = kernel.context("there is no kernel in the workspace")?;
         let program = kernel.program().context("the kernel builds no program")?;
         // Alone, so that no program's features reach the kernel.
-        compile(toolchain, "building the kernel", &[kernel])?;
+        compile(toolchain, "building the kernel", Kernel::Shipped, &[kernel])?;
         let programs = packages.iter().filter(|it| is_user_program(it));
         let programs = programs.filter(|it| it.program().is_some_and(&is_wanted));
         let programs: Vec<&Package> = programs.collect();
         if !programs.is_empty() {
-            compile(toolchain, "building the programs", &programs)?;
+            let profile = Kernel::Shipped;
+            compile(toolchain, "building the programs", profile, &programs)?;
         }
         let names = programs.iter().filter_map(|package| package.program());
         Ok(Self {
@@ -135,6 +156,26 @@ impl Programs {
             bail!("no program {name}: there are {}", self.names.join(", "));
         }
         Ok(self.folder.join(name))
+    }
+
+    /// Takes the kernel with assertions instead of the one that ships; compiles it.
+    ///
+    /// # Errors
+    /// If it does not compile; the compiler's messages have been shown.
+    pub fn with_checking_kernel(&self, toolchain: &Toolchain) -> Result<Self> {
+        let packages = workspace::packages(toolchain.cargo())?;
+        let kernel = packages.iter().find(|it| it.name == KERNEL_PACKAGE);
+        let kernel = kernel.context("there is no kernel in the workspace")?;
+        let program = kernel.program().context("the kernel builds no program")?;
+        let name = "building the kernel with assertions";
+        compile(toolchain, name, Kernel::Checking, &[kernel])?;
+        let target = toolchain.target_directory();
+        let folder = target.join(TARGET).join(Kernel::Checking.profile());
+        Ok(Self {
+            kernel: folder.join(program),
+            images: target.join("images-checking"),
+            ..self.clone()
+        })
     }
 
     /// Puts a system together.
@@ -179,9 +220,14 @@ fn is_user_program(package: &Package) -> bool {
     is_there.iter().any(|it| package.folder.starts_with(it)) && package.program().is_some()
 }
 
-fn compile(toolchain: &Toolchain, name: &str, packages: &[&Package]) -> Result<()> {
+fn compile(
+    toolchain: &Toolchain,
+    name: &str,
+    profile: Kernel,
+    packages: &[&Package],
+) -> Result<()> {
     let mut cargo = toolchain.cargo();
-    cargo.args(["build", "--release", "--bins"]);
+    cargo.args(["build", "--profile", profile.profile(), "--bins"]);
     cargo.args(toolchain.target_options());
     for package in packages {
         cargo.args(["--package", &package.specification]);

@@ -91,7 +91,7 @@ impl Scene {
             return false;
         }
         match step.operation % 32 {
-            call @ 0..=18 => self.send(call % 11, step),
+            call @ 0..=18 => self.send(call % 14, step),
             operation => {
                 self.operate(operation, step);
                 self.world.leave();
@@ -106,6 +106,8 @@ impl Scene {
             let word = self.handle(step.other.wrapping_add(index));
             self.world.set_register(current, u64::from(index), word);
         }
+        let deadline = self.world.now() + u64::from(step.tag) * 64;
+        self.world.set_register(current, 20, deadline);
         let window = Window::new(240, u64::from(step.other % 6)).into_raw();
         let call = SystemCall::ALL[usize::from(number)];
         self.world

@@ -46,6 +46,8 @@ mod ipc_test;
 pub mod irq;
 pub mod kernel;
 pub mod large;
+#[cfg(test)]
+mod late_test;
 pub mod lend;
 #[cfg(test)]
 mod lend_test;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use ipc_abi::call::{SystemCall, Window};
 use ipc_abi::error::Error;
 use ipc_abi::tag::Tag;
-use test_kit::{Failure, Message, Step, World};
+use test_kit::{Action, Failure, Message, Step, World};
 
 use crate::scenario::{Act, Event, Scenario, Thing};
 use crate::stage::{Path, Stage};
@@ -98,6 +98,9 @@ impl Play<'_> {
     }
 
     fn step(&self, actor: usize, act: &Act) -> Step {
+        if act.is_fault {
+            return Step::action(Action::Undefined, 0, 0, act.seed);
+        }
         let handle = act.thing.map_or(0, |thing| self.stage.handle(actor, thing));
         if !act.call.is_message() {
             return Step::function(act.call, &[handle], act.seed);
@@ -187,7 +190,7 @@ impl Play<'_> {
     }
 
     fn compare(&mut self, actor: usize, index: usize, act: &Act, step: &Step) {
-        let is_message = act.call.is_message();
+        let is_message = act.call.is_message() && !act.is_fault;
         let is_refused = is_message && step.received().refusal().is_some();
         let is_kept = is_refused || is_message && step.received().tag == Tag::default();
         if is_message && !is_kept {

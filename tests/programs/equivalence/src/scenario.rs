@@ -17,6 +17,9 @@ pub(crate) const NOTIFICATIONS: usize = 2;
 pub(crate) const REPLIES: usize = 2;
 /// Steps in a script.
 const STEPS: u64 = 10;
+/// Answers to a fault: all but the one that rewrites registers, which the actors' code trusts, and one
+/// that there is not.
+const METHODS: u64 = 5;
 /// What happens from outside.
 const EVENTS: u64 = 12;
 
@@ -48,11 +51,13 @@ pub(crate) enum Home {
     ThirdSpace,
 }
 
-/// One call of a thread.
+/// One call of a thread, or a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Act {
-    /// The call.
+    /// The call, unless it faults.
     pub(crate) call: SystemCall,
+    /// Whether it is an undefined instruction.
+    pub(crate) is_fault: bool,
     /// What it names; nothing for some calls.
     pub(crate) thing: Option<Thing>,
     /// From which its words are made.
@@ -72,6 +77,8 @@ pub(crate) struct Actor {
     pub(crate) priority: u64,
     /// Where it lives.
     pub(crate) home: Home,
+    /// The gate through which its faults go, if they go anywhere.
+    pub(crate) handler: Option<usize>,
     /// What it does, and does again when it is started again.
     pub(crate) scripts: [Vec<Act>; 2],
 }
@@ -145,9 +152,15 @@ fn actor(random: &mut Random, priority: u64) -> Actor {
     ];
     let home = random.choose(&homes);
     let scripts = [script(random), script(random)];
+    let handler = if random.once_in(2) {
+        Some(below(random, GATES))
+    } else {
+        None
+    };
     Actor {
         priority,
         home,
+        handler,
         scripts,
     }
 }
@@ -165,7 +178,10 @@ fn script(random: &mut Random) -> Vec<Act> {
             act(random, SystemCall::ReplyReceive, Some(endpoint))
         } else {
             let gate = Thing::Gate(below(random, GATES));
-            act(random, SystemCall::Call, Some(gate))
+            Act {
+                is_fault: random.once_in(4),
+                ..act(random, SystemCall::Call, Some(gate))
+            }
         };
         acts.push(if random.once_in(5) {
             other_act(random)
@@ -218,7 +234,11 @@ fn act(random: &mut Random, call: SystemCall, thing: Option<Thing>) -> Act {
     } else {
         None
     };
-    let tag = random.word() & 0xFFFF_FFFF;
+    // Half of the methods are what a fault can be answered with.
+    let mut tag = random.word() & 0xFFFF_FFFF;
+    if random.once_in(2) {
+        tag = tag & 0xFFFF_0000 | random.below(METHODS);
+    }
     let window = if random.once_in(3) {
         random.below(5)
     } else {
@@ -226,6 +246,7 @@ fn act(random: &mut Random, call: SystemCall, thing: Option<Thing>) -> Act {
     };
     Act {
         call,
+        is_fault: false,
         thing,
         seed: random.word() >> 8,
         tag,

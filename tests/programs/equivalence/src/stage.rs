@@ -98,6 +98,9 @@ impl Stage {
             let plan = Plan {
                 table,
                 space,
+                handler: actor
+                    .handler
+                    .map_or(0, |gate| self.own_handle(Thing::Gate(gate))),
                 ..Plan::beside(actor.priority)
             };
             self.agents.push(world.planned_agent(plan)?);

@@ -104,8 +104,9 @@ agent_after:
     ldr     x0, [sp, #{ACTION}]
     cmp     x0, #{END}
     b.ne    1b
+3:
     brk     #0                      // without a fault handler, this stops the thread
-    b       .
+    b       3b
 2:
     mov     sp, x1
     ldp     x19, x20, [sp, #2 * 8]

@@ -4,6 +4,8 @@ use ipc_abi::capability::Kind;
 use ipc_abi::startup::DeviceGrant;
 use userlib::Environment;
 
+use crate::raw;
+
 /// Handles and places of the program's own; 0 where it was given none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Authority {
@@ -78,4 +80,9 @@ fn device(grant: &DeviceGrant) -> DeviceAuthority {
         irq: irq.map_or(0, |irq| u64::from(irq.handle)),
         bits: irq.map_or(0, |irq| irq.bits),
     }
+}
+
+/// Writes a word of the program's own message buffer.
+pub fn write_buffer(authority: &Authority, word: u64, value: u64) {
+    raw::write_word(authority.message_buffer + 8 * (word % 512), value);
 }

@@ -1,5 +1,7 @@
 //! Making objects that a case needs, each in a fresh place, its capability in a fresh slot.
 
+use alloc::vec::Vec;
+
 use ipc_abi::call::SystemCall;
 use ipc_abi::capability::{Access, FrameMode, Kind, Rights};
 use ipc_abi::error::Error;
@@ -27,6 +29,12 @@ pub fn units_of(kind: Kind) -> u64 {
 }
 
 impl World {
+    /// The handles of what was made, in this order; regions are not among them.
+    #[must_use]
+    pub fn handles(&self) -> Vec<u64> {
+        self.made.iter().map(|(slot, _)| *slot).collect()
+    }
+
     /// Makes an object of `kind` by `call`, with `rest` behind region, object and destination.
     fn make(&mut self, call: SystemCall, kind: Kind, rest: &[u64]) -> Result<u64, Failure> {
         let object = self.object(kind, units_of(kind));

@@ -27,8 +27,18 @@ pub const HINTS: usize = 7;
 pub enum Sort {
     /// A low handle.
     LowHandle,
+    /// A line of its interrupts.
+    Line,
+    /// A small number.
+    Small,
+    /// A time that comes soon.
+    Time,
+    /// How long something takes, in ticks: one bit.
+    Span,
     /// A place in the own table.
     Place,
+    /// The place of a frame of 2 MiB in the region.
+    LargeFrame,
     /// An object at the start of a frame of the region.
     WholeFrame,
     /// An object of the region.
@@ -47,7 +57,12 @@ impl Sort {
     const fn into_raw(self) -> u8 {
         match self {
             Sort::LowHandle => 0,
+            Sort::Line => 2,
+            Sort::Small => 3,
+            Sort::Time => 4,
+            Sort::Span => 5,
             Sort::Place => 7,
+            Sort::LargeFrame => 9,
             Sort::WholeFrame => 11,
             Sort::Object => 12,
             Sort::Frame => 13,
@@ -74,9 +89,11 @@ pub(crate) mod raid {
     pub(crate) const CALL: usize = 5;
     /// In the first raider's page: which moment of quiet it is; 0 if none.
     pub(crate) const QUIET: usize = 6;
+    /// The first of its four interrupt lines.
+    pub(crate) const LINE: usize = 7;
     /// The 19 registers that are drawn.
     pub(crate) const REGISTERS: usize = 8;
-    /// How often each function call succeeded.
+    /// How often each call succeeded.
     pub(crate) const SUCCESSES: usize = 28;
     /// A byte for each register that is hinted, a word for each call.
     pub(crate) const HINTS: usize = 256;
@@ -100,6 +117,8 @@ pub struct Raid {
     pub first_frame: u64,
     /// How many frames that has: a power of two.
     pub frames: u64,
+    /// The first of the four interrupt lines that it has.
+    pub first_line: u64,
 }
 
 impl Raid {
@@ -146,6 +165,7 @@ impl World {
             (raid::DONE, 0),
             (raid::OBJECT, raid.first_frame * 64),
             (raid::UNITS, raid.frames * 64 - 1),
+            (raid::LINE, raid.first_line),
         ];
         for (word, value) in words {
             raw::write_word(raid.argument() + 8 * word as u64, value);
@@ -164,7 +184,7 @@ impl World {
         raw::read_word(raid.argument() + 8 * raid::LEFT as u64)
     }
 
-    /// How often a raider made a function call with success; for ever, not only since the last brief.
+    /// How often a raider made a call with success; for ever, not only since the last brief.
     #[must_use]
     pub fn successes(&self, raid: &Raid, call: SystemCall) -> u64 {
         let word = raid::SUCCESSES as u64 + call as u64;

@@ -74,6 +74,12 @@ raider_store:
     str     x24, [x22, #16 * 8]
 3:
     str     x19, [sp, #{STATE}]
+    // A deadline: one that comes soon, or anything.
+    mrs     x20, cntvct_el0
+    and     x24, x19, #0xFFF
+    add     x20, x20, x24
+    tst     x19, #3 << 20
+    csel    x20, x19, x20, eq
     adr     x25, raider_calls
     add     x30, x25, x27, lsl #3
     ldp     x0, x1, [x22]
@@ -91,8 +97,14 @@ raider_done:
     ldr     x20, [sp, #{DONE_CALLS}]
     add     x20, x20, #1
     str     x20, [sp, #{DONE_CALLS}]
-    cbnz    x0, 1f                  // a function call that succeeded
     ldr     x21, [sp, #{CALL}]
+    cmp     x21, #{LAST_MESSAGE_CALL}
+    b.hi    2f
+    ubfx    x0, x16, #36, #4
+    cmp     x0, #4                  // a refusal
+    cset    x0, eq
+2:
+    cbnz    x0, 1f                  // it was refused
     add     x22, sp, #{SUCCESSES}
     ldr     x23, [x22, x21, lsl #3]
     add     x23, x23, #1
@@ -108,23 +120,52 @@ raider_rest:
     .balign 32
 raider_sorts:
     // A handle, low.
-    .rept   6
+    .rept   2
     and     x24, x24, #63
     b       raider_store
     .balign 32
     .endr
+    // A line of its interrupts.
+    ldr     x25, [sp, #{LINE}]
+    and     x24, x24, #3
+    add     x24, x24, x25
+    b       raider_store
+    .balign 32
+    // A small number.
+    and     x24, x24, #7
+    b       raider_store
+    .balign 32
+    // A time that comes soon.
+    mrs     x25, cntvct_el0
+    and     x24, x24, #0xFFF
+    add     x24, x24, x25
+    b       raider_store
+    .balign 32
+    // Ticks, at least the shortest budget.
+    and     x24, x24, #7
+    mov     x25, #1 << 10
+    lsl     x24, x25, x24
+    b       raider_store
+    .balign 32
     // A handle.
     and     x24, x24, #0x1FF
     b       raider_store
     .balign 32
     // A place in the own table, whose handle is 1.
-    .rept   3
+    .rept   2
     and     x24, x24, #63
     mov     x25, #1
     orr     x24, x24, x25, lsl #32
     b       raider_store
     .balign 32
     .endr
+    // The place of a large frame, behind the first 64 small ones.
+    ldr     x24, [sp, #{OBJECT}]
+    mov     x25, #64 * 64 + 0x7FFF
+    add     x24, x24, x25
+    and     x24, x24, #~0x7FFF
+    b       raider_store
+    .balign 32
     // A place in any table.
     and     x25, x24, #63
     lsr     x24, x24, #8
@@ -192,5 +233,3 @@ watchdog_code:
     mov     x0, x19
     svc     #{SIGNAL}
     b       1b
-    .global agent_code_end
-agent_code_end:

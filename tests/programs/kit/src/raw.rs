@@ -13,12 +13,14 @@ use core::arch::{asm, global_asm};
 
 use ipc_abi::call::{SYSTEM_CALL_COUNT, SystemCall};
 
+use crate::hog::{GAP_TICKS, STRETCHES};
 use crate::raider::raid;
 use crate::step::{END, STEP_BYTES, Step, status, word};
 
 global_asm!(
     include_str!("agent.s"),
     include_str!("raider.s"),
+    include_str!("hog.s"),
     RUNNING = const status::RUNNING,
     DONE = const status::DONE,
     STATUS = const word::STATUS * 8,
@@ -37,10 +39,15 @@ global_asm!(
     OBJECT = const raid::OBJECT * 8,
     UNITS = const raid::UNITS * 8,
     CALL = const raid::CALL * 8,
+    LINE = const raid::LINE * 8,
     SUCCESSES = const raid::SUCCESSES * 8,
     HINTS = const raid::HINTS * 8,
     REGISTERS = const raid::REGISTERS * 8,
+    GAP = const GAP_TICKS,
+    STRETCHES = const STRETCHES,
+    SLEEP = const SystemCall::Sleep as u16,
     SIGNAL = const SystemCall::Signal as u16,
+    LAST_MESSAGE_CALL = const SystemCall::WaitUntil as u16,
 );
 
 // SAFETY: `agent.s` defines these with these types.
@@ -50,6 +57,8 @@ unsafe extern "C" {
     static agent_after: u32;
     static raider_code: u32;
     static watchdog_code: u32;
+    static hog_code: u32;
+    static sleeper_code: u32;
     static agent_code_end: u32;
 }
 
@@ -76,6 +85,18 @@ pub(crate) fn raider_offset() -> u64 {
 #[must_use]
 pub(crate) fn watchdog_offset() -> u64 {
     &raw const watchdog_code as u64 - agent_code_range().0
+}
+
+/// Where, from the start of the agents' code, a hog starts.
+#[must_use]
+pub(crate) fn hog_offset() -> u64 {
+    &raw const hog_code as u64 - agent_code_range().0
+}
+
+/// Where, from the start of the agents' code, a sleeper starts.
+#[must_use]
+pub(crate) fn sleeper_offset() -> u64 {
+    &raw const sleeper_code as u64 - agent_code_range().0
 }
 
 /// Does one step on this thread. `TPIDR_EL0` is this thread's own.

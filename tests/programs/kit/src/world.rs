@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use ipc_abi::call::{Place, SystemCall};
 use ipc_abi::capability::{Access, FrameMode, Kind};
@@ -341,6 +342,12 @@ impl World {
         self.base_frame + self.frames - self.split_frames - 1 - index
     }
 
+    /// The frames that [`World::frame`] gave since the last time.
+    #[must_use]
+    pub const fn used_frames(&self) -> Range<u64> {
+        self.first_frame..self.next_frame
+    }
+
     /// The first frame of the region and the first behind it.
     #[must_use]
     pub const fn region_range(&self) -> (u64, u64) {
@@ -431,7 +438,7 @@ impl World {
         self.made.clear();
         let (_, end) = self.region_range();
         let split = end - self.split_frames;
-        for frame in (self.first_frame..self.next_frame).chain(split..end) {
+        for frame in self.used_frames().chain(split..end) {
             self.must_finish(SystemCall::Reclaim, &[self.authority.memory, frame])?;
         }
         while self.split_frames > 0 {
@@ -478,11 +485,6 @@ pub fn perform(step: Step) -> (Step, Result<(), String>) {
     raw::perform(&mut done);
     let verdict = done.check(&step);
     (done, verdict)
-}
-
-/// Writes a word of the program's own message buffer.
-pub fn write_buffer(authority: &Authority, word: u64, value: u64) {
-    raw::write_word(authority.message_buffer + 8 * (word % 512), value);
 }
 
 /// A slot of a table as a place.

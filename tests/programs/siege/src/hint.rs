@@ -1,45 +1,51 @@
 //! What the raiders are hinted: which registers of each call may make it succeed.
 
 use ipc_abi::call::SystemCall;
-use test_kit::Sort::{Address, Frame, Handle, LowHandle, Number, Object, Place, WholeFrame};
+use test_kit::Sort::{
+    Address, Frame, Handle, LargeFrame, Line, LowHandle, Number, Object, Place, Small, Span, Time,
+    WholeFrame,
+};
 use test_kit::{HINTS, Raid, Random, Sort, World};
 
 /// The slots of the hostile process's table, as [`crate::life::Life`] fills them.
 const TABLE: Sort = Handle(1);
 const SPACE: Sort = Handle(2);
-const ENDPOINT: Sort = Handle(11);
-const NOTIFICATION: Sort = Handle(12);
-const GATE: Sort = Handle(13);
-const SIGNAL_GATE: Sort = Handle(14);
-const REPLY: Sort = Handle(15);
-const MEMORY: Sort = Handle(16);
-const TIME: Sort = Handle(18);
-const ASIDS: Sort = Handle(19);
-const IRQS: Sort = Handle(20);
-const REGION: Sort = Handle(21);
-/// One of the threads 3, 5, 7 and 9, or of the contexts behind them: chosen anew for each life.
-const THREAD: Sort = Handle(3);
-
+const TIME: Sort = Handle(3);
+const ASIDS: Sort = Handle(4);
+const IRQS: Sort = Handle(5);
+/// One of the threads: chosen anew for each life. Their contexts are behind them.
+const THREAD: Sort = Handle(6);
+const THREADS: [u8; 4] = [6, 8, 10, 12];
+/// One of their contexts.
+const CONTEXT: Sort = Handle(7);
+const ENDPOINT: Sort = Handle(14);
+const NOTIFICATION: Sort = Handle(15);
+const GATE: Sort = Handle(16);
+const SIGNAL_GATE: Sort = Handle(17);
+const REPLY: Sort = Handle(18);
+/// A frame: of 4 KiB, but of 2 MiB in every fourth life.
+const MEMORY: Sort = Handle(19);
+const LARGE: Sort = Handle(21);
+const REGION: Sort = Handle(22);
 /// A thread and a context that have nothing to do with each other.
-const NEW_THREAD: Sort = Handle(22);
-const NEW_CONTEXT: Sort = Handle(23);
+const NEW_THREAD: Sort = Handle(23);
+const NEW_CONTEXT: Sort = Handle(24);
+const IRQ: Sort = Handle(25);
+const PLATFORM: Sort = Handle(31);
 
 /// What `x0` to `x5` may be.
 type Hint = (SystemCall, [Sort; 5]);
 
 /// The calls whose arguments have to fit each other.
 const HINTED: &[Hint] = &[
-    (
-        SystemCall::MapRange,
-        [SPACE, MEMORY, Address, Number, Number],
-    ),
+    (SystemCall::MapRange, [SPACE, MEMORY, Address, Small, Small]),
     (
         SystemCall::UnmapRange,
-        [SPACE, Address, Number, Number, Number],
+        [SPACE, Address, Small, Number, Number],
     ),
     (
         SystemCall::ProtectRange,
-        [SPACE, Address, Number, Number, Number],
+        [SPACE, Address, Small, Small, Number],
     ),
     (
         SystemCall::Signal,
@@ -118,17 +124,14 @@ const HINTED: &[Hint] = &[
         SystemCall::CreateReply,
         [REGION, Object, Place, Number, Number],
     ),
-    (SystemCall::CreateIrq, [REGION, Object, Place, IRQS, Number]),
+    (SystemCall::CreateIrq, [REGION, Object, Place, IRQS, Line]),
     (
         SystemCall::SpaceDonate,
         [SPACE, REGION, Frame, Number, Number],
     ),
-    (SystemCall::Map, [SPACE, MEMORY, Address, Number, Number]),
+    (SystemCall::Map, [SPACE, MEMORY, Address, Small, Number]),
     (SystemCall::Unmap, [SPACE, Address, Number, Number, Number]),
-    (
-        SystemCall::Protect,
-        [SPACE, Address, Number, Number, Number],
-    ),
+    (SystemCall::Protect, [SPACE, Address, Small, Number, Number]),
     (
         SystemCall::FrameSetMode,
         [MEMORY, Number, Number, Number, Number],
@@ -171,24 +174,32 @@ const HINTED: &[Hint] = &[
     ),
     (
         SystemCall::IrqBind,
-        [LowHandle, NOTIFICATION, Number, Number, Number],
+        [IRQ, NOTIFICATION, Number, Number, Number],
+    ),
+    (
+        SystemCall::IrqAcknowledge,
+        [IRQ, Number, Number, Number, Number],
     ),
     (
         SystemCall::ContextConfigure,
-        [NEW_CONTEXT, TIME, Number, Number, Number],
+        [CONTEXT, TIME, Small, Span, Span],
     ),
     (
         SystemCall::ContextSetHandler,
-        [NEW_CONTEXT, SIGNAL_GATE, Number, Number, Number],
+        [CONTEXT, SIGNAL_GATE, Number, Number, Number],
     ),
     (
         SystemCall::ContextInspect,
-        [NEW_CONTEXT, Number, Number, Number, Number],
+        [CONTEXT, Number, Number, Number, Number],
     ),
-    (SystemCall::Sleep, [Number, Number, Number, Number, Number]),
+    (
+        SystemCall::PlatformInspect,
+        [PLATFORM, Number, Number, Number, Number],
+    ),
+    (SystemCall::Sleep, [Time, Number, Number, Number, Number]),
     (
         SystemCall::ThreadConfigure,
-        [THREAD, Number, Number, Number, Number],
+        [THREAD, Small, Number, Number, Number],
     ),
     (
         SystemCall::ThreadRead,
@@ -200,11 +211,15 @@ const HINTED: &[Hint] = &[
     ),
     (
         SystemCall::ThreadPeek,
-        [NEW_THREAD, Address, Number, Number, Number],
+        [THREAD, Address, Number, Number, Number],
     ),
     (
         SystemCall::ThreadPoke,
-        [NEW_THREAD, Address, Number, Number, Number],
+        [THREAD, Address, Number, Number, Number],
+    ),
+    (
+        SystemCall::CreateLargeFrame,
+        [REGION, LargeFrame, Place, Number, Number],
     ),
     (
         SystemCall::SpaceWithdraw,
@@ -214,7 +229,31 @@ const HINTED: &[Hint] = &[
         SystemCall::FrameMaintain,
         [MEMORY, Number, Number, Number, Number],
     ),
+    (
+        SystemCall::FrameGive,
+        [MEMORY, LARGE, Number, Number, Number],
+    ),
+    (
+        SystemCall::DeviceConfirmReset,
+        [MEMORY, Number, Number, Number, Number],
+    ),
 ];
+
+/// What a sort of [`HINTED`] is in a life.
+fn choose(sort: Sort, random: &mut Random) -> Sort {
+    let thread = random.choose(&THREADS);
+    if sort == THREAD {
+        Handle(thread)
+    } else if sort == CONTEXT {
+        Handle(thread + 1)
+    } else if sort == MEMORY && random.once_in(4) {
+        LARGE
+    } else if sort == IRQS && random.once_in(2) {
+        TIME
+    } else {
+        sort
+    }
+}
 
 /// Hints a raider for a life.
 pub(crate) fn all(world: &mut World, raid: &Raid, random: &mut Random) {
@@ -224,11 +263,7 @@ pub(crate) fn all(world: &mut World, raid: &Raid, random: &mut Random) {
     for (call, sorts) in HINTED {
         let mut hints = [Number; HINTS];
         for (hint, sort) in hints.iter_mut().zip(sorts) {
-            *hint = if *sort == THREAD {
-                Handle([3, 5, 7, 9][usize::try_from(random.below(4)).unwrap_or(0)])
-            } else {
-                *sort
-            };
+            *hint = choose(*sort, random);
         }
         world.hint(raid, *call, hints);
     }

@@ -5,22 +5,29 @@ use ipc_abi::capability::{Kind, Rights};
 use ipc_abi::time::{SHARE_WHOLE, TimeGrant};
 use test_kit::{Fact, Failure, RAIDERS, Raid, World, place_in};
 
-/// Frames of the hostile process's region: a power of two.
-pub(crate) const FRAMES: u64 = 512;
+/// Frames of the hostile process's region: a power of two. A place for a frame of 2 MiB is in it.
+pub(crate) const FRAMES: u64 = 1024;
 /// Frames that go to the pool of its space.
 const POOL: u64 = 12;
 /// Its highest priority.
 const PRIORITY: u8 = 40;
-/// How much of the core its budgets may take: less than this program has.
-const SHARE: u64 = SHARE_WHOLE / 100 * 8;
+/// Its part of the core's time, for budgets.
+const SHARE: u64 = SHARE_WHOLE / 8;
+/// Frames before the place of a large one.
+const SMALL_FRAMES: u64 = 64;
+/// Object units between places for frames of 2 MiB.
+const LARGE_UNITS: u64 = 1 << 15;
 /// ASIDs of its own.
 const ASIDS: u64 = 4;
 /// Interrupt lines of its own.
-const IRQS: u64 = 4;
+pub(crate) const IRQS: u64 = 4;
 /// Frames that one `region_merge` takes back at most.
 const MERGE: u64 = 64;
 /// The most capabilities of a life.
 const HANDLES: u64 = 64;
+/// Where its time and its lines are in its table.
+const TIME: u64 = 3;
+const LINES: u64 = 5;
 
 /// The hostile process. Slot *n* of its table holds what slot `first_slot + n - 1` of this program's
 /// does; slot 1 holds the table itself.
@@ -29,6 +36,7 @@ pub(crate) struct Life {
     count: u64,
     first_frame: u64,
     next_frame: u64,
+    first_line: u64,
     threads: [u64; RAIDERS],
 }
 
@@ -48,13 +56,20 @@ fn foreign(world: &World, victim: u64) -> [u64; 7] {
 
 impl Life {
     /// Builds the process; its capabilities go to the slots from `first_slot` on.
-    pub(crate) fn begin(world: &mut World, first_slot: u64, victim: u64) -> Result<Life, Failure> {
+    /// Its interrupt lines are four from `first_line` on.
+    pub(crate) fn begin(
+        world: &mut World,
+        first_slot: u64,
+        victim: u64,
+        first_line: u64,
+    ) -> Result<Life, Failure> {
         let own = world.authority;
         let mut life = Life {
             first_slot,
             count: 0,
             first_frame: 0,
             next_frame: 0,
+            first_line,
             threads: [0; RAIDERS],
         };
         let region = first_slot + HANDLES - 1;
@@ -79,6 +94,7 @@ impl Life {
             calls,
             first_frame: self.first_frame,
             frames: FRAMES,
+            first_line: self.first_line,
         }
     }
 
@@ -140,11 +156,21 @@ impl Life {
             world.must(SystemCall::SpaceDonate, &[space, region, frame])?;
         }
         world.map_raid(space)?;
+        let grant = TimeGrant {
+            priority: PRIORITY,
+            unlimited: PRIORITY,
+            share: SHARE,
+        };
+        for split in [
+            [own.time, grant.into_raw()],
+            [own.asids, ASIDS],
+            [own.irqs, IRQS],
+        ] {
+            self.make(world, region, SystemCall::AllowanceSplit, &split)?;
+        }
         for number in 0..self.threads.len() {
             let thread = self.make(world, region, SystemCall::CreateThread, &[table, space])?;
-            let priority = u64::from(PRIORITY) - number as u64 % 2;
-            let time = [own.time, priority];
-            let context = self.make(world, region, SystemCall::CreateContext, &time)?;
+            let context = self.make_context(world, region, number as u64 % 2)?;
             world.must(SystemCall::ThreadSetContext, &[thread, context])?;
             self.threads[number] = thread;
         }
@@ -157,21 +183,27 @@ impl Life {
         for _ in 0..2 {
             self.make(world, region, SystemCall::CreateFrame, &[])?;
         }
-        let grant = TimeGrant {
-            priority: PRIORITY,
-            unlimited: PRIORITY,
-            share: SHARE,
-        };
-        let split = [own.time, grant.into_raw()];
-        let time = self.make(world, region, SystemCall::AllowanceSplit, &split)?;
-        for split in [[own.asids, ASIDS], [own.irqs, IRQS]] {
-            self.make(world, region, SystemCall::AllowanceSplit, &split)?;
-        }
+        self.make_large_frame(world, region)?;
         self.receive(world, region, Rights::ALL)?;
         self.make(world, region, SystemCall::CreateThread, &[table, space])?;
-        let time = [time, u64::from(PRIORITY)];
-        self.make(world, region, SystemCall::CreateContext, &time)
+        self.make_context(world, region, 0)?;
+        let line = [self.first_slot + LINES - 1, self.first_line];
+        self.make(world, region, SystemCall::CreateIrq, &line)
             .map(|_| ())
+    }
+
+    /// Makes a context from the process's own time.
+    fn make_context(&mut self, world: &mut World, region: u64, below: u64) -> Result<u64, Failure> {
+        let time = [self.first_slot + TIME - 1, u64::from(PRIORITY) - below];
+        self.make(world, region, SystemCall::CreateContext, &time)
+    }
+
+    /// Makes a frame of 2 MiB where the raiders do, too.
+    fn make_large_frame(&mut self, world: &mut World, region: u64) -> Fact {
+        let object = ((self.first_frame + SMALL_FRAMES) * 64).next_multiple_of(LARGE_UNITS);
+        let slot = self.slot();
+        let arguments = [region, object, world.place(slot)];
+        world.must_finish(SystemCall::CreateLargeFrame, &arguments)
     }
 
     /// Copies everything into the process's own table.

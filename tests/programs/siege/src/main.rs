@@ -6,7 +6,6 @@
 extern crate alloc;
 
 mod hint;
-mod host;
 mod life;
 mod run;
 

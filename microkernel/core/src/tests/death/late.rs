@@ -9,6 +9,8 @@ use ipc_abi::call::SystemCall;
 use ipc_abi::capability::ThreadState;
 use ipc_abi::tag::{MessageKind, Tag};
 
+/// Ticks until a deadline that comes.
+const SOON: u64 = 1 << 16;
 /// What late answers begin with.
 const LATE: u64 = 900;
 /// What right answers begin with.
@@ -23,6 +25,8 @@ enum Abandon {
     StopAndStart,
     /// The caller is destroyed; another thread has its place.
     Replace,
+    /// The deadline comes first.
+    TimeOut,
 }
 
 /// Where the first call is when it is abandoned.
@@ -54,7 +58,8 @@ enum Answering {
     ReplyTo,
 }
 
-const ABANDONS: [Abandon; 3] = [
+const ABANDONS: [Abandon; 4] = [
+    Abandon::TimeOut,
     Abandon::StopAndResume,
     Abandon::StopAndStart,
     Abandon::Replace,
@@ -93,11 +98,21 @@ impl Scene {
 
     /// The client calls, and does not wait for the answer.
     fn abandon(&mut self, s: &mut Stage, first: First, how: Abandon) {
-        s.call(self.client, self.gates[0]);
+        if how == Abandon::TimeOut {
+            call_soon(s, self.client, self.gates[0]);
+        } else {
+            s.call(self.client, self.gates[0]);
+        }
         if first == First::Saved {
             s.save(self.server, self.replies[0]);
         }
         s.home();
+        if how == Abandon::TimeOut {
+            s.pass(self.server.thread, 2 * SOON);
+            s.home();
+            s.judge(self.client, Outcome::Refused(Error::TimedOut));
+            return;
+        }
         let handle = self.client.handle;
         if how == Abandon::Replace {
             let frame = self.client.thread.frame().0;
@@ -187,6 +202,19 @@ impl Scene {
             assert!(is_reply && (0..16).all(|index| word(index) == RIGHT + index));
         }
     }
+}
+
+/// A call whose deadline comes after [`SOON`] ticks.
+fn call_soon(s: &Stage, client: Actor, gate: u64) {
+    s.turn_to(client.thread);
+    let kernel = s.kernel();
+    let deadline = kernel.memory.now() + SOON;
+    let tag = Tag::new(3, 16).into_raw();
+    for (index, value) in [(16, tag), (17, gate), (18, 0), (20, deadline)] {
+        kernel.memory.set(client.thread, thread::X.at(index), value);
+    }
+    kernel.message_call(SystemCall::CallUntil as u64);
+    s.leave();
 }
 
 #[test]

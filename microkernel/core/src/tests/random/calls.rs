@@ -237,11 +237,15 @@ impl Chooser<'_> {
         let kernel = self.fixture.kernel();
         let current = kernel.current();
         let (kind, rights) = match call {
-            SystemCall::Call | SystemCall::Send | SystemCall::TryCall | SystemCall::TrySend => {
-                (Kind::Gate, Rights::SEND)
-            }
+            SystemCall::Call
+            | SystemCall::CallUntil
+            | SystemCall::Send
+            | SystemCall::TryCall
+            | SystemCall::TrySend => (Kind::Gate, Rights::SEND),
             SystemCall::ReplyTo => (Kind::Reply, Rights::WRITE),
-            SystemCall::Wait | SystemCall::TryWait => (Kind::Notification, Rights::RECEIVE),
+            SystemCall::Wait | SystemCall::TryWait | SystemCall::WaitUntil => {
+                (Kind::Notification, Rights::RECEIVE)
+            }
             _ => (Kind::Endpoint, Rights::RECEIVE),
         };
         let register = |index, value| kernel.set_register(current, index, value);
@@ -254,6 +258,7 @@ impl Chooser<'_> {
             register(word, self.small(3, 40) + word);
         }
         register(18, self.small(5, 60) | self.small(5, 5) << 32);
+        register(20, kernel.memory.now() + self.seed(1) * 4);
         kernel.message_call(call as u64);
     }
 }

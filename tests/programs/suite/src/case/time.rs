@@ -19,6 +19,7 @@ pub(super) const CASES: Topic = &[
     ("library_never_wakes_early", library_never_wakes_early),
     ("library_calls_time_out", library_calls_time_out),
     ("calls_time_out", calls_time_out),
+    ("late_answers_are_nobodys", late_answers_are_nobodys),
     ("past_deadlines_are_refused", past_deadlines_are_refused),
     (
         "waiter_with_a_deadline_is_told",
@@ -33,6 +34,8 @@ pub(super) const CASES: Topic = &[
 
 /// Ticks until a deadline.
 const SOON: u64 = 100_000;
+/// The same, when something is to be done before.
+const LATER: u64 = 1 << 22;
 
 /// The step of a message call with a deadline.
 fn until(call: SystemCall, handle: u64, deadline: u64) -> Step {
@@ -115,6 +118,69 @@ fn calls_time_out(world: &mut World) -> Fact {
         userlib::read_ticks() + SOON,
     )?;
     world.expect_inside(server, 1)
+}
+
+/// How a server answers a call that timed out.
+#[derive(Clone, Copy)]
+enum Late {
+    Reply,
+    ReplyReceive,
+    Save,
+    ReplyTo,
+}
+
+/// A call times out, and its caller makes another one, to another server or the same: what comes late
+/// reaches nobody.
+fn late_answers_are_nobodys(world: &mut World) -> Fact {
+    for late in [Late::Reply, Late::ReplyReceive, Late::Save, Late::ReplyTo] {
+        let endpoints = [world.endpoint()?, world.endpoint()?];
+        let gates = [world.gate(endpoints[0], 7)?, world.gate(endpoints[1], 8)?];
+        for second in 0..2 {
+            answer_late(world, late, endpoints, [gates[0], gates[second]])?;
+        }
+    }
+    Ok(())
+}
+
+fn answer_late(world: &mut World, late: Late, endpoints: [u64; 2], gates: [u64; 2]) -> Fact {
+    let (client, reply) = (world.agent(HIGH)?, world.reply()?);
+    let deadline = userlib::read_ticks() + LATER;
+    let script = [
+        until(SystemCall::CallUntil, gates[0], deadline),
+        call(gates[1], 6),
+    ];
+    world.run(client, &script)?;
+    world.must_message(SystemCall::Receive, &Message::to(endpoints[0], 1))?;
+    if matches!(late, Late::ReplyTo) {
+        world.must(SystemCall::SaveCaller, &[reply])?;
+    }
+    world.must(SystemCall::Sleep, &[deadline + 1000])?;
+    world.expect_refused(client, 0, Error::TimedOut)?;
+    let is_same = gates[0] == gates[1];
+    let mut endpoint = endpoints[usize::from(!is_same)];
+    match late {
+        Late::ReplyReceive if is_same => {
+            // It is the second call that comes; the late answer went nowhere.
+            world.must_message(SystemCall::ReplyReceive, &Message::to(endpoint, 9))?;
+            endpoint = 0;
+        }
+        Late::Reply | Late::ReplyReceive => {
+            world.must_message(SystemCall::Reply, &Message::to(0, 9))?;
+        }
+        Late::Save => world.refuse(SystemCall::SaveCaller, &[reply], Error::Died)?,
+        Late::ReplyTo => {
+            let message = Message::to(reply, 9);
+            world.refuse_message(SystemCall::ReplyTo, &message, Error::Died)?;
+        }
+    }
+    world.expect_inside(client, 1)?;
+    if endpoint != 0 {
+        world.must_message(SystemCall::Receive, &Message::to(endpoint, 1))?;
+    }
+    world.must_message(SystemCall::Reply, &Message::to(0, 10))?;
+    let found = world.received(client, 1)?;
+    Failure::unless_same("the answer", found.words, Message::to(0, 10).words)?;
+    world.forget_agent(client)
 }
 
 fn past_deadlines_are_refused(world: &mut World) -> Fact {
