@@ -11,7 +11,6 @@ use ipc_abi::tag::Tag;
 use proptest::prelude::*;
 
 use crate::host::SLICE_TICKS;
-use crate::kernel::Answer;
 use crate::memory::Fields;
 use crate::object::thread;
 use crate::world::World;
@@ -59,7 +58,7 @@ impl Scene {
         }
         handles.extend([world.reply(), world.reply(), 0, 255, 256, u64::MAX]);
         for index in 0..THREADS {
-            let priority = if index == 0 { 254 } else { 255 };
+            let priority = [254, 255, 255, 253, 252][index % 5];
             let actor = world.started(priority);
             handles.extend([actor.handle, actor.context]);
         }
@@ -92,10 +91,16 @@ impl Scene {
         }
         match step.operation % 32 {
             call @ 0..=18 => self.send(call % 14, step),
-            operation => {
-                self.operate(operation, step);
+            26 => self.fault(),
+            29 => {
+                let kernel = self.world.kernel();
+                kernel.memory.set(current, thread::PSTATE, 0);
+                self.world.host.memory.pass(SLICE_TICKS);
+                kernel.timer_fired();
                 self.world.leave();
             }
+            30 => self.world.wait(self.handle(step.object)),
+            operation => self.operate(operation, step),
         }
         true
     }
@@ -121,39 +126,41 @@ impl Scene {
         }
     }
 
-    fn operate(&self, operation: u8, step: Step) {
+    fn fault(&self) {
         let kernel = self.world.kernel();
+        kernel.memory.set(self.world.current(), thread::PSTATE, 0);
+        kernel.fault(FaultCause::DataAbort, 8, 8);
+        self.world.leave();
+    }
+
+    fn operate(&self, operation: u8, step: Step) {
         let (object, other) = (self.handle(step.object), self.handle(step.other));
-        let allowed = |call: SystemCall, answer: Answer| {
-            if let Err(error) = answer {
-                assert!(call.can_return(error), "{} returned {error:?}", call.name());
-            }
+        let call = match operation {
+            19 => SystemCall::Signal,
+            20 => SystemCall::SaveCaller,
+            21 => SystemCall::ThreadStop,
+            22 => SystemCall::ThreadResume,
+            23 => SystemCall::ThreadStart,
+            24 => SystemCall::ThreadSetHandler,
+            25 => SystemCall::ThreadBind,
+            27 => SystemCall::Destroy,
+            28 => SystemCall::ThreadSetContext,
+            _ => SystemCall::Yield,
         };
-        match operation {
-            19 => allowed(SystemCall::Signal, kernel.signal(object)),
-            20 => allowed(SystemCall::SaveCaller, kernel.save_caller(object)),
-            21 => allowed(SystemCall::ThreadStop, kernel.thread_stop(object)),
-            22 => allowed(SystemCall::ThreadResume, kernel.thread_resume(object)),
-            23 => allowed(
-                SystemCall::ThreadStart,
-                kernel.thread_start(object, 0x1000, 0, 0),
-            ),
-            24 => allowed(
-                SystemCall::ThreadSetHandler,
-                kernel.thread_set_handler(object, other),
-            ),
-            25 => allowed(SystemCall::ThreadBind, kernel.thread_bind(object, other)),
-            26 => kernel.fault(FaultCause::DataAbort, 8, 8),
-            27 => allowed(SystemCall::Destroy, kernel.destroy(object)),
-            28 => allowed(
-                SystemCall::ThreadSetContext,
-                kernel.thread_set_context(object, other),
-            ),
-            29 => {
-                self.world.host.memory.pass(SLICE_TICKS);
-                kernel.timer_fired();
-            }
-            _ => allowed(SystemCall::Yield, kernel.r#yield()),
+        let answer = self.world.function(|kernel| match call {
+            SystemCall::Signal => kernel.signal_quickly(kernel.current(), object),
+            SystemCall::SaveCaller => kernel.save_caller(object).into(),
+            SystemCall::ThreadStop => kernel.thread_stop(object).into(),
+            SystemCall::ThreadResume => kernel.thread_resume(object).into(),
+            SystemCall::ThreadStart => kernel.thread_start(object, 0x1000, 0, 0).into(),
+            SystemCall::ThreadSetHandler => kernel.thread_set_handler(object, other).into(),
+            SystemCall::ThreadBind => kernel.thread_bind(object, other).into(),
+            SystemCall::Destroy => kernel.destroy_quickly(object),
+            SystemCall::ThreadSetContext => kernel.thread_set_context(object, other).into(),
+            _ => kernel.rotate(),
+        });
+        if let Err(error) = answer {
+            assert!(call.can_return(error), "{} returned {error:?}", call.name());
         }
     }
 }

@@ -37,6 +37,13 @@ impl Outcome {
         Outcome(first as u128 | (second as u128) << 64)
     }
 
+    /// What `x0` and `x1` become, apart.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+    pub const fn registers(self) -> [u64; 2] {
+        [self.0 as u64, (self.0 >> 64) as u64]
+    }
+
     /// A refusal.
     #[must_use]
     #[inline(always)]
@@ -56,9 +63,8 @@ impl From<Answer> for Outcome {
 }
 
 impl From<Outcome> for Answer {
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
     fn from(outcome: Outcome) -> Answer {
-        let [status, value] = [outcome.0 as u64, (outcome.0 >> 64) as u64];
+        let [status, value] = outcome.registers();
         Error::from_raw(status).map_or(Ok(value), Err)
     }
 }

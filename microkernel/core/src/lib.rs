@@ -68,6 +68,8 @@ pub mod record;
 pub mod region;
 pub mod rule;
 pub mod run_queue;
+#[cfg(test)]
+mod run_queue_test;
 pub mod schedule;
 pub mod shared;
 pub mod space;

@@ -11,9 +11,9 @@ use ipc_abi::error::Error;
 use ipc_abi::tag::{MessageKind, Tag};
 
 use crate::host::{HostMachine, HostMemory};
-use crate::kernel::{Answer, Kernel};
+use crate::kernel::{Answer, Kernel, Outcome};
 use crate::memory::{Fields, Memory};
-use crate::object::{Context, Number, Thread, UNITS_PER_FRAME, context, core_state, thread};
+use crate::object::{Context, LIGHT, Number, Thread, UNITS_PER_FRAME, context, core_state, thread};
 
 /// Frames of the host machine.
 const FRAMES: u64 = 512;
@@ -262,11 +262,42 @@ impl World {
     /// The current thread makes a message call with the message that is in its registers.
     pub(crate) fn raw_message(&self, call: SystemCall, handle: u64, tag: Tag, window: u64) {
         let current = self.current();
+        self.kernel().memory.set(current, thread::PSTATE, 0);
         self.set_register(current, 16, tag.into_raw());
         self.set_register(current, 17, handle);
         self.set_register(current, 18, window);
         self.kernel().message_call(call as u64);
         self.leave();
+    }
+
+    /// The current thread makes a function call as the assembly does: if another one goes on, what it
+    /// keeps is a light frame.
+    pub(crate) fn function(
+        &self,
+        call: impl FnOnce(Kernel<&HostMemory>) -> Outcome,
+    ) -> Result<u64, Error> {
+        let caller = self.current();
+        let outcome = call(self.kernel());
+        let [status, value] = outcome.registers();
+        self.keep_light(caller, [status, value, 0]);
+        self.leave();
+        outcome.into()
+    }
+
+    /// The current thread makes the call `wait`, likewise.
+    pub(crate) fn wait(&self, handle: u64) {
+        let caller = self.current();
+        let outcome = self.kernel().wait_for_signal(caller, handle);
+        let [bits, tag] = outcome.registers();
+        self.keep_light(caller, [bits, 0, tag]);
+        self.leave();
+    }
+
+    fn keep_light(&self, caller: Number<Thread>, [x0, x1, x16]: [u64; 3]) {
+        self.set_register(caller, 0, x0);
+        self.set_register(caller, 1, x1);
+        self.set_register(caller, 16, x16);
+        self.kernel().memory.set(caller, thread::PSTATE, LIGHT);
     }
 
     /// A register of a thread that is not running, or runs no instruction.
