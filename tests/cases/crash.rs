@@ -2,10 +2,15 @@
 
 use crate::{Case, case};
 use anyhow::{Result, ensure};
-use system_tests::{BootOptions, System, Workshop, expect_text};
+use system_tests::memory::{ENTRY_WORDS, FIRST_FRAME, FRAMES, Snapshot, kind};
+use system_tests::{BOOT_BOUND, BootOptions, System, Workshop, expect_text};
+use xtask::machine::Machine;
 
 /// How often the shell crashes in the case that looks for leaks; its policy allows it.
 const CRASHES: usize = 5;
+/// How often in the one that compares the frame table; the first few may still find new places.
+const RESTARTS: usize = 100;
+const FIRST_RESTARTS: usize = 10;
 
 pub(crate) fn cases() -> Vec<Case> {
     let case = |name, run| case("crash", name, run);
@@ -14,6 +19,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case("null_pointer_is_reported", null_pointer_is_reported),
         case("undefined_instruction_is_reported", undefined_is_reported),
         case("crashes_leak_no_memory", crashes_leak_no_memory),
+        case("restarts_leave_the_frame_table", restarts_leave_table),
     ]
 }
 
@@ -78,4 +84,51 @@ fn crashes_leak_no_memory(workshop: &Workshop) -> Result<()> {
     let after = system.succeed("mem")?;
     ensure!(before == after, "before:\n{before}after:\n{after}");
     system.power_off()
+}
+
+/// What every frame is, and where it is mapped; not which identity it has, since that never repeats.
+fn frame_table(memory: &Snapshot) -> Vec<(u8, [u64; ENTRY_WORDS])> {
+    let frames = FIRST_FRAME..FIRST_FRAME + FRAMES;
+    let look = |frame| {
+        let mut entry = memory.entry(frame);
+        let kind = memory.kind(frame);
+        if kind == kind::USER {
+            entry[0] = 0;
+        }
+        (kind, entry)
+    };
+    frames.map(look).collect()
+}
+
+fn restarts_leave_table(workshop: &Workshop) -> Result<()> {
+    let options = BootOptions {
+        system: Some("restarts".to_owned()),
+        machine: Machine {
+            memory: "64M".parse().map_err(anyhow::Error::msg)?,
+            ..Machine::default()
+        },
+        ..BootOptions::default()
+    };
+    let mut watched = workshop.boot_monitored(&options, "restarts")?;
+    watched.system.session().wait_for_prompt(BOOT_BOUND)?;
+    let mut monitor = watched.monitor()?;
+    for _ in 0..FIRST_RESTARTS {
+        crash(&mut watched.system, "panic")?;
+    }
+    let before = frame_table(&watched.look(&mut monitor)?);
+    for _ in 0..RESTARTS {
+        crash(&mut watched.system, "panic")?;
+    }
+    let after = frame_table(&watched.look(&mut monitor)?);
+    for (frame, (before, after)) in (FIRST_FRAME..).zip(before.iter().zip(&after)) {
+        ensure!(
+            before == after,
+            "frame {frame:#x} was {before:x?}, is {after:x?}"
+        );
+    }
+    watched
+        .system
+        .session()
+        .power_off(system_tests::OFF_BOUND)?;
+    Ok(())
 }

@@ -73,10 +73,10 @@ impl Scene {
             self.ask(client, with, what, ticks);
         } else if let Some(server) = self.servers.iter().position(is_current) {
             self.serve(server, with, what);
-        } else if what % 4 == 0 {
+        } else if what.is_multiple_of(4) {
             self.abandon(with, other, what / 4);
         }
-        if !self.world.current().is_none() && what % 2 == 0 {
+        if !self.world.current().is_none() && what.is_multiple_of(2) {
             self.world.kernel().r#yield().expect("yield");
             self.world.leave();
         }
@@ -154,7 +154,7 @@ impl Scene {
             self.serving[with] = None;
             self.receiving[with] = false;
         }
-        if how % 2 == 0 {
+        if how.is_multiple_of(2) {
             kernel
                 .thread_start(victim.handle, 0x1000, 0, 0)
                 .expect("it starts");

@@ -36,6 +36,7 @@ fn run(environment: Environment) {
     ] {
         let fact = run(&mut world);
         let cleared = world.clear();
+        printer.print_notes(name, &mut world);
         printer.report(name, fact.and(cleared));
     }
     printer.end();
