@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ipc_abi::call::SystemCall;
-use ipc_abi::capability::Kind;
+use ipc_abi::call::{CacheOperation, PlatformCount, PlatformOperation, SystemCall};
+use ipc_abi::capability::{Access, FrameMode, Kind, ThreadState};
+use ipc_abi::debug::thread_flag;
 use ipc_abi::error::Error;
 use ipc_abi::fault::FaultCause;
 
@@ -90,6 +91,54 @@ fn page_lists_every_kind_by_number() {
         .map(|row| (row[0], row[1].parse().expect("a number")))
         .collect();
     let known: Vec<(&str, u8)> = Kind::ALL.iter().map(|k| (k.name(), *k as u8)).collect();
+    assert_eq!(listed, known);
+}
+
+#[test]
+fn page_lists_every_value_by_number() {
+    let listed: Vec<(&str, u64, &str)> = rows(section("Values"))
+        .skip(1)
+        .map(|row| {
+            let value = row[1].parse().expect("a number");
+            (quoted(row[0])[0], value, quoted(row[2])[0])
+        })
+        .collect();
+    let states: Vec<String> = ThreadState::ALL
+        .iter()
+        .map(|state| format!("{state:?}"))
+        .collect();
+    let mut known = vec![
+        ("Access", Access::READ.into_raw(), "READ"),
+        ("Access", Access::READ_WRITE.into_raw(), "READ_WRITE"),
+        ("Access", Access::READ_EXECUTE.into_raw(), "READ_EXECUTE"),
+        ("FrameMode", FrameMode::Data as u64, "Data"),
+        ("FrameMode", FrameMode::Code as u64, "Code"),
+        ("CacheOperation", CacheOperation::Clean as u64, "Clean"),
+        (
+            "CacheOperation",
+            CacheOperation::CleanInvalidate as u64,
+            "CleanInvalidate",
+        ),
+        (
+            "PlatformOperation",
+            PlatformOperation::PowerOff as u64,
+            "PowerOff",
+        ),
+        (
+            "PlatformOperation",
+            PlatformOperation::Reset as u64,
+            "Reset",
+        ),
+        ("PlatformCount", PlatformCount::Unhelped as u64, "Unhelped"),
+        ("thread_flag", thread_flag::FLOATING, "FLOATING"),
+        ("thread_flag", thread_flag::FOREIGN, "FOREIGN"),
+    ];
+    let numbers = ThreadState::ALL.iter().map(|state| *state as u64);
+    known.extend(
+        numbers
+            .zip(&states)
+            .map(|(number, name)| ("ThreadState", number, name.as_str())),
+    );
     assert_eq!(listed, known);
 }
 
