@@ -10,7 +10,8 @@ use ipc_abi::fault::FaultCause;
 use ipc_abi::tag::Tag;
 use proptest::prelude::*;
 
-use crate::host::SLICE_TICKS;
+use crate::host::{HostMemory, SLICE_TICKS};
+use crate::kernel::{Kernel, Outcome};
 use crate::memory::Fields;
 use crate::object::thread;
 use crate::world::World;
@@ -134,31 +135,39 @@ impl Scene {
     }
 
     fn operate(&self, operation: u8, step: Step) {
+        type Made<'a> = fn(Kernel<&'a HostMemory>, u64, u64) -> Outcome;
         let (object, other) = (self.handle(step.object), self.handle(step.other));
-        let call = match operation {
-            19 => SystemCall::Signal,
-            20 => SystemCall::SaveCaller,
-            21 => SystemCall::ThreadStop,
-            22 => SystemCall::ThreadResume,
-            23 => SystemCall::ThreadStart,
-            24 => SystemCall::ThreadSetHandler,
-            25 => SystemCall::ThreadBind,
-            27 => SystemCall::Destroy,
-            28 => SystemCall::ThreadSetContext,
-            _ => SystemCall::Yield,
+        let (call, make): (SystemCall, Made<'_>) = match operation {
+            19 => (SystemCall::Signal, |k, object, _| {
+                k.signal_quickly(k.current(), object)
+            }),
+            20 => (SystemCall::SaveCaller, |k, object, _| {
+                k.save_caller(object).into()
+            }),
+            21 => (SystemCall::ThreadStop, |k, object, _| {
+                k.thread_stop(object).into()
+            }),
+            22 => (SystemCall::ThreadResume, |k, object, _| {
+                k.thread_resume(object).into()
+            }),
+            23 => (SystemCall::ThreadStart, |k, object, _| {
+                k.thread_start(object, 0x1000, 0, 0).into()
+            }),
+            24 => (SystemCall::ThreadSetHandler, |k, object, other| {
+                k.thread_set_handler(object, other).into()
+            }),
+            25 => (SystemCall::ThreadBind, |k, object, other| {
+                k.thread_bind(object, other).into()
+            }),
+            27 => (SystemCall::Destroy, |k, object, _| {
+                k.destroy_quickly(object)
+            }),
+            28 => (SystemCall::ThreadSetContext, |k, object, other| {
+                k.thread_set_context(object, other).into()
+            }),
+            _ => (SystemCall::Yield, |k, _, _| k.rotate()),
         };
-        let answer = self.world.function(|kernel| match call {
-            SystemCall::Signal => kernel.signal_quickly(kernel.current(), object),
-            SystemCall::SaveCaller => kernel.save_caller(object).into(),
-            SystemCall::ThreadStop => kernel.thread_stop(object).into(),
-            SystemCall::ThreadResume => kernel.thread_resume(object).into(),
-            SystemCall::ThreadStart => kernel.thread_start(object, 0x1000, 0, 0).into(),
-            SystemCall::ThreadSetHandler => kernel.thread_set_handler(object, other).into(),
-            SystemCall::ThreadBind => kernel.thread_bind(object, other).into(),
-            SystemCall::Destroy => kernel.destroy_quickly(object),
-            SystemCall::ThreadSetContext => kernel.thread_set_context(object, other).into(),
-            _ => kernel.rotate(),
-        });
+        let answer = self.world.function(|kernel| make(kernel, object, other));
         if let Err(error) = answer {
             assert!(call.can_return(error), "{} returned {error:?}", call.name());
         }
