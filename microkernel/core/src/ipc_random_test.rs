@@ -135,9 +135,9 @@ impl Scene {
     }
 
     fn operate(&self, operation: u8, step: Step) {
-        type Made<'a> = fn(Kernel<&'a HostMemory>, u64, u64) -> Outcome;
+        type Made = fn(Kernel<&HostMemory>, u64, u64) -> Outcome;
         let (object, other) = (self.handle(step.object), self.handle(step.other));
-        let (call, make): (SystemCall, Made<'_>) = match operation {
+        let (call, make): (SystemCall, Made) = match operation {
             19 => (SystemCall::Signal, |k, object, _| {
                 k.signal_quickly(k.current(), object)
             }),
