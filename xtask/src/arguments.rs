@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Test(TestArguments),
     /// Counts the instructions of IPC and compares them with seL4's and Linux's.
     Bench(BenchArguments),
-    /// Checks formatting, lints and the rules of the house.
+    /// Checks formatting, lints, the rules of the house and the bounds of the kernel.
     Check,
     /// Formats the Rust code.
     Fmt,
