@@ -13,8 +13,11 @@ pub mod thread_flag {
     pub const FLOATING: u64 = 1;
     /// Each `svc` of it is a fault of cause [`crate::fault::FaultCause::ForeignCall`].
     pub const FOREIGN: u64 = 2;
+    /// From this bit on: its incarnation, any number by which its starter knows it. A caller learns it
+    /// when the thread dies before it answers.
+    pub const INCARNATION_SHIFT: u32 = 32;
     /// All of them.
-    pub const ALL: u64 = FLOATING | FOREIGN;
+    pub const ALL: u64 = FLOATING | FOREIGN | !0 << INCARNATION_SHIFT;
 }
 
 /// A register of a thread that is not running: see [`Register::from_raw`] for the numbers.

@@ -54,7 +54,8 @@ impl Message {
 pub struct Incoming {
     /// Register `x16`.
     pub tag: Tag,
-    /// Register `x17`: the badge of the gate it came through; 0 in a reply.
+    /// Register `x17`: the badge of the gate it came through; 0 in a reply. With the refusal `Died`, the
+    /// incarnation of the server that did not answer; 0 if there was none.
     pub badge: u64,
     /// Registers `x0`–`x15`.
     pub words: [u64; MESSAGE_WORDS],

@@ -3,10 +3,12 @@
 //! Each function here does a bounded part of taking one object out of everything that refers to it;
 //! `destroy.rs` calls them until nothing is left.
 
+use ipc_abi::debug::thread_flag::INCARNATION_SHIFT;
 use ipc_abi::error::Error;
 
 use crate::kernel::Kernel;
 use crate::memory::{Fields, Memory};
+use crate::message::HANDLE;
 use crate::object::{
     CORES_MAX, Context, Endpoint, Gate, Notification, Number, Reply, Thread, context, core_state,
     endpoint, notification, reply, sending, special, state, thread, wait,
@@ -97,7 +99,24 @@ impl<M: Memory + Copy> Kernel<M> {
         } else {
             lent
         };
+        self.tell_of_death(caller, context, server);
+    }
+
+    /// Wakes `caller`, whose links are undone, on `context`: nobody will answer, and which incarnation of
+    /// the server would have.
+    #[inline(never)]
+    fn tell_of_death(
+        &self,
+        caller: Number<Thread>,
+        context: Number<Context>,
+        server: Number<Thread>,
+    ) {
+        let is_fault = self.memory.get(caller, thread::SENDING) == sending::FAULT;
         self.wake_refused(caller, context, Error::Died);
+        if !is_fault {
+            let incarnation = self.memory.get(server, thread::FLAGS) >> INCARNATION_SHIFT;
+            self.set_register(caller, HANDLE, incarnation);
+        }
     }
 
     /// Stops `thread`, which is not the current thread: what it waits for is abandoned, who waits for
@@ -158,13 +177,11 @@ impl<M: Memory + Copy> Kernel<M> {
     /// The caller that `reply` holds is told that nobody will answer.
     fn abandon_saved(&self, reply: Number<Reply>) {
         let caller: Number<Thread> = self.memory.link(reply, reply::CALLER);
+        let server: Number<Thread> = self.memory.link(reply, reply::SERVER);
         self.unlink_reply(reply, caller);
         self.memory.set(caller, thread::WAIT, 0);
-        self.wake_refused(
-            caller,
-            self.memory.link(caller, thread::CONTEXT),
-            Error::Died,
-        );
+        let context = self.memory.link(caller, thread::CONTEXT);
+        self.tell_of_death(caller, context, server);
     }
 
     /// A reply object goes away; so does the hope of the caller it holds.

@@ -5,6 +5,7 @@ extern crate std;
 use ipc_abi::boot::FirstHandle;
 use ipc_abi::call::SystemCall;
 use ipc_abi::capability::ThreadState;
+use ipc_abi::debug::thread_flag;
 use ipc_abi::error::Error;
 use ipc_abi::fault::{FaultCause, FaultReply};
 use ipc_abi::tag::{MessageKind, Tag};
@@ -107,8 +108,11 @@ fn answer_to_an_earlier_call_is_never_taken_for_a_later_one() {
 
 #[test]
 fn caller_of_a_server_that_dies_is_told_and_gets_its_time_back() {
+    const INCARNATION: u64 = 7;
     let mut p = pair();
     let other = p.world.started(255);
+    let flags = INCARNATION << thread_flag::INCARNATION_SHIFT;
+    p.world.set_flags(p.server, flags);
     p.world.message(SystemCall::Call, p.gate, FULL, 100);
     p.world.turn_to(other);
     p.world
@@ -118,6 +122,7 @@ fn caller_of_a_server_that_dies_is_told_and_gets_its_time_back() {
     p.world.leave();
     p.world.turn_to(p.client);
     assert_eq!(p.world.refusal(p.client), Some(Error::Died));
+    assert_eq!(p.world.register(p.client.thread, 17), INCARNATION);
 }
 
 #[test]

@@ -20,7 +20,7 @@ const FIRST_CAPABILITY_WORD: u64 = 12;
 /// The register of the tag.
 const TAG: u64 = 16;
 /// The register of the handle and the badge.
-const HANDLE: u64 = 17;
+pub(crate) const HANDLE: u64 = 17;
 /// The register of the window.
 const WINDOW: u64 = 18;
 

@@ -300,6 +300,11 @@ impl World {
         self.kernel().memory.set(caller, thread::PSTATE, LIGHT);
     }
 
+    /// Gives a thread flags, whatever it does: `thread_configure` wants it stopped.
+    pub(crate) fn set_flags(&self, actor: Actor, flags: u64) {
+        self.kernel().set_flags(actor.thread, flags);
+    }
+
     /// A register of a thread that is not running, or runs no instruction.
     pub(crate) fn register(&self, thread: Number<Thread>, index: u64) -> u64 {
         self.kernel().memory.get(thread, thread::X.at(index))

@@ -6,6 +6,7 @@ use std::vec::Vec;
 use ipc_abi::boot::FirstHandle;
 use ipc_abi::call::{Place, PlatformOperation, SystemCall};
 use ipc_abi::capability::{Access, Description, FrameMode, Rights, ThreadState};
+use ipc_abi::debug::thread_flag;
 use ipc_abi::error::Error;
 use ipc_abi::service::supervisor::{Line, SupervisorError};
 use pecan_core::host::{HostMachine, HostMemory, small_header};
@@ -301,6 +302,10 @@ impl Kernel for HostKernel<'_> {
     }
 
     fn start_thread(&mut self, thread: Handle, start: ThreadStart) -> Result<(), Refused> {
+        let flags = u64::from(start.incarnation) << thread_flag::INCARNATION_SHIFT;
+        self.creation(SystemCall::ThreadConfigure, |kernel| {
+            kernel.thread_configure(thread.into(), flags)
+        })?;
         self.creation(SystemCall::ThreadStart, |kernel| {
             kernel.thread_start(thread.into(), start.entry, start.stack, start.argument)
         })

@@ -204,6 +204,7 @@ impl<'a, K: Kernel> Builder<'a, K> {
             entry: process.program.entry,
             stack: layout::STACK_TOP,
             argument: layout::STARTUP,
+            incarnation: self.order.incarnation,
         };
         self.store.kernel.start_thread(thread, start)?;
         self.store.drop_slot(self.holdings, parts.context)?;

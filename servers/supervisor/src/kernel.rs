@@ -338,4 +338,6 @@ pub struct ThreadStart {
     pub stack: u64,
     /// Its first argument.
     pub argument: u64,
+    /// How often its process was started before: what callers learn when it dies.
+    pub incarnation: u32,
 }

@@ -3,6 +3,7 @@
 use ipc_abi::boot::FirstHandle;
 use ipc_abi::call::{Place, PlatformOperation, SystemCall};
 use ipc_abi::capability::{Access, Description, FrameMode, Rights, ThreadState};
+use ipc_abi::debug::thread_flag;
 use ipc_abi::error::Error;
 use ipc_abi::service::supervisor::{Line, SupervisorError, SupervisorInterface};
 use userlib::{Environment, EnvironmentError, MessageBuffer, PageWindow, WindowError, syscall};
@@ -207,6 +208,8 @@ impl Kernel for Native {
     }
 
     fn start_thread(&mut self, thread: Handle, start: ThreadStart) -> Result<(), Refused> {
+        let flags = u64::from(start.incarnation) << thread_flag::INCARNATION_SHIFT;
+        syscall::thread_configure(thread, flags).map_err(refused(SystemCall::ThreadConfigure))?;
         syscall::thread_start(thread, start.entry, start.stack, start.argument)
             .map_err(refused(SystemCall::ThreadStart))
     }

@@ -1,6 +1,7 @@
 //! Tables, threads and what they run with.
 
 use ipc_abi::capability::Kind;
+use ipc_abi::debug::thread_flag;
 use ipc_abi::debug::{
     BREAKPOINTS_MAX, WATCHPOINTS_MAX, is_breakpoint_address, is_breakpoint_control,
     is_watchpoint_address, is_watchpoint_control,
@@ -114,7 +115,7 @@ impl<M: Memory + Copy> Kernel<M> {
     fn check_extra(&self, thread: Number<Thread>) -> Checked {
         let at = thread.into_raw();
         let flags = self.memory.get(thread, thread::FLAGS);
-        let known = flag::FLOATING | flag::FOREIGN | flag::DEBUG;
+        let known = thread_flag::ALL | flag::DEBUG;
         ensure(flags & !known == 0, "a thread has known flags", at)?;
         let special = self.memory.get(thread, thread::SPECIAL);
         ensure(

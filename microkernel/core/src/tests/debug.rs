@@ -26,11 +26,11 @@ fn start(fixture: &Fixture, thread: u64) {
 }
 
 #[test]
-fn configure_knows_two_flags_of_a_thread_that_is_not_live() {
+fn configure_knows_two_flags_and_the_incarnation_of_a_thread_that_is_not_live() {
     let fixture = Fixture::new();
     let (thread, number) = new_thread(&fixture);
     refuse_bad_handles(&fixture, thread, |k, handle| k.thread_configure(handle, 0));
-    for bit in 2..64 {
+    for bit in 2..thread_flag::INCARNATION_SHIFT {
         fixture.refuse(Error::BadArgument, |k| k.thread_configure(thread, 1 << bit));
     }
     let field = |field| fixture.kernel().memory.get(number, field);
@@ -51,6 +51,13 @@ fn configure_knows_two_flags_of_a_thread_that_is_not_live() {
     fixture.refuse(Error::NotStopped, |k| k.thread_configure(thread, 0));
     assert_eq!(fixture.call(|k| k.thread_stop(thread)), Ok(0));
     assert_eq!(fixture.call(|k| k.thread_configure(thread, 3)), Ok(0));
+    // An incarnation goes with the flags, and stays with them.
+    let incarnation = u64::MAX << thread_flag::INCARNATION_SHIFT;
+    assert_eq!(
+        fixture.call(|k| k.thread_configure(thread, incarnation)),
+        Ok(0)
+    );
+    assert_eq!(field(thread::FLAGS), incarnation);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use ipc_abi::call::SystemCall;
 use ipc_abi::capability::{Kind, Rights, ThreadState};
+use ipc_abi::debug::thread_flag;
 use ipc_abi::error::Error;
 use test_kit::{Fact, Failure, Message, Plan, Step, World};
 
@@ -17,6 +18,10 @@ pub(super) const CASES: Topic = &[
     (
         "stopped_server_tells_its_caller",
         stopped_server_tells_its_caller,
+    ),
+    (
+        "dead_server_tells_its_incarnation",
+        dead_server_tells_its_incarnation,
     ),
     (
         "dead_server_tells_its_callers",
@@ -105,6 +110,24 @@ fn gate_tells_only_its_own(world: &mut World) -> Fact {
         world.received(client, 0)?;
     }
     world.refuse_message(SystemCall::Call, &Message::to(dying, 1), Error::Stale)
+}
+
+fn dead_server_tells_its_incarnation(world: &mut World) -> Fact {
+    const INCARNATION: u64 = 0xFFFF_FFFE;
+    let endpoint = world.endpoint()?;
+    let gate = world.gate(endpoint, 7)?;
+    let server = world.agent(HIGH)?;
+    let thread = world.thread_of(server);
+    let flags = INCARNATION << thread_flag::INCARNATION_SHIFT;
+    world.must(SystemCall::ThreadConfigure, &[thread, flags])?;
+    world.run(server, &[receive(endpoint)])?;
+    let client = world.agent(HIGH)?;
+    world.run(client, &[call(gate, 5)])?;
+    world.expect_inside(client, 0)?;
+    world.destroy(thread)?;
+    let told = world.result(client, 0)?.received();
+    Failure::unless_same("the refusal", told.refusal(), Some(Error::Died))?;
+    Failure::unless_same("the incarnation", told.badge, INCARNATION)
 }
 
 fn stopped_server_tells_its_caller(world: &mut World) -> Fact {
