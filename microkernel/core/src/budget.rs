@@ -197,7 +197,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// When a context that began to run at `started` has used up what it may.
-    fn budget_end(&self, context: Number<Context>, started: u64) -> u64 {
+    pub(crate) fn budget_end(&self, context: Number<Context>, started: u64) -> u64 {
         let first = self.memory.get(context, context::REFILL_FIRST);
         let mut end = started;
         let count = self.memory.get(context, context::REFILL_COUNT);
