@@ -351,7 +351,6 @@ impl<M: Memory + Copy> Kernel<M> {
         if payer != self.current_context() {
             self.memory.set(self.core(), core_state::HELPER, 0);
             self.make_ready(payer);
-            self.preempt();
         } else if self.own_idle_context(user).is_none() {
             self.settle();
             self.make_ready(payer);
@@ -361,6 +360,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.continue_on_own(user);
             self.release_context(payer);
         }
+        self.preempt();
         self.tell_handler(payer);
     }
 

@@ -299,6 +299,7 @@ struct Chain {
     server: Actor,
     background: Actor,
     endpoint: u64,
+    gate: u64,
     heard: u64,
 }
 
@@ -333,6 +334,7 @@ fn chain(is_passive: bool) -> Chain {
         server,
         background,
         endpoint,
+        gate,
         heard,
     }
 }
@@ -380,6 +382,54 @@ fn server_without_time_waits_for_its_clients_refill() {
 }
 
 #[test]
+fn refill_that_comes_during_help_counts_when_the_helper_is_preempted() {
+    let mut c = chain(true);
+    c.world.pass(BUDGET);
+    let between = c.world.started(100);
+    c.world.sleep(c.world.now() + 2 * PERIOD);
+    assert_eq!(c.world.current(), c.background.thread);
+    c.world.message(SystemCall::Call, c.gate, FULL, 9);
+    assert_eq!(c.world.current(), c.server.thread);
+    assert_eq!(c.world.payer(), context_of(&c.world, c.background));
+    c.world.pass(2 * PERIOD + 64);
+    assert_eq!(c.world.current(), c.server.thread);
+    assert_eq!(c.world.payer(), context_of(&c.world, c.client));
+    c.world.pass(BUDGET);
+    assert_eq!(c.world.current(), between.thread);
+}
+
+#[test]
+fn whoever_can_help_again_runs_when_a_budget_ends() {
+    const WAIT: u64 = 1_000;
+    let mut c = chain(true);
+    let endpoint = c.world.endpoint();
+    let gate = c.world.gate(endpoint, 1);
+    let last = c.world.started(220);
+    c.world.message(SystemCall::Receive, endpoint, FULL, 0);
+    c.world.kernel().destroy(last.context).expect("destroyed");
+    c.world.leave();
+    assert_eq!(c.world.current(), c.server.thread);
+    // The server gives up, but its time stays with whom it called.
+    let when = c.world.now() + WAIT;
+    c.world.message_until(SystemCall::CallUntil, gate, 9, when);
+    c.world.pass(WAIT + 64);
+    assert_eq!(c.world.current(), last.thread);
+    let helper = c.world.started(200);
+    assert_eq!(c.world.current(), helper.thread);
+    c.world.message(SystemCall::Call, c.gate, FULL, 9);
+    assert_eq!(c.world.current(), last.thread);
+    let own = c
+        .world
+        .make(|kernel, region, place, to| kernel.create_context(region, place, to, TIME, 50));
+    let given = c.world.kernel().thread_set_context(last.handle, own);
+    assert_eq!(given, Ok(0));
+    c.world.leave();
+    c.world.pass(BUDGET);
+    assert_eq!(c.world.current(), c.server.thread);
+    assert_eq!(c.world.payer(), context_of(&c.world, helper));
+}
+
+#[test]
 fn handler_that_is_gone_hears_nothing() {
     let c = chain(false);
     c.world.kernel().destroy(c.heard).expect("destroyed");
@@ -401,6 +451,32 @@ fn what_was_used_is_not_forgotten_by_a_new_budget() {
         world.configure(hog.context, 200, BUDGET, PERIOD);
     }
     assert!(most_used(&found, context_of(&world, hog), PERIOD) <= BUDGET);
+}
+
+#[test]
+fn slice_that_began_before_everybody_waited_still_ends() {
+    let mut world = World::new();
+    let targets = [world.notification(), world.notification()];
+    let numbers = targets.map(|target| world.number_of(target));
+    let (first, second) = (world.started(100), world.started(100));
+    world.sleep(NEVER);
+    assert_eq!(world.current(), first.thread);
+    world.message_until(SystemCall::WaitUntil, targets[0], 0, world.now() + 1000);
+    assert_eq!(world.current(), second.thread);
+    world.message(SystemCall::Wait, targets[1], FULL, 0);
+    assert!(world.current().is_none());
+    // The timer is set for a deadline that does not come to pass, and then for nothing.
+    world.kernel().raise(numbers[0], 1);
+    world.leave();
+    world.message(SystemCall::Wait, targets[0], FULL, 0);
+    world.pass(2000);
+    for number in numbers {
+        world.kernel().raise(number, 1);
+        world.leave();
+    }
+    assert_eq!(world.current(), first.thread);
+    world.pass(SLICE_TICKS);
+    assert_eq!(world.current(), second.thread);
 }
 
 #[test]

@@ -207,7 +207,8 @@ impl<M: Memory + Copy> Kernel<M> {
             .set_link(self.core(), core_state::WOKEN.at(count), caller);
         self.memory
             .set(self.core(), core_state::WOKEN_COUNT, count.wrapping_add(1));
-        self.mark_pending();
+        // Not work, which may wait for the next way out.
+        self.mark_time();
     }
 
     /// Wakes the helpers of one of the threads that [`Kernel::wake_helpers`] left for the way out, and
@@ -250,7 +251,8 @@ impl<M: Memory + Copy> Kernel<M> {
             .set(self.core(), core_state::UNHELPED, count.wrapping_add(1));
     }
 
-    fn wake_helper(&self, sender: Number<Thread>) {
+    /// The context of `sender`, if it rests, helps again.
+    pub(crate) fn wake_helper(&self, sender: Number<Thread>) {
         if sender.is_none() {
             return;
         }

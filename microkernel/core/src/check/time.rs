@@ -213,8 +213,8 @@ impl<M: Memory + Copy> Kernel<M> {
             at,
         )?;
         let billed: Number<Context> = self.memory.link(self.core(), core_state::BILLED);
-        let is_in_time = billed.is_none()
-            || armed <= self.budget_end(billed, field(core_state::STARTED));
+        let is_in_time =
+            billed.is_none() || armed <= self.budget_end(billed, field(core_state::STARTED));
         ensure(is_in_time, "the timer is set for the end of the budget", at)
     }
 }
