@@ -399,6 +399,22 @@ fn refill_that_comes_during_help_counts_when_the_helper_is_preempted() {
 }
 
 #[test]
+fn refill_that_comes_during_help_counts_when_the_helper_gives_way() {
+    let mut c = chain(true);
+    c.world.pass(BUDGET);
+    c.world.started(1);
+    assert_eq!(c.world.current(), c.background.thread);
+    c.world.message(SystemCall::Call, c.gate, FULL, 9);
+    c.world.turn_to(c.server);
+    assert_eq!(c.world.payer(), context_of(&c.world, c.background));
+    c.world.host.memory.pass(PERIOD);
+    c.world.kernel().r#yield().expect("a yield");
+    c.world.leave();
+    assert_eq!(c.world.current(), c.server.thread);
+    assert_eq!(c.world.payer(), context_of(&c.world, c.client));
+}
+
+#[test]
 fn whoever_can_help_again_runs_when_a_budget_ends() {
     const WAIT: u64 = 1_000;
     let mut c = chain(true);
@@ -451,32 +467,6 @@ fn what_was_used_is_not_forgotten_by_a_new_budget() {
         world.configure(hog.context, 200, BUDGET, PERIOD);
     }
     assert!(most_used(&found, context_of(&world, hog), PERIOD) <= BUDGET);
-}
-
-#[test]
-fn slice_that_began_before_everybody_waited_still_ends() {
-    let mut world = World::new();
-    let targets = [world.notification(), world.notification()];
-    let numbers = targets.map(|target| world.number_of(target));
-    let (first, second) = (world.started(100), world.started(100));
-    world.sleep(NEVER);
-    assert_eq!(world.current(), first.thread);
-    world.message_until(SystemCall::WaitUntil, targets[0], 0, world.now() + 1000);
-    assert_eq!(world.current(), second.thread);
-    world.message(SystemCall::Wait, targets[1], FULL, 0);
-    assert!(world.current().is_none());
-    // The timer is set for a deadline that does not come to pass, and then for nothing.
-    world.kernel().raise(numbers[0], 1);
-    world.leave();
-    world.message(SystemCall::Wait, targets[0], FULL, 0);
-    world.pass(2000);
-    for number in numbers {
-        world.kernel().raise(number, 1);
-        world.leave();
-    }
-    assert_eq!(world.current(), first.thread);
-    world.pass(SLICE_TICKS);
-    assert_eq!(world.current(), second.thread);
 }
 
 #[test]

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! At most [`HELP_LIMIT`] links are followed; a longer way is counted, and the sender waits without
-//! helping. A helper whose way ends at a thread that cannot run rests; it is queued again when that
-//! thread can ([`Kernel::wake_helpers`]).
+//! helping. A helper whose way ends at a thread that cannot run rests; the first of an endpoint is queued
+//! again when that thread can ([`Kernel::wake_helpers`]), and the next when it waits no more.
 //!
 //! Every change of `CONTEXT` ends the help: the helper goes back to its queue, and finds anew whom to
 //! help when its turn comes.
