@@ -197,7 +197,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// When a context that began to run at `started` has used up what it may.
-    fn budget_end(&self, context: Number<Context>, started: u64) -> u64 {
+    pub(crate) fn budget_end(&self, context: Number<Context>, started: u64) -> u64 {
         let first = self.memory.get(context, context::REFILL_FIRST);
         let mut end = started;
         let count = self.memory.get(context, context::REFILL_COUNT);
@@ -351,7 +351,6 @@ impl<M: Memory + Copy> Kernel<M> {
         if payer != self.current_context() {
             self.memory.set(self.core(), core_state::HELPER, 0);
             self.make_ready(payer);
-            self.preempt();
         } else if self.own_idle_context(user).is_none() {
             self.settle();
             self.make_ready(payer);
@@ -361,6 +360,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.continue_on_own(user);
             self.release_context(payer);
         }
+        self.preempt();
         self.tell_handler(payer);
     }
 

@@ -299,6 +299,7 @@ struct Chain {
     server: Actor,
     background: Actor,
     endpoint: u64,
+    gate: u64,
     heard: u64,
 }
 
@@ -333,6 +334,7 @@ fn chain(is_passive: bool) -> Chain {
         server,
         background,
         endpoint,
+        gate,
         heard,
     }
 }
@@ -377,6 +379,70 @@ fn server_without_time_waits_for_its_clients_refill() {
         .message(SystemCall::ReplyReceive, c.endpoint, FULL, 70);
     assert_eq!(c.world.current(), c.client.thread);
     assert!(c.world.has_message(c.client, MessageKind::Message, 70, 0));
+}
+
+#[test]
+fn refill_that_comes_during_help_counts_when_the_helper_is_preempted() {
+    let mut c = chain(true);
+    c.world.pass(BUDGET);
+    let between = c.world.started(100);
+    c.world.sleep(c.world.now() + 2 * PERIOD);
+    assert_eq!(c.world.current(), c.background.thread);
+    c.world.message(SystemCall::Call, c.gate, FULL, 9);
+    assert_eq!(c.world.current(), c.server.thread);
+    assert_eq!(c.world.payer(), context_of(&c.world, c.background));
+    c.world.pass(2 * PERIOD + 64);
+    assert_eq!(c.world.current(), c.server.thread);
+    assert_eq!(c.world.payer(), context_of(&c.world, c.client));
+    c.world.pass(BUDGET);
+    assert_eq!(c.world.current(), between.thread);
+}
+
+#[test]
+fn refill_that_comes_during_help_counts_when_the_helper_gives_way() {
+    let mut c = chain(true);
+    c.world.pass(BUDGET);
+    c.world.started(1);
+    assert_eq!(c.world.current(), c.background.thread);
+    c.world.message(SystemCall::Call, c.gate, FULL, 9);
+    c.world.turn_to(c.server);
+    assert_eq!(c.world.payer(), context_of(&c.world, c.background));
+    c.world.host.memory.pass(PERIOD);
+    c.world.kernel().r#yield().expect("a yield");
+    c.world.leave();
+    assert_eq!(c.world.current(), c.server.thread);
+    assert_eq!(c.world.payer(), context_of(&c.world, c.client));
+}
+
+#[test]
+fn whoever_can_help_again_runs_when_a_budget_ends() {
+    const WAIT: u64 = 1_000;
+    let mut c = chain(true);
+    let endpoint = c.world.endpoint();
+    let gate = c.world.gate(endpoint, 1);
+    let last = c.world.started(220);
+    c.world.message(SystemCall::Receive, endpoint, FULL, 0);
+    c.world.kernel().destroy(last.context).expect("destroyed");
+    c.world.leave();
+    assert_eq!(c.world.current(), c.server.thread);
+    // The server gives up, but its time stays with whom it called.
+    let when = c.world.now() + WAIT;
+    c.world.message_until(SystemCall::CallUntil, gate, 9, when);
+    c.world.pass(WAIT + 64);
+    assert_eq!(c.world.current(), last.thread);
+    let helper = c.world.started(200);
+    assert_eq!(c.world.current(), helper.thread);
+    c.world.message(SystemCall::Call, c.gate, FULL, 9);
+    assert_eq!(c.world.current(), last.thread);
+    let own = c
+        .world
+        .make(|kernel, region, place, to| kernel.create_context(region, place, to, TIME, 50));
+    let given = c.world.kernel().thread_set_context(last.handle, own);
+    assert_eq!(given, Ok(0));
+    c.world.leave();
+    c.world.pass(BUDGET);
+    assert_eq!(c.world.current(), c.server.thread);
+    assert_eq!(c.world.payer(), context_of(&c.world, helper));
 }
 
 #[test]

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! At most [`HELP_LIMIT`] links are followed; a longer way is counted, and the sender waits without
-//! helping. A helper whose way ends at a thread that cannot run rests; it is queued again when that
-//! thread can ([`Kernel::wake_helpers`]).
+//! helping. A helper whose way ends at a thread that cannot run rests; the first of an endpoint is queued
+//! again when that thread can ([`Kernel::wake_helpers`]), and the next when it waits no more.
 //!
 //! Every change of `CONTEXT` ends the help: the helper goes back to its queue, and finds anew whom to
 //! help when its turn comes.
@@ -207,7 +207,8 @@ impl<M: Memory + Copy> Kernel<M> {
             .set_link(self.core(), core_state::WOKEN.at(count), caller);
         self.memory
             .set(self.core(), core_state::WOKEN_COUNT, count.wrapping_add(1));
-        self.mark_pending();
+        // Not work, which may wait for the next way out.
+        self.mark_time();
     }
 
     /// Wakes the helpers of one of the threads that [`Kernel::wake_helpers`] left for the way out, and
@@ -250,7 +251,8 @@ impl<M: Memory + Copy> Kernel<M> {
             .set(self.core(), core_state::UNHELPED, count.wrapping_add(1));
     }
 
-    fn wake_helper(&self, sender: Number<Thread>) {
+    /// The context of `sender`, if it rests, helps again.
+    pub(crate) fn wake_helper(&self, sender: Number<Thread>) {
         if sender.is_none() {
             return;
         }

@@ -223,6 +223,51 @@ fn thread_that_dies_before_its_helpers_are_woken_is_passed_over() {
 }
 
 #[test]
+fn helpers_are_woken_also_when_one_effect_is_all_that_was_left() {
+    const LINE: u64 = 40;
+    let mut s = scene(3);
+    let target = s.world.notification();
+    let irq = s.world.make(|kernel, region, place, to| {
+        kernel.create_irq(region, place, to, FirstHandle::Irqs as u64, LINE)
+    });
+    s.world.kernel().irq_bind(irq, target, 1).expect("bound");
+    s.world.leave();
+    let high = s.important_call(HIGH);
+    s.world.message(SystemCall::Wait, target, FULL, 0);
+    s.assert_runs_for(s.middle, s.middle);
+    // The last server is told, and the line is masked.
+    s.world.kernel().destroy(target).expect("destroyed");
+    s.world.leave();
+    s.assert_runs_for(s.servers[2], high);
+}
+
+#[test]
+fn next_helper_comes_when_the_first_gives_up() {
+    let mut s = scene(1);
+    let target = s.world.notification();
+    let bell = s.world.gate(target, 1);
+    let (first, second) = (s.world.started(HIGH), s.world.actor(HIGH - 1));
+    s.world.sleep(NEVER);
+    let when = s.world.now() + AWAY;
+    s.world
+        .message_until(SystemCall::CallUntil, s.gate, 20, when);
+    s.assert_runs_for(s.servers[0], first);
+    s.world.message(SystemCall::Wait, target, FULL, 0);
+    s.assert_runs_for(s.middle, s.middle);
+    s.world.start(second);
+    s.world.message(SystemCall::Call, s.gate, FULL, 40);
+    s.assert_runs_for(s.middle, s.middle);
+    s.world.kernel().signal(bell).expect("a signal");
+    s.world.leave();
+    s.assert_runs_for(s.servers[0], first);
+    s.world.pass(AWAY + 64);
+    s.assert_runs_for(first, first);
+    assert_eq!(s.world.refusal(first), Some(Error::TimedOut));
+    s.world.sleep(NEVER);
+    s.assert_runs_for(s.servers[0], second);
+}
+
+#[test]
 fn helper_that_is_stopped_or_destroyed_helps_no_more() {
     for is_destroyed in [false, true] {
         let mut s = scene(1);

@@ -176,6 +176,8 @@ impl<M: Memory + Copy> Kernel<M> {
         self.remove(&GATE_CALLERS, gate, sender);
         self.memory.set(sender, thread::GATE, 0);
         self.end_help(self.memory.link(sender, thread::CONTEXT));
+        // Who comes after it may rest, since only the first is woken when the server can go on.
+        self.wake_helper(self.first_sender(endpoint));
     }
 
     /// `reply` holds `caller`, saved by `server`.

@@ -180,23 +180,18 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         let priority = self.memory.get(payer, context::PRIORITY);
         if first > priority {
-            self.put_back();
-            self.switch_to_first(first);
+            self.settle();
+            let current = self.current_context();
+            if self.memory.get(self.core(), core_state::HELPER) == 0 {
+                self.make_ready_first(current);
+                self.switch_to_first(first);
+            } else {
+                // The refill of what its thread was lent may have come: that may be first now.
+                self.make_ready(current);
+                self.stop_and_switch();
+            }
         } else if first == priority {
             self.want_slice();
-        }
-    }
-
-    /// Queues the current context before the others of its priority, and that of who helps it.
-    #[inline]
-    fn put_back(&self) {
-        self.settle();
-        let current = self.current_context();
-        if self.memory.get(self.core(), core_state::HELPER) == 0 {
-            self.make_ready_first(current);
-        } else {
-            self.stop_helping();
-            self.make_ready(current);
         }
     }
 
@@ -273,7 +268,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.make_ready(current);
         }
         self.make_ready(payer);
-        self.switch_to_first(priority);
+        self.switch_to_next();
         self.want_slice();
         self.done()
     }

@@ -4,7 +4,9 @@ use ipc_abi::call::SystemCall;
 use ipc_abi::error::Error;
 use ipc_abi::fault::FaultCause;
 use ipc_abi::tag::MessageKind;
+use ipc_abi::time::NEVER;
 
+use crate::host::SLICE_TICKS;
 use crate::ipc_test::{BADGE, FULL, pair};
 use crate::memory::Fields;
 use crate::object::{core_state, irq};
@@ -174,4 +176,30 @@ fn what_dies_goes_on_dying_at_the_end_of_a_slice() {
     assert_ne!(kernel.memory.get(kernel.core(), core_state::SLICE), 0);
     assert_ne!(kernel.memory.get(kernel.core(), core_state::ARMED), OFF);
     world.leave();
+}
+
+#[test]
+fn slice_that_began_before_everybody_waited_still_ends() {
+    let mut world = World::new();
+    let targets = [world.notification(), world.notification()];
+    let numbers = targets.map(|target| world.number_of(target));
+    let (first, second) = (world.started(100), world.started(100));
+    world.sleep(NEVER);
+    assert_eq!(world.current(), first.thread);
+    world.message_until(SystemCall::WaitUntil, targets[0], 0, world.now() + 1000);
+    assert_eq!(world.current(), second.thread);
+    world.message(SystemCall::Wait, targets[1], FULL, 0);
+    assert!(world.current().is_none());
+    // The timer is set for a deadline that does not come to pass, and then for nothing.
+    world.kernel().raise(numbers[0], 1);
+    world.leave();
+    world.message(SystemCall::Wait, targets[0], FULL, 0);
+    world.pass(2000);
+    for number in numbers {
+        world.kernel().raise(number, 1);
+        world.leave();
+    }
+    assert_eq!(world.current(), first.thread);
+    world.pass(SLICE_TICKS);
+    assert_eq!(world.current(), second.thread);
 }

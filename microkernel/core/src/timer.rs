@@ -303,8 +303,10 @@ impl<M: Memory + Copy> Kernel<M> {
     /// entry of a wheel. A timer that is set for less stays: it fires once for nothing.
     pub(crate) fn arm(&self, now: u64, budget_end: u64) {
         let payer = self.payer();
+        let slice = self.memory.get(self.core(), core_state::SLICE);
         let (lowest, slice) = if payer.is_none() {
-            (0, OFF)
+            // A slice that began ends, whoever runs then.
+            (0, if slice == 0 { OFF } else { slice })
         } else {
             let priority = self.memory.get(payer, context::PRIORITY);
             (band_of(priority), self.slice_of(payer, priority, now))

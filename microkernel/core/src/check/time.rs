@@ -12,7 +12,7 @@ use crate::object::{
     Allowance, BANDS, Context, Field, Number, PRIORITIES, Thread, Timed, allowance, context,
     core_state, pending, special, thread, timed, wait,
 };
-use crate::timer::{MAP_WORDS, SLOTS, entry_of, mark_of};
+use crate::timer::{MAP_WORDS, OFF, SLOTS, band_of, entry_of, mark_of};
 
 /// Threads and contexts.
 impl<M: Memory + Copy> Kernel<M> {
@@ -143,6 +143,98 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         let share = self.memory.get(allowance, allowance::SHARE);
         ensure(sum == share, "the shares of an allowance add up", at)
+    }
+}
+
+/// The way out.
+impl<M: Memory + Copy> Kernel<M> {
+    /// What holds when user code goes on, or the core sleeps: nobody more important is queued, no
+    /// helper is to be woken, and the timer fires no later than something has to happen.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that does not hold.
+    pub fn check_leaving(&self) -> Checked {
+        let field = |field| self.memory.get(self.core(), field);
+        let at = self.current().into_raw();
+        let left = field(core_state::PENDING);
+        ensure(
+            left & (pending::TIME | pending::TIMER) == 0,
+            "the way out looked at the time",
+            at,
+        )?;
+        ensure(
+            field(core_state::EFFECT_COUNT) == 0,
+            "the way out performed what was left",
+            at,
+        )?;
+        let is_drained = field(core_state::DRAIN) == 0;
+        ensure(
+            is_drained || left & pending::WORK != 0,
+            "the next way out goes on with dying objects",
+            at,
+        )?;
+        ensure(
+            field(core_state::WOKEN_COUNT) == 0,
+            "the way out woke the helpers",
+            at,
+        )?;
+        let payer = self.payer();
+        let priority = if payer.is_none() {
+            None
+        } else {
+            Some(self.memory.get(payer, context::PRIORITY))
+        };
+        let first = self.first_priority();
+        ensure(
+            first <= priority,
+            "nobody more important than who runs is queued",
+            at,
+        )?;
+        self.check_timer(priority, first == priority || !is_drained)
+    }
+
+    /// The timer is set for the end of the slice and of the budget, and for the wheels that count.
+    fn check_timer(&self, priority: Option<u64>, is_sliced: bool) -> Checked {
+        let field = |field| self.memory.get(self.core(), field);
+        let armed = field(core_state::ARMED);
+        let at = self.current().into_raw();
+        for band in priority.map_or(0, band_of)..BANDS {
+            let is_set = armed <= self.next_event(band) || armed <= self.first_time(band);
+            ensure(is_set, "the timer is set for the wheels", band)?;
+        }
+        if priority.is_none() {
+            return Ok(());
+        }
+        let slice = field(core_state::SLICE);
+        ensure(
+            !is_sliced || slice != 0 && armed <= slice,
+            "the timer is set for the end of the slice",
+            at,
+        )?;
+        let billed: Number<Context> = self.memory.link(self.core(), core_state::BILLED);
+        let is_in_time =
+            billed.is_none() || armed <= self.budget_end(billed, field(core_state::STARTED));
+        ensure(is_in_time, "the timer is set for the end of the budget", at)
+    }
+}
+
+/// Wheels.
+impl<M: Memory + Copy> Kernel<M> {
+    /// The first time of all entries of a wheel, [`OFF`] if it is empty. Its first slot may begin
+    /// before: who fires in between looks there, too.
+    fn first_time(&self, band: u64) -> u64 {
+        let mut first = OFF;
+        for slot in 0..SLOTS {
+            let index = band.wrapping_mul(SLOTS).wrapping_add(slot);
+            let head = core_state::WHEEL.at(index);
+            let mut element: Number<Timed> = self.memory.link(self.core(), head);
+            while !element.is_none() {
+                first = first.min(self.memory.get(element, timed::WHEN));
+                element = self.memory.link(element, timed::NEXT);
+            }
+        }
+        first
     }
 }
 

@@ -102,54 +102,86 @@ impl HostMachine {
         Ok(())
     }
 
-    /// The way out of the kernel: takes dying objects apart and performs what was left.
+    /// The way out of the kernel, as `exit.rs` of the kernel takes it: nothing if nothing is pending,
+    /// one effect of a quick kind at once, and rounds of everything else.
     ///
     /// # Panics
     ///
-    /// Panics if the call left more effects than there is room for.
+    /// Panics if the call left more effects than there is room for, or if user code would run, or the
+    /// core would sleep, while something is left to do.
     pub fn leave_kernel(&self) {
         let kernel = self.kernel();
-        kernel.memory.set(kernel.core(), core_state::PENDING, 0);
-        kernel.drain();
-        while kernel.wake_more() {}
-        kernel.settle_time();
-        if kernel.current().is_none() {
-            kernel.choose();
+        let field = |field| kernel.memory.get(kernel.core(), field);
+        let pending = field(core_state::PENDING);
+        let is_quick = pending == pending::WORK
+            && field(core_state::EFFECT_COUNT) == 1
+            && field(core_state::DRAIN) == 0
+            && self.is_first_effect_quick();
+        if kernel.current().is_none() || pending != 0 && !is_quick {
+            self.settle();
+        } else if is_quick {
+            self.perform_all();
+            kernel.memory.set(kernel.core(), core_state::PENDING, 0);
         }
-        while kernel.memory.get(kernel.core(), core_state::PENDING) & pending::TIME != 0 {
-            kernel.settle_time();
-            if kernel.current().is_none() {
-                kernel.choose();
-            }
-        }
-        let count = kernel.memory.get(kernel.core(), core_state::EFFECT_COUNT);
-        assert!(
-            count <= core_state::EFFECTS_MAX,
-            "{count} effects were left"
-        );
-        let quickly = |effect| match effect {
-            Effect::ZeroFrame { .. }
-            | Effect::SynchronizeCode { .. }
-            | Effect::Clean { .. }
-            | Effect::CleanInvalidate { .. }
-            | Effect::PowerOff
-            | Effect::Reset => false,
-            Effect::InvalidatePage { .. }
-            | Effect::InvalidateSpace { .. }
-            | Effect::MaskLine { .. }
-            | Effect::UnmaskLine { .. }
-            | Effect::EndLine { .. }
-            | Effect::SetTimer { .. } => {
-                self.perform(effect);
-                true
-            }
-        };
-        kernel.take_effects(quickly, |effect| self.perform(effect));
         let left = self.memory.duties.take();
         assert!(
             left.is_empty(),
             "tables changed and nothing followed: {left:?}"
         );
+        kernel.check_leaving().expect("nothing is left to do");
+    }
+
+    fn is_first_effect_quick(&self) -> bool {
+        let kernel = self.kernel();
+        let word = |at| {
+            let field = core_state::EFFECTS.at(at);
+            kernel.memory.get(kernel.core(), field)
+        };
+        Effect::from_words([word(0), word(1), word(2), word(3)]).is_some_and(is_quick)
+    }
+
+    /// Rounds of what is pending until somebody runs, or nobody can and only dying objects are left.
+    fn settle(&self) {
+        let kernel = self.kernel();
+        let pending = || kernel.memory.get(kernel.core(), core_state::PENDING);
+        loop {
+            if pending() != 0 {
+                kernel.memory.set(kernel.core(), core_state::PENDING, 0);
+                self.perform_all();
+                kernel.drain();
+                while kernel.wake_more() {}
+                kernel.settle_time();
+                self.perform_all();
+            }
+            if kernel.current().is_none() {
+                kernel.choose();
+            }
+            let is_ready = pending() & (pending::TIME | pending::TIMER) == 0;
+            let is_drained = kernel.memory.get(kernel.core(), core_state::DRAIN) == 0;
+            if is_ready && !kernel.current().is_none() || pending() == 0 {
+                return;
+            }
+            if is_ready && !is_drained && kernel.first_priority().is_none() {
+                return;
+            }
+        }
+    }
+
+    fn perform_all(&self) {
+        let kernel = self.kernel();
+        let count = kernel.memory.get(kernel.core(), core_state::EFFECT_COUNT);
+        assert!(
+            count <= core_state::EFFECTS_MAX,
+            "{count} effects were left"
+        );
+        let quickly = |effect| {
+            let is_quick = is_quick(effect);
+            if is_quick {
+                self.perform(effect);
+            }
+            is_quick
+        };
+        kernel.take_effects(quickly, |effect| self.perform(effect));
     }
 
     /// Leaves the kernel until nothing waits to be taken apart. An idle core looks for work.
@@ -194,5 +226,23 @@ impl HostMachine {
             | Effect::PowerOff
             | Effect::Reset => {}
         }
+    }
+}
+
+/// Whether an effect is of the kinds that the way out performs at once.
+const fn is_quick(effect: Effect) -> bool {
+    match effect {
+        Effect::ZeroFrame { .. }
+        | Effect::SynchronizeCode { .. }
+        | Effect::Clean { .. }
+        | Effect::CleanInvalidate { .. }
+        | Effect::PowerOff
+        | Effect::Reset => false,
+        Effect::InvalidatePage { .. }
+        | Effect::InvalidateSpace { .. }
+        | Effect::MaskLine { .. }
+        | Effect::UnmaskLine { .. }
+        | Effect::EndLine { .. }
+        | Effect::SetTimer { .. } => true,
     }
 }
