@@ -337,7 +337,13 @@ impl Step {
         known(call, error)?;
         self.check_words(name, sent)?;
         same(name, 16, self.words[16], Tag::refusal(error).into_raw())?;
-        same(name, 17, self.words[17], 0)
+        // With `Died` comes the incarnation of who died, a number of 32 bits.
+        let known = if error == Error::Died {
+            u64::from(u32::MAX)
+        } else {
+            0
+        };
+        same(name, 17, self.words[17] & !known, 0)
     }
 
     /// A refused message call keeps the words that were sent; one that waited has none.
