@@ -131,7 +131,7 @@ fn a_personality_runs(world: &mut World) -> Fact {
 fn flags_of_a_thread_at_rest(world: &mut World) -> Fact {
     let patient = world.patient(HIGH)?;
     let thread = world.thread_of(patient.agent);
-    for flags in [4, 8, 1 << 63, thread_flag::ALL | 4] {
+    for flags in [4, 8, 1 << 31, thread_flag::ALL | 4] {
         let arguments = [thread, flags];
         world.refuse(SystemCall::ThreadConfigure, &arguments, Error::BadArgument)?;
     }
