@@ -20,7 +20,7 @@ use crate::object::{
     Core, Field, Frame, Number, Space, Thread, core_state, entry, flag, sending, state, thread,
     user,
 };
-use crate::space::{LAST_LEVEL, frame_of, index_at, slot_at};
+use crate::space::{BLOCK_LEVEL, LAST_LEVEL, TABLE, frame_of, index_at, slot_at};
 
 /// Bytes in a word, less one.
 const WORD_MASK: u64 = 7;
@@ -199,7 +199,7 @@ impl<M: Memory + Copy> Kernel<M> {
             return Err(Error::AccessDenied);
         }
         self.memory.store_user(frame, word, value);
-        if self.memory.entry(frame, entry::SPACE) & user::CODE != 0 {
+        if self.memory.entry(frame_of(descriptor), entry::SPACE) & user::CODE != 0 {
             self.leave(Effect::SynchronizeCode { frame });
         }
         Ok(0)
@@ -222,19 +222,31 @@ impl<M: Memory + Copy> Kernel<M> {
         if space.is_none() {
             return Err(Error::NotMapped);
         }
-        let table = self
-            .find_last_table(space, address)
-            .ok_or(Error::NotMapped)?;
-        let descriptor = self
-            .memory
-            .get(table, slot_at(index_at(LAST_LEVEL, address)));
-        if descriptor == 0 {
-            return Err(Error::NotMapped);
-        }
+        let descriptor = self.find_mapping(space, address).ok_or(Error::NotMapped)?;
         if descriptor & DEVICE_MEMORY != 0 {
             return Err(Error::AccessDenied);
         }
-        Ok((frame_of(descriptor), (address & PAGE_MASK) / 8, descriptor))
+        let within = if descriptor & TABLE == 0 {
+            index_at(LAST_LEVEL, address)
+        } else {
+            0
+        };
+        let frame = Frame(frame_of(descriptor).0.wrapping_add(within));
+        Ok((frame, (address & PAGE_MASK) / 8, descriptor))
+    }
+
+    /// The descriptor of the page or block at `address`.
+    fn find_mapping(&self, space: Number<Space>, address: u64) -> Option<u64> {
+        let middle = self.find_middle_table(space, address)?;
+        let descriptor = match self.next_table(middle, BLOCK_LEVEL, address) {
+            Some(last) => self
+                .memory
+                .get(last, slot_at(index_at(LAST_LEVEL, address))),
+            None => self
+                .memory
+                .get(middle, slot_at(index_at(BLOCK_LEVEL, address))),
+        };
+        (descriptor != 0).then_some(descriptor)
     }
 }
 

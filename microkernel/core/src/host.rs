@@ -155,7 +155,8 @@ impl HostMemory {
 
     fn user_word(&self, frame: Frame, word: u64) -> &Cell<u64> {
         let kind = self.kind(frame);
-        assert_eq!(kind, FrameKind::User as u8, "a user frame is looked into");
+        let is_user = kind == FrameKind::User as u8 || kind == FrameKind::LargeTail as u8;
+        assert!(is_user, "a user frame is looked into");
         let word = usize::try_from(word).expect("a small number");
         assert!(word < FRAME_WORDS, "a word of the frame");
         self.raw_word(frame.0 * UNITS_PER_FRAME, word)

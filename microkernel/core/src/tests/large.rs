@@ -339,3 +339,40 @@ fn a_given_large_frame_waits_whole_for_the_reset() {
     fixture.host.drain_all();
     assert!((0..LARGE_FRAMES).all(|index| fixture.is_free(PLACES[0] + index)));
 }
+
+#[test]
+fn words_of_a_block_are_seen_and_changed() {
+    let fixture = Fixture::with_frames(MANY);
+    let large = create(&fixture, PLACES[0]);
+    let (space, _) = fixture.create_space();
+    fixture.donate(space, 4);
+    let (thread, _) = fixture.create_thread(TABLE, space);
+    let last = BASE + LARGE_BYTES - 8;
+    fixture.refuse(Error::NotMapped, |k| k.thread_peek(thread, last));
+    assert_eq!(
+        fixture.call(|k| k.map(space, large, BASE, READ_WRITE)),
+        Ok(0)
+    );
+    for address in [BASE, BASE + PAGE, last] {
+        assert_eq!(fixture.call(|k| k.thread_peek(thread, address)), Ok(0));
+        let poked = fixture.call(|k| k.thread_poke(thread, address, address));
+        assert_eq!(poked, Ok(0));
+        assert_eq!(
+            fixture.call(|k| k.thread_peek(thread, address)),
+            Ok(address)
+        );
+    }
+    let memory = &fixture.host.memory;
+    assert_eq!(memory.load_user(Frame(PLACES[0] + 1), 0), BASE + PAGE);
+    assert_eq!(
+        memory.load_user(Frame(PLACES[0] + LARGE_FRAMES - 1), 511),
+        last
+    );
+    fixture.refuse(Error::NotMapped, |k| {
+        k.thread_peek(thread, BASE + LARGE_BYTES)
+    });
+    let weak = fixture.copy(large, Rights::READ);
+    assert_eq!(fixture.call(|k| k.unmap(space, BASE)), Ok(0));
+    assert_eq!(fixture.call(|k| k.map(space, weak, BASE, READ)), Ok(0));
+    fixture.refuse(Error::AccessDenied, |k| k.thread_poke(thread, last, 1));
+}
