@@ -38,6 +38,8 @@ pub mod help;
 mod help_test;
 #[cfg(any(test, feature = "host"))]
 pub mod host;
+#[cfg(test)]
+mod interrupt_test;
 pub mod ipc;
 #[cfg(test)]
 mod ipc_random_test;

@@ -293,6 +293,16 @@ impl World {
         self.leave();
     }
 
+    /// An interrupt comes while the current thread, if any, runs.
+    pub(crate) fn interrupt(&self, line: u64) {
+        let current = self.current();
+        if !current.is_none() {
+            self.kernel().memory.set(current, thread::PSTATE, 0);
+        }
+        self.kernel().interrupt(line);
+        self.leave();
+    }
+
     fn keep_light(&self, caller: Number<Thread>, [x0, x1, x16]: [u64; 3]) {
         self.set_register(caller, 0, x0);
         self.set_register(caller, 1, x1);
