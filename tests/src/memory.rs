@@ -51,6 +51,7 @@ pub mod kind {
 const NUMBER_BITS: u64 = (1 << 40) - 1;
 
 /// All memory at one moment.
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     words: Vec<u64>,
 }
@@ -78,6 +79,46 @@ impl Snapshot {
             .and_then(|index| self.words.get(index))
             .copied()
             .unwrap_or_default()
+    }
+
+    /// The same with the context that is ahead of the run queues of the core at `core_address` in its
+    /// queue, which it counts as either way.
+    #[must_use]
+    pub fn settled(&self, core_address: u64) -> Self {
+        let mut settled = self.clone();
+        let at = |word: u64| core_address + word * 8;
+        let ahead = self.word(at(core::AHEAD));
+        if ahead == 0 {
+            return settled;
+        }
+        let context = ahead * object::UNIT_BYTES;
+        let priority = self.field(ahead, object::CONTEXT_PRIORITY);
+        let (head, tail) = (core::QUEUE_HEAD + priority, core::QUEUE_TAIL + priority);
+        let first = self.word(at(head));
+        let before = if first == 0 {
+            at(tail)
+        } else {
+            first * object::UNIT_BYTES + object::CONTEXT_PREV * 8
+        };
+        let ready = at(core::READY + priority / 64);
+        for (address, value) in [
+            (at(core::AHEAD), 0),
+            (at(head), ahead),
+            (before, ahead),
+            (context + object::CONTEXT_NEXT * 8, first),
+            (ready, self.word(ready) | 1 << (priority % 64)),
+        ] {
+            settled.set_word(address, value);
+        }
+        settled
+    }
+
+    fn set_word(&mut self, address: u64, value: u64) {
+        let index = address.checked_sub(MEMORY_START).map(|offset| offset / 8);
+        let index = index.and_then(|index| usize::try_from(index).ok());
+        if let Some(word) = index.and_then(|index| self.words.get_mut(index)) {
+            *word = value;
+        }
     }
 
     /// What a frame is.
@@ -137,6 +178,12 @@ pub mod object {
     pub const UNIT_BYTES: u64 = 64;
     /// These units in a frame.
     pub const UNITS_PER_FRAME: u64 = 64;
+    /// The priority of a context.
+    pub const CONTEXT_PRIORITY: u64 = 3;
+    /// The next context of its queue.
+    pub const CONTEXT_NEXT: u64 = 5;
+    /// The one before.
+    pub const CONTEXT_PREV: u64 = 6;
     /// Words of a thread.
     pub const THREAD_WORDS: u64 = 256;
     /// A thread's table.
@@ -173,6 +220,14 @@ pub mod core {
     pub const EXTRA_MARKS: u64 = 3 << 58;
     /// The thread whose floating-point registers the core holds.
     pub const FLOATING_OWNER: u64 = 97;
+    /// Which run queues are not empty: the first word.
+    pub const READY: u64 = 8;
+    /// The first context of each priority, from this word on.
+    pub const QUEUE_HEAD: u64 = 256;
+    /// The last one.
+    pub const QUEUE_TAIL: u64 = 512;
+    /// The context that is ahead of the run queues.
+    pub const AHEAD: u64 = 113;
     /// Whether the timer runs.
     pub const SLICE: u64 = 7;
     /// When the timer fires.
@@ -204,7 +259,33 @@ pub mod machine {
 
 #[cfg(test)]
 mod tests {
-    use super::{core, machine, object};
+    use super::{MEMORY_START, Snapshot, core, machine, object};
+
+    #[test]
+    fn a_context_ahead_of_the_queues_is_settled_in_front_of_its_own() {
+        let (ahead, first) = (MEMORY_START / 64 + 512, MEMORY_START / 64 + 520);
+        for other in [0, first] {
+            let mut memory = Snapshot {
+                words: vec![0; 0x4000],
+            };
+            let at = |word: u64| MEMORY_START + word * 8;
+            memory.set_word(at(core::AHEAD), ahead);
+            memory.set_word(ahead * 64 + object::CONTEXT_PRIORITY * 8, 70);
+            for queue in [core::QUEUE_HEAD, core::QUEUE_TAIL] {
+                memory.set_word(at(queue + 70), other);
+            }
+            let settled = memory.settled(MEMORY_START);
+            assert_eq!(settled.word(at(core::AHEAD)), 0);
+            assert_eq!(settled.word(at(core::QUEUE_HEAD + 70)), ahead);
+            assert_eq!(settled.word(at(core::READY + 1)), 1 << 6);
+            assert_eq!(settled.field(ahead, object::CONTEXT_NEXT), other);
+            let last = if other == 0 { ahead } else { other };
+            assert_eq!(settled.word(at(core::QUEUE_TAIL + 70)), last);
+            if other != 0 {
+                assert_eq!(settled.field(other, object::CONTEXT_PREV), ahead);
+            }
+        }
+    }
 
     /// The kernel's own source, all files of the folder of `core`.
     fn source() -> String {
@@ -239,6 +320,13 @@ mod tests {
             ("core_state", "EXTRA", core::EXTRA),
             ("core_state", "FLOATING_OWNER", core::FLOATING_OWNER),
             ("core_state", "SLICE", core::SLICE),
+            ("core_state", "READY", core::READY),
+            ("core_state", "QUEUE_HEAD", core::QUEUE_HEAD),
+            ("core_state", "QUEUE_TAIL", core::QUEUE_TAIL),
+            ("core_state", "AHEAD", core::AHEAD),
+            ("context", "PRIORITY", object::CONTEXT_PRIORITY),
+            ("context", "NEXT", object::CONTEXT_NEXT),
+            ("context", "PREV", object::CONTEXT_PREV),
             ("core_state", "ARMED", core::ARMED),
             ("core_state", "SLICE_CONTEXT", core::SLICE_CONTEXT),
             ("core_state", "UNHELPED", core::UNHELPED),

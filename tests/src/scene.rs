@@ -78,6 +78,8 @@ impl Scene {
     /// Every difference that nobody excuses.
     pub fn compare(&self, image: &Image, later: &Snapshot, moment: Moment) -> Result<()> {
         let excused = self.excuses(image, moment)?;
+        let core = image.physical_address("core_object")?;
+        let (before, after) = (self.before.settled(core), later.settled(core));
         let mut problems = Vec::new();
         for frame in FIRST_FRAME..FIRST_FRAME + FRAMES {
             if moment == Moment::InTheMiddle && self.region.contains(&frame) {
@@ -98,7 +100,7 @@ impl Scene {
             }
             for word in 0..FRAME_WORDS {
                 let address = frame * FRAME_BYTES + word * 8;
-                let (old, new) = (self.before.word(address), later.word(address));
+                let (old, new) = (before.word(address), after.word(address));
                 let excuse = excused.get(&address);
                 if old != new && !excuse.is_some_and(|it| self.accepts(*it, old, new)) {
                     let kind = self.before.kind(frame);
