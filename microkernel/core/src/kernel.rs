@@ -240,9 +240,15 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Makes the way out look for effects and objects to take apart.
     pub fn mark_pending(&self) {
+        self.mark(pending::WORK);
+    }
+
+    /// Makes the way out look for what these bits of `PENDING` say.
+    #[inline(always)]
+    pub(crate) fn mark(&self, what: u64) {
         let pending = self.memory.get(self.core(), core_state::PENDING);
         self.memory
-            .set(self.core(), core_state::PENDING, pending | pending::WORK);
+            .set(self.core(), core_state::PENDING, pending | what);
     }
 
     /// Takes the effects that were left, first to last. `quickly` performs one of a quick kind, or tells

@@ -56,10 +56,7 @@ impl<M: Memory + Copy> Kernel<M> {
             Err(error) => return Outcome::refused(error),
         };
         match self.live_target(gate) {
-            Some(target) => {
-                self.raise(target, self.memory.get(gate, gate::BADGE));
-                Outcome::DONE
-            }
+            Some(target) => self.raise(target, self.memory.get(gate, gate::BADGE)),
             None => Outcome::refused(Error::Died),
         }
     }
@@ -104,7 +101,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let all = self.memory.get(target, notification::BITS) | bits;
         let is_light = !waiter.is_none() && self.memory.get(waiter, thread::PSTATE) & LIGHT != 0;
         if !is_light || all == 0 || !self.switch_at_once(running, waiter) {
-            return self.raise_for_somebody(target, bits);
+            return self.raise(target, bits);
         }
         self.memory.set(target, notification::WAITER, 0);
         self.memory.set(target, notification::BITS, 0);
@@ -113,21 +110,9 @@ impl<M: Memory + Copy> Kernel<M> {
         self.done()
     }
 
-    /// Sets `bits` in a notification, and wakes who waits for it.
-    pub(crate) fn raise(&self, target: Number<Notification>, bits: u64) {
-        let waiter: Number<Thread> = self.memory.link(target, notification::WAITER);
-        let bound: Number<Thread> = self.memory.link(target, notification::BOUND);
-        if waiter.is_none() && bound.is_none() {
-            let before = self.memory.get(target, notification::BITS);
-            self.memory.set(target, notification::BITS, before | bits);
-        } else {
-            let _ = self.raise_for_somebody(target, bits);
-        }
-    }
-
-    /// The same, for a notification that a thread waits for or is bound to. Answers success.
+    /// Sets `bits` in a notification, and wakes who waits for it. Answers success.
     #[inline(never)]
-    fn raise_for_somebody(&self, target: Number<Notification>, bits: u64) -> Outcome {
+    pub(crate) fn raise(&self, target: Number<Notification>, bits: u64) -> Outcome {
         let bits = self.memory.get(target, notification::BITS) | bits;
         if bits == 0 {
             return self.done();

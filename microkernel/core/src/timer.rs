@@ -294,9 +294,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Makes the way out look at the timer and at who pays.
     pub(crate) fn mark_time(&self) {
-        let pending = self.memory.get(self.core(), core_state::PENDING);
-        self.memory
-            .set(self.core(), core_state::PENDING, pending | pending::TIME);
+        self.mark(pending::TIME);
     }
 
     /// Sets the timer for what comes next: the end of a slice or of a budget (`budget_end`), or an
@@ -337,9 +335,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// The timer fired; it is off now. What that means takes long, and is left to the way out.
     pub fn note_timer(&self) {
-        let pending = self.memory.get(self.core(), core_state::PENDING);
-        self.memory
-            .set(self.core(), core_state::PENDING, pending | pending::TIMER);
+        self.mark(pending::TIMER);
     }
 
     /// Does what is due now that the timer fired.

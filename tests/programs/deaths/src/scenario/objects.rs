@@ -125,14 +125,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             table,
             ..Plan::beside(HIGH)
         };
-        let (crew, client) = crew(s, plan)?;
-        let expected = [
-            (crew[0], Outcome::Stopped),
-            (crew[1], Outcome::Stopped),
-            (crew[2], Outcome::Stopped),
-            (client, DIED),
-        ];
-        s.dies(table, &expected)
+        crew_dies_with(s, plan, table)
     }),
     scenario(Kind::AddressSpace, "space_new", |s| {
         let root = s.world.frame();
@@ -161,14 +154,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             space,
             ..Plan::beside(HIGH)
         };
-        let (crew, client) = crew(s, plan)?;
-        let expected = [
-            (crew[0], Outcome::Stopped),
-            (crew[1], Outcome::Stopped),
-            (crew[2], Outcome::Stopped),
-            (client, DIED),
-        ];
-        s.dies(space, &expected)
+        crew_dies_with(s, plan, space)
     }),
     scenario(Kind::Frame, "frame_not_mapped", |s| {
         let frame = s.world.user_frame()?;
@@ -277,6 +263,18 @@ fn donate(s: &mut Stage, space: u64) -> Fact {
         s.done(SystemCall::SpaceDonate, &[space, memory, spare])?;
     }
     Ok(())
+}
+
+/// The table or space `victim` of a crew dies: the crew stops, and the client of one is told.
+fn crew_dies_with(s: &mut Stage, plan: Plan, victim: u64) -> Fact {
+    let ([busy, caller, sleeper], client) = crew(s, plan)?;
+    let expected = [
+        (busy, Outcome::Stopped),
+        (caller, Outcome::Stopped),
+        (sleeper, Outcome::Stopped),
+        (client, DIED),
+    ];
+    s.dies(victim, &expected)
 }
 
 /// Threads of a table or space: one that serves a client elsewhere, one that waits to call, one that
