@@ -87,6 +87,8 @@ class Run:
 
     function: Function
     start: State
+    # The contract that the function is, if others take it for granted.
+    own: object | None = None
     end: State | None = None
     accesses: list[Access] = field(default_factory=list)
     panics: list[Panic] = field(default_factory=list)

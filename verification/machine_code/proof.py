@@ -15,6 +15,7 @@ from .image import Image
 from .invariants import rules as invariants
 from .logic import conjunction, disjunction
 from .memory import Memory
+from .program import Program
 from .state import State
 from .solve import Verdict, is_refuted, prove
 
@@ -53,7 +54,9 @@ def run(image: Image, claim: Claim, contracts: Contracts, own: Contract | None =
     private = (STACK, *private_of(own))
     rules = Rules(private=private, contracts=contracts.without(own).apply)
     executor = Executor(image, claim.assumptions, rules)
-    return executor.run(image.function(claim.function), claim.arguments)
+    done = executor.run(image.function(claim.function), claim.arguments)
+    done.own = own
+    return done
 
 
 def obligations(claim: Claim, done: Run) -> list[Obligation]:
@@ -103,7 +106,8 @@ def is_mutant_refuted(claim: Claim, done: Run, sound: Sequence[ConcreteState]) -
     goals = [goal for goal in goals if not z3.is_true(goal)]
     if any(z3.is_false(goal) for goal in goals):
         return is_refuted(claim.assumptions, z3.BoolVal(False))
-    if any(not all(state.evaluate(goals)) for state in sound):
+    program = Program(goals)
+    if any(not all(state.evaluate(program)) for state in sound):
         return True
     return is_refuted(claim.assumptions, conjunction(goals))
 

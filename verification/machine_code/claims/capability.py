@@ -36,3 +36,6 @@ def capability_inspect(it: Call, place: Word) -> None:
     it.done(0, is_empty)
     exists = z3.If(it.is_live(slot, slot.kind()), word(EXISTS), word(0))
     it.done(exists | z3.ZeroExt(48, z3.Concat(slot.rights(), slot.kind())))
+
+
+CALLS = (capability_copy, capability_delete, capability_inspect)

@@ -23,3 +23,6 @@ def context_inspect(it: Call, handle: Word) -> None:
     with it.when(is_billed):
         unbilled = z3.BitVec("cntvct_el0_0", 64) - it.core["STARTED"]
     it.done(context["USED"] + z3.If(is_billed, unbilled, word(0)))
+
+
+CALLS = (context_set_handler, context_inspect)

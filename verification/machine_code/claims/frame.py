@@ -145,3 +145,13 @@ def thread_set_buffer(it: Call, handle: Word, buffer: Word) -> None:
     shifted = z3.LShR(link, THREAD_SHIFT) << OWNER_SHIFT
     frame["ADDRESS"] = (frame["ADDRESS"] & PAGE_BITS) | shifted
     it.done()
+
+
+CALLS = (
+    frame_inspect,
+    frame_set_mode,
+    frame_maintain,
+    frame_give,
+    device_confirm_reset,
+    thread_set_buffer,
+)

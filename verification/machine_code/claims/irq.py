@@ -46,3 +46,6 @@ def platform_control(it: Call, handle: Word, operation: Word) -> None:
     it.refuse("BadArgument", z3.Not(z3.Or(is_off, is_reset)))
     it.leave_word(z3.If(is_off, it.effect("PowerOff"), it.effect("Reset")))
     it.done()
+
+
+CALLS = (irq_bind, irq_acknowledge, platform_inspect, platform_control)

@@ -30,3 +30,6 @@ def region_merge(it: Call, handle: Word, frames: Word) -> None:
     it.refuse("NotFree", z3.Or(*used))
     region["LIMIT"] = limit + frames
     it.done()
+
+
+CALLS = (region_inspect,)

@@ -76,3 +76,6 @@ def _set_flags(it: Call, thread: Object, flags: Word) -> None:
     is_usual = z3.And(special == 0, thread["TABLE"] != 0)
     first = it.layout.constants["CHUNK_SLOTS"] - 1
     thread["MASK"] = z3.If(is_usual, word(first), zero)
+
+
+CALLS = (thread_set_handler, thread_inspect, thread_configure)
