@@ -40,7 +40,7 @@ class Thing:
     name: str
     number: z3.BitVecRef
     words: int
-    kind: int | None = None
+    kind: int
 
     def address(self, word: int = 0) -> z3.BitVecRef:
         """Where a word of it is mapped."""
@@ -127,7 +127,7 @@ class FieldMemory:
     def _kind(self, frame: z3.BitVecRef) -> z3.BitVecRef:
         for thing in self.things.values():
             own = z3.Extract(NUMBER_BITS - 1, NUMBER_BITS - FRAME_BITS, thing.number)
-            if thing.kind is not None and z3.is_true(z3.simplify(own == frame)):
+            if z3.is_true(z3.simplify(own == frame)):
                 return z3.BitVecVal(thing.kind, 8)
         raise FieldError(f"the kind of the frame {frame}")
 
