@@ -11,6 +11,7 @@ from itertools import combinations
 
 import z3
 
+from machine_code.logic import disjunction
 from machine_code.memory import FRAME_BITS, NUMBER_BITS
 
 from .fields import UNIT_WORDS, Thing
@@ -52,4 +53,4 @@ def _differ(scene: Scene, one: Thing, other: Thing) -> Lemma:
     words = scene.memory.words
     both = [word for name, word in words if name == one.name and (other.name, word) in words]
     differing = [words[(one.name, word)] != words[(other.name, word)] for word in both]
-    return scene.hypotheses, z3.Or(*differing)
+    return scene.hypotheses, disjunction(differing)
