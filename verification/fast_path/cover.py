@@ -1,8 +1,8 @@
 """Every sound state in which the fast path applies is one of the scenes of the theorem.
 
-A scene says of some words what they hold, in terms of its symbols. Here the symbols are what a state says
-they are (who the server is, is what the endpoint's list says), and each word of the scene must follow from
-the invariants and from the condition under which the fast path is taken.
+A scene says of some words what they hold, in terms of its symbols. Here the symbols are what a
+state says they are (who the server is, is what the endpoint's list says), and each word of the
+scene must follow from the invariants and from the condition under which the fast path is taken.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The objects of a scene do not overlap: what `fields` rests on.
 
-Two objects in frames of different kinds share no unit, since a frame has one kind. Two threads share none,
-since they are aligned to their size and are not the same thread: some word of theirs differs.
+Two objects in frames of different kinds share no unit, since a frame has one kind. Two threads
+share none, since they are aligned to their size and are not the same thread: some word of theirs
+differs.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ Lemma = tuple[list[z3.BoolRef], z3.BoolRef]
 
 def lemmas(scene: Scene) -> Iterator[tuple[str, Lemma]]:
     """One lemma for each pair of objects that the scene has."""
-    things = [t for t in scene.memory.things.values() if scene.case.has_neighbor or t.name != "neighbor"]
+    absent = None if scene.case.has_neighbor else "neighbor"
+    things = [thing for thing in scene.memory.things.values() if thing.name != absent]
     for one, other in combinations(things, 2):
         name = f"{one.name} and {other.name} do not overlap"
         if one.kind != other.kind or "stack" in (one.name, other.name):

@@ -1,7 +1,7 @@
-"""The invariants that the theorem rests on, of any memory, each stated for the objects that a path meets.
+"""The invariants that the theorem rests on, each stated for the objects that a path meets.
 
-They are those of `core/src/check.rs`, on words. `cover` shows that a state that satisfies them, and in which
-the fast path applies, is one of the scenes.
+They are those of `core/src/check.rs`, on words. `cover` shows that a state that satisfies them,
+and in which the fast path applies, is one of the scenes.
 """
 
 from __future__ import annotations

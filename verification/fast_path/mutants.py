@@ -1,8 +1,9 @@
 """The fast path with one instruction changed: what no scenario noticed, and why.
 
-A survivor is classified by proof. It is the same in every state, if all its paths have the same conditions,
-ends and effects, term by term. It satisfies the whole claim, so that nothing that is promised can tell it from
-the original; it may still differ in states that break an invariant. Or the proof refutes it.
+A survivor is classified by proof. It is the same in every state, if all its paths have the same
+conditions, ends and effects, term by term. It satisfies the whole claim, so that nothing that is
+promised can tell it from the original; it may still differ in states that break an invariant. Or
+the proof refutes it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from .theorem import fast_ends, fast_questions
 REFUSALS = (LiftError, ExecutionError, ExpressionError, ConditionError, ImageError)
 BROKEN = (FieldError, PathError)
 
-HEADING = "# One-instruction mutants that no scenario notices, and why not. Generated: run with --write."
+HEADING = "# One-instruction mutants that no scenario notices, and why. Generated: see README.md."
 INSTRUCTION_BYTES = 4
 # Which routes an instruction of a piece is of; those of all others, of every route.
 ROUTES = {

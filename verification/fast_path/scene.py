@@ -1,8 +1,9 @@
 """The states in which the fast path applies, with everything that they leave open as a symbol.
 
-Each state satisfies the invariants (see the README) and the condition under which the fast path is
-taken; and each state that does is one of these, for some values of the symbols: a link that names an
-object *is* that object's number, a word that no path should look at is a symbol of its own.
+Each state satisfies the invariants (see the README) and the condition under which the fast path
+is taken; and each state that does is one of these, for some values of the symbols: a link that
+names an object *is* that object's number, a word that no path should look at is a symbol of its
+own.
 """
 
 from __future__ import annotations
@@ -106,7 +107,8 @@ class Scene:
         for name in ("current", "partner"):
             # Its number with its marks: floating point or not; debug registers keep a thread off.
             extra = z3.If(z3.Bool(f"{name}_floats"), self._word("EXTRA_MARK"), self._word(0))
-            self.set(name, "Thread.LINK", self.thing(name).link() | self._word("REPLY_MARK") | extra)
+            link = self.thing(name).link() | self._word("REPLY_MARK")
+            self.set(name, "Thread.LINK", link | extra)
             self.set(name, "Thread.CORE", self.case.core)
         self.set("current", "Thread.SLOTS", self.thing("slots").link())
         self.set("current", "Thread.MASK", (1 << SLOT_BITS) - 1)

@@ -1,7 +1,7 @@
 """The theorem: where the fast path applies, both paths end as the specification says.
 
-The fast path writes what the specification says and nothing else; the slow path may write dead fields and
-its stack besides. Registers are the same. Every question goes to both solvers.
+The fast path writes what the specification says and nothing else; the slow path may write dead
+fields and its stack besides. Registers are the same. Every question goes to both solvers.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def prove_case(image: Image, facts: Facts, case: Case) -> Proof:
 
 
 def prove_cover(facts: Facts, case: Case) -> Proof:
-    """Proves that every sound state of a case in which the fast path applies is one of its scene."""
+    """Proves that every sound state of a case, where the fast path applies, is of its scene."""
     cover = Cover(Scene.of(facts, case))
     lemmas = list(cover.lemmas())
     proof = Proof(case)
@@ -103,8 +103,8 @@ def fast_ends(image: Image, scene: Scene) -> Ends:
 def _slow(image: Image, scene: Scene) -> tuple[list[State], list[list[z3.BoolRef]]]:
     """From where the fast path would leave to user code.
 
-    What is pending when `core` is done is performed after what is compared here: on from there, nothing
-    is pending.
+    What is pending when `core` is done is performed after what is compared here: on from there,
+    nothing is pending.
     """
     labels = scene.facts.labels
     entry = "slow_call" if scene.case.route == "Call" else "slow_reply_receive"

@@ -1,6 +1,7 @@
 """The proofs, spread over the machine's cores.
 
-Terms of the solvers do not travel between processes: a worker is told what to prove and makes them.
+Terms of the solvers do not travel between processes: a worker is told what to prove and makes
+them.
 """
 
 from __future__ import annotations

@@ -322,7 +322,7 @@ impl Maker<'_> {
             Route::Reply | Route::Fault => SVC | SystemCall::ReplyReceive as u64,
             Route::Other => {
                 let calls = SYSTEM_CALL_COUNT as u64 - FIRST_OTHER;
-                let call = SVC | FIRST_OTHER + self.random.below(calls);
+                let call = SVC | (FIRST_OTHER + self.random.below(calls));
                 let unknown = SVC | self.random.below(1 << 16).max(FIRST_OTHER);
                 let class = self.random.bit_of(0x3F << 26) ^ SVC ^ self.random.below(2);
                 self.random.pick(&[call, unknown, class])
