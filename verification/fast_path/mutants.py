@@ -68,18 +68,14 @@ class Path:
     effects: tuple[z3.BitVecRef, ...]
 
     def equals(self, other: Path) -> bool:
-        """Whether both are taken in the same states and do the same: term by term, or proved."""
+        """Whether both are taken in the same states and do the same, term by term."""
         shape, its = (
             (path.address, path.written, len(path.effects)) for path in (self, other)
         )
         if shape != its:
             return False
-        differing = [a != b for a, b in zip(self.effects, other.effects) if not a.eq(b)]
-        if self.guard.eq(other.guard) and not differing:
-            return True
-        same = conjunction([z3.Not(d) for d in differing])
-        goal = z3.And(self.guard == other.guard, z3.Implies(self.guard, same))
-        return prove([], goal) is Verdict.PROVED
+        effects = zip(self.effects, other.effects)
+        return self.guard.eq(other.guard) and all(a.eq(b) for a, b in effects)
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,9 @@ class Judge:
         self.image, self.facts = image, facts
         self._leaving = {facts.labels[name] for name in LEAVING}
         # Kept, so that equal terms of a mutant are the same terms.
-        self._paths = [self._path(state) for state in run(image, facts).states]
+        ends = run(image, facts)
+        self._paths = [self._path(state) for state in ends.states]
+        _, self._taken = inspect(facts, ends)
 
     def fate(self, survivor: Survivor) -> Fate:
         """Why no scenario notices it."""
@@ -150,8 +148,8 @@ class Judge:
     def _is_taken_rightly(self, ends: Ends) -> bool:
         """Whether it is taken exactly where it applies, and leaves all else alone."""
         result, taken = inspect(self.facts, ends)
-        if result.failures:
-            return False
+        if result.failures or taken.eq(self._taken):
+            return not result.failures
         return all(_is_proved([h], goal) for _, h, goal in directions(self.facts, taken))
 
     def _is_specified(self, image: Image, survivor: Survivor) -> bool:
