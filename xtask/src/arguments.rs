@@ -1,6 +1,7 @@
 //! The command line of `./x`.
 
 use crate::machine::{Gic, MemorySize};
+use crate::verify::Extent;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Image(ImageArguments),
     /// Runs every check and test; the last line is `N passed, N failed`.
     Test(TestArguments),
+    /// Checks the shipped kernel against its specification: proofs, exploration, static checks.
+    Verify(VerifyArguments),
     /// Counts the instructions of IPC and compares them with seL4's and Linux's.
     Bench(BenchArguments),
     /// Checks formatting, lints, the rules of the house and the bounds of the kernel.
@@ -112,6 +115,31 @@ pub(crate) struct TestArguments {
     /// Runs only what has TEXT in its name.
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
+}
+
+/// Arguments of `./x verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// Checks everything, not only what the tests have time for.
+    #[arg(long)]
+    pub all: bool,
+    /// Writes the claims table into verification/README.md, and checks nothing.
+    #[arg(long, conflicts_with_all = ["all", "parts"])]
+    pub write_table: bool,
+    /// Only these parts of verification/.
+    #[arg(value_name = "PART")]
+    pub parts: Vec<String>,
+}
+
+impl VerifyArguments {
+    /// How much is checked.
+    pub(crate) fn extent(&self) -> Extent {
+        if self.all {
+            Extent::All
+        } else {
+            Extent::Bounded
+        }
+    }
 }
 
 /// Arguments of `./x bench`.

@@ -25,6 +25,7 @@ pub mod system;
 mod tidy;
 pub mod toolchain;
 pub mod transcript;
+mod verify;
 pub mod workspace;
 
 use anyhow::Result;
@@ -88,6 +89,10 @@ fn execute(arguments: &Arguments) -> Result<()> {
         Command::Image(image) => build_image(image, || prepare(Purpose::Build)),
         Command::Test(test) => {
             suite::run(&prepare(Purpose::Test)?, test.filter.as_deref(), permission)
+        }
+        Command::Verify(arguments) if arguments.write_table => verify::write_table(),
+        Command::Verify(arguments) => {
+            verify::verify(arguments, permission, || prepare(Purpose::Prove))
         }
         Command::Bench(bench) => {
             let image = image::build(&prepare(Purpose::Run)?, image::DEFAULT_SYSTEM)?;
