@@ -1,5 +1,6 @@
 //! The command line of `./x`.
 
+use crate::inspect::Action;
 use crate::machine::{Gic, MemorySize};
 use crate::verify::Extent;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -41,6 +42,9 @@ pub(crate) enum Command {
     Test(TestArguments),
     /// Checks the shipped kernel against its specification: proofs, exploration, static checks.
     Verify(VerifyArguments),
+    /// The part of verification/static that reads the kernel and the source.
+    #[command(hide = true)]
+    Inspect(InspectArguments),
     /// Counts the instructions of IPC and compares them with seL4's and Linux's.
     Bench(BenchArguments),
     /// Checks formatting, lints, the rules of the house and the bounds of the kernel.
@@ -138,6 +142,31 @@ impl VerifyArguments {
             Extent::All
         } else {
             Extent::Bounded
+        }
+    }
+}
+
+/// Arguments of `./x inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArguments {
+    /// The kernel.
+    #[arg(long, value_name = "KERNEL")]
+    pub elf: PathBuf,
+    /// Where what was found is written.
+    #[arg(long, value_name = "FILE")]
+    pub report: PathBuf,
+    /// Writes the files that are compared, too.
+    #[arg(long)]
+    pub write: bool,
+}
+
+impl InspectArguments {
+    /// What to do with the files that are compared.
+    pub(crate) fn action(&self) -> Action {
+        if self.write {
+            Action::Write
+        } else {
+            Action::Compare
         }
     }
 }

@@ -14,6 +14,7 @@ mod emulator;
 mod epitaph;
 mod flat;
 pub mod image;
+mod inspect;
 mod install;
 pub mod machine;
 pub mod monitor;
@@ -93,6 +94,9 @@ fn execute(arguments: &Arguments) -> Result<()> {
         Command::Verify(arguments) if arguments.write_table => verify::write_table(),
         Command::Verify(arguments) => {
             verify::verify(arguments, permission, || prepare(Purpose::Prove))
+        }
+        Command::Inspect(arguments) => {
+            inspect::inspect(&arguments.elf, &arguments.report, arguments.action())
         }
         Command::Bench(bench) => {
             let image = image::build(&prepare(Purpose::Run)?, image::DEFAULT_SYSTEM)?;

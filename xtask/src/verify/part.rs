@@ -101,6 +101,9 @@ fn command(part: &str, report: &Path, request: Request<'_>) -> Command {
     let mut command = Command::new("timeout");
     request.toolchain.set_environment(&mut command);
     command.env("PECAN_TOOLCHAIN", request.toolchain.kind().name());
+    if let Ok(program) = std::env::current_exe() {
+        command.env("PECAN_X", program);
+    }
     command.args(["--kill-after=10", seconds]);
     command.arg(folder().join(part).join("run"));
     command.arg("--elf").arg(request.elf);
