@@ -241,8 +241,8 @@ def depends(candidate: Candidate) -> set[Edge]:
 
 
 def forwarded(candidate: Candidate) -> set[Edge]:
-    """What a core's own stores hand on: (addr|data);rfi, (ctrl|data);coi, po;[L];coi, and to acquires
-    of what an atomic stored."""
+    """What a core's own stores hand on: (addr|data);rfi, (ctrl|data);coi, po;[L];coi, and to
+    acquires of what an atomic stored."""
     events = candidate.events
     edges = set()
     for read, source in candidate.source.items():

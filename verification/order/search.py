@@ -30,7 +30,7 @@ class Verdict:
 
 
 def decide(test: Test, without: str = "") -> Verdict:
-    """Whether a consistent execution shows the outcome; `without` a part of the model, to test it."""
+    """Whether a consistent execution shows the outcome; `without` a part of the model."""
     count = 0
     for skeleton in skeletons(test):
         for candidate in candidates(test, skeleton):

@@ -1,9 +1,9 @@
 """The kernel's barriers, as they stand in its ELF file: runs of what orders, each with its owner.
 
-What orders is a barrier, maintenance of TLBs and caches, an exception's return, waiting, and reading
-or writing a system register that decides about translation, interrupts or traps. A *run* is such
-instructions of one owner in the order in which they are executed. Everything between them is left
-out, loads and stores too: that only takes orders away, so a test without them is the harder one.
+What orders is a barrier, maintenance of TLBs and caches, an exception's return, waiting, and
+reading or writing a system register that decides about translation, interrupts or traps. A *run* is
+such instructions of one owner in the order in which they are executed. Everything between them is
+left out, loads and stores too: that only takes orders away, so a test without them is the harder one.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ def function_of(image: Image, machine: Machine) -> str:
 
 
 def has_barrier(image: Image, place: int, step: int) -> bool:
-    """Whether the barrier is met straight before (-1) or after (1) a store: with no branch there, no
-    way in, and before the store no other one."""
+    """Whether the barrier is met straight before (-1) or after (1) a store: with no branch there,
+    no way in, and before the store no other one."""
     targets = jump_targets(image)
     while True:
         if step < 0 and image.instructions[place].address in targets:
