@@ -18,6 +18,7 @@ from order.language import parse_test
 from order.model import PARTS
 from order.search import decide
 from order.sequence import SequenceError
+from order.spoil import spoil
 from order.stores import check_stores
 
 HERE = Path(__file__).parent
@@ -64,7 +65,8 @@ def disagreements(tests: list[list[str]], without: str) -> list[str]:
 def check_elf(report: Report, path: Path) -> None:
     """The runs of the ELF file, their twins, and the stores of descriptors."""
     image = Image(path)
-    result = check_kernel(image, load_sites(HERE / "sites.toml"))
+    sites = load_sites(HERE / "sites.toml")
+    result = check_kernel(image, sites)
     report.facts["runs"] = result.facts
     report.add("sites", result.runs, "runs of barriers found, none without tests", [])
     report.add("kernel", result.verdicts, "outcomes impossible", result.failures)
@@ -74,6 +76,9 @@ def check_elf(report: Report, path: Path) -> None:
                compare_table(result))
     count, failures = check_stores(image, HERE / "stores.toml")
     report.add("stores", count, "indexed stores classified", failures)
+    spoiled, accepted = spoil(image, sites, HERE / "stores.toml")
+    report.add("spoiled", spoiled, "spoiled files refused",
+               [f"accepted: {it}" for it in sorted(accepted - result.unnoticed)])
 
 
 def unexplained(unnoticed: set[str], kind: str) -> list[str]:

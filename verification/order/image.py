@@ -7,9 +7,11 @@ compiler inlined there: the debug information of the file names them, from the o
 from __future__ import annotations
 
 import bisect
+import copy
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 
 import capstone
@@ -57,6 +59,14 @@ class Image:
             self.code: bytes = text.data()
             self.symbols = read_symbols(elf)
             self.scopes = read_scopes(elf)
+        self.owners: dict[int, list[Owner]] = {}
+
+    def spoiled(self, address: int) -> Image:
+        """The same file with a `nop` instead of one instruction."""
+        other = copy.copy(self)
+        nop = Machine(address, "nop", "")
+        other.instructions = [nop if it.address == address else it for it in self.instructions]
+        return other
 
     @cached_property
     def instructions(self) -> list[Machine]:
@@ -66,6 +76,12 @@ class Image:
         decoded = decoder.disasm_lite(self.code, self.start)
         return [Machine(at, name, text) for at, _, name, text in decoded if name != ".byte"]
 
+    def between(self, start: int, end: int) -> list[Machine]:
+        """The instructions from an address up to another one."""
+        first = bisect.bisect_left(self.instructions, start, key=attrgetter("address"))
+        last = bisect.bisect_left(self.instructions, end, key=attrgetter("address"))
+        return self.instructions[first:last]
+
     def symbol_at(self, address: int) -> Owner:
         """The symbol that an address lies behind."""
         index = bisect.bisect_right(self.symbols, (address, "\x7f")) - 1
@@ -74,9 +90,11 @@ class Image:
 
     def owners_at(self, address: int) -> list[Owner]:
         """Whose an instruction is, from the outermost to the innermost."""
-        covering = [it for it in self.scopes if it.start <= address < it.end]
-        inlined = [it.owner for it in sorted(covering, key=lambda it: it.depth)]
-        return inlined or [self.symbol_at(address)]
+        if address not in self.owners:
+            covering = [it for it in self.scopes if it.start <= address < it.end]
+            inlined = [it.owner for it in sorted(covering, key=lambda it: it.depth)]
+            self.owners[address] = inlined or [self.symbol_at(address)]
+        return self.owners[address]
 
 
 def read_symbols(elf: ELFFile) -> list[tuple[int, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from order.sequence import Run, is_barrier, jump_targets, runs_of
 from order.weaken import Twin, twins
 
 BEFORE = "before"
+# It returns to EL1, at start, when nobody's secrets are there.
+FIRST_RETURN = "leave_el2"
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,9 @@ class Site:
     never_run: bool
     weaken_writes: bool
     only_with: str
+    left_open: tuple[str, ...]
+    within: frozenset[str]
+    probes: tuple[tuple[str, str, int], ...]
     values: dict[str, str] = field(hash=False)
 
 
@@ -74,6 +80,8 @@ def load_sites(path: Path) -> list[Site]:
         found.append(Site(
             it["row"], tuple(it["owners"]), tests, it.get("in_force", False),
             it.get("never_run", False), it.get("weaken_writes", False), it.get("only_with", ""),
+            tuple(it.get("left_open", [])), frozenset(it.get("within", [])),
+            tuple((it[0], it[1], it[2]) for it in it.get("probes", [])),
             it.get("values", {}),
         ))
     return found
@@ -82,23 +90,30 @@ def load_sites(path: Path) -> list[Site]:
 def templates_of(site: Site, run: Run) -> list[Template]:
     """The tests of a site for one of its runs."""
     found = list(site.tests)
-    if not site.in_force:
-        return found
-    for place, operation in enumerate(run.operations):
-        if operation not in ("ISB", "ERET"):
-            continue
-        written: dict[str, list[str]] = {}
-        for earlier in run.operations[:place]:
-            if earlier.startswith("MSR"):
-                _, register, value = earlier.split()
-                written.setdefault(register, [BEFORE]).append(site.values.get(value, value))
-        for register, values in written.items():
-            found += [
-                Template(f"{register} is in force after number {place + 1}, not {stale}",
-                         register=register, place=place, stale=stale)
-                for stale in dict.fromkeys(values[:-1]) if stale != values[-1]
-            ]
-    return found
+    for register, before, number in site.probes:
+        places = [i for i, it in enumerate(run.operations) if it.startswith(before)]
+        if len(places) >= number:
+            found += in_force(site, run, places[number - 1] - 1, register)
+    ends = [i for i, it in enumerate(run.operations) if it in ("ISB", "ERET") and site.in_force]
+    for place in ends:
+        found += in_force(site, run, place, "")
+    return list(dict.fromkeys(found))
+
+
+def in_force(site: Site, run: Run, place: int, only: str) -> list[Template]:
+    """Tests that what follows operation number `place` is governed by what was written before: to
+    one register, or to each."""
+    written: dict[str, list[str]] = {}
+    for earlier in run.operations[: place + 1]:
+        if earlier.startswith("MSR"):
+            _, register, value = earlier.split()
+            written.setdefault(register, [BEFORE]).append(site.values.get(value, value))
+    return [
+        Template(f"{register} is in force after number {place + 1}, not {stale}",
+                 register=register, place=place, stale=stale)
+        for register, values in written.items() if only in ("", register)
+        for stale in dict.fromkeys(values[:-1]) if stale != values[-1]
+    ]
 
 
 def make_test(template: Template, operations: tuple[str | None, ...], site: Site) -> Test:
@@ -128,34 +143,40 @@ def make_test(template: Template, operations: tuple[str | None, ...], site: Site
 
 def is_noticed(templates: list[Template], twin: Twin, site: Site) -> bool:
     """Whether a twin fails a test."""
-    return any(
-        names_what_is_gone(template, twin)
-        or decide(make_test(template, twin.operations, site)).is_allowed
-        for template in templates
-    )
+    return any(is_possible(it, twin.operations, site) for it in templates)
 
 
-def names_what_is_gone(template: Template, twin: Twin) -> bool:
-    """Whether the outcome speaks of a TLBI that a twin lacks."""
-    return any(
-        f"({name}{number}<" in template.outcome or f"<{name}{number})" in template.outcome
-        for name in ("tlbi", "wfi") for number in (1, 2)
-        if sum((it or "").lower().startswith(name) for it in twin.operations) < number
-    )
+def is_possible(template: Template, operations: tuple[str | None, ...], site: Site) -> bool:
+    """Whether a test's outcome can be; it can if what it must be ordered with is not there."""
+    for name in ("tlbi", "wfi"):
+        count = sum((it or "").lower().startswith(name) for it in operations)
+        if any(int(it) > count for it in re.findall(rf"\b{name}(\d)", template.outcome)):
+            return True
+    return decide(make_test(template, operations, site)).is_allowed
 
 
-def check_run(site: Site, run: Run, result: Result) -> None:
+def open_end(site: Site, run: Run) -> list[str]:
+    """The registers that a run writes and never puts in force."""
+    ends = [place for place, it in enumerate(run.operations) if it in ("ISB", "ERET")]
+    rest = run.operations[ends[-1] + 1 if ends else 0 :] if site.in_force else ()
+    written = [it.split()[1] for it in rest if it.startswith("MSR")]
+    return [it for it in written if it not in site.left_open]
+
+
+def check_run(site: Site, run: Run, result: Result, with_twins: bool) -> None:
     """All tests of a site, and all twins, for one run."""
     templates = templates_of(site, run)
     text = "; ".join(run.operations)
     result.rows.setdefault(site.row, set()).update(run.operations)
     result.facts.append(f"{run.owner} in {run.within} at {run.addresses[0]:#x}: {text}")
+    for register in open_end(site, run):
+        result.failures.append(f"{site.row}, {run.owner}: {register} is not in force")
     for template in templates:
         result.verdicts += 1
-        if decide(make_test(template, run.operations, site)).is_allowed:
+        if is_possible(template, run.operations, site):
             place = f"{site.row}, {run.owner} in {run.within}"
             result.failures.append(f"{place}: {template.name}: {text}")
-    for twin in twins(run.operations, site.weaken_writes):
+    for twin in twins(run.operations, site.weaken_writes) if with_twins else ():
         key = (f"{run.owner}: {twin.change}", run)
         result.twins[key] = result.twins.get(key, False) or is_noticed(templates, twin, site)
 
@@ -170,9 +191,9 @@ def check_never_run(image: Image, run: Run, result: Result, targets: set[int]) -
         result.failures.append(f"something jumps behind the eret before {run.addresses[0]:#x}")
 
 
-def check_kernel(image: Image, sites: list[Site]) -> Result:
+def check_kernel(image: Image, sites: list[Site], with_twins: bool = True) -> Result:
     """Every run of a kernel. A barrier that belongs to no site is a failure, and so is a site
-    without a run."""
+    without a run, or without one in a function that should have it."""
     result = Result()
     owners = frozenset(name for site in sites for name in site.owners)
     runs = runs_of(image, owners)
@@ -180,24 +201,40 @@ def check_kernel(image: Image, sites: list[Site]) -> Result:
     for run in runs:
         if run.owner not in owners and any(map(is_barrier, run.operations)):
             result.failures.append(f"no test: {run.owner} in {run.within}: {run.operations}")
+    result.failures += unguarded_returns(runs)
     for site in sites:
         used = [it for it in runs if it.owner in site.owners and concerns(site, it)]
         for owner in site.owners:
             if not any(it.owner == owner for it in used):
                 result.failures.append(f"{site.row}: {owner} has no barrier in this file")
+        for register, before, _ in site.probes:
+            has_place = (any(op.startswith(before) for op in it.operations) for it in used)
+            if not any(has_place):
+                result.failures.append(f"{site.row}: no place to probe {register}: {before}")
+        for name in site.within - {it.within for it in used}:
+            result.failures.append(f"{site.row}: {name} has no barrier in this file")
         for run in distinct(used):
             result.runs += 1
             if site.never_run:
                 check_never_run(image, run, result, targets)
             else:
-                check_run(site, run, result)
+                check_run(site, run, result, with_twins)
     return result
 
 
+def unguarded_returns(runs: list[Run]) -> list[str]:
+    """The returns to user code behind which speculation would find something to run."""
+    guards = {it.addresses[0] for it in runs if it.owner == "after eret"}
+    returns = [it for it in runs if it.operations[-1] == "ERET" and it.owner != FIRST_RETURN]
+    return [
+        f"nothing stands behind the eret at {it.addresses[-1]:#x}"
+        for it in returns if it.addresses[-1] + 4 not in guards
+    ]
+
+
 def concerns(site: Site, run: Run) -> bool:
-    """Whether a site's tests are for a run: one that orders something, and has what they need."""
-    orders = any(is_barrier(it) or it == "ERET" for it in run.operations)
-    return orders and any(site.only_with in it for it in run.operations)
+    """Whether a site's tests are for a run: it may lack what they need."""
+    return any(site.only_with in it for it in run.operations)
 
 
 def distinct(runs: list[Run]) -> list[Run]:

@@ -19,8 +19,6 @@ from order.events import (
     FETCH,
     MAINTENANCE,
     READ,
-    READS,
-    SLEEP,
     SYNCHRONIZATION,
     SYSTEM_READ,
     SYSTEM_WRITE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class Verdict:
     candidates: int
 
 
+@functools.cache
 def decide(test: Test, without: str = "") -> Verdict:
     """Whether a consistent execution shows the outcome; `without` a part of the model."""
     count = 0

@@ -3,7 +3,8 @@
 What orders is a barrier, maintenance of TLBs and caches, an exception's return, waiting, and
 reading or writing a system register that decides about translation, interrupts or traps. A *run* is
 such instructions of one owner in the order in which they are executed. Everything between them is
-left out, loads and stores too: that only takes orders away, so a test without them is the harder one.
+left out, loads and stores too: that only takes orders away, so a test without them is the harder
+one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from order.image import Image, Machine, Owner
 
 BARRIERS = frozenset({"dmb", "dsb", "isb", "tlbi", "ic", "dc"})
 # System registers whose effect needs context synchronization, or which talk to the GIC.
-WRITTEN = re.compile(r"(ttbr[01]|mair|tcr|sctlr|vbar|cpacr|mdscr)_el1|hcr_el2|cntv_ctl_el0|icc_\w+")
+WRITTEN = re.compile(
+    r"(ttbr[01]|mair|tcr|sctlr|vbar|cpacr|mdscr)_el1|(hcr|cnthctl|cptr)_el2|cntv_ctl_el0|ic[ch]_\w+"
+)
 READ = re.compile(r"icc_iar1_el1")
 LEAVES = frozenset({"b", "br", "ret"})
 
@@ -118,25 +121,19 @@ def falls_through(image: Image, machine: Machine) -> bool:
     if machine.mnemonic != "br":
         return False
     register = machine.operands.strip()
-    for before in window_before(image, machine.address, 3):
+    for before in image.between(machine.address - 12, machine.address):
         match = re.fullmatch(rf"{register}, #(0x[0-9a-f]+)", before.operands)
         if before.mnemonic == "adr" and match:
             return int(match[1], 16) == machine.address + 4
     return False
 
 
-def window_before(image: Image, address: int, count: int) -> list[Machine]:
-    """The instructions before an address."""
-    return [it for it in image.instructions if address - 4 * count <= it.address < address]
-
-
 def make_run(image: Image, owner: str, within: str, found: list[tuple[Machine, str]]) -> Run:
     """A run, after making sure that nothing jumps over a part of it."""
     first, last = found[0][0].address, found[-1][0].address
     barriers = [it.address for it, operation in found if is_barrier(operation)]
-    for machine in image.instructions:
-        if first < machine.address < last:
-            check_jump(machine, barriers, owner)
+    for machine in image.between(first, last):
+        check_jump(machine, barriers, owner)
     operations: list[str] = []
     for _, operation in found:
         # A loop over the lines of a frame is one operation on all of them.
