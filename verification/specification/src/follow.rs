@@ -127,13 +127,6 @@ impl State {
         }
     }
 
-    /// Whether the payer shares its priority with a context that is ready.
-    fn is_shared(&self) -> bool {
-        let first = self.ready.first().map(|it| self.contexts[it].priority);
-        let payer = self.payer().map(|it| self.contexts[&it].priority);
-        payer.is_some() && first == payer
-    }
-
     fn next_timer_step(&self, observed: &State, order: Order) -> Option<Step> {
         let mut steps = self.steps();
         steps.retain(|step| is_timer(step) && self.is_shown(*step, observed));

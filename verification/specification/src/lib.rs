@@ -27,5 +27,7 @@ pub mod send;
 pub mod space;
 pub mod state;
 pub mod step;
+#[cfg(test)]
+mod tests;
 pub mod thread;
 pub mod time;

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use ipc_abi::capability::Kind;
 
 use crate::schedule::band_of;
-use crate::state::{Address, Band, Frame, FrameLife, Grant, Number, State, Wait};
+use crate::state::{Address, Band, Frame, FrameLife, Grant, Number, Slice, State, Wait};
 
 /// Something that the kernel may do on a way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,6 +276,33 @@ impl State {
                     Step::Bury(Kind::Frame, *number)
                 });
             }
+        }
+    }
+
+    /// A way out that takes every step that may be taken, as a kernel with nothing else to do would.
+    pub fn finish(&mut self) {
+        while let Some(step) = self.steps().first() {
+            self.take(*step);
+            self.dispatch();
+        }
+        if self.reclaimed.is_some() {
+            self.take(Step::Freed);
+        }
+        self.preempt();
+        loop {
+            self.wake_more();
+            if self.is_unsettled() {
+                self.settle();
+            } else if self.running.is_none() && !self.ready.is_empty() {
+                self.choose();
+            } else {
+                break;
+            }
+        }
+        if self.is_shared() && self.slice.is_none() {
+            let end = self.now + self.machine.slice_ticks;
+            let context = self.payer();
+            self.slice = Some(Slice { context, end });
         }
     }
 
