@@ -15,6 +15,7 @@ pub mod fault;
 pub mod follow;
 pub mod frame;
 pub mod help;
+pub mod invariant;
 pub mod lend;
 pub mod mapping;
 pub mod message;

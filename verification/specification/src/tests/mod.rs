@@ -4,6 +4,7 @@ mod calls;
 mod deaths;
 mod memory;
 mod time;
+mod wander;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
