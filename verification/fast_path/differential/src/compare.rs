@@ -30,7 +30,7 @@ pub(crate) fn compare(
     let fast = run_fast(image, labels, scenario, store, each);
     store.undo_to(0);
     match fast.stop {
-        Stop::Return if scenario.spoils.is_empty() => {
+        Stop::Return if scenario.applies() => {
             let slow = run_slow(image, labels, scenario, store);
             store.undo_to(0);
             match slow {
@@ -41,8 +41,8 @@ pub(crate) fn compare(
             }
         }
         Stop::Return => Finding::Wrong("the fast path is taken where it does not apply".into()),
-        Stop::Reached(label) if label == labels.slow(scenario.route) => {
-            if scenario.spoils.is_empty() {
+        Stop::Reached(label) if label == labels.slow(scenario) => {
+            if scenario.applies() {
                 return Finding::Wrong("the fast path leaves where it applies".into());
             }
             disturbance(scenario, &fast).map_or(Finding::LeftAlone, Finding::Wrong)

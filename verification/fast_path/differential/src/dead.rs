@@ -37,7 +37,7 @@ const ROWS: [(&str, Allows); 8] = [
     ),
     (
         "| Thread `SENDING`, `BADGE` | the thread is in no queue of senders and has no fault |",
-        message_of_both,
+        message_of_caller,
     ),
     (
         "| Thread `SENT_THROUGH`, `WINDOW` | the thread waits for no message |",
@@ -130,10 +130,10 @@ fn queue_of_next(scenario: &Scenario, places: &mut Vec<Place>) {
     }
 }
 
-fn message_of_both(scenario: &Scenario, places: &mut Vec<Place>) {
+/// That the partner of a reply has no fault is what its `SENDING` says: that is not dead.
+fn message_of_caller(scenario: &Scenario, places: &mut Vec<Place>) {
     let fields = [thread::SENDING, thread::BADGE].map(|field| field.word());
     add(places, scenario.cast.current, fields);
-    add(places, scenario.cast.partner, fields);
 }
 
 fn wishes_of_next(scenario: &Scenario, places: &mut Vec<Place>) {

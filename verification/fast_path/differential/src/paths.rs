@@ -9,12 +9,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::Result;
+use ipc_abi::call::SystemCall;
 use pecan_core::kernel::Kernel;
 use pecan_core::object::{Field, Layout, core_state, thread};
 
 use crate::image::Image;
-use crate::machine::{Machine, Registers, Stop};
-use crate::scenario::{Route, Scenario};
+use crate::machine::{ESR, Machine, Registers, Stop};
+use crate::scenario::{Route, SVC, Scenario};
 use crate::store::{Change, Place, Store, frame_of, physical};
 
 /// The offset of the vector of synchronous exceptions of 64-bit user code.
@@ -28,6 +29,9 @@ pub(crate) struct Labels {
     vector: u64,
     slow_call: u64,
     slow_reply_receive: u64,
+    message: u64,
+    null: u64,
+    function: u64,
     message_call: u64,
     exit: u64,
 }
@@ -39,17 +43,34 @@ impl Labels {
             vector: image.label("vectors")? + SYNCHRONOUS,
             slow_call: image.label("slow_call")?,
             slow_reply_receive: image.label("slow_reply_receive")?,
+            message: image.label("message")?,
+            null: image.label("null")?,
+            function: image.label("function")?,
             message_call: image.label("message_call")?,
             exit: image.label("exit")?,
         })
     }
 
-    /// Where the slow path of a route begins.
-    pub(crate) const fn slow(&self, route: Route) -> u64 {
-        match route {
+    /// Where a scenario leaves to if the fast path does not apply.
+    pub(crate) fn slow(&self, scenario: &Scenario) -> u64 {
+        let number = scenario.registers.system[ESR].wrapping_sub(SVC);
+        match scenario.route {
             Route::Call => self.slow_call,
             Route::Reply | Route::Fault => self.slow_reply_receive,
+            Route::Other if number == SystemCall::Null as u64 => self.null,
+            Route::Other if number < SystemCall::Null as u64 => self.message,
+            Route::Other => self.function,
         }
+    }
+
+    const fn leaving(&self) -> [u64; 5] {
+        [
+            self.slow_call,
+            self.slow_reply_receive,
+            self.message,
+            self.null,
+            self.function,
+        ]
     }
 }
 
@@ -76,7 +97,7 @@ pub(crate) fn run_fast(
         registers: scenario.registers.clone(),
     };
     machine.registers.pc = labels.vector;
-    let stop = machine.run(&[labels.slow_call, labels.slow_reply_receive], each);
+    let stop = machine.run(&labels.leaving(), each);
     finish(stop, machine)
 }
 
@@ -114,7 +135,7 @@ pub(crate) fn run_slow(
         registers: scenario.registers.clone(),
     };
     save(scenario, store);
-    machine.registers.pc = labels.slow(scenario.route);
+    machine.registers.pc = labels.slow(scenario);
     reach(&mut machine, labels.message_call)?;
     let before = store.mark();
     reach(&mut machine, labels.exit)?;
@@ -161,7 +182,7 @@ fn compare_with_core(scenario: &Scenario, store: &Store, before: usize) -> Resul
     let mut by_code = store.changes(before);
     by_code.retain(|change| change.place.0 >> 12 != stack_frame);
     store.undo_to(before);
-    let number = scenario.route.system_call() as u64;
+    let number = scenario.registers.system[ESR] - SVC;
     let kernel = Kernel { memory: store };
     let done = catch_unwind(AssertUnwindSafe(|| kernel.message_call(number)));
     if done.is_err() {

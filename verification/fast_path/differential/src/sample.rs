@@ -34,7 +34,7 @@ pub(crate) fn take(image: &Image, labels: Labels, seeds: Range<u64>) -> Value {
             "registers": register_value(&scenario.registers),
             "thread": scenario.cast.current,
             "stack_frame": (scenario.cast.core >> 6) - 1,
-            "slow_entry": labels.slow(scenario.route),
+            "slow_entry": labels.slow(&scenario),
             "frames": frames,
             "fast": outcome_value(&fast),
             "slow": slow.as_ref().map(outcome_value),

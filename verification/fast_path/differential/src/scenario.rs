@@ -6,7 +6,7 @@
 //! included. Half of the scenarios are then changed in one place, or two, so that a condition of the
 //! fast path does not hold.
 
-use ipc_abi::call::SystemCall;
+use ipc_abi::call::{SYSTEM_CALL_COUNT, SystemCall};
 use ipc_abi::capability::{Kind, Rights};
 use pecan_core::object::{
     CORES_MAX, Core, EXTRA_MARK, Endpoint, Field, FrameKind, Gate, LIGHT, Layout, REPLY_MARK,
@@ -22,7 +22,9 @@ use crate::spoil::{Spoil, spoil};
 use crate::store::{DIRECT_MAP, Store};
 
 /// `ESR_EL1` of a `svc`: its class, and that it is one instruction of 32 bits.
-const SVC: u64 = 0x15 << 26 | 1 << 25;
+pub(crate) const SVC: u64 = 0x15 << 26 | 1 << 25;
+/// The first system call that has no fast path.
+const FIRST_OTHER: u64 = SystemCall::ReplyReceive as u64 + 1;
 const THREAD_UNITS: u64 = Thread::WORDS as u64 / 8;
 const ENDPOINT_UNITS: u64 = Endpoint::WORDS as u64 / 8;
 /// Frames of stack below the core's object.
@@ -39,16 +41,8 @@ pub(crate) enum Route {
     Reply,
     /// `reply_receive`, to a thread that faulted.
     Fault,
-}
-
-impl Route {
-    /// The system call.
-    pub(crate) const fn system_call(self) -> SystemCall {
-        match self {
-            Route::Call => SystemCall::Call,
-            Route::Reply | Route::Fault => SystemCall::ReplyReceive,
-        }
-    }
+    /// Another system call, or another exception: nothing that a fast path is for.
+    Other,
 }
 
 /// The objects of a scenario, by number.
@@ -81,15 +75,26 @@ pub(crate) struct Scenario {
     pub(crate) spoils: Vec<Spoil>,
 }
 
+impl Scenario {
+    /// Whether the fast path has to be taken.
+    pub(crate) fn applies(&self) -> bool {
+        self.spoils.is_empty() && self.route != Route::Other
+    }
+}
+
 /// Makes the scenario of a seed in `store`.
 pub(crate) fn make(seed: u64, store: &mut Store) -> Scenario {
     let mut random = Random::new(seed);
     let route = random.pick(&[
         Route::Call,
         Route::Call,
+        Route::Call,
+        Route::Reply,
         Route::Reply,
         Route::Reply,
         Route::Fault,
+        Route::Fault,
+        Route::Other,
     ]);
     store.clear();
     let cast = place_objects(&mut random, store);
@@ -112,9 +117,10 @@ pub(crate) fn make(seed: u64, store: &mut Store) -> Scenario {
         Route::Call => maker.call(),
         Route::Reply => maker.reply(),
         Route::Fault => maker.fault(),
+        Route::Other => maker.reply(),
     }
     maker.enter();
-    if maker.random.once_in(2) {
+    if route != Route::Other && maker.random.once_in(2) {
         spoil(&mut maker);
     }
     scenario
@@ -314,11 +320,26 @@ impl Maker<'_> {
         self.set(slots, Field::<Slots>::new(0).at(at as u64 + 1), word);
     }
 
+    /// What `ESR_EL1` says: which system call it is.
+    fn syndrome(&mut self) -> u64 {
+        match self.scenario.route {
+            Route::Call => SVC | SystemCall::Call as u64,
+            Route::Reply | Route::Fault => SVC | SystemCall::ReplyReceive as u64,
+            Route::Other => {
+                let calls = SYSTEM_CALL_COUNT as u64 - FIRST_OTHER;
+                let call = SVC | FIRST_OTHER + self.random.below(calls);
+                let unknown = SVC | self.random.below(1 << 16).max(FIRST_OTHER);
+                let class = self.random.bit_of(0x3F << 26) ^ SVC ^ self.random.below(2);
+                self.random.pick(&[call, unknown, class])
+            }
+        }
+    }
+
     /// The registers at the vector.
     fn enter(&mut self) {
         let cast = self.scenario.cast;
         let root = self.get(cast.current, thread::ROOT);
-        let number = self.scenario.route.system_call();
+        let syndrome = self.syndrome();
         let method = self.random.below(2);
         let program_state = self.random.below(1 << 32);
         let registers = &mut self.scenario.registers;
@@ -328,7 +349,7 @@ impl Maker<'_> {
         if self.scenario.route == Route::Fault {
             registers.x[16] = registers.x[16] & !0xFFFF | method;
         }
-        registers.system[ESR] = SVC | number as u64;
+        registers.system[ESR] = syndrome;
         registers.system[SPSR] = program_state;
         registers.system[TPIDR_EL1] = DIRECT_MAP + (cast.core << 6);
         registers.system[TTBR0] = root;

@@ -71,7 +71,7 @@ pub(crate) fn spoil(maker: &mut Maker<'_>) {
     for _ in 0..count {
         let which = match maker.scenario.route {
             Route::Call => maker.random.pick(&CALL),
-            Route::Reply => maker.random.pick(&REPLY),
+            Route::Reply | Route::Other => maker.random.pick(&REPLY),
             // The reasons that only a fault has, as often as all others.
             Route::Fault => {
                 let other = maker.random.pick(&REPLY);
@@ -110,8 +110,8 @@ impl Maker<'_> {
             }
             Spoil::Wait => self.wait_otherwise(),
             Spoil::Method => {
-                let method = 2 + self.random.below(0xFFFE);
-                let method = self.random.pick(&[2, 3, 4, 5, 6, method]);
+                let other = self.random.bit_of(0xFFFE) | self.random.below(2);
+                let method = self.random.pick(&[2, 3, 4, 5, 6, other]);
                 let tag = &mut self.scenario.registers.x[16];
                 *tag = *tag & !0xFFFF | method;
             }
@@ -124,7 +124,7 @@ impl Maker<'_> {
         let word = Field::<Slots>::new(0).at(slot + 1);
         let right = match self.scenario.route {
             Route::Call => Rights::SEND,
-            Route::Reply | Route::Fault => Rights::RECEIVE,
+            Route::Reply | Route::Fault | Route::Other => Rights::RECEIVE,
         };
         let old = self.get(cast.slots, word);
         match which {
@@ -158,7 +158,9 @@ impl Maker<'_> {
     fn break_frame(&mut self) {
         let (number, kind) = match self.scenario.route {
             Route::Call => (self.scenario.cast.gate, FrameKind::Gate),
-            Route::Reply | Route::Fault => (self.scenario.cast.endpoint, FrameKind::Endpoint),
+            Route::Reply | Route::Fault | Route::Other => {
+                (self.scenario.cast.endpoint, FrameKind::Endpoint)
+            }
         };
         let bit = u8::try_from(self.random.bit_of(0xFF)).unwrap_or(1);
         self.store.change_kind(frame_of(number), kind as u8 ^ bit);
@@ -171,7 +173,7 @@ impl Maker<'_> {
                 let servers = endpoint::SERVERS.at(2 * cast.index);
                 self.set(cast.endpoint, servers, 0);
             }
-            Route::Reply | Route::Fault => self.set(cast.current, thread::CALLER, 0),
+            Route::Reply | Route::Fault | Route::Other => self.set(cast.current, thread::CALLER, 0),
         }
     }
 

@@ -68,6 +68,9 @@ fn compare_some(image: &Image, labels: Labels, seeds: Range<u64>) -> Tally {
         match found {
             Finding::Same => *tally.same.entry(name).or_default() += 1,
             Finding::LeftAlone => {
+                if scenario.spoils.is_empty() {
+                    *tally.left.entry(name.clone()).or_default() += 1;
+                }
                 for spoil in &scenario.spoils {
                     let reason = format!("{name}: {spoil:?}");
                     *tally.left.entry(reason).or_default() += 1;
