@@ -51,6 +51,11 @@ impl Labels {
         })
     }
 
+    /// Where an exception of user code comes in.
+    pub(crate) const fn vector(&self) -> u64 {
+        self.vector
+    }
+
     /// Where a scenario leaves to if the fast path does not apply.
     pub(crate) fn slow(&self, scenario: &Scenario) -> u64 {
         let number = scenario.registers.system[ESR].wrapping_sub(SVC);

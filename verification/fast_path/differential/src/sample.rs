@@ -3,12 +3,12 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use pecan_core::object::core_state;
+use pecan_core::object::{core_state, thread};
 use serde_json::{Value, json};
 
 use crate::image::Image;
 use crate::machine::{Registers, SYSTEM, Stop};
-use crate::paths::{Labels, Outcome, run_fast, run_slow};
+use crate::paths::{Labels, Outcome, SAVED, run_fast, run_slow};
 use crate::scenario::make;
 use crate::store::Store;
 
@@ -34,7 +34,10 @@ pub(crate) fn take(image: &Image, labels: Labels, seeds: Range<u64>) -> Value {
             "registers": register_value(&scenario.registers),
             "thread": scenario.cast.current,
             "stack_frame": (scenario.cast.core >> 6) - 1,
+            "vector": labels.vector(),
             "slow_entry": labels.slow(&scenario),
+            "first_saved": SAVED.0,
+            "x_word": thread::X.word(),
             "frames": frames,
             "fast": outcome_value(&fast),
             "slow": slow.as_ref().map(outcome_value),

@@ -174,6 +174,8 @@ fn random_registers(random: &mut Random) -> Registers {
     };
     registers.x.fill_with(|| random.word());
     registers.system.fill_with(|| random.word());
+    // The architecture has no more bits here.
+    registers.system[CPACR] &= 0xFFFF_FFFF;
     registers.flags = u32::try_from(random.below(16)).unwrap_or(0);
     registers
 }
