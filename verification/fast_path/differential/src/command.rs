@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::image::Image;
 use crate::paths::Labels;
-use crate::{dead, mutant, sample, trial};
+use crate::{dead, facts, mutant, sample, trial};
 
 /// Compares the two message paths of a kernel image.
 #[derive(Parser)]
@@ -26,6 +26,8 @@ enum Mode {
     Mutants(Common),
     /// Writes down scenarios and how they end, for another emulator to run.
     Sample(Common),
+    /// Writes down what the proof needs to know.
+    Facts(Common),
 }
 
 #[derive(Args)]
@@ -58,7 +60,10 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(mode: &Mode) -> Result<()> {
-    let (Mode::Compare(common) | Mode::Mutants(common) | Mode::Sample(common)) = mode;
+    let (Mode::Compare(common)
+    | Mode::Mutants(common)
+    | Mode::Sample(common)
+    | Mode::Facts(common)) = mode;
     let rows = dead::check(&common.readme)?;
     let image = Image::load(&common.elf)?;
     let labels = Labels::find(&image)?;
@@ -67,6 +72,7 @@ fn run(mode: &Mode) -> Result<()> {
         Mode::Compare(_) => trial::compare_many(&image, labels, seeds),
         Mode::Mutants(_) => mutant::try_all(&image, labels, seeds),
         Mode::Sample(_) => sample::take(&image, labels, seeds),
+        Mode::Facts(_) => facts::all(labels),
     };
     write(&common.report, &json!({"dead_rows": rows, "found": found}))
 }

@@ -70,6 +70,19 @@ pub(crate) struct Registers {
     pub(crate) system: [u64; SYSTEM.len()],
 }
 
+impl Registers {
+    /// All of them zero.
+    pub(crate) const fn zero() -> Registers {
+        Registers {
+            x: [0; 31],
+            sp: 0,
+            pc: 0,
+            flags: 0,
+            system: [0; SYSTEM.len()],
+        }
+    }
+}
+
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {

@@ -5,6 +5,7 @@ mod arithmetic;
 mod command;
 mod compare;
 mod dead;
+mod facts;
 mod image;
 mod machine;
 mod mutant;

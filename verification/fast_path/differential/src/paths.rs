@@ -34,6 +34,7 @@ pub(crate) struct Labels {
     function: u64,
     message_call: u64,
     exit: u64,
+    kernel_exception: u64,
 }
 
 impl Labels {
@@ -48,6 +49,7 @@ impl Labels {
             function: image.label("function")?,
             message_call: image.label("message_call")?,
             exit: image.label("exit")?,
+            kernel_exception: image.label("kernel_exception")?,
         })
     }
 
@@ -66,6 +68,25 @@ impl Labels {
             Route::Other if number < SystemCall::Null as u64 => self.message,
             Route::Other => self.function,
         }
+    }
+
+    /// Whether an instruction is of the way out that all paths share.
+    pub(crate) fn is_way_out(&self, address: u64) -> bool {
+        (self.exit..self.kernel_exception).contains(&address)
+    }
+
+    /// All of them.
+    pub(crate) fn named(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("vector", self.vector),
+            ("slow_call", self.slow_call),
+            ("slow_reply_receive", self.slow_reply_receive),
+            ("message", self.message),
+            ("null", self.null),
+            ("function", self.function),
+            ("message_call", self.message_call),
+            ("exit", self.exit),
+        ]
     }
 
     const fn leaving(&self) -> [u64; 5] {

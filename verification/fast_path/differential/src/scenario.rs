@@ -14,9 +14,7 @@ use pecan_core::object::{
     state, thread, wait,
 };
 
-use crate::machine::{
-    CPACR, ELR, ESR, Registers, SP_EL0, SPSR, SYSTEM, TPIDR_EL0, TPIDR_EL1, TTBR0,
-};
+use crate::machine::{CPACR, ELR, ESR, Registers, SP_EL0, SPSR, TPIDR_EL0, TPIDR_EL1, TTBR0};
 use crate::random::Random;
 use crate::spoil::{Spoil, spoil};
 use crate::store::{DIRECT_MAP, Store};
@@ -165,13 +163,7 @@ fn place_objects(random: &mut Random, store: &mut Store) -> Cast {
 }
 
 fn random_registers(random: &mut Random) -> Registers {
-    let mut registers = Registers {
-        x: [0; 31],
-        sp: 0,
-        pc: 0,
-        flags: 0,
-        system: [0; SYSTEM.len()],
-    };
+    let mut registers = Registers::zero();
     registers.x.fill_with(|| random.word());
     registers.system.fill_with(|| random.word());
     // The architecture has no more bits here.
