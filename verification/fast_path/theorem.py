@@ -46,7 +46,7 @@ class Proof:
     paths: tuple[int, int] = (0, 0)
 
 
-FAST, SLOW, PRUNED = "fast", "slow", "pruned"
+FAST, SLOW, PRUNED, POSSIBLE = "fast", "slow", "pruned", "possible"
 
 
 def prove_case(image: Image, facts: Facts, case: Case) -> Proof:
@@ -60,6 +60,8 @@ def prove_case(image: Image, facts: Facts, case: Case) -> Proof:
         _ask(proof, scene, FAST, _fast_questions(claim, end))
     for end in slow:
         _ask(proof, scene, SLOW, _slow_questions(claim, end))
+    for end in (*fast.states, *slow):
+        _ask_possible(proof, scene, end)
     refuted = [
         Question("a path is impossible", conjunction(conditions), z3.BoolVal(False))
         for conditions in (*fast.impossible, *impossible)
@@ -155,3 +157,12 @@ def _ask(proof: Proof, scene: Scene, group: str, questions: Iterator[Question]) 
             proof.proved[group] = proof.proved.get(group, 0) + 1
         else:
             proof.failures.append(f"{proof.case}: {group}: {question.name}: {verdict.value}")
+
+
+def _ask_possible(proof: Proof, scene: Scene, end: State) -> None:
+    """Some state goes this way: what is proved of it is not empty."""
+    verdict = prove([*scene.hypotheses, *end.guard], z3.BoolVal(False))
+    if verdict is Verdict.REFUTED:
+        proof.proved[POSSIBLE] = proof.proved.get(POSSIBLE, 0) + 1
+    else:
+        proof.failures.append(f"{proof.case}: a path that no state takes: {verdict.value}")

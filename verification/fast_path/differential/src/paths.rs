@@ -35,6 +35,7 @@ pub(crate) struct Labels {
     message_call: u64,
     exit: u64,
     kernel_exception: u64,
+    switch_debug_registers: u64,
 }
 
 impl Labels {
@@ -50,6 +51,7 @@ impl Labels {
             message_call: image.label("message_call")?,
             exit: image.label("exit")?,
             kernel_exception: image.label("kernel_exception")?,
+            switch_debug_registers: image.label("switch_debug_registers")?,
         })
     }
 
@@ -86,6 +88,7 @@ impl Labels {
             ("function", self.function),
             ("message_call", self.message_call),
             ("exit", self.exit),
+            ("switch_debug_registers", self.switch_debug_registers),
         ]
     }
 
