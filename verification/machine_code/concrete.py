@@ -15,7 +15,7 @@ import z3
 
 from .image import Image
 from .kernel_state import DESCRIBED
-from .memory import FRAME_BITS, KINDS, NUMBER_BITS, OBJECTS, Memory
+from .memory import FRAME_BITS, KINDS, KINDS_ARRAY, NUMBER_BITS, OBJECTS, UNIT_WORDS, Memory
 from .state import register_symbols
 
 PAGE_BYTES = 4096
@@ -46,11 +46,11 @@ class ConcreteState:
     def evaluate(self, terms: Sequence[z3.ExprRef]) -> list[int | bool]:
         """The values of terms in this state."""
         memory = Memory.symbolic("initial_")
-        pairs = [(array, self._rows(array, i)) for i, array in enumerate(memory.words)]
+        pairs = [(array, self._rows(array, i)) for i, array in enumerate(memory.base[:UNIT_WORDS])]
         kinds: z3.ArrayRef = z3.K(z3.BitVecSort(FRAME_BITS), z3.BitVecVal(0, 8))
         for frame, kind in self.kinds.items():
             kinds = z3.Store(kinds, z3.BitVecVal(frame, FRAME_BITS), z3.BitVecVal(kind, 8))
-        pairs.append((memory.kinds, kinds))
+        pairs.append((memory.base[KINDS_ARRAY], kinds))
         pairs.append((DESCRIBED, self._described()))
         # All at once, as operands of one term: they share most of their parts.
         together = z3.Function("together", *(t.sort() for t in terms), z3.BoolSort())(*terms)

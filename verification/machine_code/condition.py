@@ -112,7 +112,18 @@ def _cases(term: z3.BitVecRef) -> list[tuple[z3.BoolRef, int]]:
     if z3.is_bv_value(term):
         return [(z3.BoolVal(True), term.as_long())]
     if z3.is_app_of(term, z3.Z3_OP_ITE):
-        condition, first, second = term.children()
-        inner = [(z3.And(condition, c), v) for c, v in _cases(first)]
-        return inner + _cases(second)
+        return _choice(*term.children())
+    # A choice inside: Z3 draws out of it what its branches share.
+    for part in term.children():
+        if z3.is_app_of(part, z3.Z3_OP_ITE):
+            condition, *branches = part.children()
+            first, second = (z3.substitute(term, (part, branch)) for branch in branches)
+            return _choice(condition, first, second)
     raise ConditionError(f"an operation that is not a number: {term.sexpr()[:200]}")
+
+
+def _choice(
+    condition: z3.BoolRef, first: z3.BitVecRef, second: z3.BitVecRef
+) -> list[tuple[z3.BoolRef, int]]:
+    inner = [(z3.And(condition, c), v) for c, v in _cases(first)]
+    return inner + _cases(second)

@@ -13,6 +13,7 @@ from .concrete import PRESERVED_SEED, STACK_TOP, RETURN_ADDRESS, ConcreteState, 
 from .execute import Run
 from .image import Image
 from .logic import conjunction, reads_of
+from .memory import KINDS_ARRAY, UNIT_WORDS
 from .solve import find_model
 
 SEED = 20_260_101
@@ -50,12 +51,12 @@ def _witness(claim: Claim, condition: z3.BoolRef) -> ConcreteState | None:
         return model.eval(term, model_completion=True).as_long()
 
     memory = claim.state.memory
-    words = {array.get_id(): i for i, array in enumerate(memory.words)}
+    words = {array.get_id(): i for i, array in enumerate(memory.base[:UNIT_WORDS])}
     for array, index in reads_of(constraints):
         content = value(z3.Select(array, index))
         if array.get_id() in words:
             state.words[(value(index), words[array.get_id()])] = content
-        elif array.eq(memory.kinds):
+        elif array.eq(memory.base[KINDS_ARRAY]):
             state.kinds[value(index)] = content
     return state
 

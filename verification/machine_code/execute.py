@@ -2,12 +2,15 @@
 
 States that meet at an instruction are merged, so a function without loops is executed once per
 instruction; loops are unrolled. The result is a `Run`: the one state in which the function
-returns, every access to memory with the condition under which it happens, and every panic.
+returns, every access to memory with the condition under which it happens, every system instruction
+that is more than a read of a register, and every panic.
+
+Assembly that does not return ends at an `eret`, or at one of the addresses that the caller names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyvex
@@ -15,7 +18,7 @@ import z3
 
 from . import condition, expression
 from .image import INSTRUCTION_BYTES, Function, Image
-from .lift import Instruction, LiftError, Lifter
+from .lift import Instruction, LiftError, Lifter, System
 from .memory import WINDOWS, Memory, Window
 from .state import (
     REGISTER_OFFSETS,
@@ -61,6 +64,15 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Effect:
+    """A system instruction that does something, when, and with which operand."""
+
+    instruction: Instruction
+    guard: Guard
+    operand: z3.BitVecRef | None
+
+
+@dataclass(frozen=True)
 class Panic:
     """A place at which the kernel would stop, and when it is reached."""
 
@@ -78,8 +90,35 @@ class Run:
     end: State | None = None
     accesses: list[Access] = field(default_factory=list)
     panics: list[Panic] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    # The states at an `eret`, and at the addresses at which the caller wanted the run to end.
+    erets: dict[int, State] = field(default_factory=dict)
+    stops: dict[int, State] = field(default_factory=dict)
+    # Reads of registers that change by themselves: each has a symbol of its own.
+    volatile: list[z3.BitVecRef] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
     stack_bytes: int = 0
+
+
+# Registers whose value the executor knows nothing of, each time it is read.
+VOLATILE = frozenset({"cntvct_el0", "isr_el1"})
+# Registers that functions read and nothing of the kernel changes while it runs.
+READABLE = frozenset({"tpidr_el1", "dczid_el0"})
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What code may do beside computing: by default, what compiled functions do."""
+
+    # System registers: `mrs` of these, `msr` of those.
+    readable: frozenset[str] = READABLE
+    writable: frozenset[str] = frozenset()
+    # Memory that only the code itself knows.
+    private: tuple[Private, ...] = (STACK,)
+    # Addresses at which a run ends.
+    stops: frozenset[int] = frozenset()
+    # Functions that are not executed: what each does to the state, proved on its own.
+    contracts: Mapping[int, Callable[[State, Run], None]] = field(default_factory=dict)
 
 
 class Executor:
@@ -89,24 +128,32 @@ class Executor:
         self,
         image: Image,
         hypotheses: Sequence[z3.BoolRef] = (),
-        private: Sequence[Private] = (STACK,),
+        rules: Rules = Rules(),
     ) -> None:
         self.image = image
         self.lifter = Lifter(image)
         self.hypotheses = list(hypotheses)
-        self.private = tuple(private)
+        self.rules = rules
         self._orders: dict[int, dict[int, int]] = {}
         self._temporaries: dict[int, expression.Term] = {}
         self._instruction: Instruction
 
-    def run(self, function: Function, arguments: dict[str, z3.BitVecRef]) -> Run:
-        """Executes `function` from its first instruction until it returns."""
+    def run(self, function: Function, arguments: Mapping[str, z3.BitVecRef]) -> Run:
+        """Executes `function` from its first instruction until it returns or ends otherwise.
+
+        `arguments` are general registers, and system registers by their names.
+        """
         registers = initial_registers()
+        system = {}
         for name, value in arguments.items():
-            registers[REGISTER_OFFSETS[name]] = value
+            if name in REGISTER_OFFSETS:
+                registers[REGISTER_OFFSETS[name]] = value
+            else:
+                system[name] = value
         start = State(
             function.address, (Frame(function.address),), registers, Memory.symbolic("initial_")
         )
+        start.system = system
         self._run = Run(function, start)
         waiting: dict[tuple[int, tuple[Frame, ...]], State] = {}
         self._put(waiting, start.copy())
@@ -145,6 +192,8 @@ class Executor:
         state.steps += 1
         if state.steps > STEPS_MAX:
             raise ExecutionError(f"more than {STEPS_MAX} instructions on a path")
+        if instruction.system is not None:
+            return self._step_system(state, instruction, instruction.system)
         if instruction.block is None:
             self._run.panics.append(Panic(instruction, state.guard, instruction.mnemonic))
             return []
@@ -162,7 +211,39 @@ class Executor:
                 state.guard += () if z3.is_false(taken) else (z3.simplify(z3.Not(taken)),)
             else:
                 self._perform(state, statement)
-        return leaving + self._leave(state, instruction.block)
+        return leaving + self._leave(state, instruction)
+
+    def _step_system(self, state: State, instruction: Instruction, system: System) -> list[State]:
+        following = state.address + INSTRUCTION_BYTES
+        place = None if system.register is None else REGISTER_OFFSETS[system.register]
+        match instruction.mnemonic:
+            case "mrs" if place is not None:
+                state.registers[place] = self._read_system(state, system.name)
+            case "msr" if system.name in self.rules.writable:
+                zero = z3.BitVecVal(0, 64)
+                state.system[system.name] = zero if place is None else state.registers[place]
+            case "mrs" | "msr":
+                raise LiftError(f"{state.address:#x}: `{instruction.text}` is not allowed")
+            case "eret":
+                self._end(self._run.erets, state)
+                return []
+            case _:
+                operand = None if place is None else state.registers[place]
+                self._run.effects.append(Effect(instruction, state.guard, operand))
+        return self._go(state, following)
+
+    def _read_system(self, state: State, name: str) -> z3.BitVecRef:
+        if name in VOLATILE:
+            symbol = z3.BitVec(f"{name}_{len(self._run.volatile)}", 64)
+            self._run.volatile.append(symbol)
+            return symbol
+        if name not in self.rules.readable:
+            raise LiftError(f"{state.address:#x}: reads {name}")
+        return state.system_register(name)
+
+    def _end(self, ends: dict[int, State], state: State) -> None:
+        known = ends.get(state.address)
+        ends[state.address] = state if known is None else merge(known, state)
 
     def _perform(self, state: State, statement: pyvex.stmt.IRStmt) -> None:
         match statement.tag:
@@ -178,12 +259,19 @@ class Executor:
             case _:
                 raise LiftError(f"{state.address:#x}: statement {statement.tag}")
 
-    def _leave(self, state: State, block: pyvex.IRSB) -> list[State]:
+    def _leave(self, state: State, instruction: Instruction) -> list[State]:
+        block = instruction.block
+        assert block is not None
         target = z3.simplify(self._value(state, block.next))
         if block.jumpkind == "Ijk_Ret":
             return self._return(state, target)
         if not z3.is_bv_value(target):
             raise ExecutionError(f"{state.address:#x}: a jump to a computed address")
+        if instruction.is_computed:
+            place = target.as_long()
+            if place not in self._order(state.frames[-1].entry):
+                raise ExecutionError(f"{state.address:#x}: a jump out of its function")
+            return self._go(state, place)
         if block.jumpkind == "Ijk_Call":
             return self._call(state, target.as_long())
         return self._go(state, target.as_long())
@@ -194,6 +282,12 @@ class Executor:
             self._run.panics.append(Panic(self._instruction, state.guard, name))
             return []
         state.address = target
+        if target in self.rules.stops:
+            self._end(self._run.stops, state)
+            return []
+        if target in self.rules.contracts:
+            self.rules.contracts[target](state, self._run)
+            return self._return(state, state.register("x30"))
         return [state]
 
     def _call(self, state: State, target: int) -> list[State]:
@@ -313,7 +407,7 @@ class Executor:
 
     def _private_place(self, address: z3.BitVecRef, size: int) -> tuple[str, int] | None:
         """Which private byte an address names; an access that sticks out is refused."""
-        for region in self.private:
+        for region in self.rules.private:
             base = self._run.start.register(region.register)
             distance = z3.simplify(address - base)
             if not z3.is_bv_value(distance):

@@ -52,7 +52,7 @@ class KernelState:
         unit = chunk + z3.ZeroExt(NUMBER_BITS - 6, z3.Extract(7, 2, index))
         words = []
         for word in range(2):
-            choices = [z3.Select(self.memory.words[2 * q + word], unit) for q in range(4)]
+            choices = [self.memory.row(2 * q + word, unit) for q in range(4)]
             value = choices[3]
             for quarter in range(2, -1, -1):
                 value = z3.If(z3.Extract(1, 0, index) == quarter, choices[quarter], value)
@@ -108,10 +108,10 @@ class KernelState:
         first = self.layout.word("CapTable.CHUNK")
         assert first % 8 == 0
         unit = table + first // 8 + z3.Extract(NUMBER_BITS + 2, 3, chunk)
-        value = z3.Select(self.memory.words[7], unit)
+        value = self.memory.row(7, unit)
         for word in range(6, -1, -1):
             is_word = z3.Extract(2, 0, chunk) == word
-            value = z3.If(is_word, z3.Select(self.memory.words[word], unit), value)
+            value = z3.If(is_word, self.memory.row(word, unit), value)
         return value
 
     def slot_is_sound(self, slot: Slot) -> list[z3.BoolRef]:

@@ -87,10 +87,10 @@ def _returns(done: Run) -> Iterator[Obligation]:
 def _writes(done: Run) -> Iterator[Obligation]:
     if done.end is None:
         return
-    pairs = zip(done.start.memory.arrays(), done.end.memory.arrays())
-    for before, after in pairs:
+    memory = done.end.memory
+    for array, before in enumerate(memory.base):
         index = z3.Const("any", before.domain())
-        goal = z3.Select(after, index) == z3.Select(before, index)
+        goal = memory.row(array, index) == z3.Select(before, index)
         yield Obligation(WRITES, str(before), conjunction(done.end.guard), goal)
 
 

@@ -41,6 +41,8 @@ class State:
     private: PrivateBytes = field(default_factory=dict)
     guard: Guard = ()
     steps: int = 0
+    # System registers that were written; the others are as at the start.
+    system: dict[str, z3.BitVecRef] = field(default_factory=dict)
 
     def copy(self) -> State:
         return State(
@@ -51,7 +53,11 @@ class State:
             dict(self.private),
             self.guard,
             self.steps,
+            dict(self.system),
         )
+
+    def system_register(self, name: str) -> z3.BitVecRef:
+        return self.system.get(name, z3.BitVec(f"initial_{name}", 64))
 
     def register(self, name: str) -> z3.BitVecRef:
         return self.registers[REGISTER_OFFSETS[name]]
@@ -98,6 +104,10 @@ def merge(first: State, second: State) -> State:
         place: _choose(is_first, first.private[place], second.private[place])
         for place in first.private.keys() & second.private.keys()
     }
+    system = {
+        name: _choose(is_first, first.system_register(name), second.system_register(name))
+        for name in sorted(first.system.keys() | second.system.keys())
+    }
     return State(
         first.address,
         first.frames,
@@ -106,6 +116,7 @@ def merge(first: State, second: State) -> State:
         private,
         guard,
         max(first.steps, second.steps),
+        system,
     )
 
 
