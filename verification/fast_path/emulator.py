@@ -1,7 +1,8 @@
-"""The interpreter of `differential` against an emulator (Unicorn), which decodes and executes alone.
+"""The interpreter of `differential` against an emulator (Unicorn), which decodes on its own.
 
-Each sample is a scenario with how it ends: registers, system registers, condition flags, and every
-word of memory that changed. The emulator runs the same bytes from the same state to the same end.
+Each sample is a scenario with how it ends: registers, system registers, condition flags, and
+every word of memory that changed. The emulator runs the same bytes from the same state to the
+same end.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The fast path in every state: which states it takes, and what it does to the others.
 
-No invariant is assumed. Memory is a function from addresses to words and kind bytes of which nothing is
-known, so the fast path may read nonsense and must still be right about what it leaves. (That it
-reads no word which it saved before is a matter of sound states: see `disjoint`.)
+No invariant is assumed. Memory is a function from addresses to words and kind bytes of which
+nothing is known, so the fast path may read nonsense and must still be right about what it leaves.
+(That it reads no word which it saved before is a matter of sound states: see `disjoint`.)
 """
 
 from __future__ import annotations

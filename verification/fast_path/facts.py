@@ -1,4 +1,4 @@
-"""What the kernel's own crates say of fields, constants and places of the code (see `differential`)."""
+"""What the kernel's own crates say of fields, constants and places of the code."""
 
 from __future__ import annotations
 

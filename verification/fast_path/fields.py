@@ -1,9 +1,9 @@
 """Kernel memory as the fields of a few objects that do not overlap.
 
-A proof about states in which the objects that a path meets are known needs no arrays: each word of each
-object is a term, and an address is a word of one of the objects, by arithmetic alone. An access to any
-other address is refused, so every access that is made is in bounds and of the right kind. That objects of
-a sound state do not overlap is proved apart (`disjoint`).
+A proof about states in which the objects that a path meets are known needs no arrays: each word
+of each object is a term, and an address is a word of one of the objects, by arithmetic alone. An
+access to any other address is refused, so every access that is made is in bounds and of the right
+kind. That objects of a sound state do not overlap is proved apart (`disjoint`).
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class Thing:
     name: str
     number: z3.BitVecRef
     words: int
-    kind: int | None = None
+    kind: int
 
     def address(self, word: int = 0) -> z3.BitVecRef:
         """Where a word of it is mapped."""
         return z3.simplify((self.link() << UNIT_BITS) + (OBJECTS.base + WORD_BYTES * word))
 
     def is_placed(self) -> z3.BoolRef:
-        """It is somewhere, aligned to its size or to a frame, and the next frame is not the first."""
+        """It is aligned to its size or to a frame, and neither in the first nor the last frame."""
         units = min(self.words // UNIT_WORDS, UNITS_PER_FRAME)
         last = (1 << NUMBER_BITS) - UNITS_PER_FRAME
         return z3.And(self.number & (units - 1) == 0, self.number != 0, z3.ULT(self.number, last))
@@ -127,7 +127,7 @@ class FieldMemory:
     def _kind(self, frame: z3.BitVecRef) -> z3.BitVecRef:
         for thing in self.things.values():
             own = z3.Extract(NUMBER_BITS - 1, NUMBER_BITS - FRAME_BITS, thing.number)
-            if thing.kind is not None and z3.is_true(z3.simplify(own == frame)):
+            if z3.is_true(z3.simplify(own == frame)):
                 return z3.BitVecVal(thing.kind, 8)
         raise FieldError(f"the kind of the frame {frame}")
 

@@ -1,7 +1,7 @@
 """All paths of a piece of machine code, from a state whose memory is fields of known objects.
 
-The executor's instructions, with two differences: paths are not merged where they meet, and one that no
-state can take is dropped, with the reason kept as an obligation.
+The executor's instructions, with two differences: paths are not merged where they meet, and one
+that no state can take is dropped, with the reason kept as an obligation.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Ends:
 class Paths(Executor):
     """Executes code path by path."""
 
-    def __init__(self, image: Image, hypotheses: Sequence[z3.BoolRef], stops: Sequence[int]) -> None:
+    def __init__(
+        self, image: Image, hypotheses: Sequence[z3.BoolRef], stops: Sequence[int]
+    ) -> None:
         rules = Rules(READABLE, WRITABLE, private=(), stops=frozenset(stops))
         super().__init__(image, hypotheses, rules)
         self._solver = z3.SolverFor("QF_BV")

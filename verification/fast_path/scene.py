@@ -1,8 +1,9 @@
 """The states in which the fast path applies, with everything that they leave open as a symbol.
 
-Each state satisfies the invariants (see the README) and the condition under which the fast path is
-taken; and each state that does is one of these, for some values of the symbols: a link that names an
-object *is* that object's number, a word that no path should look at is a symbol of its own.
+Each state satisfies the invariants (see the README) and the condition under which the fast path
+is taken; and each state that does is one of these, for some values of the symbols: a link that
+names an object *is* that object's number, a word that no path should look at is a symbol of its
+own.
 """
 
 from __future__ import annotations
@@ -103,11 +104,11 @@ class Scene:
         return memory, self.registers
 
     def _set_threads(self) -> None:
-        names = ["current", "partner"] + (["neighbor"] if self.case.has_neighbor else [])
-        for name in names:
+        for name in ("current", "partner"):
             # Its number with its marks: floating point or not; debug registers keep a thread off.
             extra = z3.If(z3.Bool(f"{name}_floats"), self._word("EXTRA_MARK"), self._word(0))
-            self.set(name, "Thread.LINK", self.thing(name).link() | self._word("REPLY_MARK") | extra)
+            link = self.thing(name).link() | self._word("REPLY_MARK")
+            self.set(name, "Thread.LINK", link | extra)
             self.set(name, "Thread.CORE", self.case.core)
         self.set("current", "Thread.SLOTS", self.thing("slots").link())
         self.set("current", "Thread.MASK", (1 << SLOT_BITS) - 1)
@@ -129,6 +130,7 @@ class Scene:
         self.memory = self.memory.put("endpoint", servers, self.thing("partner").link())
         self.set("gate", "Gate.ENDPOINT", self.thing("endpoint").link())
         self.hypotheses.append(self.get("endpoint", "Endpoint.ID") != 0)
+        self.set("current", "Thread.WAIT", 0)
         special = self.get("current", "Thread.SPECIAL")
         kept_off = self.constant("FOREIGN") | self.constant("DEBUG")
         self.hypotheses.append(special & kept_off == 0)
@@ -147,6 +149,7 @@ class Scene:
             return
         self.set(owner, field_name, self.thing("neighbor").link())
         self.set("neighbor", "Thread.WAIT", waits)
+        self.set("neighbor", "Thread.PREV", self.thing(owner).link())
 
     def _set_reply(self) -> None:
         link = self.get("current", "Thread.LINK")
@@ -170,9 +173,10 @@ class Scene:
         if self.case.has_neighbor:
             self.set("neighbor", "Thread.WAIT", waits)
         self.set("endpoint", "Endpoint.WAITING", 0)
-        bound = self.thing("notification").link() if self.case.is_bound else 0
-        self.set("current", "Thread.BOUND", bound)
-        self.set("notification", "Notification.BITS", 0)
+        self.set("current", "Thread.BOUND", 0)
+        if self.case.is_bound:
+            self.set("current", "Thread.BOUND", self.thing("notification").link())
+            self.set("notification", "Notification.BITS", 0)
         # A thread that serves on its own context has the mark OWN_TIME in SPECIAL.
         own, used = self.get("current", "Thread.OWN_CONTEXT"), self.get("core", "Core.CONTEXT")
         self.hypotheses.append(own != used)
@@ -211,12 +215,12 @@ def _things(facts: Facts) -> dict[str, Thing]:
     """The objects of a scene; each is aligned to its size, and no two overlap."""
     kinds = facts.constants
 
-    def thing(name: str, kind: str, byte: str | None) -> Thing:
-        number = z3.BitVec(name, NUMBER_BITS)
-        return Thing(name, number, facts.sizes[kind], None if byte is None else kinds[byte])
+    def thing(name: str, kind: str, byte: str) -> Thing:
+        return Thing(name, z3.BitVec(name, NUMBER_BITS), facts.sizes[kind], kinds[byte])
 
-    core = thing("core", "Core", None)
-    stack = Thing("stack", z3.simplify(core.number - STACK_UNITS), STACK_UNITS * UNIT_WORDS)
+    core = thing("core", "Core", "KIND_KERNEL")
+    below = z3.simplify(core.number - STACK_UNITS)
+    stack = Thing("stack", below, STACK_UNITS * UNIT_WORDS, kinds["KIND_KERNEL"])
     things = [
         core,
         stack,
@@ -225,7 +229,7 @@ def _things(facts: Facts) -> dict[str, Thing]:
         thing("neighbor", "Thread", "KIND_THREAD"),
         thing("endpoint", "Endpoint", "KIND_ENDPOINT"),
         thing("gate", "Gate", "KIND_GATE"),
-        thing("slots", "Slots", None),
+        thing("slots", "Slots", "KIND_SLOTS"),
         thing("notification", "Notification", "KIND_NOTIFICATION"),
     ]
     return {item.name: item for item in things}

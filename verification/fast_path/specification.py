@@ -1,7 +1,7 @@
 """What `call` and `reply_receive` do where the fast path applies, word by word.
 
-The fast path does exactly this. The slow path does this and writes dead fields besides. The facts are those
-of `core/src/ipc.rs`, on words.
+The fast path does exactly this. The slow path does this and writes dead fields besides. The facts
+are those of `core/src/ipc.rs`, on words.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _resume_partner(claim: Specification) -> None:
 
 
 def _toggle_floating(claim: Specification) -> None:
-    """Floating point is allowed if the registers hold the partner's values; noted if it may matter."""
+    """Floating point is allowed if the registers hold the partner's values."""
     scene = claim.scene
     link = claim.get("partner", "Thread.LINK")
     marks = (link | claim.get("current", "Thread.LINK")) & scene.constant("EXTRA_MARK")

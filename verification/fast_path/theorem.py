@@ -1,12 +1,12 @@
 """The theorem: where the fast path applies, both paths end as the specification says.
 
-The fast path writes what the specification says and nothing else; the slow path may write dead fields and
-its stack besides. Registers are the same. Every question goes to both solvers.
+The fast path writes what the specification says and nothing else; the slow path may write dead
+fields and its stack besides. Registers are the same. Every question goes to both solvers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import z3
@@ -16,6 +16,8 @@ from machine_code.logic import conjunction
 from machine_code.solve import Verdict, prove
 from machine_code.state import State
 
+from . import disjoint
+from .cover import Cover
 from .facts import Facts
 from .fields import FieldMemory, Place
 from .paths import Ends, Paths, start
@@ -47,30 +49,50 @@ class Proof:
 
 
 FAST, SLOW, PRUNED, POSSIBLE = "fast", "slow", "pruned", "possible"
+DISJOINT, COVER = "disjoint", "cover"
 
 
 def prove_case(image: Image, facts: Facts, case: Case) -> Proof:
     """Proves one case."""
     scene = Scene.of(facts, case)
     claim = specify(scene)
-    fast = _fast(image, scene)
+    fast = fast_ends(image, scene)
     slow, impossible = _slow(image, scene)
     proof = Proof(case, paths=(len(fast.states), len(slow)))
     for end in fast.states:
-        _ask(proof, scene, FAST, _fast_questions(claim, end))
+        _ask(proof, scene.hypotheses, FAST, fast_questions(claim, end))
     for end in slow:
-        _ask(proof, scene, SLOW, _slow_questions(claim, end))
+        _ask(proof, scene.hypotheses, SLOW, _slow_questions(claim, end))
     for end in (*fast.states, *slow):
         _ask_possible(proof, scene, end)
+    for name, (hypotheses, goal) in disjoint.lemmas(scene):
+        _ask(proof, hypotheses, DISJOINT, [Question(name, z3.BoolVal(True), goal)])
     refuted = [
         Question("a path is impossible", conjunction(conditions), z3.BoolVal(False))
         for conditions in (*fast.impossible, *impossible)
     ]
-    _ask(proof, scene, PRUNED, iter(refuted))
+    _ask(proof, scene.hypotheses, PRUNED, refuted)
     return proof
 
 
-def _fast(image: Image, scene: Scene) -> Ends:
+def prove_cover(facts: Facts, case: Case) -> Proof:
+    """Proves that every sound state of a case, where the fast path applies, is of its scene."""
+    cover = Cover(Scene.of(facts, case))
+    lemmas = list(cover.lemmas())
+    proof = Proof(case)
+    # All at once: the hypotheses, which are many, are the same.
+    verdict = prove(cover.hypotheses, z3.And(*(goal for _, (_, goal) in lemmas)))
+    if verdict is Verdict.PROVED:
+        proof.proved[COVER] = len(lemmas)
+    else:
+        proof.failures.append(f"{case}: a sound state that is not of the scene: {verdict.value}")
+    verdict = prove(cover.hypotheses, z3.BoolVal(False))
+    if verdict is not Verdict.REFUTED:
+        proof.failures.append(f"{case}: there is no such sound state: {verdict.value}")
+    return proof
+
+
+def fast_ends(image: Image, scene: Scene) -> Ends:
     """From the vector to user code, or to where the fast path leaves."""
     labels = scene.facts.labels
     names = ("slow_call", "slow_reply_receive", "message", "null", "function")
@@ -81,8 +103,8 @@ def _fast(image: Image, scene: Scene) -> Ends:
 def _slow(image: Image, scene: Scene) -> tuple[list[State], list[list[z3.BoolRef]]]:
     """From where the fast path would leave to user code.
 
-    What is pending when `core` is done is performed after what is compared here: on from there, nothing
-    is pending.
+    What is pending when `core` is done is performed after what is compared here: on from there,
+    nothing is pending.
     """
     labels = scene.facts.labels
     entry = "slow_call" if scene.case.route == "Call" else "slow_reply_receive"
@@ -107,7 +129,7 @@ def _slow(image: Image, scene: Scene) -> tuple[list[State], list[list[z3.BoolRef
     return ends, impossible
 
 
-def _fast_questions(claim: Specification, end: State) -> Iterator[Question]:
+def fast_questions(claim: Specification, end: State) -> Iterator[Question]:
     yield from _register_questions(claim, end)
     yield from _memory_questions(claim, end, frozenset())
 
@@ -150,9 +172,11 @@ def _is_old(before: FieldMemory, place: Place, value: z3.BitVecRef) -> bool:
     return before.get(*place).eq(value)
 
 
-def _ask(proof: Proof, scene: Scene, group: str, questions: Iterator[Question]) -> None:
+def _ask(
+    proof: Proof, hypotheses: Sequence[z3.BoolRef], group: str, questions: Iterable[Question]
+) -> None:
     for question in questions:
-        verdict = prove([*scene.hypotheses, question.guard], question.goal)
+        verdict = prove([*hypotheses, question.guard], question.goal)
         if verdict is Verdict.PROVED:
             proof.proved[group] = proof.proved.get(group, 0) + 1
         else:

@@ -1,6 +1,7 @@
 """The proofs, spread over the machine's cores.
 
-Terms of the solvers do not travel between processes: a worker is told what to prove and makes them.
+Terms of the solvers do not travel between processes: a worker is told what to prove and makes
+them.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from machine_code.image import Image
 
 from .everywhere import Everywhere, prove_everywhere
 from .facts import Facts
+from .mutants import Fate, Judge, Survivor
 from .scene import Case
-from .theorem import Proof, prove_case
+from .theorem import Proof, prove_case, prove_cover
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Task:
 
 
 _task: Task | None = None
+_judge: Judge | None = None
 
 
 def _begin(task: Task) -> None:
@@ -44,8 +47,19 @@ def _case(case: Case) -> Proof:
     return prove_case(_current().image, _current().facts, case)
 
 
+def _cover(case: Case) -> Proof:
+    return prove_cover(_current().facts, case)
+
+
 def _everywhere() -> Everywhere:
     return prove_everywhere(_current().image, _current().facts)
+
+
+def _fate(survivor: Survivor) -> Fate:
+    global _judge
+    if _judge is None:
+        _judge = Judge(_current().image, _current().facts)
+    return _judge.fate(survivor)
 
 
 class Workers:
@@ -68,3 +82,11 @@ class Workers:
     def cases(self, chosen: Sequence[Case]) -> list[Proof]:
         """The theorem in each of these cases."""
         return self._pool.map(_case, chosen, chunksize=1)
+
+    def covers(self, chosen: Sequence[Case]) -> list[Proof]:
+        """That these cases have all sound states."""
+        return self._pool.map(_cover, chosen, chunksize=1)
+
+    def fates(self, survivors: Sequence[Survivor]) -> list[Fate]:
+        """Why no scenario noticed each mutant."""
+        return self._pool.map(_fate, survivors, chunksize=1)

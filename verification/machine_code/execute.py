@@ -87,6 +87,8 @@ class Run:
 
     function: Function
     start: State
+    # The contract that the function is, if others take it for granted.
+    own: object | None = None
     end: State | None = None
     accesses: list[Access] = field(default_factory=list)
     panics: list[Panic] = field(default_factory=list)
@@ -96,6 +98,8 @@ class Run:
     stops: dict[int, State] = field(default_factory=dict)
     # Reads of registers that change by themselves: each has a symbol of its own.
     volatile: list[z3.BitVecRef] = field(default_factory=list)
+    # The functions that were not executed, call by call.
+    summaries: list[str] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
     stack_bytes: int = 0
 
@@ -117,8 +121,8 @@ class Rules:
     private: tuple[Private, ...] = (STACK,)
     # Addresses at which a run ends.
     stops: frozenset[int] = frozenset()
-    # Functions that are not executed: what each does to the state, proved on its own.
-    contracts: Mapping[int, Callable[[State, Run], None]] = field(default_factory=dict)
+    # Does what the function at an address does, if that is known; proved on its own.
+    contracts: Callable[[Executor, State, int], bool] | None = None
 
 
 class Executor:
@@ -265,15 +269,27 @@ class Executor:
         target = z3.simplify(self._value(state, block.next))
         if block.jumpkind == "Ijk_Ret":
             return self._return(state, target)
+        if instruction.is_computed:
+            return self._switch(state, target)
         if not z3.is_bv_value(target):
             raise ExecutionError(f"{state.address:#x}: a jump to a computed address")
-        if instruction.is_computed:
-            place = target.as_long()
-            if place not in self._order(state.frames[-1].entry):
-                raise ExecutionError(f"{state.address:#x}: a jump out of its function")
-            return self._go(state, place)
         if block.jumpkind == "Ijk_Call":
             return self._call(state, target.as_long())
+        return self._go(state, target.as_long())
+
+    def _switch(self, state: State, target: z3.BitVecRef) -> list[State]:
+        """Goes to each of the places that a jump can lead to, all inside its function."""
+        target = z3.simplify(target, push_ite_bv=True)
+        if z3.is_app_of(target, z3.Z3_OP_ITE):
+            chosen, first, second = target.children()
+            branch = state.copy()
+            branch.guard += (chosen,)
+            state.guard += (z3.simplify(z3.Not(chosen)),)
+            return self._switch(branch, first) + self._switch(state, second)
+        if not z3.is_bv_value(target):
+            raise ExecutionError(f"{state.address:#x}: a jump to a computed address")
+        if target.as_long() not in self._order(state.frames[-1].entry):
+            raise ExecutionError(f"{state.address:#x}: a jump out of its function")
         return self._go(state, target.as_long())
 
     def _go(self, state: State, target: int) -> list[State]:
@@ -285,8 +301,8 @@ class Executor:
         if target in self.rules.stops:
             self._end(self._run.stops, state)
             return []
-        if target in self.rules.contracts:
-            self.rules.contracts[target](state, self._run)
+        contracts = self.rules.contracts
+        if contracts is not None and contracts(self, state, target):
             return self._return(state, state.register("x30"))
         return [state]
 
@@ -364,15 +380,12 @@ class Executor:
     # Memory.
 
     def _load(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
+        if not z3.is_bv_value(address):
+            address = self._pushed(address)
         if z3.is_app_of(address, z3.Z3_OP_ITE):
             return self._load_choice(state, address, size)
-        place = self._private_place(address, size)
-        if place is not None:
-            name, offset = place
-            found = [state.private.get((name, offset + byte)) for byte in range(size)]
-            if any(byte is None for byte in found):
-                raise ExecutionError(f"{state.address:#x}: reads what it never wrote to its {name}")
-            return z3.simplify(z3.Concat(*reversed(found))) if size > 1 else found[0]
+        if self._private_place(address, size) is not None:
+            return self.load_private(state, address, size)
         if z3.is_bv_value(address):
             content = self.image.constant(address.as_long(), size)
             if content is not None:
@@ -380,6 +393,14 @@ class Executor:
         window = self._window(state, address)
         self._note(state, window, address, size, False)
         return state.memory.load(window, address, size)
+
+    def _pushed(self, address: z3.BitVecRef) -> z3.BitVecRef:
+        """A choice among places of the image's constants, as such; any other address as it is."""
+        pushed = z3.simplify(address, push_ite_bv=True)
+        leaf = pushed
+        while z3.is_app_of(leaf, z3.Z3_OP_ITE):
+            leaf = leaf.arg(1)
+        return pushed if z3.is_bv_value(leaf) else address
 
     def _load_choice(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
         """Each place of a chosen address is an access of its own, under its own condition."""
@@ -394,16 +415,37 @@ class Executor:
 
     def _store(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
         size = value.size() // 8
-        place = self._private_place(address, size)
-        if place is not None:
-            name, offset = place
-            for byte in range(size):
-                piece = z3.simplify(z3.Extract(8 * byte + 7, 8 * byte, value))
-                state.private[(name, offset + byte)] = piece
+        if self._private_place(address, size) is not None:
+            self.store_private(state, address, value)
             return
         window = self._window(state, address)
         self._note(state, window, address, size, True)
         state.memory = state.memory.store(window, address, value)
+
+    def load_private(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
+        """What is at an address of private memory; anything, where nothing was stored."""
+        name, offset = self._known_private_place(address, size)
+        found = [state.private_byte((name, offset + byte)) for byte in range(size)]
+        return z3.simplify(z3.Concat(*reversed(found))) if size > 1 else found[0]
+
+    def store_private(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
+        """Stores into private memory."""
+        size = value.size() // 8
+        name, offset = self._known_private_place(address, size)
+        for byte in range(size):
+            piece = z3.simplify(z3.Extract(8 * byte + 7, 8 * byte, value))
+            state.private[(name, offset + byte)] = piece
+
+    def _known_private_place(self, address: z3.BitVecRef, size: int) -> tuple[str, int]:
+        place = self._private_place(address, size)
+        if place is None:
+            raise ExecutionError(f"{self._instruction.address:#x}: not in private memory")
+        return place
+
+    @property
+    def run_so_far(self) -> Run:
+        """The run that is under way."""
+        return self._run
 
     def _private_place(self, address: z3.BitVecRef, size: int) -> tuple[str, int] | None:
         """Which private byte an address names; an access that sticks out is refused."""

@@ -59,6 +59,12 @@ class State:
     def system_register(self, name: str) -> z3.BitVecRef:
         return self.system.get(name, z3.BitVec(f"initial_{name}", 64))
 
+    def private_byte(self, place: tuple[str, int]) -> z3.BitVecRef:
+        """A byte of private memory; what it held at first is not known."""
+        name, offset = place
+        found = self.private.get(place)
+        return z3.BitVec(f"initial_{name}_{offset}", 8) if found is None else found
+
     def register(self, name: str) -> z3.BitVecRef:
         return self.registers[REGISTER_OFFSETS[name]]
 
@@ -101,8 +107,8 @@ def merge(first: State, second: State) -> State:
     }
     _merge_flags(registers, is_first, first, second)
     private = {
-        place: _choose(is_first, first.private[place], second.private[place])
-        for place in first.private.keys() & second.private.keys()
+        place: _choose(is_first, first.private_byte(place), second.private_byte(place))
+        for place in sorted(first.private.keys() | second.private.keys())
     }
     system = {
         name: _choose(is_first, first.system_register(name), second.system_register(name))

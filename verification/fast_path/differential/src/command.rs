@@ -72,7 +72,7 @@ fn run(mode: &Mode) -> Result<()> {
         Mode::Compare(_) => trial::compare_many(&image, labels, seeds),
         Mode::Mutants(_) => mutant::try_all(&image, labels, seeds),
         Mode::Sample(_) => sample::take(&image, labels, seeds),
-        Mode::Facts(_) => facts::all(labels),
+        Mode::Facts(_) => facts::all(&image, labels)?,
     };
     write(&common.report, &json!({"dead_rows": rows, "found": found}))
 }

@@ -47,7 +47,9 @@ pub(crate) fn compare(
             }
             disturbance(scenario, &fast).map_or(Finding::LeftAlone, Finding::Wrong)
         }
-        other => Finding::Wrong(format!("the fast path stops: {other:x?}")),
+        other @ (Stop::Reached(_) | Stop::Refused(_) | Stop::Fault(_) | Stop::Endless) => {
+            Finding::Wrong(format!("the fast path stops: {other:x?}"))
+        }
     }
 }
 

@@ -4,13 +4,14 @@ use ipc_abi::call::SystemCall;
 use ipc_abi::capability::{Kind, Rights};
 use ipc_abi::fault::PROGRAM_STATE;
 use pecan_core::object::{
-    Core, DEBUG_MARK, EXTRA_MARK, Endpoint, Gate, LIGHT, Layout, NUMBER_BITS, Notification,
-    REPLY_MARK, Slots, Thread, core_state, endpoint, gate, notification, sending, special, state,
-    thread, wait,
+    Core, DEBUG_MARK, EXTRA_MARK, Endpoint, FrameKind, Gate, LIGHT, Layout, NUMBER_BITS,
+    Notification, REPLY_MARK, Slots, Thread, core_state, endpoint, gate, notification, sending,
+    special, state, thread, wait,
 };
 use serde_json::{Value, json};
 
 use crate::dead;
+use crate::image::Image;
 use crate::machine::Registers;
 use crate::paths::Labels;
 use crate::scenario::{Cast, Route, SVC, Scenario};
@@ -18,11 +19,25 @@ use crate::scenario::{Cast, Route, SVC, Scenario};
 /// `SPSR_EL1.SS`, which user code may have beside the flags.
 const STEP_STATE: u64 = 1 << 21;
 
+/// The pieces of the fast path, by which its instructions are named.
+const PIECES: [&str; 7] = [
+    "call",
+    "end_call",
+    "reply_receive",
+    "end_reply",
+    "reply_to_fault",
+    "call_extra",
+    "reply_extra",
+];
+
 /// Fields, constants, dead fields and labels.
-pub(crate) fn all(labels: Labels) -> Value {
-    let places = labels.named();
+pub(crate) fn all(image: &Image, labels: Labels) -> anyhow::Result<Value> {
+    let mut places = labels.named();
+    for name in PIECES {
+        places.push((name, image.label(name)?));
+    }
     let places: Vec<Value> = places.iter().map(|(name, at)| json!([name, at])).collect();
-    json!({
+    Ok(json!({
         "sizes": sizes(),
         "fields": fields(),
         "constants": constants(),
@@ -32,7 +47,7 @@ pub(crate) fn all(labels: Labels) -> Value {
             "Fault": dead_of(Route::Fault),
         },
         "labels": places,
-    })
+    }))
 }
 
 fn sizes() -> Value {
@@ -103,6 +118,8 @@ fn constants() -> Value {
         "KIND_ENDPOINT": Kind::Endpoint as u64,
         "KIND_THREAD": Kind::Thread as u64,
         "KIND_NOTIFICATION": Kind::Notification as u64,
+        "KIND_SLOTS": FrameKind::Slots as u64,
+        "KIND_KERNEL": FrameKind::Kernel as u64,
         "SEND": Rights::SEND.into_raw(),
         "RECEIVE": Rights::RECEIVE.into_raw(),
         "PROGRAM_STATE": PROGRAM_STATE,

@@ -29,15 +29,36 @@ struct Mutant {
     change: String,
 }
 
-/// Tries all mutants on scenarios, which are made once for all of them.
+/// Tries all mutants on the same scenarios, on all cores of the host.
 pub(crate) fn try_all(image: &Image, labels: Labels, seeds: Range<u64>) -> Value {
+    let addresses = executed(image, labels, seeds.start..seeds.start + SCOUTS);
+    let mutants = addresses.iter().flat_map(|&at| mutants_of(image, at));
+    let mutants: Vec<Mutant> = mutants.collect();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let survivors: Vec<Value> = std::thread::scope(|scope| {
+        let shares = mutants.chunks(mutants.len().div_ceil(workers).max(1));
+        let handles: Vec<_> = shares
+            .map(|share| {
+                let seeds = seeds.clone();
+                scope.spawn(move || survivors_of(image, labels, seeds, share))
+            })
+            .collect();
+        // A worker that panics has found no survivors, and the counts say so.
+        let found = handles.into_iter().filter_map(|handle| handle.join().ok());
+        found.flatten().collect()
+    });
+    json!({
+        "instructions": addresses.len(),
+        "mutants": mutants.len(),
+        "noticed": mutants.len() - survivors.len(),
+        "survivors": survivors,
+    })
+}
+
+/// Those that no scenario notices. Each scenario is made once for all that are left.
+fn survivors_of(image: &Image, labels: Labels, seeds: Range<u64>, share: &[Mutant]) -> Vec<Value> {
     let mut image = image.clone();
-    let addresses = executed(&image, labels, seeds.start..seeds.start + SCOUTS);
-    let mut alive: Vec<Mutant> = addresses
-        .iter()
-        .flat_map(|&address| mutants_of(&image, address))
-        .collect();
-    let count = alive.len();
+    let mut alive: Vec<&Mutant> = share.iter().collect();
     let mut store = Store::new();
     for seed in seeds {
         let scenario = make(seed, &mut store);
@@ -52,16 +73,10 @@ pub(crate) fn try_all(image: &Image, labels: Labels, seeds: Range<u64>) -> Value
             !is_noticed(&scenario, &original, &changed)
         });
     }
-    let survivors: Vec<Value> = alive
-        .iter()
+    let values = alive.iter();
+    values
         .map(|it| json!({"address": it.address, "encoding": it.encoding, "change": it.change}))
-        .collect();
-    json!({
-        "instructions": addresses.len(),
-        "mutants": count,
-        "noticed": count - alive.len(),
-        "survivors": survivors,
-    })
+        .collect()
 }
 
 fn executed(image: &Image, labels: Labels, seeds: Range<u64>) -> BTreeSet<u64> {

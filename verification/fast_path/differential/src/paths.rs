@@ -177,7 +177,9 @@ pub(crate) fn run_slow(
     set(store, core, core_state::PENDING, pending);
     match stop {
         Stop::Return => Ok(finish(stop, machine)),
-        other => Err(SlowFailure::Stopped(other, machine.registers.pc)),
+        Stop::Reached(_) | Stop::Refused(_) | Stop::Fault(_) | Stop::Endless => {
+            Err(SlowFailure::Stopped(stop, machine.registers.pc))
+        }
     }
 }
 
@@ -198,9 +200,11 @@ fn set<O: Layout>(store: &Store, number: u64, field: Field<O>, value: u64) {
 }
 
 fn reach(machine: &mut Machine<'_>, label: u64) -> Result<(), SlowFailure> {
-    match machine.run(&[label], |_, _| {}) {
-        Stop::Reached(_) => Ok(()),
-        other => Err(SlowFailure::Stopped(other, machine.registers.pc)),
+    let stop = machine.run(&[label], |_, _| {});
+    if stop == Stop::Reached(label) {
+        Ok(())
+    } else {
+        Err(SlowFailure::Stopped(stop, machine.registers.pc))
     }
 }
 

@@ -9,9 +9,9 @@
 use ipc_abi::call::{SYSTEM_CALL_COUNT, SystemCall};
 use ipc_abi::capability::{Kind, Rights};
 use pecan_core::object::{
-    CORES_MAX, Core, EXTRA_MARK, Endpoint, Field, FrameKind, Gate, LIGHT, Layout, REPLY_MARK,
-    Slots, Thread, UNITS_PER_FRAME, core_state, endpoint, gate, notification, sending, special,
-    state, thread, wait,
+    CORES_MAX, Core, EXTRA_MARK, Endpoint, Field, FrameKind, Gate, LIGHT, Layout, NUMBER_BITS,
+    REPLY_MARK, Slots, Thread, UNITS_PER_FRAME, core_state, endpoint, gate, notification, sending,
+    special, state, thread, wait,
 };
 
 use crate::machine::{CPACR, ELR, ESR, Registers, SP_EL0, SPSR, TPIDR_EL0, TPIDR_EL1, TTBR0};
@@ -231,9 +231,10 @@ impl Maker<'_> {
         let marks = self.get(cast.current, thread::LINK) & EXTRA_MARK;
         let other = self.random.below(1 << 40);
         let number = self.random.pick(&[cast.current, cast.partner, other]);
-        let owner = self
-            .random
-            .pick(&[0, cast.current, cast.partner, cast.partner]);
+        // Near the partner, too: every bit counts.
+        let near = cast.partner ^ self.random.bit_of((1 << NUMBER_BITS) - 1);
+        let owners = [0, cast.current, cast.partner, cast.partner, near];
+        let owner = self.random.pick(&owners);
         let context = self.random.below(1 << 40);
         self.set(cast.core, core_state::PENDING, pending);
         self.set(cast.core, core_state::INDEX, cast.index);
@@ -321,7 +322,7 @@ impl Maker<'_> {
             Route::Reply | Route::Fault => SVC | SystemCall::ReplyReceive as u64,
             Route::Other => {
                 let calls = SYSTEM_CALL_COUNT as u64 - FIRST_OTHER;
-                let call = SVC | FIRST_OTHER + self.random.below(calls);
+                let call = SVC | (FIRST_OTHER + self.random.below(calls));
                 let unknown = SVC | self.random.below(1 << 16).max(FIRST_OTHER);
                 let class = self.random.bit_of(0x3F << 26) ^ SVC ^ self.random.below(2);
                 self.random.pick(&[call, unknown, class])
