@@ -69,7 +69,11 @@ impl Package {
     pub(crate) fn place(&self) -> Place {
         let folder = self.folder.as_str();
         let is_privileged = matches!(folder, "microkernel/aarch64" | "microkernel/kernel");
-        if matches!(folder, "xtask" | "tests" | "ipc-abi/macros") {
+        let is_tool = matches!(
+            folder,
+            "xtask" | "tests" | "ipc-abi/macros" | "verification/fuzz"
+        );
+        if is_tool {
             Place::Host
         } else if is_privileged || folder.starts_with("tests/programs/") {
             Place::Target
