@@ -69,8 +69,14 @@ impl Package {
     pub(crate) fn place(&self) -> Place {
         let folder = self.folder.as_str();
         let is_privileged = matches!(folder, "microkernel/aarch64" | "microkernel/kernel");
-        let is_tool = matches!(folder, "xtask" | "tests" | "verification/order/protocol");
-        if is_tool || folder == "ipc-abi/macros" {
+        let is_tool = matches!(folder, "xtask" | "tests" | "ipc-abi/macros");
+        let is_check = matches!(
+            folder,
+            "verification/fuzz"
+                | "verification/order/protocol"
+                | "verification/fast_path/differential"
+        );
+        if is_tool || is_check {
             Place::Host
         } else if is_privileged || folder.starts_with("tests/programs/") {
             Place::Target

@@ -20,6 +20,10 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("tests/programs/*", &["ipc-abi", "test-kit", "userlib"]),
     ("xtask", &["ipc-abi"]),
     ("tests", &["ipc-abi", "xtask"]),
+    (
+        "verification/fuzz",
+        &["ipc-abi", "pecan-aarch64", "pecan-core"],
+    ),
     ("verification/*", &["ipc-abi", "pecan-core"]),
     ("verification/order/protocol", &[]),
 ];
