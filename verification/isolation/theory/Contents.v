@@ -1,5 +1,6 @@
 (** Confidentiality of memory contents: what is written in frames and registers moves only along
-    paths for which there is a capability, a mapping made with one, or a message or signal under way.
+    paths for which there is a capability, a mapping made with one, or a message or signal on its
+    way.
 
     The machine of [Unwinding] is instantiated: its calls are the ways in which contents move, each
     in a state of the model that can be reached.  The conditions on calls are proved here, not
