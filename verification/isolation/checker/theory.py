@@ -10,8 +10,9 @@ from pathlib import Path
 
 LIBRARY = "Isolation"
 COQC, COQCHK = "/usr/bin/coqc", "/usr/bin/coqchk"
-# No compilation takes a tenth of this; a proof search that does not end is a failure.
-TIMEOUT_SECONDS = 300
+# Nothing takes a tenth of this on an idle machine; what does not end is a failure.
+TIMEOUT_SECONDS = 900
+TIMED_OUT = 124
 
 # What would let something be believed that was not proved.
 FORBIDDEN = re.compile(
@@ -67,14 +68,19 @@ def compile_all(build: Path, names: list[str]) -> Failure | None:
     return None
 
 
-def _compile(build: Path, name: str) -> Failure | None:
-    command = [COQC, "-q", "-Q", ".", LIBRARY, f"{name}.v"]
+def _ask(build: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command of Rocq in the folder; without an end, it failed."""
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command, cwd=build, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return Failure(name, "", f"{name}.v: no end after {TIMEOUT_SECONDS} s")
+        message = f"{command[0]}: no end after {TIMEOUT_SECONDS} s"
+        return subprocess.CompletedProcess(command, TIMED_OUT, "", message)
+
+
+def _compile(build: Path, name: str) -> Failure | None:
+    done = _ask(build, COQC, "-q", "-Q", ".", LIBRARY, f"{name}.v")
     if done.returncode == 0:
         return None
     place = ERROR_PLACE.search(done.stderr)
@@ -130,14 +136,7 @@ def find_assumptions(build: Path, theorems: list[str]) -> dict[str, str]:
     )
     path = build / "Assumptions.v"
     path.write_text(f"{imports}\n{asked}\n")
-    done = subprocess.run(
-        [COQC, "-q", "-Q", ".", LIBRARY, path.name],
-        cwd=build,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
+    done = _ask(build, COQC, "-q", "-Q", ".", LIBRARY, path.name)
     path.unlink()
     if done.returncode != 0:
         return {theorem: done.stderr.strip() for theorem in theorems}
@@ -155,14 +154,7 @@ def recheck(build: Path, *, with_library: bool) -> tuple[int, list[str]]:
     """Lets the small checker read the object files again: these, or the standard library too."""
     names = [f"{LIBRARY}.{name}" for name in modules(build)]
     asked = names if with_library else [word for name in names for word in ("-norec", name)]
-    done = subprocess.run(
-        [COQCHK, "-silent", "-o", "-Q", ".", LIBRARY, *asked],
-        cwd=build,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
+    done = _ask(build, COQCHK, "-silent", "-o", "-Q", ".", LIBRARY, *asked)
     if done.returncode != 0:
         return 0, [f"coqchk: {done.stderr.strip()}"]
     summary = done.stdout + done.stderr

@@ -3,6 +3,7 @@
 
 From Coq Require Import Arith List Lia Bool.
 From Isolation Require Import Capability State Step Identity Memory Links Policy Confinement.
+From Isolation Require Import Sealed.
 Import ListNotations.
 
 Definition region_at p i := fresh i Region [Extent p 1] (Range p (p + 100) (p + 100) false).
@@ -116,6 +117,16 @@ Proof.
       injection Ho' as <-; unfold covers in Hx; simpl in Hx; lia.
   - intros l p q op oq Hp Hq Hl.
     destruct (boot_linked _ _ _ _ Hp Hl) as [-> [[-> ->]|[-> ->]]]; simpl; lia.
+Qed.
+
+Lemma boot_crossed_by_nothing : sealed inner boot.
+Proof.
+  constructor; unfold same_side, inner.
+  - exact boot_sealed.
+  - intros l p q _ (o & H & Hl); destruct (boot_linked _ _ _ _ H Hl) as [_ [[-> ->]|[-> ->]]]; lia.
+  - intros p e x (o & H & He) Hx; boot_cases; simpl in He; destruct He as [<-|[]];
+      unfold inside in Hx; simpl in Hx; lia.
+  - intros p o g i H Hh; boot_cases; simpl in Hh; discriminate.
 Qed.
 
 (** So the second partition never comes to hold anything of the first, whatever happens. *)

@@ -1,5 +1,6 @@
 (** Confidentiality of memory contents: what is written in frames and registers moves only along
-    paths for which there is a capability, a mapping made with one, or a message under way.
+    paths for which there is a capability, a mapping made with one, or a message or signal on its
+    way.
 
     The machine of [Unwinding] is instantiated: its calls are the ways in which contents move, each
     in a state of the model that can be reached.  The conditions on calls are proved here, not
@@ -24,7 +25,8 @@ Variables (word : Type) (compute store : word -> word -> word) (zero : word).
 
 (** ** Paths of contents
 
-    The registers of a thread stand in its first cell, the contents of a frame in its cells. *)
+    The registers of a thread stand in its first cell, the bits of a notification in its first, the
+    contents of a frame in its cells. *)
 
 (** Thread [t] can load the cell, or store to it: its space maps the frame. *)
 Definition maps (s : state) (t : place) (is_store : bool) (x : place) : Prop :=
@@ -58,6 +60,12 @@ Inductive moves (s : state) : place -> place -> place -> Prop :=
 (* thread_write, thread_start, thread_poke *)
 | WriteOther : forall t u, has s t Thread u Write -> moves s t t u
 | PokeOther : forall t u x, has s t Thread u Write -> maps s u true x -> moves s t t x
+(* signal and wait: the bits lie in the notification *)
+| SetBits : forall t g n, has s t Gate g Signal -> linked s LTarget g n -> moves s t t n
+| Wake : forall t g n u, has s t Gate g Signal -> linked s LTarget g n ->
+    linked s LWait u n \/ linked s LBound u n -> moves s t n u
+| Take : forall t n x y, has s t Notification n Read \/ linked s LBound t n ->
+    x = n /\ y = t \/ x = t /\ y = n -> moves s t x y
 (* a creation zeroes: nothing of what was there comes along *)
 | Zero : forall t x e, may_fill s t e -> inside x e -> moves s t x x.
 

@@ -28,7 +28,8 @@ Inductive direct (s : state) (t : place) : place -> Prop :=
 Inductive touched (s : state) (t : place) : place -> Prop :=
 | Direct : forall p, direct s t p -> touched s t p
 (* the other end of a link of what it may change: it is undone, or made, at both ends *)
-| OtherEnd : forall l p q, direct s t p -> linked s l p q \/ linked s l q p -> touched s t q
+| OtherEnd : forall l p q, l <> LLend -> direct s t p -> linked s l p q \/ linked s l q p ->
+    touched s t q
 (* whom a message meets: the thread that waits at the endpoint, and where that waits *)
 | Partner : forall a b e, linked s LSend a e -> linked s LReceive b e -> a = t \/ b = t ->
     forall p, p = a \/ p = b \/ p = e -> touched s t p
@@ -41,11 +42,12 @@ Inductive touched (s : state) (t : place) : place -> Prop :=
     touched s t T
 (* whom a signal wakes, and where that received *)
 | Woken : forall g n p q l, has s t Gate g Signal -> linked s LTarget g n ->
-    linked s LWait p n \/ linked s LBound p n -> linked s l p q ->
+    linked s LWait p n \/ linked s LBound p n -> l <> LLend -> linked s l p q ->
     forall z, z = p \/ z = q -> touched s t z
 (* what is dying, and what it is still linked to *)
 | Dead : forall p, dying s p -> touched s t p
-| DeadEnd : forall l p q, dying s p -> linked s l p q \/ linked s l q p -> touched s t q
+| DeadEnd : forall l p q, l <> LLend -> dying s p -> linked s l p q \/ linked s l q p ->
+    touched s t q
 | Dependent : forall p a, linked s LAllowance p a -> dying s a -> touched s t p.
 
 (** The scheduler lends time with every call: nothing else of the two objects changes. *)
@@ -67,6 +69,14 @@ Lemma relink_elsewhere : forall s l p q op oq b z, z <> p -> z <> q ->
   objects (relink s l p q op oq b) z = objects s z.
 Proof. intros; unfold relink; simpl; rewrite !update_other; auto. Qed.
 
+Lemma relink_time : forall s p q op oq b z, objects s p = Some op -> objects s q = Some oq ->
+  p <> q -> same_but_time (objects s z) (objects (relink s LLend p q op oq b) z).
+Proof.
+  intros s p q op oq b z Hp Hq N. unfold relink; simpl; look; try congruence;
+    rewrite ?Hp, ?Hq; simpl; auto using same_but_time_refl;
+    repeat split; intros; rewrite ?mark_other; auto.
+Qed.
+
 (** New links: both ends are within the caller's authority or one of the exceptions. *)
 Lemma link_touches : forall s t l p q op oq, objects s p = Some op -> objects s q = Some oq ->
   may_link s (By t) l p q -> l <> LLend -> touched s t p /\ touched s t q.
@@ -80,13 +90,13 @@ Proof.
     eapply Held with (x := Read); [exists c; auto | reflexivity].
   - (* a message goes to the endpoint of a gate *)
     split; [apply Direct, Itself|].
-    eapply OtherEnd; [|left; eassumption].
+    eapply OtherEnd with (l := LTarget); [discriminate| |left; eassumption].
     eapply Held with (x := Send); [exists c; auto | reflexivity].
   - split; apply Direct; [apply Itself|].
     eapply Held with (x := Send); [exists c; auto | reflexivity].
   - (* a fault *)
     split; [apply Direct, Itself|].
-    eapply OtherEnd; [|left; eassumption]. eapply Handled; eauto.
+    eapply OtherEnd with (l := LTarget); [discriminate| |left; eassumption]. eapply Handled; eauto.
   - (* a meeting *)
     match goal with E : By t = By p \/ By t = By q |- _ =>
       split; eapply Partner; eauto; destruct E as [E|E]; injection E; auto end.
@@ -95,9 +105,9 @@ Proof.
 Qed.
 
 Lemma unlink_touches : forall s t l p q op oq, objects s p = Some op -> objects s q = Some oq ->
-  may_unlink s (By t) l p q -> touched s t p /\ touched s t q.
+  may_unlink s (By t) l p q -> l <> LLend -> touched s t p /\ touched s t q.
 Proof.
-  intros s t l p q op oq Hp Hq H; inversion H; subst.
+  intros s t l p q op oq Hp Hq H N; inversion H; subst.
   - (* the dead *)
     destruct H0; split; eauto using Dead, DeadEnd.
   - destruct H1 as [H1|H1]; apply Held in H1; auto; split; eauto using Direct, OtherEnd.
@@ -151,15 +161,12 @@ Proof.
   - (* Free *)
     simpl; look; eauto using same_but_time_refl. left; apply Dead; eexists; eauto.
   - (* Link *)
-    destruct (link_eq l LLend) as [->|N].
-    + right. unfold relink; simpl; look; try congruence;
-        repeat match goal with E : objects s ?x = Some _ |- _ => rewrite E end;
-        simpl; auto using same_but_time_refl;
-        repeat split; intros; rewrite ?mark_other; auto.
-    + assert (touched s t p /\ touched s t q) as [] by (eapply link_touches; eauto).
-      destruct (Nat.eq_dec z p), (Nat.eq_dec z q); subst; auto.
-      right; rewrite relink_elsewhere; auto using same_but_time_refl.
+    destruct (link_eq l LLend) as [->|N]; [right; apply relink_time; auto|].
+    assert (touched s t p /\ touched s t q) as [] by (eapply link_touches; eauto).
+    destruct (Nat.eq_dec z p), (Nat.eq_dec z q); subst; auto.
+    right; rewrite relink_elsewhere; auto using same_but_time_refl.
   - (* Unlink *)
+    destruct (link_eq l LLend) as [->|N]; [right; apply relink_time; auto|].
     assert (touched s t p /\ touched s t q) as [] by (eapply unlink_touches; eauto).
     destruct (Nat.eq_dec z p), (Nat.eq_dec z q); subst; auto.
     right; rewrite relink_elsewhere; auto using same_but_time_refl.
