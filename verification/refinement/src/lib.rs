@@ -1,0 +1,20 @@
+//! The shipped core against its specification.
+#![cfg_attr(not(feature = "explorer"), no_std)]
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "explorer")]
+pub mod action;
+#[cfg(feature = "explorer")]
+pub mod arena;
+#[cfg(feature = "explorer")]
+pub mod configuration;
+#[cfg(feature = "explorer")]
+pub mod explore;
+#[cfg(feature = "explorer")]
+pub mod machine;
+#[cfg(feature = "explorer")]
+pub mod normal;
+#[cfg(feature = "explorer")]
+pub mod refusal;
+#[cfg(feature = "explorer")]
+pub mod state;
