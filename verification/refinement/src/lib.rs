@@ -2,6 +2,8 @@
 #![cfg_attr(not(feature = "explorer"), no_std)]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
 #[cfg(feature = "explorer")]
 pub mod action;
 #[cfg(feature = "explorer")]
@@ -14,6 +16,7 @@ pub mod explore;
 pub mod machine;
 #[cfg(feature = "explorer")]
 pub mod normal;
+pub mod projection;
 #[cfg(feature = "explorer")]
 pub mod refusal;
 #[cfg(feature = "explorer")]
