@@ -146,6 +146,7 @@ impl Arena {
     }
 
     /// Writes the word of an index, in the log as every store is.
+    #[inline(always)]
     pub fn put(&self, index: u32, value: u64) {
         let cell = &self.words[index as usize];
         let old = cell.get();
@@ -244,6 +245,7 @@ impl Arena {
         }
     }
 
+    #[inline(always)]
     fn nth(&self, frame: Frame) -> usize {
         let memory = frame.0.wrapping_sub(FIRST_FRAME);
         if memory < self.frames {
@@ -254,6 +256,7 @@ impl Arena {
         to_index(self.frames + device)
     }
 
+    #[inline(always)]
     fn index_of(&self, number: u64, word: usize) -> usize {
         let frame = Frame(number / UNITS_PER_FRAME);
         assert!(frame.0.wrapping_sub(FIRST_FRAME) < self.frames, "{number:#x} is no memory");
@@ -268,17 +271,23 @@ impl Arena {
         to_word(to_index(frame.0 - FIRST_FRAME) * FRAME_WORDS + to_index(word))
     }
 
+    #[inline(always)]
     fn kind_of(&self, frame: Frame) -> u64 {
         self.words[self.kinds_at + self.nth(frame)].get()
     }
 
     /// Notes what has to follow a store, if it changes a descriptor of a living space.
+    #[inline(always)]
     fn note_descriptor(&self, number: u64, old: u64, new: u64) {
-        use pecan_core::object::{entry, space};
         let frame = Frame(number / UNITS_PER_FRAME);
-        if self.kind_of(frame) != FrameKind::PageTable as u64 || old == new {
-            return;
+        if self.kind_of(frame) == FrameKind::PageTable as u64 {
+            self.note_change(frame, old, new);
         }
+    }
+
+    #[cold]
+    fn note_change(&self, frame: Frame, old: u64, new: u64) {
+        use pecan_core::object::{entry, space};
         let owner = self.words[self.entry_index(frame, entry::SPACE.word())].get();
         let space = owner & ((1 << 40) - 1);
         if self.words[self.index_of(space, space::ROOT.word())].get() == 0 {
@@ -293,10 +302,12 @@ impl Arena {
         }
     }
 
+    #[inline(always)]
     fn entry_index(&self, frame: Frame, word: usize) -> usize {
         self.entries_at + self.nth(frame) * ENTRY_WORDS + word
     }
 
+    #[inline(always)]
     fn store_at(&self, index: usize, value: u64) {
         let left = self.lost.get();
         if left != u64::MAX {
@@ -331,28 +342,36 @@ fn to_word(index: usize) -> u32 {
 }
 
 impl Memory for &Arena {
+    #[inline(always)]
     fn load(&self, number: u64, word: usize) -> u64 {
         self.words[self.index_of(number, word)].get()
     }
 
+    #[inline(always)]
     fn store(&self, number: u64, word: usize, value: u64) {
         let index = self.index_of(number, word);
-        self.note_descriptor(number, self.words[index].get(), value);
-        self.store_at(index, value);
+        if self.words[index].get() != value {
+            self.note_descriptor(number, self.words[index].get(), value);
+            self.store_at(index, value);
+        }
     }
 
+    #[inline(always)]
     fn kind(&self, frame: Frame) -> u8 {
         u8::try_from(self.kind_of(frame)).expect("a kind is a byte")
     }
 
+    #[inline(always)]
     fn set_kind(&self, frame: Frame, kind: u8) {
         self.store_at(self.kinds_at + self.nth(frame), kind.into());
     }
 
+    #[inline(always)]
     fn entry_load(&self, frame: Frame, word: usize) -> u64 {
         self.words[self.entry_index(frame, word)].get()
     }
 
+    #[inline(always)]
     fn entry_store(&self, frame: Frame, word: usize, value: u64) {
         self.store_at(self.entry_index(frame, word), value);
     }
@@ -368,6 +387,7 @@ impl Memory for &Arena {
         }
     }
 
+    #[inline(always)]
     fn core(&self) -> u64 {
         CORE
     }
