@@ -10,6 +10,7 @@ use pecan_core::object::{Number, Thread, core_state, thread};
 
 use crate::arena::Arena;
 use crate::machine::Host;
+use crate::twin::{FAULT_ADDRESS, FAULT_SYNDROME};
 
 /// One thing that can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +97,7 @@ impl Host {
             }
             Action::Fault(cause) => {
                 self.save_all(current, 19);
-                kernel.fault(cause, 0x1238, 0x9200_0045);
+                kernel.fault(cause, FAULT_ADDRESS, FAULT_SYNDROME);
                 Result::Other
             }
             Action::Interrupt(line) => {

@@ -15,6 +15,7 @@ use crate::action::{Action, Result as Answer};
 use crate::machine::Host;
 use crate::normal::{Care, normalise};
 use crate::refusal;
+use crate::twin::{Twin, whole};
 use crate::state::{Origin, Print, Visited, encode, print_of, restore};
 
 /// A small system, and what can happen in it.
@@ -163,8 +164,9 @@ fn work(level: &Level, scene: &mut Scene) -> Vec<Waiting> {
             break;
         };
         restore(&scene.host.arena, bytes);
+        let twin = Twin::new(&scene.host.arena);
         for action in 0..scene.actions.len() {
-            let step = AssertUnwindSafe(|| take(level, scene, *print, action));
+            let step = AssertUnwindSafe(|| take(level, (scene, &twin), *print, action));
             let outcome = catch_unwind(step).unwrap_or_else(|panic| Err(text_of(&*panic)));
             match outcome {
                 Ok(Some(state)) => found.push(state),
@@ -207,7 +209,7 @@ fn fail(
 /// leads to, if that is new.
 fn take(
     level: &Level,
-    scene: &Scene,
+    (scene, twin): (&Scene, &Twin),
     before: Print,
     action: usize,
 ) -> Result<Option<Waiting>, String> {
@@ -226,6 +228,7 @@ fn take(
     level.transitions.fetch_add(1, Ordering::Relaxed);
     let left = host.kernel().check_leaving();
     left.map_err(|violation| format!("{violation:x?}"))?;
+    twin.judge(&host.arena, mark, &scene.actions[action])?;
     let end = host.arena.mark();
     normalise(&host.arena, scene.care);
     let print = print_of(&host.arena);
@@ -238,6 +241,9 @@ fn take(
         host.arena.go_back(end);
         let checked = host.kernel().check_all(host.arena.frames());
         checked.map_err(|violation| format!("{violation:x?}"))?;
+        if twin.after(&host.arena, mark) != whole(&host.arena) {
+            return Err("the projection was not brought up to date".to_owned());
+        }
     }
     host.arena.go_back(mark);
     Ok(found)

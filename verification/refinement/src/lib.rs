@@ -21,3 +21,5 @@ pub mod projection;
 pub mod refusal;
 #[cfg(feature = "explorer")]
 pub mod state;
+#[cfg(feature = "explorer")]
+pub mod twin;

@@ -4,7 +4,8 @@ use pecan_refinement::explore::{Bound, explore};
 
 fn main() {
     let states = std::env::args().nth(1).and_then(|word| word.parse().ok()).unwrap_or(1000);
-    for configuration in ALL {
+    let only = std::env::args().nth(2).unwrap_or_default();
+    for configuration in ALL.iter().filter(|it| it.name.contains(&only)) {
         let start = std::time::Instant::now();
         let summary = explore(configuration, Bound { states, workers: 2 });
         println!(

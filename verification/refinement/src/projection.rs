@@ -12,6 +12,8 @@ mod space;
 mod time;
 
 use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 use ipc_abi::capability::Kind;
 use pecan_core::memory::{Fields, Memory};
@@ -40,17 +42,75 @@ impl<M: Memory> Projection<M> {
         state
     }
 
-    /// Brings what stands in `frame` up to date.
-    pub fn frame(&self, state: &mut State, frame: Frame) {
-        remove_frame(state, frame);
-        self.add_frame(state, frame);
+    /// Brings a state up to date of which only what stands in the frames `written`, and what the core
+    /// knows, may have changed.
+    pub fn update(
+        &self,
+        state: &mut State,
+        written: &[Frame],
+        frames: impl Iterator<Item = Frame> + Clone,
+    ) {
+        let mut has_tables = false;
+        let mut has_slots = false;
+        for &frame in written {
+            let kind = self.memory.kind(frame);
+            if kind == FrameKind::Kernel as u8 {
+                continue;
+            }
+            has_slots |= kind == FrameKind::Slots as u8;
+            has_tables |= kind >= FrameKind::PageTable as u8 && kind <= FrameKind::Pool as u8;
+            remove_frame(state, frame);
+            self.add_frame(state, frame);
+        }
+        // What else depends on more than one object.
+        for kind in [Kind::Thread, Kind::Endpoint, Kind::Gate] {
+            self.again(state, kind);
+        }
+        if has_slots {
+            self.again(state, Kind::CapTable);
+        }
+        let has_retired = state.spaces.values().any(|space| space.asid.is_none());
+        if has_tables || has_retired {
+            self.again(state, Kind::AddressSpace);
+            let users: Vec<u64> = state.frames.keys().copied().collect();
+            for frame in users {
+                state.frames.insert(frame, Rc::new(self.user_frame(Frame(frame))));
+            }
+            self.retired_spaces(state, frames);
+        }
+        self.core(state);
+    }
+
+    /// Brings all objects of a kind up to date.
+    fn again(&self, state: &mut State, kind: Kind) {
+        fn names<T>(map: &BTreeMap<Name, T>) -> Vec<Name> {
+            map.keys().copied().collect()
+        }
+        let names = match kind {
+            Kind::Thread => names(&state.threads),
+            Kind::Endpoint => names(&state.endpoints),
+            Kind::Gate => names(&state.gates),
+            Kind::CapTable => names(&state.tables),
+            Kind::AddressSpace => names(&state.spaces),
+            Kind::Region
+            | Kind::Allowance
+            | Kind::Platform
+            | Kind::Frame
+            | Kind::SchedulingContext
+            | Kind::Notification
+            | Kind::Reply
+            | Kind::Irq => Vec::new(),
+        };
+        for name in names {
+            self.object(state, kind, name);
+        }
     }
 
     fn add_frame(&self, state: &mut State, frame: Frame) {
         let kind = self.memory.kind(frame);
         match Kind::from_raw(kind) {
             Some(Kind::Frame) => {
-                state.frames.insert(frame.0, self.user_frame(frame));
+                state.frames.insert(frame.0, Rc::new(self.user_frame(frame)));
             }
             Some(kind) => {
                 let mut used = self.memory.entry(frame, entry::ID);
@@ -61,7 +121,7 @@ impl<M: Memory> Projection<M> {
                 }
             }
             None if kind == FrameKind::Quarantined as u8 => {
-                state.frames.insert(frame.0, self.user_frame(frame));
+                state.frames.insert(frame.0, Rc::new(self.user_frame(frame)));
             }
             None if kind == FrameKind::LargeHead as u8 => {
                 state.unmade.insert(frame.0, self.memory.entry(frame, entry::ADDRESS));
@@ -79,11 +139,11 @@ impl<M: Memory> Projection<M> {
             Kind::Region => put(&mut state.regions, name, self.region(name)),
             Kind::Allowance => put(&mut state.allowances, name, self.allowance(name)),
             Kind::Platform => put(&mut state.platforms, name, self.identity(name)),
-            Kind::AddressSpace => put(&mut state.spaces, name, self.space(name)),
-            Kind::CapTable => put(&mut state.tables, name, self.table(name)),
-            Kind::Thread => put(&mut state.threads, name, self.thread(name)),
-            Kind::SchedulingContext => put(&mut state.contexts, name, self.context(name)),
-            Kind::Endpoint => put(&mut state.endpoints, name, self.endpoint(name)),
+            Kind::AddressSpace => put(&mut state.spaces, name, Rc::new(self.space(name))),
+            Kind::CapTable => put(&mut state.tables, name, Rc::new(self.table(name))),
+            Kind::Thread => put(&mut state.threads, name, Rc::new(self.thread(name))),
+            Kind::SchedulingContext => put(&mut state.contexts, name, Rc::new(self.context(name))),
+            Kind::Endpoint => put(&mut state.endpoints, name, Rc::new(self.endpoint(name))),
             Kind::Gate => put(&mut state.gates, name, self.gate(name)),
             Kind::Notification => put(&mut state.notifications, name, self.notification(name)),
             Kind::Reply => put(&mut state.replies, name, self.reply(name)),

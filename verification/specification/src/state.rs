@@ -9,6 +9,7 @@
 //! its place until nobody waits for it: see [`crate::step`].
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use ipc_abi::capability::{Access, Kind, Rights};
@@ -26,6 +27,9 @@ pub type Address = u64;
 /// 0 to 7: a priority / 32. Senders wait, and timers run, by band.
 pub type Band = u64;
 
+/// Objects by their numbers. They are shared between copies of a state until one changes them.
+pub type Map<T> = BTreeMap<Number, Rc<T>>;
+
 /// The whole state of a machine with one core.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -36,17 +40,17 @@ pub struct State {
     /// Authority over the machine: the identity.
     pub platforms: BTreeMap<Number, Option<Identity>>,
     /// User memory and device registers, by the number of their (first) frame.
-    pub frames: BTreeMap<Frame, UserFrame>,
+    pub frames: Map<UserFrame>,
     /// Address spaces.
-    pub spaces: BTreeMap<Number, Space>,
+    pub spaces: Map<Space>,
     /// Capability tables.
-    pub tables: BTreeMap<Number, Table>,
+    pub tables: Map<Table>,
     /// Threads.
-    pub threads: BTreeMap<Number, Thread>,
+    pub threads: Map<Thread>,
     /// Scheduling contexts.
-    pub contexts: BTreeMap<Number, Context>,
+    pub contexts: Map<Context>,
     /// Endpoints.
-    pub endpoints: BTreeMap<Number, Endpoint>,
+    pub endpoints: Map<Endpoint>,
     /// Gates.
     pub gates: BTreeMap<Number, Gate>,
     /// Notifications.
@@ -476,7 +480,7 @@ pub struct Gate {
 /// Where a gate leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// To an endpoint that lives.
+    /// To an endpoint that lives, or where somebody still waits.
     Endpoint(Number),
     /// To a notification that lives.
     Notification(Number),

@@ -205,16 +205,31 @@ impl<M: Memory> Projection<M> {
         }
     }
 
+    /// Whether somebody waits at an endpoint.
+    fn is_awaited(&self, name: Name) -> bool {
+        let endpoint = Number::<object::Endpoint>::from_raw(name);
+        let get = |field| self.memory.get(endpoint, field);
+        get(endpoint::WAITING) | get(endpoint::SERVERS) | get(endpoint::DYING_SERVERS) != 0
+    }
+
     pub(super) fn gate(&self, name: Name) -> Gate {
         let gate = Number::<object::Gate>::from_raw(name);
         let endpoint = self.memory.get(gate, gate::ENDPOINT);
         let notification = self.memory.get(gate, gate::NOTIFICATION);
         let machine: Number<Machine> = self.memory.link(self.core_number(), core_state::MACHINE);
         let null = self.memory.get(machine, machine::NULL_ENDPOINT);
-        let lives = |kind, name| self.holds(kind, name) && self.identity(name).is_some();
-        let target = if notification != 0 && lives(Kind::Notification, notification) {
-            Target::Notification(notification)
-        } else if endpoint != 0 && endpoint != null && lives(Kind::Endpoint, endpoint) {
+        let is_alive = |name| self.identity(name).is_some();
+        let target = if notification != 0 && self.holds(Kind::Notification, notification) {
+            if is_alive(notification) {
+                Target::Notification(notification)
+            } else {
+                Target::Nowhere
+            }
+        } else if endpoint != 0
+            && endpoint != null
+            && self.holds(Kind::Endpoint, endpoint)
+            && (is_alive(endpoint) || self.is_awaited(endpoint))
+        {
             Target::Endpoint(endpoint)
         } else {
             Target::Nowhere

@@ -1,6 +1,7 @@
 //! Address spaces: page tables walked as the hardware walks them, and what they are made of.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use ipc_abi::capability::Access;
@@ -128,6 +129,7 @@ impl<M: Memory> Projection<M> {
             let old = |(address, frame)| (address, forgotten(frame));
             let mappings = mapped.map(old).collect();
             if let Some(space) = state.spaces.get_mut(&name) {
+                let space = Rc::make_mut(space);
                 space.mappings = mappings;
                 space.remains = remains;
             }
