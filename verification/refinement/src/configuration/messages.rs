@@ -15,7 +15,7 @@ const RECEIVING: [S; 3] = [S::ReplyReceive, S::Receive, S::TryReceive];
 
 /// Clients, a server, and every way to refuse them.
 pub(super) fn call_and_reply() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let endpoint = m.endpoint();
     let gates = [m.gate(endpoint, 7), m.gate(endpoint, 9)];
     let weak = m.copy(gates[0], Rights::GRANT);
@@ -34,7 +34,7 @@ pub(super) fn call_and_reply() -> Scene {
 
 /// The same with four threads, one of which has no time of its own, and two endpoints.
 pub(super) fn two_servers() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let endpoints = [m.endpoint(), m.endpoint()];
     let gates = [m.gate(endpoints[0], 7), m.gate(endpoints[1], 9)];
     m.thread(255);
@@ -48,7 +48,7 @@ pub(super) fn two_servers() -> Scene {
 
 /// Callers that are saved and answered later.
 pub(super) fn saved_callers() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let endpoint = m.endpoint();
     let gate = m.gate(endpoint, 7);
     let replies = [m.reply(), m.reply()];
@@ -68,7 +68,7 @@ pub(super) fn saved_callers() -> Scene {
 
 /// Signals to one who waits, to a bound thread, and from an interrupt.
 pub(super) fn signals() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let notifications = [m.notification(), m.notification()];
     let endpoint = m.endpoint();
     let gate = m.gate(endpoint, 5);
@@ -92,7 +92,7 @@ pub(super) fn signals() -> Scene {
 
 /// Threads that are stopped, resumed and started anew while they call, serve and wait.
 pub(super) fn stopping() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let endpoint = m.endpoint();
     let gate = m.gate(endpoint, 7);
     let notification = m.notification();
@@ -113,7 +113,7 @@ pub(super) fn stopping() -> Scene {
 
 /// Capabilities that come along, and windows that take them or not.
 pub(super) fn transfers() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let endpoint = m.endpoint();
     let gate = m.gate(endpoint, 7);
     let poor = m.copy(gate, Rights::SEND);
@@ -148,7 +148,7 @@ pub(super) fn transfers() -> Scene {
 
 /// Tags that nobody may send, and messages in buffers.
 pub(super) fn long_messages() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let endpoint = m.endpoint();
     let gate = m.gate(endpoint, 7);
     let buffers = [m.frame().0, m.frame().0];
@@ -176,7 +176,7 @@ pub(super) fn long_messages() -> Scene {
 
 /// Faults: their handler, its replies, and who is stopped.
 pub(super) fn faults() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let endpoint = m.endpoint();
     let gate = m.gate(endpoint, 7);
     let reply = m.reply();
@@ -212,7 +212,7 @@ pub(super) fn faults() -> Scene {
 
 /// Everything that a capability is copied, looked at and deleted by, in a few slots.
 pub(super) fn capabilities() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let endpoint = m.endpoint();
     let slots: Vec<u64> = (0..4).map(|_| m.slot().0).collect();
     let places: Vec<u64> = slots.iter().map(|&slot| place_of(slot)).collect();

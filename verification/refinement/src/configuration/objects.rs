@@ -20,7 +20,7 @@ const IDENTITIES: Care = Care {
 
 /// Everything that threads wait for is destroyed under them.
 pub(super) fn death_of_what_is_awaited() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let endpoint = m.endpoint();
     let gates = [m.gate(endpoint, 7), m.gate(endpoint, 9)];
     let notification = m.notification();
@@ -42,7 +42,7 @@ pub(super) fn death_of_what_is_awaited() -> Scene {
 
 /// Threads and contexts are destroyed while they call and serve.
 pub(super) fn death_of_threads() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let endpoint = m.endpoint();
     let gate = m.gate(endpoint, 7);
     let reply = m.reply();
@@ -63,7 +63,7 @@ pub(super) fn death_of_threads() -> Scene {
 
 /// Small objects are made at places that overlap, destroyed, and reclaimed with their frame.
 pub(super) fn creation() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let frame = m.host.frame();
     let number = frame * UNITS_PER_FRAME;
     let slots = [m.slot(), m.slot()];
@@ -94,7 +94,7 @@ fn to_of(handle: u64) -> u64 {
 
 /// A region is split and merged while frames of it are used.
 pub(super) fn regions() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let region = m.host.kernel().region_inspect(MEMORY).expect("a region");
     let end = (region & ((1 << 34) - 1)) + (region >> 34);
     let slots = [m.slot(), m.slot(), m.slot()];
@@ -120,7 +120,7 @@ pub(super) fn regions() -> Scene {
 
 /// Two frames in two spaces, at pages that share tables or not, with pools that run out.
 pub(super) fn mapping() -> Scene {
-    let mut m = Maker::new(80);
+    let mut m = Maker::new(88);
     let spaces = [m.space(2), m.space(1)];
     let frames = [m.frame(), m.frame()];
     let read_only = m.copy(frames[0].0, Rights::READ);
@@ -152,7 +152,7 @@ pub(super) fn mapping() -> Scene {
 
 /// Frames that are given to a device, die, and wait for its reset.
 pub(super) fn devices() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let (device, to) = m.slot();
     let registers = FIRST_DEVICE * UNITS_PER_FRAME;
     m.host.kernel().create_frame(DEVICES, registers, to).expect("registers");
@@ -179,7 +179,7 @@ pub(super) fn devices() -> Scene {
 
 /// Numbers and time are split off and merged, and things made from them.
 pub(super) fn allowances() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let pool = m.host.frame() * UNITS_PER_FRAME;
     let things = m.host.frame() * UNITS_PER_FRAME;
     let slots = [m.slot(), m.slot(), m.slot()];
@@ -209,7 +209,7 @@ pub(super) fn allowances() -> Scene {
 
 /// Spaces, tables and threads are made and destroyed around one another.
 pub(super) fn processes() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let frames: Vec<u64> = (0..5).map(|_| m.host.frame()).collect();
     let number = |nth: usize| frames[nth] * UNITS_PER_FRAME;
     let slots = [m.slot(), m.slot(), m.slot()];

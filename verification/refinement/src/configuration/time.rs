@@ -17,7 +17,7 @@ const TIMED: Care = Care {
 
 /// Calls that time out, sleepers, and what comes first.
 pub(super) fn deadlines() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let endpoint = m.endpoint();
     let gate = m.gate(endpoint, 7);
     let notification = m.notification();
@@ -39,7 +39,7 @@ pub(super) fn deadlines() -> Scene {
 
 /// Budgets that are used up in a call or outside, and come back.
 pub(super) fn budgets() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let endpoint = m.endpoint();
     let gate = m.gate(endpoint, 7);
     let notification = m.notification();
@@ -64,7 +64,7 @@ pub(super) fn budgets() -> Scene {
 
 /// Callers of different importance at a server that is busy, and the chain behind it.
 pub(super) fn helping() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let endpoints = [m.endpoint(), m.endpoint()];
     let gates = [m.gate(endpoints[0], 7), m.gate(endpoints[1], 9)];
     let threads = [THREAD, m.thread(200).0, m.thread(100).0];
@@ -78,7 +78,7 @@ pub(super) fn helping() -> Scene {
 
 /// One thread holds another in its hands: registers, flags, memory.
 pub(super) fn debugging() -> Scene {
-    let mut m = Maker::new(64);
+    let mut m = Maker::new(88);
     let thread = m.thread(255).0;
     let weak = m.copy(thread, Rights::NONE);
     for register in [0, 30, 31, 32, 33, 35, 64, 128, 129, 144, 145, 200] {
