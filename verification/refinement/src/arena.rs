@@ -53,6 +53,15 @@ pub enum Place {
     Now,
 }
 
+/// What is wrong with a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// It does not happen.
+    Lost,
+    /// Its lowest bit is the other one.
+    Flipped,
+}
+
 /// Memory, frame table and time of one machine.
 pub struct Arena {
     words: Vec<Cell<u64>>,
@@ -67,8 +76,10 @@ pub struct Arena {
     look: Cell<u32>,
     /// Changes of descriptors since the kernel was last left: what has to follow, and for which ASID.
     duties: RefCell<Vec<(Duty, u64)>>,
-    /// Of the stores to come, the one that is lost: a seeded bug.
-    lost: Cell<u64>,
+    /// How many stores the kernel made that changed something.
+    stores: Cell<u64>,
+    /// Which of them goes wrong: a seeded bug.
+    damage: Cell<Option<(u64, Damage)>>,
 }
 
 impl Arena {
@@ -89,7 +100,8 @@ impl Arena {
             met: RefCell::new(vec![0; now_at + 1]),
             look: Cell::new(0),
             duties: RefCell::default(),
-            lost: Cell::new(u64::MAX),
+            stores: Cell::new(0),
+            damage: Cell::new(None),
         };
         arena.set_now(START);
         arena
@@ -209,9 +221,15 @@ impl Arena {
         first
     }
 
-    /// Loses the `nth` store from now on, counted from 0.
-    pub fn lose_store(&self, nth: u64) {
-        self.lost.set(nth);
+    /// How many stores the kernel made until now that changed something.
+    #[must_use]
+    pub fn stores(&self) -> u64 {
+        self.stores.get()
+    }
+
+    /// Lets the store go wrong before which the kernel made `nth`; none if that is none.
+    pub fn seed(&self, damage: Option<(u64, Damage)>) {
+        self.damage.set(damage);
     }
 
     /// Sets the time.
@@ -309,13 +327,18 @@ impl Arena {
 
     #[inline(always)]
     fn store_at(&self, index: usize, value: u64) {
-        let left = self.lost.get();
-        if left != u64::MAX {
-            self.lost.set(left.wrapping_sub(1));
-            if left == 0 {
-                return;
-            }
+        if self.words[index].get() == value {
+            return;
         }
+        let nth = self.stores.get();
+        self.stores.set(nth + 1);
+        let value = match self.damage.get() {
+            Some((chosen, damage)) if chosen == nth => match damage {
+                Damage::Lost => return,
+                Damage::Flipped => value ^ 1,
+            },
+            _ => value,
+        };
         self.put(to_word(index), value);
     }
 }

@@ -8,27 +8,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use pecan_core::memory::{Fields, Memory};
-use pecan_core::object::{Irq, Number, core_state, irq, machine};
-
-use crate::action::{Action, Result as Answer};
-use crate::machine::Host;
-use crate::normal::{Care, normalise};
-use crate::refusal;
-use crate::twin::{Twin, whole};
+use crate::action::Action;
+use crate::normal::normalise;
+use crate::twin::Twin;
+use crate::transition::{Refusals, Scene, check_new, is_possible, run};
 use crate::state::{Origin, Print, Visited, encode, print_of, restore};
-
-/// A small system, and what can happen in it.
-pub struct Scene {
-    /// The machine, in its first state.
-    pub host: Host,
-    /// What can happen, if it can happen at all in a state.
-    pub actions: Vec<Action>,
-    /// What its normal form has to take care of.
-    pub care: Care,
-    /// Times from here on are not explored.
-    pub horizon: u64,
-}
 
 /// A configuration: a scene by name.
 pub struct Configuration {
@@ -36,6 +20,8 @@ pub struct Configuration {
     pub name: &'static str,
     /// What it has.
     pub has: &'static str,
+    /// From how many states it is explored in the bounded run, and with `--all`.
+    pub states: [u64; 2],
     /// Makes it; the same each time.
     pub build: fn() -> Scene,
 }
@@ -63,8 +49,8 @@ pub struct Failure {
 pub struct Summary {
     /// Transitions taken.
     pub transitions: u64,
-    /// Those that were refused, and changed nothing.
-    pub refused: u64,
+    /// Those that were refused, by call and error.
+    pub refusals: Refusals,
     /// Different states that were reached.
     pub states: u64,
     /// How many transitions from the first state the last one is.
@@ -84,7 +70,6 @@ struct Level<'a> {
     states: &'a [Waiting],
     next: AtomicUsize,
     transitions: AtomicU64,
-    refused: AtomicU64,
     is_over: AtomicBool,
     failures: Mutex<Vec<Failure>>,
 }
@@ -106,13 +91,11 @@ pub fn explore(configuration: &Configuration, bound: Bound) -> Summary {
             states: &states[..count],
             next: AtomicUsize::new(0),
             transitions: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
             is_over: AtomicBool::new(false),
             failures: Mutex::default(),
         };
         let found = run_level(&level, &mut scenes);
         summary.transitions += level.transitions.into_inner();
-        summary.refused += level.refused.into_inner();
         summary.failures = level.failures.into_inner().unwrap_or_default();
         summary.depth += 1;
         left -= count as u64;
@@ -120,11 +103,14 @@ pub fn explore(configuration: &Configuration, bound: Bound) -> Summary {
         summary.is_complete = states.is_empty() && !is_cut;
     }
     summary.states = visited.len() as u64;
+    for scene in &scenes {
+        summary.refusals.add(&scene.refusals);
+    }
     summary
 }
 
 /// Makes a scene whose first state is in normal form.
-fn start(configuration: &Configuration) -> Scene {
+pub(crate) fn start(configuration: &Configuration) -> Scene {
     let scene = (configuration.build)();
     normalise(&scene.host.arena, scene.care);
     scene.host.arena.forget_log();
@@ -179,7 +165,7 @@ fn work(level: &Level, scene: &mut Scene) -> Vec<Waiting> {
 }
 
 /// What a panic said.
-fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
         .unwrap_or_else(|| "a panic".to_owned())
@@ -213,60 +199,26 @@ fn take(
     before: Print,
     action: usize,
 ) -> Result<Option<Waiting>, String> {
-    let host = &scene.host;
+    let arena = &scene.host.arena;
     if !is_possible(scene, &scene.actions[action]) {
         return Ok(None);
     }
-    let mark = host.arena.mark();
-    let caller = host.kernel().current();
-    let answer = host.enter(&scene.actions[action]);
-    if let Answer::Refused(error) = answer {
-        level.refused.fetch_add(1, Ordering::Relaxed);
-        refusal::check(&host.arena, mark, caller, (&scene.actions[action], error))?;
-    }
-    host.leave_kernel();
+    let mark = arena.mark();
+    run(scene, twin, &scene.actions[action])?;
     level.transitions.fetch_add(1, Ordering::Relaxed);
-    let left = host.kernel().check_leaving();
-    left.map_err(|violation| format!("{violation:x?}"))?;
-    twin.judge(&host.arena, mark, &scene.actions[action])?;
-    let end = host.arena.mark();
-    normalise(&host.arena, scene.care);
-    let print = print_of(&host.arena);
+    let end = arena.mark();
+    normalise(arena, scene.care);
+    let print = print_of(arena);
     let origin = Origin {
         before,
         action: u16::try_from(action).expect("few actions"),
     };
-    let found = level.visited.insert(print, origin).then(|| (print, encode(&host.arena)));
-    if found.is_some() {
-        host.arena.go_back(end);
-        let checked = host.kernel().check_all(host.arena.frames());
-        checked.map_err(|violation| format!("{violation:x?}"))?;
-        if twin.after(&host.arena, mark) != whole(&host.arena) {
-            return Err("the projection was not brought up to date".to_owned());
-        }
+    let is_new = level.visited.insert(print, origin);
+    let found = is_new.then(|| (print, encode(arena)));
+    if is_new {
+        arena.go_back(end);
+        check_new(scene, twin, mark)?;
     }
-    host.arena.go_back(mark);
+    arena.go_back(mark);
     Ok(found)
-}
-
-/// Whether something can happen in the state that `scene` is in.
-fn is_possible(scene: &Scene, action: &Action) -> bool {
-    let kernel = scene.host.kernel();
-    let memory = kernel.memory;
-    match *action {
-        Action::Message(_) | Action::Function { .. } | Action::Fault(_) => {
-            !kernel.current().is_none()
-        }
-        Action::Interrupt(line) => {
-            let bound: Number<Irq> = memory.link(kernel.machine(), machine::IRQS.at(line));
-            !bound.is_none()
-                && memory.get(bound, irq::NOTIFICATION) != 0
-                && memory.get(bound, irq::PENDING) == 0
-        }
-        Action::Timer => memory.get(kernel.core(), core_state::ARMED) < scene.horizon,
-        Action::Pass(ticks) => {
-            let armed = memory.get(kernel.core(), core_state::ARMED);
-            memory.now() + ticks < armed.min(scene.horizon)
-        }
-    }
 }

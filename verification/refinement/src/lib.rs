@@ -23,3 +23,9 @@ pub mod refusal;
 pub mod state;
 #[cfg(feature = "explorer")]
 pub mod twin;
+#[cfg(feature = "explorer")]
+pub mod report;
+#[cfg(feature = "explorer")]
+pub mod seeded;
+#[cfg(feature = "explorer")]
+pub mod transition;

@@ -19,6 +19,8 @@ pub const LINES: u64 = 40;
 const ASIDS: u64 = 8;
 /// Ticks of a slice.
 pub const SLICE_TICKS: u64 = 1 << 16;
+/// The most rounds of one way out: the objects here are few.
+const ROUNDS_MAX: u64 = 4096;
 /// Frames of the package.
 const PACKAGE_FRAMES: u64 = 3;
 
@@ -112,7 +114,10 @@ impl Host {
     pub fn leave_kernel(&self) {
         let kernel = self.kernel();
         let field = |field| kernel.memory.get(kernel.core(), field);
+        let mut rounds = 0;
         while kernel.current().is_none() || field(core_state::PENDING) != 0 {
+            rounds += 1;
+            assert!(rounds < ROUNDS_MAX, "the way out does not end");
             self.settle_once();
             if kernel.current().is_none() {
                 kernel.choose();
@@ -139,7 +144,11 @@ impl Host {
             kernel.timer_fired();
         }
         kernel.drain();
-        while kernel.wake_more() {}
+        let mut helpers = 0;
+        while kernel.wake_more() {
+            helpers += 1;
+            assert!(helpers < ROUNDS_MAX, "there is no end of helpers");
+        }
         kernel.settle_time();
         self.perform_all();
     }

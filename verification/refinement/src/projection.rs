@@ -27,6 +27,9 @@ pub struct Projection<M> {
     pub memory: M,
 }
 
+/// No list is longer; one that is goes in circles, and is no state of the specification.
+const LONGEST_LIST: u64 = 1 << 20;
+
 /// What the names of objects are in the specification.
 type Name = u64;
 
@@ -172,11 +175,13 @@ impl<M: Memory> Projection<M> {
         next: pecan_core::object::Field<E>,
     ) -> impl Iterator<Item = Name> {
         let mut at = head;
+        let mut left = LONGEST_LIST;
         core::iter::from_fn(move || {
             let element = at;
-            if element.is_none() {
+            if element.is_none() || left == 0 {
                 return None;
             }
+            left = left.wrapping_sub(1);
             at = self.memory.link(element, next);
             Some(element.into_raw())
         })

@@ -6,7 +6,7 @@ use ipc_abi::capability::Rights;
 use ipc_abi::tag::Tag;
 
 use crate::action::{Action, Message};
-use crate::explore::Scene;
+use crate::transition::{Refusals, Scene};
 use crate::machine::{Host, place};
 use crate::normal::Care;
 
@@ -181,6 +181,7 @@ impl Maker {
             actions: self.actions,
             care,
             horizon,
+            refusals: Refusals::default(),
         }
     }
 }

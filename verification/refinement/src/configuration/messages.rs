@@ -7,7 +7,7 @@ use ipc_abi::tag::Tag;
 
 use super::maker::{EMPTY, Maker, OUTSIDE, THREAD, place_of, plain};
 use crate::action::{Action, Message};
-use crate::explore::Scene;
+use crate::transition::Scene;
 use crate::normal::Care;
 
 const SENDING: [S; 4] = [S::Call, S::Send, S::TryCall, S::TrySend];

@@ -9,7 +9,7 @@ use super::maker::{
 };
 use crate::action::Action;
 use crate::arena::FIRST_DEVICE;
-use crate::explore::Scene;
+use crate::transition::Scene;
 use crate::normal::Care;
 
 const IDENTITIES: Care = Care {

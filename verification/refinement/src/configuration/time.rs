@@ -6,7 +6,7 @@ use ipc_abi::capability::Rights;
 use super::maker::{CONTEXT, Maker, THREAD, TIME, plain};
 use crate::action::{Action, Message};
 use crate::arena::START;
-use crate::explore::Scene;
+use crate::transition::Scene;
 use crate::normal::Care;
 
 const TIMED: Care = Care {

@@ -55,7 +55,7 @@ impl<M: Memory> Projection<M> {
     fn frames_from(&self, head: u64) -> Vec<u64> {
         let mut frames = Vec::new();
         let mut at = head;
-        while at != 0 {
+        while at != 0 && (frames.len() as u64) < super::LONGEST_LIST {
             frames.push(at);
             at = self.memory.entry(Frame(at), entry::RECORDS);
         }
