@@ -76,6 +76,8 @@ pub struct State {
     pub billed: Option<(Number, Ticks)>,
     /// Times that a caller waited without helping because of a limit.
     pub unhelped: u64,
+    /// Until the next event: who called `reclaim`, and for which frame.
+    pub reclaimed: Option<(Number, Frame)>,
     /// The identity of the next object.
     pub next_id: Identity,
     /// The time of the last event.
