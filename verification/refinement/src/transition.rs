@@ -113,6 +113,9 @@ pub fn run(scene: &Scene, twin: &Twin, action: &Action) -> Result<(), String> {
         refusal::check(&host.arena, mark, caller, (action, error))?;
     }
     host.leave_kernel();
+    if let Some(number) = host.arena.take_forbidden() {
+        return Err(format!("a forbidden access to {number:#x}"));
+    }
     let left = host.kernel().check_leaving();
     left.map_err(|violation| format!("{violation:x?}"))?;
     twin.judge(&host.arena, mark, action)

@@ -1,10 +1,11 @@
 //! The specification beside the kernel: after every transition both must be in the same state.
 
-use std::fmt::Debug;
+use std::fmt::Write;
 
 use ipc_abi::call::SystemCall;
 use pecan_core::object::Frame;
 use pecan_specification::event::{Event, Inputs};
+use pecan_specification::follow::Difference;
 use pecan_specification::state::{Registers, State};
 
 use crate::action::{Action, FLAGS, first_word, is_until};
@@ -56,8 +57,8 @@ impl Twin {
         };
         specified.step(event, &inputs);
         let observed = self.after(arena, mark);
-        let _ = (specified, observed); let _ = explain(&1);
-        Ok(())
+        let after = specified.follow(&observed);
+        after.map_err(|difference| explain(&difference, &specified, &observed))
     }
 
     /// The state that `arena` is in, which was written to since `mark`.
@@ -85,8 +86,22 @@ pub fn whole(arena: &Arena) -> State {
     Projection { memory: arena }.whole(arena.frames())
 }
 
-fn explain(difference: &impl Debug) -> String {
-    format!("{difference:?}")
+/// Both sides of a difference.
+fn explain(difference: &Difference, specified: &State, observed: &State) -> String {
+    let of = |state: &State| {
+        let text = format!("{state:#?}");
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (left, right) = (of(specified), of(observed));
+    let mut text = format!("{difference:x?}");
+    let is_in = |lines: &[String], line: &String| lines.contains(line);
+    for line in left.iter().filter(|line| !is_in(&right, line)) {
+        let _ = write!(text, "\n  specified {}", line.trim());
+    }
+    for line in right.iter().filter(|line| !is_in(&left, line)) {
+        let _ = write!(text, "\n  observed  {}", line.trim());
+    }
+    text
 }
 
 /// What the specification calls an action; none if it is none of the kernel's business.

@@ -76,7 +76,7 @@ pub(super) fn signals() -> Scene {
     let deaf = m.copy(notifications[0], Rights::WRITE);
     let irq = m.irq(33);
     let threads = [m.thread(255).0, m.thread(254).0];
-    m.messages(&[S::Wait, S::TryWait], &[notifications[0], deaf, EMPTY]);
+    m.messages(&[S::TryWait], &[notifications[0], deaf, EMPTY]);
     m.functions(&[S::Wait], &[notifications[0], notifications[1], deaf, gate, EMPTY]);
     m.functions(&[S::Signal], &[bells[0], bells[1], gate, EMPTY, OUTSIDE]);
     m.messages(&[S::Receive, S::TryReceive], &[endpoint]);
