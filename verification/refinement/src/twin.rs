@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use ipc_abi::call::SystemCall;
-use pecan_core::object::Frame;
+use pecan_core::object::{Frame, Number};
 use pecan_specification::event::{Event, Inputs};
 use pecan_specification::follow::Difference;
 use pecan_specification::state::{Registers, State};
@@ -53,12 +53,29 @@ impl Twin {
         load_registers(&mut specified, action, now);
         let inputs = Inputs {
             now,
-            ..Inputs::default()
+            word: self.answered(arena),
+            pages: None,
         };
         specified.step(event, &inputs);
         let observed = self.after(arena, mark);
         let after = specified.follow(&observed);
         after.map_err(|difference| explain(&difference, &specified, &observed))
+    }
+
+    /// The second register of the thread that ran: what it found in memory, or in a register, that is not
+    /// part of the state.
+    fn answered(&self, arena: &Arena) -> u64 {
+        let thread = self.before.running.map_or(0, |running| running.thread);
+        let second = pecan_core::object::thread::X.at(1);
+        if thread == 0 {
+            return 0;
+        }
+        pecan_core::memory::Fields::get(&arena, Number::from_raw(thread), second)
+    }
+
+    /// Goes on with the state that `arena` is in, which was written to since `mark`.
+    pub fn advance(&mut self, arena: &Arena, mark: usize) {
+        self.before = self.after(arena, mark);
     }
 
     /// The state that `arena` is in, which was written to since `mark`.
@@ -114,6 +131,9 @@ fn event_of(action: &Action) -> Option<Event> {
             address: FAULT_ADDRESS,
             syndrome: FAULT_SYNDROME,
         },
+        Action::StepDone => Event::StepDone {
+            syndrome: FAULT_SYNDROME,
+        },
         Action::Interrupt(line) => Event::Interrupt(line),
         Action::Timer => Event::Timer,
         Action::Pass(_) => return None,
@@ -151,16 +171,18 @@ fn load_registers(state: &mut State, action: &Action, now: u64) {
             }
         }
         Action::Function { call, arguments } => {
+            mark(registers, 19);
+            registers.x[..5].copy_from_slice(&arguments);
             if call == SystemCall::Wait {
                 registers.x[17] = arguments[0];
-                return;
             }
-            registers.x[..5].copy_from_slice(&arguments);
             if call == SystemCall::Sleep {
                 registers.x[0] = now + arguments[0];
             }
         }
-        Action::Fault(_) | Action::Interrupt(_) | Action::Timer => mark(registers, 19),
+        Action::Fault(_) | Action::StepDone | Action::Interrupt(_) | Action::Timer => {
+            mark(registers, 19);
+        }
         Action::Pass(_) => {}
     }
 }

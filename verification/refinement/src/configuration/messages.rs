@@ -188,6 +188,7 @@ pub(super) fn faults() -> Scene {
     m.functions(&[S::ThreadStop], &[threads[1], threads[2]]);
     m.function(S::ThreadSetHandler, &[threads[1], endpoint]);
     m.action(Action::Fault(FaultCause::DataAbort));
+    m.action(Action::StepDone);
     m.messages(&[S::Call], &[gate]);
     m.messages(&[S::Receive], &[endpoint]);
     let replies = [
@@ -195,6 +196,7 @@ pub(super) fn faults() -> Scene {
         FaultReply::ContinueAt,
         FaultReply::Stop,
         FaultReply::Skip,
+        FaultReply::Step,
         FaultReply::Rewrite,
     ];
     for method in replies.into_iter().map(|reply| reply as u16).chain([9]) {
