@@ -1,4 +1,4 @@
-//! The meaning of the kernel.
+#![doc = include_str!("../../../docs/book/semantics.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -116,7 +116,7 @@ fn region(id: u64, first: u64, end: u64) -> Region {
 }
 
 fn numbers(id: u64, sort: Sort) -> Allowance {
-    let (first, limit, end) = (1, 9, 9);
+    let (first, limit, end) = (1, 7, 9);
     let grant = Grant::Numbers {
         sort,
         first,
