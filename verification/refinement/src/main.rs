@@ -52,7 +52,11 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     // What panics is caught and told with the way there.
-    std::panic::set_hook(Box::new(|_| {}));
+    std::panic::set_hook(Box::new(|what| {
+        if std::env::var_os("EXPLORE_PANICS").is_some() {
+            eprintln!("{what}");
+        }
+    }));
     let mut report = Report::default();
     explore_all(&options, &mut report);
     seed_all(&options, &mut report);
@@ -162,7 +166,7 @@ fn seed_all(options: &Options, report: &mut Report) {
     }
     report.count("seeded-bugs", fate.noticed);
     report.fact("harmless seeded bugs", json!(fate.harmless));
-    for missed in fate.missed {
-        report.fail(format!("nothing notices: {missed}"));
+    for (word, (count, example)) in fate.missed {
+        report.fail(format!("nothing notices {count} wrong stores to {word}, such as {example}"));
     }
 }

@@ -10,7 +10,7 @@ use ipc_abi::tag::Tag;
 use pecan_core::capability::Slot;
 use pecan_core::memory::{Fields, Memory};
 use pecan_core::object::{FrameKind, Number, UNITS_PER_FRAME, thread};
-use proptest::prelude::{Strategy, any};
+use proptest::prelude::any;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 use crate::action::{Action, Message};

@@ -3,10 +3,14 @@
 //! A wrong store is *harmless* if the state is the right one nevertheless, in its normal form: the word
 //! was written again, or is dead. Any other that nothing notices is a failure.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use ipc_abi::capability::Kind;
+use pecan_core::memory::Memory;
+
 use crate::action::Action;
-use crate::arena::Damage;
+use crate::arena::{AFTER_CORE, Arena, Damage, Place};
 use crate::explore::{Configuration, start};
 use crate::normal::normalise;
 use crate::state::{Print, print_of};
@@ -21,7 +25,8 @@ pub struct Fate {
     /// Those that led to the right state.
     pub harmless: u64,
     /// What nothing noticed, though the state was another.
-    pub missed: Vec<String>,
+    /// By word: how many, and an example.
+    pub missed: BTreeMap<String, (u64, String)>,
 }
 
 /// Transitions of one configuration into which bugs are seeded.
@@ -73,35 +78,77 @@ fn walk(scene: &Scene, twin: &Twin, dice: &mut u64) {
 fn seed_into(scene: &Scene, twin: &Twin, action: &Action, fate: &mut Fate) {
     let arena = &scene.host.arena;
     let first = arena.stores();
-    let Ok(right) = outcome(scene, twin, action) else {
-        fate.missed.push(format!("{action:?} goes wrong without a seeded bug"));
+    let right = outcome(scene, twin, action, None);
+    let Ok((print, last)) = right else {
+        let what = format!("{action:?} goes wrong without a seeded bug");
+        fate.missed.insert(what, (1, String::new()));
         return;
     };
-    for nth in 0..arena.stores() - first {
+    for nth in 0..last - first {
         for damage in [Damage::Lost, Damage::Flipped] {
-            arena.seed(Some((arena.stores() + nth, damage)));
-            let result = outcome(scene, twin, action);
-            arena.seed(None);
-            match result {
+            let seed = (arena.stores() + nth, damage);
+            match outcome(scene, twin, action, Some(seed)) {
                 Err(_) => fate.noticed += 1,
-                Ok(print) if print == right => fate.harmless += 1,
-                Ok(_) => fate.missed.push(format!("{damage:?} store {nth} of {action:?}")),
+                Ok((same, _)) if same == print => fate.harmless += 1,
+                Ok(_) => {
+                    let place = arena.take_damaged();
+                    let word = place.map_or_else(String::new, |place| name_of(arena, place));
+                    let example = format!("{damage:?} store {nth} of {action:?}");
+                    fate.missed.entry(word).or_insert((0, example)).0 += 1;
+                }
             }
         }
     }
 }
 
-/// The normal form that `action` leads to, and back.
-fn outcome(scene: &Scene, twin: &Twin, action: &Action) -> Result<Print, String> {
+/// What a word is, by the kind of its frame and its place in the object.
+fn name_of(arena: &Arena, place: Place) -> String {
+    match place {
+        Place::Word { frame, word } => {
+            let kind = (&arena).kind(frame);
+            let units = match Kind::from_raw(kind) {
+                Some(Kind::Thread) => 256,
+                Some(Kind::Endpoint | Kind::SchedulingContext) => 64,
+                Some(Kind::CapTable) => 128,
+                Some(Kind::Notification | Kind::Allowance | Kind::AddressSpace) => 16,
+                Some(_) => 8,
+                None if frame.0 >= AFTER_CORE - 4 && frame.0 < AFTER_CORE => {
+                    let first = usize::try_from(frame.0 - (AFTER_CORE - 4)).unwrap_or(0);
+                    return format!("core word {}", first * 512 + word);
+                }
+                None => 2,
+            };
+            format!("kind {kind} word {}", word % units)
+        }
+        Place::Entry { frame, word } => format!("entry of kind {} word {word}", (&arena).kind(frame)),
+        Place::Kind(_) => "kind".to_owned(),
+        Place::Now => "time".to_owned(),
+    }
+}
+
+/// The normal form that `action` leads to, with this seeded bug, and how many stores were made until
+/// user code went on; then goes back.
+fn outcome(
+    scene: &Scene,
+    twin: &Twin,
+    action: &Action,
+    seed: Option<(u64, Damage)>,
+) -> Result<(Print, u64), String> {
     let arena = &scene.host.arena;
     let mark = arena.mark();
-    let attempt = AssertUnwindSafe(|| {
-        run(scene, twin, action)?;
+    arena.seed(seed);
+    let attempt = AssertUnwindSafe(|| run(scene, twin, action));
+    let result = catch_unwind(attempt).unwrap_or_else(|_| Err("a panic".to_owned()));
+    arena.seed(None);
+    let last = arena.stores();
+    let rest = AssertUnwindSafe(|| {
         check_new(scene, twin, mark)?;
         normalise(arena, scene.care);
         Ok(print_of(arena))
     });
-    let result = catch_unwind(attempt).unwrap_or_else(|_| Err("a panic".to_owned()));
+    let result = result
+        .and_then(|()| catch_unwind(rest).unwrap_or_else(|_| Err("a panic".to_owned())))
+        .map(|print| (print, last));
     let _: usize = arena.take_duties();
     let _: Option<u64> = arena.take_forbidden();
     arena.go_back(mark);
