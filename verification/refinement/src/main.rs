@@ -89,7 +89,8 @@ fn read_options(mut words: impl Iterator<Item = String>) -> Option<Options> {
 }
 
 fn chosen(options: &Options) -> impl Iterator<Item = &'static Configuration> {
-    ALL.iter().filter(|configuration| configuration.name.contains(&options.only))
+    ALL.iter()
+        .filter(|configuration| configuration.name.contains(&options.only))
 }
 
 fn explore_all(options: &Options, report: &mut Report) {
@@ -97,7 +98,9 @@ fn explore_all(options: &Options, report: &mut Report) {
     let mut table = Vec::new();
     for configuration in chosen(options) {
         let bound = Bound {
-            states: options.states.unwrap_or(configuration.states[usize::from(options.is_all)]),
+            states: options
+                .states
+                .unwrap_or(configuration.states[usize::from(options.is_all)]),
             workers: 2,
         };
         let start = Instant::now();
@@ -116,8 +119,17 @@ fn explore_all(options: &Options, report: &mut Report) {
         sum.complete += u64::from(summary.is_complete);
         sum.refusals.add(&summary.refusals);
         for failure in summary.failures {
-            let path: Vec<String> = failure.path.iter().map(|it| format!("\n    {it:?}")).collect();
-            report.fail(format!("{}: {}{}", configuration.name, failure.what, path.concat()));
+            let path: Vec<String> = failure
+                .path
+                .iter()
+                .map(|it| format!("\n    {it:?}"))
+                .collect();
+            report.fail(format!(
+                "{}: {}{}",
+                configuration.name,
+                failure.what,
+                path.concat()
+            ));
         }
     }
     report.fact("configurations", json!(table));
@@ -152,7 +164,10 @@ fn play_random(options: &Options, report: &mut Report) {
         return;
     }
     let outcome = random::play(if options.is_all { CASES_ALL } else { CASES });
-    report.fact("seed of the random cases", json!(String::from_utf8_lossy(&random::SEED)));
+    report.fact(
+        "seed of the random cases",
+        json!(String::from_utf8_lossy(&random::SEED)),
+    );
     report.count("random-steps", outcome.steps);
     if let Some(failure) = outcome.failure {
         report.fail(format!("random: {failure}"));
@@ -167,6 +182,8 @@ fn seed_all(options: &Options, report: &mut Report) {
     report.count("seeded-bugs", fate.noticed);
     report.fact("harmless seeded bugs", json!(fate.harmless));
     for (word, (count, example)) in fate.missed {
-        report.fail(format!("nothing notices {count} wrong stores to {word}, such as {example}"));
+        report.fail(format!(
+            "nothing notices {count} wrong stores to {word}, such as {example}"
+        ));
     }
 }

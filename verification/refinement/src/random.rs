@@ -73,6 +73,8 @@ pub fn play(cases: u32) -> Outcome {
 
 fn play_all(scene: &Scene, all: &[Step], steps: &Cell<u64>) -> Result<(), String> {
     let arena = &scene.host.arena;
+    let _: usize = arena.take_duties();
+    let _: Option<u64> = arena.take_forbidden();
     let mut twin = Twin::new(arena);
     for step in all {
         let action = choose(arena, *step);
@@ -123,11 +125,19 @@ fn choose(arena: &Arena, (what, seeds): Step) -> Action {
         }
         _ => {
             let nth = 14 + usize::from(what - 144) * 7 % (calls - 14);
-            function(arena, SystemCall::ALL[(nth + usize::from(seeds[4])) % (calls - 14) + 14], seeds)
+            function(
+                arena,
+                SystemCall::ALL[(nth + usize::from(seeds[4])) % (calls - 14) + 14],
+                seeds,
+            )
         }
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others are received from endpoints"
+)]
 fn message(arena: &Arena, call: SystemCall, [_, a, b, c, d]: [u16; 5]) -> Action {
     use SystemCall as S;
     let kind = match call {
@@ -155,7 +165,10 @@ fn message(arena: &Arena, call: SystemCall, [_, a, b, c, d]: [u16; 5]) -> Action
 }
 
 fn function(arena: &Arena, call: SystemCall, seeds: [u16; 5]) -> Action {
-    if matches!(call, SystemCall::PlatformControl | SystemCall::CreateLargeFrame) {
+    if matches!(
+        call,
+        SystemCall::PlatformControl | SystemCall::CreateLargeFrame
+    ) {
         return Action::Timer;
     }
     let mut arguments = [0; 5];
@@ -174,8 +187,14 @@ fn value(arena: &Arena, what: Argument, seed: u16) -> u64 {
         Argument::Frame => FIRST_FRAME + 40 + nth % (arena.frame_count() - 40),
         Argument::Object(units) => object(arena, units, nth),
         Argument::Page => {
-            const PAGES: [u64; 6] =
-                [0, 0x1000, 0x40_0000_0000, 0x40_0000_1000, 0x40_0020_0000, 0x7F_FFFF_F000];
+            const PAGES: [u64; 6] = [
+                0,
+                0x1000,
+                0x40_0000_0000,
+                0x40_0000_1000,
+                0x40_0020_0000,
+                0x7F_FFFF_F000,
+            ];
             PAGES[usize::from(seed) % PAGES.len()] + u64::from(seed / 4096 == 15) * 8
         }
         Argument::Word(words) => words[usize::from(seed) % words.len()],
@@ -210,9 +229,11 @@ fn handle(arena: &Arena, kind: Option<Kind>, seed: u16) -> u64 {
         return nth % u64::from(SLOTS);
     }
     let kernel = pecan_core::kernel::Kernel { memory: arena };
-    let fitting = (0..u64::from(SLOTS) + 16).filter(|&index| {
-        kernel.read_slot(Slot { chunk, index }).kind() == kind
-    });
+    let fitting = (0..u64::from(SLOTS) + 16)
+        .filter(|&index| kernel.read_slot(Slot { chunk, index }).kind() == kind);
     let count = fitting.clone().count() as u64;
-    fitting.clone().nth(usize::try_from(nth % count.max(1)).unwrap_or(0)).unwrap_or(0)
+    fitting
+        .clone()
+        .nth(usize::try_from(nth % count.max(1)).unwrap_or(0))
+        .unwrap_or(0)
 }

@@ -30,7 +30,7 @@ pub struct Fate {
 }
 
 /// Transitions of one configuration into which bugs are seeded.
-const STATES: u64 = 24;
+const STATES: u64 = 16;
 /// Where the walk through the configuration begins.
 const SEED: u64 = 0x5EED;
 
@@ -40,9 +40,13 @@ pub fn seed(configuration: &Configuration, fate: &mut Fate) {
     let mut dice = SEED;
     for _ in 0..STATES {
         let twin = Twin::new(&scene.host.arena);
-        for action in scene.actions.iter().filter(|action| is_possible(&scene, action)) {
+        for action in scene
+            .actions
+            .iter()
+            .filter(|action| is_possible(&scene, action))
+        {
             dice = roll(dice);
-            if dice.is_multiple_of(4) {
+            if dice.is_multiple_of(12) {
                 seed_into(&scene, &twin, action, fate);
             }
         }
@@ -64,7 +68,8 @@ fn walk(scene: &Scene, twin: &Twin, dice: &mut u64) {
         *dice = roll(*dice);
         let nth = usize::try_from(*dice % scene.actions.len() as u64).expect("few actions");
         let mark = arena.mark();
-        if is_possible(scene, &scene.actions[nth]) && run(scene, twin, &scene.actions[nth]).is_ok() {
+        if is_possible(scene, &scene.actions[nth]) && run(scene, twin, &scene.actions[nth]).is_ok()
+        {
             normalise(arena, scene.care);
             let is_idle = scene.host.kernel().current().is_none();
             if arena.first_change(mark).is_some() && !is_idle {
@@ -120,7 +125,9 @@ fn name_of(arena: &Arena, place: Place) -> String {
             };
             format!("kind {kind} word {}", word % units)
         }
-        Place::Entry { frame, word } => format!("entry of kind {} word {word}", (&arena).kind(frame)),
+        Place::Entry { frame, word } => {
+            format!("entry of kind {} word {word}", (&arena).kind(frame))
+        }
         Place::Kind(_) => "kind".to_owned(),
         Place::Now => "time".to_owned(),
     }

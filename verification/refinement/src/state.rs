@@ -43,6 +43,10 @@ pub fn encode(arena: &Arena) -> Box<[u8]> {
 }
 
 /// Brings `arena` into the state of a short form.
+///
+/// # Panics
+///
+/// Panics if the bytes are no short form.
 pub fn restore(arena: &Arena, bytes: &[u8]) {
     arena.go_back(0);
     let mut rest = bytes;
@@ -141,7 +145,9 @@ impl Visited {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        (0..SHARDS as u64).map(|nth| self.shard(nth << 58).len()).sum()
+        (0..SHARDS as u64)
+            .map(|nth| self.shard(nth << 58).len())
+            .sum()
     }
 
     /// Whether there is none.
