@@ -178,7 +178,8 @@ impl Host {
             }
             is_quick
         };
-        self.kernel().take_effects(quickly, |effect| self.perform(effect));
+        self.kernel()
+            .take_effects(quickly, |effect| self.perform(effect));
     }
 
     fn perform(&self, effect: Effect) {
