@@ -8,11 +8,10 @@ it from the kernel, *untested* says what would.
 from __future__ import annotations
 
 import json
-import random
+import os
 import re
 import shutil
 import subprocess
-import os
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
@@ -23,11 +22,22 @@ from . import tool
 from .report import CannotCheckError, Report
 
 LIST = tool.HERE / "mutants.toml"
-SEED = 0x9ECA
-SAMPLE = 16
-TIMEOUT_SECONDS = "120"
-# Builds that are quick and tests that are not slow.
-FLAGS = "-Zmir-opt-level=2 -Zinline-mir=yes"
+# What `--all` tries: each so manyth mutant, from the first on.
+SAMPLE = (0, 160)
+
+
+@dataclass(frozen=True)
+class Round:
+    """How mutants meet tests."""
+
+    profile: str
+    seconds: int
+    flags: str
+
+
+# Builds that are quick, for tests that are not slow; and the tests as they usually run.
+QUICK = Round("mutants", 240, "-Zmir-opt-level=2 -Zinline-mir=yes")
+FULL = Round("test", 1_200, "")
 KINDS = ("equivalent", "untested")
 PLACE = re.compile(r"^(?P<file>[^:]+):\d+:\d+: (?P<change>.*)$")
 
@@ -61,8 +71,8 @@ def check(report: Report, *, may_install: bool, shard: tuple[int, int] | None, w
     program = tool.cargo_tool("cargo-mutants", settings["version"], may_install=may_install)
     workspace = Workspace.make(program, settings)
     mutants = workspace.mutants()
-    chosen = choose(mutants, shard) if whole else random.Random(SEED).sample(mutants, SAMPLE)
-    print(f"  {len(chosen)} of {len(mutants)} mutants, seed {SEED:#x}", flush=True)
+    chosen = choose(mutants, shard if whole else SAMPLE)
+    print(f"  {len(chosen)} of {len(mutants)} mutants", flush=True)
     unviable, survived = workspace.judge(chosen)
     failures = compare(chosen, survived, survivors)
     known = {mutant.key for mutant in mutants}
@@ -146,20 +156,23 @@ class Workspace:
         """How many of them do not compile, and which survive every test."""
         skipped = [word for test in self.settings["slow_tests"] for word in ("--skip", test)]
         options = ["-Zunstable-options", "--fail-fast"]
-        quick = self._try(chosen, [*skipped, *options])
-        if quick["missed"]:
-            survived = self._try([m for m in chosen if m.name in quick["missed"]], options)["missed"]
-        else:
-            survived = set()
+        quick = self._try(QUICK, chosen, [*skipped, *options])
+        # A machine that is busy may let even quick tests take long.
+        doubtful = quick["missed"] | quick["timeout"]
+        again = [m for m in chosen if m.name in doubtful]
+        # One that lets the tests hang is caught.
+        survived = self._try(FULL, again, options)["missed"] if again else set()
         return len(quick["unviable"]), [m for m in chosen if m.name in survived]
 
-    def _try(self, chosen: Sequence[Mutant], options: list[str]) -> dict[str, set[str]]:
-        """The fate of each mutant. One that lets the tests hang is caught."""
+    def _try(
+        self, how: Round, chosen: Sequence[Mutant], options: list[str]
+    ) -> dict[str, set[str]]:
+        """The fate of each mutant."""
         only = [word for m in chosen for word in ("--re", f"^{re.escape(m.name)}$")]
-        test = ["--cargo-arg=--lib", "--profile", "mutants", "--baseline", "skip"]
-        test += ["--timeout", TIMEOUT_SECONDS, "--no-times", "--output", str(self.folder)]
+        test = ["--cargo-arg=--lib", "--profile", how.profile, "--baseline", "skip"]
+        test += ["--timeout", str(how.seconds), "--no-times", "--output", str(self.folder)]
         shutil.rmtree(self.folder / "mutants.out", ignore_errors=True)
-        done = self._run([*test, *only, "--", "--", *options])
+        done = self._run([*test, *only, "--", "--", *options], how.flags)
         found = {
             fate: set((self.folder / "mutants.out" / f"{fate}.txt").read_text().splitlines())
             for fate in ("caught", "missed", "timeout", "unviable")
@@ -170,12 +183,12 @@ class Workspace:
             raise CannotCheckError(f"{missing[0]}: not tried:\n{done.stdout}{done.stderr}")
         return found
 
-    def _run(self, options: list[str]) -> subprocess.CompletedProcess[str]:
+    def _run(self, options: list[str], flags: str = "") -> subprocess.CompletedProcess[str]:
         command = [self.program, "mutants", "--config", str(self.folder / "config.toml")]
         command += ["--package", "pecan-core", "--in-place", *options]
         environment = os.environ | {
-            "CARGO_TARGET_DIR": str(self.folder / "build"),
-            "RUSTFLAGS": FLAGS,
+            "CARGO_TARGET_DIR": str(self.folder / ("quick" if flags else "full")),
+            "RUSTFLAGS": flags,
             "RUSTC_BOOTSTRAP": "1",
         }
         # It ends with 2 if a mutant survives, and with 3 if one hangs.

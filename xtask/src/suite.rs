@@ -11,7 +11,6 @@ use crate::verify;
 use crate::workspace::{self, Package, Place};
 use anyhow::Result;
 use std::fmt;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -192,11 +191,9 @@ impl Suite<'_> {
         let Some(image) = &self.image else {
             anyhow::bail!("verification needs the image");
         };
-        let elf = image.kernel_elf.clone();
-        self.run_old_verification(&elf)?;
         let request = verify::Request {
             toolchain: self.toolchain,
-            elf: &elf,
+            elf: &image.kernel_elf,
             extent: verify::Extent::Bounded,
             permission: self.permission,
         };
@@ -204,22 +201,6 @@ impl Suite<'_> {
             self.add(&check.name, check.problem.is_none());
         }
         Ok(())
-    }
-
-    /// What is not yet a part.
-    fn run_old_verification(&mut self, elf: &Path) -> Result<()> {
-        let program = workspace::root().join("verification/run");
-        if !program.exists() {
-            return Ok(());
-        }
-        let mut command = Command::new(program);
-        command.arg("--elf").arg(elf);
-        if self.permission == Permission::Refuse {
-            command.arg("--no-install");
-        }
-        self.toolchain.set_environment(&mut command);
-        command.env("PECAN_TOOLCHAIN", self.toolchain.kind().name());
-        self.run_tests("verification", &mut command)
     }
 
     fn run_emulator_tests(&mut self) -> Result<()> {

@@ -6,15 +6,16 @@ use crate::install::Permission;
 use crate::step::{Outcome, Step};
 use crate::toolchain::Toolchain;
 use crate::workspace;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// All parts, in the order in which they run.
-pub(crate) const PARTS: [&str; 8] = [
+pub(crate) const PARTS: [&str; 9] = [
     "specification",
     "refinement",
+    "ghost",
     "machine_code",
     "fast_path",
     "isolation",
@@ -57,6 +58,7 @@ pub(crate) fn folder() -> PathBuf {
 
 /// Reads the parts of the tree.
 pub(crate) fn load() -> Result<Vec<Part>> {
+    check_names()?;
     let mut parts = Vec::new();
     for name in PARTS {
         let path = folder().join(name).join("claims.toml");
@@ -69,6 +71,23 @@ pub(crate) fn load() -> Result<Vec<Part>> {
         parts.push(Part { name, claims });
     }
     Ok(parts)
+}
+
+/// Checks that nobody claims what nobody runs.
+fn check_names() -> Result<()> {
+    let folder = folder();
+    let entries =
+        fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let claims = entry.path().join("claims.toml").exists();
+        ensure!(
+            !claims || PARTS.contains(&name.as_str()),
+            "{name} has claims and is no part: name it in PARTS"
+        );
+    }
+    Ok(())
 }
 
 /// Runs the program of a part, and says what it printed and how it ended.
