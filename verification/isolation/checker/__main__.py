@@ -10,7 +10,9 @@ import time
 import tomllib
 from pathlib import Path
 
-from . import footprint, theory, twins
+from machine_code.layout import Layout
+
+from . import footprint, theory, trace, twins
 from .report import Report
 
 HERE = Path(__file__).resolve().parent.parent
@@ -33,7 +35,7 @@ def main() -> int:
         print(failure.message)
         return report.finish(arguments.report)
     check_theory(report, build, with_library=arguments.all)
-    check_footprints(report)
+    check_footprints(report, arguments.layout)
     found = twins.load(HERE / "twins.toml", is_all=arguments.all)
     report.add("twins", *twins.check_all(found, build, arguments.build / "twins"))
     report.facts["seconds"] = round(time.monotonic() - started, 1)
@@ -53,12 +55,16 @@ def check_theory(report: Report, build: Path, *, with_library: bool) -> None:
     report.add("rechecked", *theory.recheck(build, with_library=with_library))
 
 
-def check_footprints(report: Report) -> None:
-    """Counts the calls whose footprint is sound, and the steps of the model that they make."""
+def check_footprints(report: Report, layout: Path) -> None:
+    """Counts the calls whose footprint is sound, the steps of the model that they make, and what
+    proved calls touch."""
     footprints = footprint.load(HERE / "footprints.toml")
     model = HERE / "theory" / "Step.v"
     report.add("footprints", *footprint.check(footprints, ROOT / "ipc-abi" / "ABI.md", model))
     report.add("steps", *footprint.count_used_steps(footprints, model))
+    allowed, needed, failures = trace.check(Layout.load(layout), footprints)
+    report.add("touches", allowed, failures)
+    report.add("rights", needed, [])
 
 
 def _parse() -> argparse.Namespace:
@@ -66,6 +72,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--elf", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True)
     parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("--layout", type=Path, required=True)
     parser.add_argument("--all", action="store_true")
     return parser.parse_args()
 
