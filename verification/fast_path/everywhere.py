@@ -7,6 +7,7 @@ nothing is known, so the fast path may read nonsense and must still be right abo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import z3
@@ -62,10 +63,22 @@ class Everywhere:
 
 def prove_everywhere(image: Image, facts: Facts) -> Everywhere:
     """Runs the fast path from the vector in every state."""
+    result, taken = inspect(facts, run(image, facts))
+    for text, hypothesis, goal in directions(facts, taken):
+        verdict = prove([hypothesis], goal)
+        if verdict is Verdict.PROVED:
+            result.applies += 1
+        else:
+            result.failures.append(f"{text}: {verdict.value}")
+    return result
+
+
+def inspect(facts: Facts, ends: Ends) -> tuple[Everywhere, z3.BoolRef]:
+    """What the paths that leave change, and when the fast path is taken."""
     result = Everywhere()
     taken: list[z3.BoolRef] = []
     leaving = {facts.labels[name]: name for name in LEAVING}
-    for state in run(image, facts).states:
+    for state in ends.states:
         if state.address not in leaving:
             taken.append(conjunction(state.guard))
             continue
@@ -74,9 +87,16 @@ def prove_everywhere(image: Image, facts: Facts) -> Everywhere:
             result.left_alone += 1
         else:
             result.failures.append(f"left for {leaving[state.address]}: {difference}")
+    return result, disjunction(taken)
+
+
+def directions(
+    facts: Facts, taken: z3.BoolRef
+) -> Iterator[tuple[str, z3.BoolRef, z3.BoolRef]]:
+    """The fast path is taken exactly where it applies: what fails, hypothesis, goal."""
     applies = z3.Or(call_applies(facts), reply_applies(facts))
-    _compare_condition(result, disjunction(taken), applies)
-    return result
+    yield "taken where it does not apply", taken, applies
+    yield "not taken where it applies", applies, taken
 
 
 def run(image: Image, facts: Facts) -> Ends:
@@ -100,19 +120,6 @@ def disturbance(facts: Facts, state: State) -> str | None:
         if expected is None or not value.eq(expected):
             return f"a store to {address}"
     return None
-
-
-def _compare_condition(result: Everywhere, taken: z3.BoolRef, applies: z3.BoolRef) -> None:
-    """The fast path is taken exactly where it applies."""
-    for text, hypothesis, goal in (
-        ("taken where it does not apply", taken, applies),
-        ("not taken where it applies", applies, taken),
-    ):
-        verdict = prove([hypothesis], goal)
-        if verdict is Verdict.PROVED:
-            result.applies += 1
-        else:
-            result.failures.append(f"{text}: {verdict.value}")
 
 
 def call_applies(facts: Facts) -> z3.BoolRef:
