@@ -28,7 +28,7 @@ pub const ALL: &[Configuration] = &[
     Configuration {
         name: "saved callers",
         has: "3 threads, an endpoint, a gate, 2 reply objects",
-        states: [32_000, 330_000],
+        states: [64_000, 330_000],
         build: messages::saved_callers,
     },
     Configuration {
@@ -94,19 +94,19 @@ pub const ALL: &[Configuration] = &[
     Configuration {
         name: "mapping",
         has: "2 spaces with pools, 2 frames, 3 pages",
-        states: [32_000, 330_000],
+        states: [64_000, 330_000],
         build: objects::mapping,
     },
     Configuration {
         name: "devices",
         has: "a device, 2 frames",
-        states: [32_000, 330_000],
+        states: [64_000, 330_000],
         build: objects::devices,
     },
     Configuration {
         name: "allowances",
         has: "lines, ASIDs and time in 2 allowances",
-        states: [32_000, 330_000],
+        states: [64_000, 330_000],
         build: objects::allowances,
     },
     Configuration {

@@ -104,6 +104,7 @@ pub fn explore(configuration: &Configuration, bound: Bound) -> Summary {
         states = found;
         summary.is_complete = states.is_empty() && !is_cut;
     }
+    summary.is_complete &= summary.failures.is_empty();
     summary.states = visited.len() as u64;
     for scene in &scenes {
         summary.refusals.add(&scene.refusals);

@@ -12,7 +12,7 @@ use ipc_abi::error::Error;
 use ipc_abi::tag::Tag;
 
 use crate::message::TAG;
-use crate::state::{FrameLife, Number, State, Wait};
+use crate::state::{Band, FrameLife, Number, State, Wait};
 use crate::step::Step;
 
 /// Rounds of accounts and choices of one way out: each but the last ends with a context that waits for its
@@ -74,7 +74,9 @@ impl State {
 
     /// Takes the steps that the kernel took: times that have come first.
     fn take_shown(&mut self, observed: &State, order: Order) {
-        while let Some(step) = self.next_timer_step(observed, order) {
+        // Who runs may change on the way; what is due was decided before.
+        let lowest = self.lowest_band();
+        while let Some(step) = self.next_timer_step(observed, order, lowest) {
             self.take(step);
         }
         self.preempt();
@@ -127,9 +129,10 @@ impl State {
         }
     }
 
-    fn next_timer_step(&self, observed: &State, order: Order) -> Option<Step> {
-        let mut steps = self.steps();
-        steps.retain(|step| is_timer(step) && self.is_shown(*step, observed));
+    fn next_timer_step(&self, observed: &State, order: Order, lowest: Band) -> Option<Step> {
+        let mut steps = Vec::new();
+        self.add_timer_steps(lowest, &mut steps);
+        steps.retain(|step| self.is_shown(*step, observed));
         self.first_of(steps, observed, order)
     }
 
