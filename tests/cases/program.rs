@@ -82,6 +82,7 @@ fn run_of(system: &str, machine: Machine, kernel: Kernel) -> Run {
     let checking = match kernel {
         Kernel::Shipped => "",
         Kernel::Checking => "-checking",
+        Kernel::Ghost => "-ghost",
     };
     Run {
         name: format!("{}{checking}", name(system, &machine)),

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use xtask::image::{Image, Kernel, Programs};
-use xtask::machine::Machine;
+use xtask::machine::{ExceptionLevel, Machine};
 use xtask::monitor::Monitor;
 use xtask::session::{Answer, Session, SessionError};
 use xtask::transcript::Status;
@@ -26,6 +26,8 @@ pub const COMMAND_BOUND: Duration = Duration::from_secs(60);
 /// How long the machine may take to go off.
 pub const OFF_BOUND: Duration = Duration::from_secs(30);
 
+/// The variable that lets every system run on the kernel with its ghost.
+const GHOST_VARIABLE: &str = "PECAN_GHOST";
 /// How often the emulator is asked whether a moment has come.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -44,6 +46,7 @@ pub struct BootOptions {
 pub struct Workshop {
     shipped: Programs,
     checking: Programs,
+    ghost: Option<Programs>,
     images: Mutex<BTreeMap<(String, Kernel), Image>>,
 }
 
@@ -55,11 +58,29 @@ impl Workshop {
     pub fn open() -> Result<Self> {
         let toolchain = xtask::prepared_toolchain()?;
         let shipped = Programs::build_all(&toolchain)?;
+        let build = |which| shipped.with_kernel(&toolchain, which);
+        let ghost = std::env::var_os(GHOST_VARIABLE).map(|_| build(Kernel::Ghost));
         Ok(Self {
-            checking: shipped.with_checking_kernel(&toolchain)?,
+            checking: build(Kernel::Checking)?,
+            ghost: ghost.transpose()?,
             shipped,
             images: Mutex::default(),
         })
+    }
+
+    /// Whether every system runs on the kernel with its ghost.
+    #[must_use]
+    pub fn has_ghost(&self) -> bool {
+        self.ghost.is_some()
+    }
+
+    /// The machine of a case. The ghost gives back the time that it takes, for which it needs EL2.
+    fn machine(&self, options: &BootOptions) -> Machine {
+        let mut machine = options.machine.clone();
+        if self.has_ghost() {
+            machine.level = ExceptionLevel::Two;
+        }
+        machine
     }
 
     /// Boots a system; nothing is waited for.
@@ -69,7 +90,7 @@ impl Workshop {
     pub fn boot(&self, options: &BootOptions) -> Result<System> {
         let image = self.image(options)?;
         Ok(System {
-            session: Session::boot(&options.machine, &image)?,
+            session: Session::boot(&self.machine(options), &image)?,
         })
     }
 
@@ -82,7 +103,7 @@ impl Workshop {
         let folder = std::env::temp_dir();
         let path = |end: &str| folder.join(format!("pecan-{}-{name}.{end}", std::process::id()));
         let socket = path("monitor");
-        let session = Session::boot_monitored(&options.machine, &image, &socket)?;
+        let session = Session::boot_monitored(&self.machine(options), &image, &socket)?;
         Ok(Watched {
             system: System { session },
             image,
@@ -104,10 +125,15 @@ impl Workshop {
     fn image(&self, options: &BootOptions) -> Result<Image> {
         let name = options.system.as_deref();
         let name = name.unwrap_or(xtask::image::DEFAULT_SYSTEM);
-        let key = (name.to_owned(), options.kernel);
-        let programs = match options.kernel {
+        let kernel = match self.ghost {
+            Some(_) => Kernel::Ghost,
+            None => options.kernel,
+        };
+        let key = (name.to_owned(), kernel);
+        let programs = match kernel {
             Kernel::Shipped => &self.shipped,
             Kernel::Checking => &self.checking,
+            Kernel::Ghost => self.ghost.as_ref().context("no ghost was built")?,
         };
         // A case that panicked while it held the lock has left a map that is whole.
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);

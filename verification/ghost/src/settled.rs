@@ -1,0 +1,81 @@
+//! Memory as the slow path would have left it: [`Settled`].
+//!
+//! The fast path does not write what is dead while user code runs (`microkernel/README.md`, "Dead
+//! fields"). Who looks at memory from outside has to know it in another way.
+
+use pecan_aarch64::crossing::Moment;
+use pecan_core::memory::Memory;
+use pecan_core::object::{Frame, core_state};
+
+use crate::ghost::Seen;
+
+/// Kernel memory while `current` runs, to look at and not to change.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled<M> {
+    memory: M,
+    /// Who runs; 0 if nobody does, `None` in the midst of a call, while memory knows.
+    current: Option<u64>,
+}
+
+impl<M: Memory> Settled<M> {
+    /// Looks at memory as it is left.
+    pub fn new(memory: M, seen: &Seen<'_>) -> Settled<M> {
+        let current = match seen.moment {
+            Moment::Exit => Some(seen.exit.registers.thread),
+            Moment::Sleep => Some(0),
+            Moment::End => None,
+        };
+        Settled { memory, current }
+    }
+}
+
+impl<M: Memory> Memory for Settled<M> {
+    #[inline]
+    fn load(&self, number: u64, word: usize) -> u64 {
+        match self.current {
+            Some(current) if word == core_state::CURRENT.word() && number == self.memory.core() => {
+                current
+            }
+            Some(_) | None => self.memory.load(number, word),
+        }
+    }
+
+    fn store(&self, _number: u64, _word: usize, _value: u64) {}
+
+    #[inline]
+    fn kind(&self, frame: Frame) -> u8 {
+        self.memory.kind(frame)
+    }
+
+    fn set_kind(&self, _frame: Frame, _kind: u8) {}
+
+    #[inline]
+    fn entry_load(&self, frame: Frame, word: usize) -> u64 {
+        self.memory.entry_load(frame, word)
+    }
+
+    fn entry_store(&self, _frame: Frame, _word: usize, _value: u64) {}
+
+    fn zero(&self, _frame: Frame) {}
+
+    fn copy_message(&self, _from: Frame, _to: Frame, _length: u64) {}
+
+    #[inline]
+    fn core(&self) -> u64 {
+        self.memory.core()
+    }
+
+    fn now(&self) -> u64 {
+        self.memory.now()
+    }
+
+    fn load_user(&self, frame: Frame, word: u64) -> u64 {
+        self.memory.load_user(frame, word)
+    }
+
+    fn store_user(&self, _frame: Frame, _word: u64, _value: u64) {}
+
+    fn interrupt_pending(&self) -> bool {
+        false
+    }
+}
