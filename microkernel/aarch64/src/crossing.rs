@@ -32,6 +32,8 @@ pub struct Entry {
     pub syndrome: u64,
     /// `FAR_EL1`.
     pub address: u64,
+    /// `CNTVCT_EL0`.
+    pub now: u64,
 }
 
 /// How it is left.

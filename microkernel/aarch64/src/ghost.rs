@@ -20,7 +20,8 @@ use crate::window::{pointer, to_usize};
 const VECTOR: usize = 32;
 const POINTERS: usize = 33;
 const SYNDROME: usize = 37;
-const NOW: usize = 39;
+const ENTERED: usize = 39;
+const NOW: usize = 40;
 /// Bytes of the ghost's stack.
 const STACK_BYTES: usize = 256 * 1024;
 
@@ -29,7 +30,7 @@ global_asm!(
     VECTOR = const VECTOR * 8,
     POINTERS = const POINTERS * 8,
     SYNDROME = const SYNDROME * 8,
-    NOW = const NOW * 8,
+    ENTERED = const ENTERED * 8,
     EXIT = const Moment::Exit as u64,
     STACK_BYTES = const STACK_BYTES,
 );
@@ -210,6 +211,7 @@ pub fn entered() -> Entry {
         },
         syndrome: read(SYNDROME),
         address: read(SYNDROME + 1),
+        now: read(ENTERED),
     }
 }
 

@@ -44,7 +44,7 @@ ghost_enter:
     mrs     x30, far_el1
     stp     x28, x30, [x29, #{SYNDROME}]
     mrs     x28, cntvct_el0
-    str     x28, [x29, #{NOW}]
+    stp     x28, x28, [x29, #{ENTERED}] // and what the kernel sees from now on
     ldr     x30, [x29, #{VECTOR}]
     ldp     x28, x29, [x29, #28 * 8]
     ret

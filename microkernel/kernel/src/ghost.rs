@@ -6,11 +6,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
+use core::panic::PanicInfo;
 
 use pecan_aarch64::console::{Part, epitaph, say};
 use pecan_aarch64::crossing::Moment;
 use pecan_aarch64::direct_map::this_core;
-use pecan_aarch64::ghost;
+use pecan_aarch64::{ghost, timer};
 use pecan_core::object::Frame;
 use pecan_ghost::{Difference, Ghost, Seen};
 use spin::mutex::SpinMutex;
@@ -19,6 +20,9 @@ use talc::source::Manual;
 
 /// Bytes of the ghost's heap.
 const HEAP_BYTES: usize = 12 << 20;
+
+/// How many exits are between two at which everything is compared.
+const WHOLE_INTERVAL: u64 = 4096;
 
 #[repr(C, align(4096))]
 struct Arena(UnsafeCell<[u8; HEAP_BYTES]>);
@@ -31,13 +35,19 @@ static ARENA: Arena = Arena(UnsafeCell::new([0; HEAP_BYTES]));
 #[global_allocator]
 static HEAP: TalcLock<SpinMutex<()>, Manual> = TalcLock::new(Manual);
 
-static GHOST: SpinMutex<Option<Ghost>> = SpinMutex::new(None);
+/// What only this core uses.
+struct Own(Option<Ghost>);
+
+// SAFETY: one core runs.
+unsafe impl Send for Own {}
+
+static GHOST: SpinMutex<Own> = SpinMutex::new(Own(None));
 
 /// Makes the heap.
 fn begin() -> Ghost {
     // SAFETY: the arena is claimed once, when there is no ghost yet, and used by nobody else.
     let _ = unsafe { HEAP.lock().claim(ARENA.0.get().cast(), HEAP_BYTES) };
-    Ghost::default()
+    Ghost::new(WHOLE_INTERVAL)
 }
 
 /// Called by the assembly in place of each `eret`, and before the core sleeps or is switched off, on the
@@ -45,7 +55,7 @@ fn begin() -> Ghost {
 #[unsafe(no_mangle)]
 extern "C" fn ghost_check(moment: u64) {
     let mut place = GHOST.lock();
-    let ghost = place.get_or_insert_with(begin);
+    let ghost = place.0.get_or_insert_with(begin);
     let (mut arrivals, mut written) = (Vec::new(), Vec::new());
     let is_all = ghost::take_written(|it| written.push(it));
     let has_arrivals = ghost::take_arrivals(|it| arrivals.push(it));
@@ -56,8 +66,9 @@ extern "C" fn ghost_check(moment: u64) {
         arrivals: &arrivals,
         written: (is_all && has_arrivals).then_some(&written),
         exit: ghost::left(),
+        timer_line: timer::line(),
     };
-    if let Err(difference) = ghost.observe(this_core().memory, &seen, used_frames) {
+    if let Err(difference) = ghost.observe(this_core().memory, &seen, used_frames()) {
         tell(ghost, &seen, &difference);
     }
     if moment == Moment::End {
@@ -66,14 +77,14 @@ extern "C" fn ghost_check(moment: u64) {
 }
 
 /// All frames that are not free.
-fn used_frames() -> Vec<Frame> {
-    let mut frames = Vec::new();
-    for first in ghost::segments().into_iter().flat_map(|it| it.step_by(8)) {
+fn used_frames() -> impl Iterator<Item = Frame> + Clone {
+    let eights = ghost::segments().into_iter().flat_map(|it| it.step_by(8));
+    let eights = eights.filter(|first| ghost::eight_kinds(*first) != 0);
+    eights.flat_map(|first| {
         let kinds = ghost::eight_kinds(first).to_le_bytes();
-        let used = kinds.iter().zip(first..).filter(|(kind, _)| **kind != 0);
-        frames.extend(used.map(|(_, frame)| Frame(frame)));
-    }
-    frames
+        let frames = kinds.into_iter().zip(first..);
+        frames.filter_map(|(kind, frame)| (kind != 0).then_some(Frame(frame)))
+    })
 }
 
 /// The last words.
@@ -92,6 +103,16 @@ fn tell(ghost: &Ghost, seen: &Seen<'_>, difference: &Difference) -> ! {
             entry.vector, entry.syndrome, entry.address, of.thread, of.counter,
             of.x[0], of.x[1], of.x[2], of.x[3], of.x[16], of.x[17]
         );
+    }
+    epitaph(&[Part::Text(&text)])
+}
+
+/// A bug of the kernel, or of what looks at it.
+pub(crate) fn tell_panic(info: &PanicInfo<'_>) -> ! {
+    let mut text = format!("{info}");
+    // Unless the bug is the ghost's own.
+    if let Some(ghost) = GHOST.try_lock() {
+        text += &format!("\r\n  {:?}", ghost.0.as_ref().map(|it| format!("{it}")));
     }
     epitaph(&[Part::Text(&text)])
 }

@@ -1,5 +1,6 @@
 //! What the ghost found: [`Difference`].
 
+use alloc::string::String;
 use core::fmt;
 
 use pecan_core::check::Violation;
@@ -9,6 +10,24 @@ use crate::walk::Odd;
 /// Something that is not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
+    /// The specification comes to another state.
+    Specified {
+        /// Which part of the state.
+        field: &'static str,
+        /// Which object, if it is one of many.
+        number: Option<u64>,
+        /// Both sides.
+        text: String,
+    },
+    /// Something changed, and nobody saw it written.
+    Unseen {
+        /// Which part of the state.
+        field: &'static str,
+        /// Which object, if it is one of many.
+        number: Option<u64>,
+        /// Both sides.
+        text: String,
+    },
     /// An invariant does not hold.
     Broken(Violation),
     /// A page table says what it must not.
@@ -57,6 +76,19 @@ impl From<Odd> for Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Specified {
+                field,
+                number,
+                text,
+            } => write!(
+                formatter,
+                "{field} {number:x?} are not as specified{text}"
+            ),
+            Self::Unseen {
+                field,
+                number,
+                text,
+            } => write!(formatter, "{field} {number:x?} changed unseen{text}"),
             Self::Broken(Violation { rule, at }) => {
                 write!(formatter, "it does not hold at {at:#x} that {rule}")
             }

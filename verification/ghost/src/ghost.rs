@@ -14,12 +14,13 @@ use pecan_core::object::{
 };
 
 use crate::difference::Difference;
+use crate::lockstep::Lockstep;
 use crate::registers;
 use crate::settled::Settled;
 use crate::space;
 
-/// How many exits are between two at which everything is compared.
-const FULL_INTERVAL: u64 = 4096;
+/// How many exits are between two at which the invariants of what was touched are checked.
+const CORE_INTERVAL: u64 = 16;
 /// How many of the last entries an epitaph tells of.
 const LAST: usize = 16;
 
@@ -36,26 +37,44 @@ pub struct Seen<'a> {
     pub written: Option<&'a [Written]>,
     /// How it is left.
     pub exit: Exit,
+    /// The line of the timer's interrupt.
+    pub timer_line: u64,
 }
 
 /// Follows a kernel from exit to exit.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ghost {
+    interval: u64,
     exits: u64,
     full: u64,
     mappings: u64,
     last: VecDeque<Entry>,
+    lockstep: Option<Lockstep>,
     /// The roots under which nothing changed since they were walked.
     walked: BTreeSet<u64>,
 }
 
 impl Ghost {
+    /// Begins. Everything is looked at once in `interval` exits, beginning with the first.
+    #[must_use]
+    pub const fn new(interval: u64) -> Ghost {
+        Ghost {
+            interval,
+            exits: 0,
+            full: 0,
+            mappings: 0,
+            last: VecDeque::new(),
+            lockstep: None,
+            walked: BTreeSet::new(),
+        }
+    }
+
     /// The last entries, the latest last.
     pub fn last(&self) -> impl Iterator<Item = &Entry> {
         self.last.iter()
     }
 
-    /// Looks at what a crossing left. `frames` lists all frames that are not free.
+    /// Looks at what a crossing left. `frames` are all that are not free.
     ///
     /// # Errors
     ///
@@ -64,7 +83,7 @@ impl Ghost {
         &mut self,
         memory: M,
         seen: &Seen<'_>,
-        frames: impl Fn() -> Vec<Frame>,
+        frames: impl Iterator<Item = Frame> + Clone,
     ) -> Result<(), Difference> {
         self.exits += 1;
         if self.last.len() == LAST {
@@ -80,17 +99,25 @@ impl Ghost {
             kernel.check_leaving()?;
         }
         self.forget_roots(&memory, seen.written);
-        match seen.written {
-            Some(written) if self.exits % FULL_INTERVAL != 1 && seen.moment != Moment::End => {
-                let touched = touched(&memory, seen, written);
-                kernel.check_some(touched.into_iter().map(Frame))?;
-                if seen.moment == Moment::Exit {
-                    self.check_root(&memory, seen.exit.root)?;
-                }
-                Ok(())
-            }
-            _ => self.observe_all(kernel, &frames()),
+        let Some(written) = seen.written else {
+            // Too much was written: begin again.
+            self.lockstep = None;
+            return self.observe_all(memory, &frames.collect::<Vec<_>>());
+        };
+        let touched: Vec<Frame> = touched(&memory, seen, written).collect();
+        if let Some(lockstep) = &mut self.lockstep {
+            lockstep.follow(memory, seen, &touched, frames.clone())?;
         }
+        if self.exits % self.interval == 1 % self.interval || seen.moment == Moment::End {
+            return self.observe_all(memory, &frames.collect::<Vec<_>>());
+        }
+        if self.exits % CORE_INTERVAL == 0 {
+            kernel.check_some(touched.into_iter())?;
+        }
+        if seen.moment == Moment::Exit {
+            self.check_root(&memory, seen.exit.root)?;
+        }
+        Ok(())
     }
 
     /// Looks at everything.
@@ -100,22 +127,28 @@ impl Ghost {
     /// The first [`Difference`].
     fn observe_all<M: Memory + Copy>(
         &mut self,
-        kernel: Kernel<M>,
+        memory: M,
         frames: &[Frame],
     ) -> Result<(), Difference> {
         self.full += 1;
+        let kernel = Kernel { memory };
         kernel.check_all(frames.iter().copied())?;
-        let memory = &kernel.memory;
-        for root in roots(memory, frames) {
-            let found = space::compare(memory, root)?;
-            let space = space::of(memory, Frame(root >> 12));
-            let told = space::count_told(memory, frames.iter().copied(), space);
+        for root in roots(&memory, frames) {
+            let found = space::compare(&memory, root)?;
+            let space = space::of(&memory, Frame(root >> 12));
+            let told = space::count_told(&memory, frames.iter().copied(), space);
             if found != told {
                 return Err(Difference::Missing { root, found, told });
             }
             self.mappings += found;
         }
-        Ok(())
+        match &self.lockstep {
+            Some(lockstep) => lockstep.compare_whole(memory, frames),
+            None => {
+                self.lockstep = Some(Lockstep::begin(memory, frames));
+                Ok(())
+            }
+        }
     }
 
     /// Notes which spaces changed.
@@ -168,13 +201,18 @@ fn roots<M: Memory>(memory: &M, frames: &[Frame]) -> Vec<u64> {
 
 /// The frames that a crossing may have changed: what the kernel wrote, and what the fast paths write,
 /// which say nothing.
-fn touched<M: Memory>(memory: &M, seen: &Seen<'_>, written: &[Written]) -> BTreeSet<u64> {
+fn touched<M: Memory>(
+    memory: &M,
+    seen: &Seen<'_>,
+    written: &[Written],
+) -> impl Iterator<Item = Frame> + use<M> {
     let mut objects = Vec::new();
     for thread in [seen.entry.registers.thread, seen.exit.registers.thread] {
         let handle = seen.entry.registers.x[17];
         objects.push(thread);
         objects.extend(endpoint_of(memory, Number::from_raw(thread), handle));
     }
+    objects.retain(|number| *number != 0);
     let heads = objects.iter().filter_map(|&it| {
         let is_endpoint = memory.kind(frame_of(it)) == FrameKind::Endpoint as u8;
         is_endpoint.then(|| memory.get(Number::<Endpoint>::from_raw(it), endpoint::SERVERS))
@@ -186,7 +224,8 @@ fn touched<M: Memory>(memory: &M, seen: &Seen<'_>, written: &[Written]) -> BTree
         Written::Entry(frame) => *frame,
     });
     let frames = objects.into_iter().map(frame_of).chain(noted);
-    frames.map(|frame| frame.0).filter(|frame| *frame != 0).collect()
+    let frames: BTreeSet<u64> = frames.map(|frame| frame.0).collect();
+    frames.into_iter().filter(|frame| *frame != 0).map(Frame)
 }
 
 fn frame_of(number: u64) -> Frame {
@@ -195,10 +234,14 @@ fn frame_of(number: u64) -> Frame {
 
 /// The endpoint that a handle leads to: itself, or its gate's.
 fn endpoint_of<M: Memory>(memory: &M, thread: Number<Thread>, handle: u64) -> Option<u64> {
-    if thread.is_none() {
+    let is = |frame: Frame, kind: FrameKind| memory.kind(frame) == kind as u8;
+    if thread.is_none() || !is(thread.frame(), FrameKind::Thread) {
         return None;
     }
     let slots: Number<Slots> = memory.link(thread, thread::SLOTS);
+    if slots.is_none() || !is(slots.frame(), FrameKind::Slots) {
+        return None;
+    }
     let index = handle & memory.get(thread, thread::MASK);
     let word = memory.load(slots.into_raw(), usize::try_from(index * 2 + 1).ok()?);
     let object = word >> 6 & ((1 << NUMBER_BITS) - 1);
@@ -207,8 +250,7 @@ fn endpoint_of<M: Memory>(memory: &M, thread: Number<Thread>, handle: u64) -> Op
         Kind::Endpoint => Some(object),
         Kind::Gate => {
             let gate: Number<Gate> = Number::from_raw(object);
-            let is_gate = memory.kind(gate.frame()) == FrameKind::Gate as u8;
-            is_gate.then(|| memory.get(gate, gate::ENDPOINT))
+            is(gate.frame(), FrameKind::Gate).then(|| memory.get(gate, gate::ENDPOINT))
         }
         _ => None,
     }

@@ -6,6 +6,7 @@ extern crate alloc;
 
 pub mod difference;
 pub mod ghost;
+pub mod lockstep;
 pub mod registers;
 pub mod settled;
 pub mod space;

@@ -12,7 +12,7 @@ use crate::difference::Difference;
 
 /// What user code may have in `SPSR_EL1`: program state, and the bit that steps; nothing that masks,
 /// nothing that names another level.
-const USER_STATE: u64 = PROGRAM_STATE | 1 << 21;
+pub(crate) const USER_STATE: u64 = PROGRAM_STATE | 1 << 21;
 /// `CPACR_EL1.FPEN`: floating point does not trap.
 const FLOATING: u64 = 3 << 20;
 /// The registers that a call keeps.

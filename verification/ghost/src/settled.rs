@@ -3,41 +3,66 @@
 //! The fast path does not write what is dead while user code runs (`microkernel/README.md`, "Dead
 //! fields"). Who looks at memory from outside has to know it in another way.
 
-use pecan_aarch64::crossing::Moment;
+use pecan_aarch64::crossing::{Moment, Registers};
 use pecan_core::memory::Memory;
-use pecan_core::object::{Frame, core_state};
+use pecan_core::object::{Frame, core_state, thread};
 
 use crate::ghost::Seen;
 
-/// Kernel memory while `current` runs, to look at and not to change.
+/// The word of a core in which the current thread stands.
+const CURRENT: usize = core_state::CURRENT.word();
+
+/// Kernel memory as the kernel left it, to look at and not to change.
 #[derive(Clone, Copy, Debug)]
-pub struct Settled<M> {
+pub struct Settled<'a, M> {
     memory: M,
     /// Who runs; 0 if nobody does, `None` in the midst of a call, while memory knows.
     current: Option<u64>,
+    registers: &'a Registers,
 }
 
-impl<M: Memory> Settled<M> {
+impl<'a, M: Memory> Settled<'a, M> {
     /// Looks at memory as it is left.
-    pub fn new(memory: M, seen: &Seen<'_>) -> Settled<M> {
+    pub fn new(memory: M, seen: &'a Seen<'_>) -> Settled<'a, M> {
+        let registers = &seen.exit.registers;
         let current = match seen.moment {
-            Moment::Exit => Some(seen.exit.registers.thread),
+            Moment::Exit => Some(registers.thread),
             Moment::Sleep => Some(0),
             Moment::End => None,
         };
-        Settled { memory, current }
+        Settled {
+            memory,
+            current,
+            registers,
+        }
+    }
+
+    /// A word of the current thread that is in a register.
+    fn register(&self, word: usize) -> Option<u64> {
+        const PC: usize = thread::PC.word();
+        const SP: usize = thread::SP.word();
+        const POINTER: usize = thread::POINTER.word();
+        const PSTATE: usize = thread::PSTATE.word();
+        const X: usize = thread::X.word();
+        match word {
+            PC => Some(self.registers.counter),
+            SP => Some(self.registers.stack),
+            POINTER => Some(self.registers.pointer),
+            PSTATE => Some(self.registers.state),
+            _ => self.registers.x.get(word.checked_sub(X)?).copied(),
+        }
     }
 }
 
-impl<M: Memory> Memory for Settled<M> {
+impl<M: Memory> Memory for Settled<'_, M> {
     #[inline]
     fn load(&self, number: u64, word: usize) -> u64 {
-        match self.current {
-            Some(current) if word == core_state::CURRENT.word() && number == self.memory.core() => {
-                current
-            }
-            Some(_) | None => self.memory.load(number, word),
-        }
+        let known = match self.current {
+            Some(current) if number == current => self.register(word),
+            Some(current) if word == CURRENT && number == self.memory.core() => Some(current),
+            Some(_) | None => None,
+        };
+        known.unwrap_or_else(|| self.memory.load(number, word))
     }
 
     fn store(&self, _number: u64, _word: usize, _value: u64) {}
