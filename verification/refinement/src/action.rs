@@ -6,7 +6,7 @@ use ipc_abi::fault::FaultCause;
 use ipc_abi::tag::Tag;
 use pecan_core::kernel::{Kernel, Outcome};
 use pecan_core::memory::{Fields, Memory};
-use pecan_core::object::{Number, Thread, core_state, thread};
+use pecan_core::object::{Number, Thread, core_state, special, thread};
 
 use crate::arena::Arena;
 use crate::machine::Host;
@@ -26,6 +26,8 @@ pub enum Action {
     },
     /// The current thread faults.
     Fault(FaultCause),
+    /// The current thread did the one instruction that it was let go on for.
+    StepDone,
     /// An interrupt line rises.
     Interrupt(u64),
     /// Time passes until the timer fires, and it fires.
@@ -78,8 +80,20 @@ impl Host {
     pub fn enter(&self, action: &Action) -> Result {
         let kernel = self.kernel();
         let current = kernel.current();
+        if let Some(call) = call_of(action)
+            && self.is_foreign()
+        {
+            return self.fault_foreign(current, action, call);
+        }
         match *action {
             Action::Message(ref message) => self.send(current, message),
+            Action::Function { call, arguments } if is_range(call) => {
+                self.save_all(current, 19);
+                self.set_arguments(current, arguments);
+                kernel.message_call(call as u64);
+                let status = kernel.memory.get(current, thread::X);
+                Error::from_raw(status).map_or(Result::Other, Result::Refused)
+            }
             Action::Function {
                 call: SystemCall::Wait,
                 arguments,
@@ -98,6 +112,11 @@ impl Host {
             Action::Fault(cause) => {
                 self.save_all(current, 19);
                 kernel.fault(cause, FAULT_ADDRESS, FAULT_SYNDROME);
+                Result::Other
+            }
+            Action::StepDone => {
+                self.save_all(current, 19);
+                kernel.end_step(FAULT_SYNDROME);
                 Result::Other
             }
             Action::Interrupt(line) => {
@@ -119,7 +138,48 @@ impl Host {
         }
     }
 
+    fn is_foreign(&self) -> bool {
+        let kernel = self.kernel();
+        let current = kernel.current();
+        !current.is_none() && kernel.memory.get(current, thread::SPECIAL) & special::FOREIGN != 0
+    }
+
+    /// A system call of a foreign thread is a fault.
+    fn fault_foreign(&self, caller: Number<Thread>, action: &Action, call: SystemCall) -> Result {
+        match *action {
+            Action::Message(ref message) => self.load_message(caller, message),
+            Action::Function { arguments, .. } => {
+                self.save_all(caller, 19);
+                self.set_arguments(caller, arguments);
+            }
+            Action::Fault(_)
+            | Action::StepDone
+            | Action::Interrupt(_)
+            | Action::Timer
+            | Action::Pass(_) => {}
+        }
+        let syndrome = SYSTEM_CALL_SYNDROME | call as u64;
+        self.kernel().fault(FaultCause::ForeignCall, 0, syndrome);
+        Result::Other
+    }
+
+    fn set_arguments(&self, caller: Number<Thread>, arguments: [u64; 5]) {
+        for (index, value) in (0..).zip(arguments) {
+            self.arena.set_register(caller, index, value);
+        }
+    }
+
     fn send(&self, sender: Number<Thread>, message: &Message) -> Result {
+        let kernel = self.kernel();
+        self.load_message(sender, message);
+        kernel.message_call(message.call as u64);
+        let is_free = kernel.memory.get(sender, thread::WAIT) == 0;
+        let tag = Tag::from_raw(kernel.memory.get(sender, thread::X.at(16)));
+        tag.error().filter(|_| is_free).map_or(Result::Other, Result::Refused)
+    }
+
+    /// Puts a message into the registers of its sender.
+    fn load_message(&self, sender: Number<Thread>, message: &Message) {
         let kernel = self.kernel();
         self.save_all(sender, 16);
         let set = |index, value| kernel.memory.set(sender, thread::X.at(index), value);
@@ -135,10 +195,6 @@ impl Host {
         if is_until(message.call) {
             set(20, kernel.memory.now() + message.patience);
         }
-        kernel.message_call(message.call as u64);
-        let is_free = kernel.memory.get(sender, thread::WAIT) == 0;
-        let tag = Tag::from_raw(kernel.memory.get(sender, thread::X.at(16)));
-        tag.error().filter(|_| is_free).map_or(Result::Other, Result::Refused)
     }
 
     /// The assembly saves the registers of the current thread, of which the first are a mark of it.
@@ -158,6 +214,32 @@ impl Arena {
     fn set_register(&self, thread: Number<Thread>, index: u64, value: u64) {
         Fields::set(&self, thread, thread::X.at(index), value);
     }
+}
+
+/// The syndrome of `svc` (Arm ARM DDI 0487, `ESR_EL1`): its class, and that it has 32 bits.
+const SYSTEM_CALL_SYNDROME: u64 = 0x15 << 26 | 1 << 25;
+
+/// The call that an action is.
+#[must_use]
+pub const fn call_of(action: &Action) -> Option<SystemCall> {
+    match action {
+        Action::Message(message) => Some(message.call),
+        Action::Function { call, .. } => Some(*call),
+        Action::Fault(_)
+        | Action::StepDone
+        | Action::Interrupt(_)
+        | Action::Timer
+        | Action::Pass(_) => None,
+    }
+}
+
+/// Whether a call is one on a range of pages.
+#[must_use]
+pub const fn is_range(call: SystemCall) -> bool {
+    matches!(
+        call,
+        SystemCall::MapRange | SystemCall::UnmapRange | SystemCall::ProtectRange
+    )
 }
 
 /// Whether a call has a deadline in `x20`.

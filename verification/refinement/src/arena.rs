@@ -1,7 +1,7 @@
 //! The memory of a small machine as one array of words, with a log: what a transition wrote is known,
 //! and can be taken back.
 //!
-//! Like [`pecan_core::host::HostMemory`] it stops at every access that [`Memory`] forbids; unlike it,
+//! Like [`pecan_core::host::HostMemory`] it notices every access that [`Memory`] forbids; unlike it,
 //! it keeps no cache of translations, and going back costs what was written, not what there is.
 
 use std::cell::{Cell, RefCell};
@@ -78,6 +78,8 @@ pub struct Arena {
     duties: RefCell<Vec<(Duty, u64)>>,
     /// How many stores the kernel made that changed something.
     stores: Cell<u64>,
+    /// The last access that [`Memory`] forbids.
+    forbidden: Cell<Option<u64>>,
     /// Which of them goes wrong: a seeded bug.
     damage: Cell<Option<(u64, Damage)>>,
 }
@@ -101,6 +103,7 @@ impl Arena {
             look: Cell::new(0),
             duties: RefCell::default(),
             stores: Cell::new(0),
+            forbidden: Cell::new(None),
             damage: Cell::new(None),
         };
         arena.set_now(START);
@@ -257,10 +260,28 @@ impl Arena {
 
     /// Zeroes a user frame, as the machine does for the kernel.
     pub fn zero_user(&self, frame: Frame) {
-        let first = to_index(frame.0 - FIRST_FRAME) * FRAME_WORDS;
+        let nth = frame.0.wrapping_sub(FIRST_FRAME);
+        if nth >= self.frames {
+            self.forbid(frame.0);
+            return;
+        }
+        let first = to_index(nth) * FRAME_WORDS;
         for word in first..first + FRAME_WORDS {
             self.put(to_word(word), 0);
         }
+    }
+
+    /// Takes the number of the last access that was forbidden.
+    pub fn take_forbidden(&self) -> Option<u64> {
+        self.forbidden.take()
+    }
+
+    /// Notes a forbidden access, and answers where it goes instead; it is told later. (It cannot panic:
+    /// a function of `core` has the calling convention of C, which nothing unwinds.)
+    #[cold]
+    fn forbid(&self, number: u64) -> usize {
+        self.forbidden.set(Some(number));
+        0
     }
 
     #[inline(always)]
@@ -270,22 +291,26 @@ impl Arena {
             return to_index(memory);
         }
         let device = frame.0.wrapping_sub(FIRST_DEVICE);
-        assert!(device < DEVICES, "frame {:#x} is not described", frame.0);
+        if device >= DEVICES {
+            return self.forbid(frame.0);
+        }
         to_index(self.frames + device)
     }
 
     #[inline(always)]
     fn index_of(&self, number: u64, word: usize) -> usize {
-        let frame = Frame(number / UNITS_PER_FRAME);
-        assert!(frame.0.wrapping_sub(FIRST_FRAME) < self.frames, "{number:#x} is no memory");
-        let kind = self.words[self.kinds_at + to_index(frame.0 - FIRST_FRAME)].get();
-        assert!(is_kernel(kind), "{number:#x} is in a frame of kind {kind}");
+        let nth = (number / UNITS_PER_FRAME).wrapping_sub(FIRST_FRAME);
+        if nth >= self.frames || !is_kernel(self.words[self.kinds_at + to_index(nth)].get()) {
+            return self.forbid(number);
+        }
         to_index(number - FIRST_FRAME * UNITS_PER_FRAME) * 8 + word
     }
 
     fn user_index(&self, frame: Frame, word: u64) -> u32 {
         let kind = self.kind_of(frame);
-        assert!(kind == FrameKind::User as u64, "a user frame is looked into");
+        if kind != FrameKind::User as u64 || frame.0.wrapping_sub(FIRST_FRAME) >= self.frames {
+            return to_word(self.forbid(frame.0));
+        }
         to_word(to_index(frame.0 - FIRST_FRAME) * FRAME_WORDS + to_index(word))
     }
 
@@ -299,13 +324,14 @@ impl Arena {
     fn note_descriptor(&self, number: u64, old: u64, new: u64) {
         let frame = Frame(number / UNITS_PER_FRAME);
         if self.kind_of(frame) == FrameKind::PageTable as u64 {
-            self.note_change(frame, old, new);
+            self.note_change(number, old, new);
         }
     }
 
     #[cold]
-    fn note_change(&self, frame: Frame, old: u64, new: u64) {
+    fn note_change(&self, number: u64, old: u64, new: u64) {
         use pecan_core::object::{entry, space};
+        let frame = Frame(number / UNITS_PER_FRAME);
         let owner = self.words[self.entry_index(frame, entry::SPACE.word())].get();
         let space = owner & ((1 << 40) - 1);
         if self.words[self.index_of(space, space::ROOT.word())].get() == 0 {
@@ -314,7 +340,9 @@ impl Arena {
         let asid = self.words[self.index_of(space, space::ASID.word())].get();
         let change = change_of(owner >> LEVEL_SHIFT == LAST_LEVEL, old, new);
         let duty = duty_of(change);
-        assert_ne!(duty, Duty::Never, "{change:?}: {old:#x} becomes {new:#x}");
+        if duty == Duty::Never {
+            self.forbid(number);
+        }
         if duty != Duty::Nothing {
             self.duties.borrow_mut().push((duty, asid));
         }
@@ -381,7 +409,7 @@ impl Memory for &Arena {
 
     #[inline(always)]
     fn kind(&self, frame: Frame) -> u8 {
-        u8::try_from(self.kind_of(frame)).expect("a kind is a byte")
+        (self.kind_of(frame) & 0xFF) as u8
     }
 
     #[inline(always)]
@@ -436,8 +464,9 @@ impl Memory for &Arena {
     }
 
     fn zero(&self, frame: Frame) {
-        let is_user = self.kind_of(frame) == FrameKind::User as u64;
-        assert!(!is_user, "user memory is not touched");
+        if self.kind_of(frame) == FrameKind::User as u64 {
+            self.forbid(frame.0);
+        }
         self.zero_user(frame);
     }
 }

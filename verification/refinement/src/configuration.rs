@@ -1,10 +1,13 @@
 //! The small systems that are explored. Each is the first process with a few objects more, and a list
 //! of what can happen: calls with good handles and bad ones, faults, interrupts, the timer.
 
+mod large;
 mod maker;
 mod messages;
 mod objects;
 mod time;
+
+pub use large::large_system;
 
 use crate::explore::Configuration;
 

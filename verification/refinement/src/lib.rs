@@ -29,3 +29,7 @@ pub mod report;
 pub mod seeded;
 #[cfg(feature = "explorer")]
 pub mod transition;
+#[cfg(feature = "explorer")]
+pub mod random;
+#[cfg(feature = "explorer")]
+pub mod signature;

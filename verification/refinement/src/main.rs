@@ -7,6 +7,7 @@ use std::time::Instant;
 use ipc_abi::error::Error;
 use pecan_refinement::configuration::ALL;
 use pecan_refinement::explore::{Bound, Configuration, Summary, explore};
+use pecan_refinement::random;
 use pecan_refinement::report::Report;
 use pecan_refinement::seeded::{Fate, seed};
 use pecan_refinement::transition::Refusals;
@@ -41,6 +42,10 @@ const MISSING: [Error; 7] = [
     Error::NoTime,
 ];
 
+/// Random cases of the bounded run, and with `--all`.
+const CASES: u32 = 400;
+const CASES_ALL: u32 = 8_000;
+
 fn main() -> ExitCode {
     let Some(options) = read_options(std::env::args().skip(1)) else {
         eprintln!("explore --report FILE [--all] [--only NAME] [--states COUNT]");
@@ -51,6 +56,7 @@ fn main() -> ExitCode {
     let mut report = Report::default();
     explore_all(&options, &mut report);
     seed_all(&options, &mut report);
+    play_random(&options, &mut report);
     let Some(file) = options.report else {
         return ExitCode::SUCCESS;
     };
@@ -135,6 +141,18 @@ fn tell(configuration: &Configuration, summary: &Summary, start: Instant) {
         summary.states,
         start.elapsed().as_secs_f64()
     );
+}
+
+fn play_random(options: &Options, report: &mut Report) {
+    if !options.only.is_empty() && options.only != "random" {
+        return;
+    }
+    let outcome = random::play(if options.is_all { CASES_ALL } else { CASES });
+    report.fact("seed of the random cases", json!(String::from_utf8_lossy(&random::SEED)));
+    report.count("random-steps", outcome.steps);
+    if let Some(failure) = outcome.failure {
+        report.fail(format!("random: {failure}"));
+    }
 }
 
 fn seed_all(options: &Options, report: &mut Report) {

@@ -4,7 +4,7 @@ use ipc_abi::call::SystemCall;
 use ipc_abi::error::Error;
 use pecan_core::object::{Number, Thread, UNITS_PER_FRAME, thread};
 
-use crate::action::Action;
+use crate::action::{Action, is_range};
 use crate::arena::{Arena, Place};
 
 /// Checks what was written since `mark`, when the `caller` was refused what it did.
@@ -39,8 +39,16 @@ fn may_change(action: &Action, error: Error) -> bool {
     let call = match action {
         Action::Message(message) => message.call,
         Action::Function { call, .. } => *call,
-        Action::Fault(_) | Action::Interrupt(_) | Action::Timer | Action::Pass(_) => return true,
+        Action::Fault(_)
+        | Action::StepDone
+        | Action::Interrupt(_)
+        | Action::Timer
+        | Action::Pass(_) => return true,
     };
+    // Pages before the one that is refused are done: the specification knows them.
+    if is_range(call) {
+        return true;
+    }
     match error {
         // It says so: the answer was given, or what could not be received was turned away; a step was done.
         Error::Again => true,

@@ -103,6 +103,7 @@ fn outcome(scene: &Scene, twin: &Twin, action: &Action) -> Result<Print, String>
     });
     let result = catch_unwind(attempt).unwrap_or_else(|_| Err("a panic".to_owned()));
     let _: usize = arena.take_duties();
+    let _: Option<u64> = arena.take_forbidden();
     arena.go_back(mark);
     result
 }

@@ -5,9 +5,9 @@ use std::cell::Cell;
 use ipc_abi::call::{SYSTEM_CALL_COUNT, SystemCall};
 use ipc_abi::error::Error;
 use pecan_core::memory::{Fields, Memory};
-use pecan_core::object::{Irq, Number, core_state, irq, machine};
+use pecan_core::object::{Irq, Number, core_state, flag, irq, machine, thread};
 
-use crate::action::{Action, Result as Answer};
+use crate::action::{Action, Result as Answer, call_of};
 use crate::machine::Host;
 use crate::normal::Care;
 use crate::refusal;
@@ -113,6 +113,9 @@ pub fn run(scene: &Scene, twin: &Twin, action: &Action) -> Result<(), String> {
         refusal::check(&host.arena, mark, caller, (action, error))?;
     }
     host.leave_kernel();
+    if let Some(number) = host.arena.take_forbidden() {
+        return Err(format!("a forbidden access to {number:#x}"));
+    }
     let left = host.kernel().check_leaving();
     left.map_err(|violation| format!("{violation:x?}"))?;
     twin.judge(&host.arena, mark, action)
@@ -128,19 +131,12 @@ pub fn check_new(scene: &Scene, twin: &Twin, mark: usize) -> Result<(), String> 
     let arena = &scene.host.arena;
     let checked = scene.host.kernel().check_all(arena.frames());
     checked.map_err(|violation| format!("{violation:x?}"))?;
-    if twin.after(arena, mark) == whole(arena) {
+    let state = whole(arena);
+    state.check_all().map_err(|violation| format!("{violation:x?}"))?;
+    if twin.after(arena, mark) == state {
         Ok(())
     } else {
         Err("the projection of what was written is not that of everything".to_owned())
-    }
-}
-
-/// The call that an action is.
-const fn call_of(action: &Action) -> Option<SystemCall> {
-    match action {
-        Action::Message(message) => Some(message.call),
-        Action::Function { call, .. } => Some(*call),
-        Action::Fault(_) | Action::Interrupt(_) | Action::Timer | Action::Pass(_) => None,
     }
 }
 
@@ -152,6 +148,10 @@ pub fn is_possible(scene: &Scene, action: &Action) -> bool {
     match *action {
         Action::Message(_) | Action::Function { .. } | Action::Fault(_) => {
             !kernel.current().is_none()
+        }
+        Action::StepDone => {
+            let current = kernel.current();
+            !current.is_none() && memory.get(current, thread::FLAGS) & flag::STEPPING != 0
         }
         Action::Interrupt(line) => {
             let bound: Number<Irq> = memory.link(kernel.machine(), machine::IRQS.at(line));

@@ -1,10 +1,11 @@
 //! The specification beside the kernel: after every transition both must be in the same state.
 
-use std::fmt::Debug;
+use std::fmt::Write;
 
 use ipc_abi::call::SystemCall;
-use pecan_core::object::Frame;
+use pecan_core::object::{Frame, Number};
 use pecan_specification::event::{Event, Inputs};
+use pecan_specification::follow::Difference;
 use pecan_specification::state::{Registers, State};
 
 use crate::action::{Action, FLAGS, first_word, is_until};
@@ -52,12 +53,29 @@ impl Twin {
         load_registers(&mut specified, action, now);
         let inputs = Inputs {
             now,
-            ..Inputs::default()
+            word: self.answered(arena),
+            pages: None,
         };
         specified.step(event, &inputs);
         let observed = self.after(arena, mark);
-        let _ = (specified, observed); let _ = explain(&1);
-        Ok(())
+        let after = specified.follow(&observed);
+        after.map_err(|difference| explain(&difference, &specified, &observed))
+    }
+
+    /// The second register of the thread that ran: what it found in memory, or in a register, that is not
+    /// part of the state.
+    fn answered(&self, arena: &Arena) -> u64 {
+        let thread = self.before.running.map_or(0, |running| running.thread);
+        let second = pecan_core::object::thread::X.at(1);
+        if thread == 0 {
+            return 0;
+        }
+        pecan_core::memory::Fields::get(&arena, Number::from_raw(thread), second)
+    }
+
+    /// Goes on with the state that `arena` is in, which was written to since `mark`.
+    pub fn advance(&mut self, arena: &Arena, mark: usize) {
+        self.before = self.after(arena, mark);
     }
 
     /// The state that `arena` is in, which was written to since `mark`.
@@ -85,8 +103,22 @@ pub fn whole(arena: &Arena) -> State {
     Projection { memory: arena }.whole(arena.frames())
 }
 
-fn explain(difference: &impl Debug) -> String {
-    format!("{difference:?}")
+/// Both sides of a difference.
+fn explain(difference: &Difference, specified: &State, observed: &State) -> String {
+    let of = |state: &State| {
+        let text = format!("{state:#?}");
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (left, right) = (of(specified), of(observed));
+    let mut text = format!("{difference:x?}");
+    let is_in = |lines: &[String], line: &String| lines.contains(line);
+    for line in left.iter().filter(|line| !is_in(&right, line)) {
+        let _ = write!(text, "\n  specified {}", line.trim());
+    }
+    for line in right.iter().filter(|line| !is_in(&left, line)) {
+        let _ = write!(text, "\n  observed  {}", line.trim());
+    }
+    text
 }
 
 /// What the specification calls an action; none if it is none of the kernel's business.
@@ -97,6 +129,9 @@ fn event_of(action: &Action) -> Option<Event> {
         Action::Fault(cause) => Event::Fault {
             cause,
             address: FAULT_ADDRESS,
+            syndrome: FAULT_SYNDROME,
+        },
+        Action::StepDone => Event::StepDone {
             syndrome: FAULT_SYNDROME,
         },
         Action::Interrupt(line) => Event::Interrupt(line),
@@ -136,16 +171,18 @@ fn load_registers(state: &mut State, action: &Action, now: u64) {
             }
         }
         Action::Function { call, arguments } => {
+            mark(registers, 19);
+            registers.x[..5].copy_from_slice(&arguments);
             if call == SystemCall::Wait {
                 registers.x[17] = arguments[0];
-                return;
             }
-            registers.x[..5].copy_from_slice(&arguments);
             if call == SystemCall::Sleep {
                 registers.x[0] = now + arguments[0];
             }
         }
-        Action::Fault(_) | Action::Interrupt(_) | Action::Timer => mark(registers, 19),
+        Action::Fault(_) | Action::StepDone | Action::Interrupt(_) | Action::Timer => {
+            mark(registers, 19);
+        }
         Action::Pass(_) => {}
     }
 }

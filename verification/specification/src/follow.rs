@@ -12,7 +12,7 @@ use ipc_abi::error::Error;
 use ipc_abi::tag::Tag;
 
 use crate::message::TAG;
-use crate::state::{FrameLife, Number, Slice, State, Wait};
+use crate::state::{FrameLife, Number, State, Wait};
 use crate::step::Step;
 
 /// Rounds of accounts and choices of one way out: each but the last ends with a context that waits for its
@@ -47,38 +47,47 @@ impl State {
     ///
     /// The first [`Difference`]; the state is then what came nearest.
     pub fn follow(&mut self, observed: &State) -> Result<(), Difference> {
+        let steps = self.steps();
+        let is_dying = !steps.iter().all(is_timer);
+        if steps.is_empty() && self.reclaimed.is_none() {
+            self.go_on(observed);
+            self.follow_slice(observed);
+            return self.compare(observed);
+        }
         let before = self.clone();
-        let orders = [Order::Turn, Order::Arrival, Order::ArrivalReversed];
         let mut result = Ok(());
-        for order in orders {
+        for order in [Order::Turn, Order::Arrival, Order::ArrivalReversed] {
             self.clone_from(&before);
-            let wakes = self.leave(observed, order);
+            self.take_shown(observed, order);
+            self.go_on(observed);
+            if is_dying {
+                self.begin_slice(observed);
+            }
+            self.follow_slice(observed);
             result = self.compare(observed);
-            if result.is_ok() || wakes < 2 {
+            if result.is_ok() {
                 break;
             }
         }
         result
     }
 
-    /// One way out; answers how many steps were taken.
-    fn leave(&mut self, observed: &State, order: Order) -> usize {
-        let mut taken = 0;
+    /// Takes the steps that the kernel took: times that have come first.
+    fn take_shown(&mut self, observed: &State, order: Order) {
         while let Some(step) = self.next_timer_step(observed, order) {
             self.take(step);
-            taken += 1;
         }
-        if taken != 0 {
-            self.preempt();
-        }
-        self.dispatch();
+        self.preempt();
         while let Some(step) = self.next_step(observed, order) {
             self.take(step);
             self.dispatch();
-            taken += 1;
         }
         self.reclaimed = None;
-        let could_begin = !self.steps().is_empty();
+    }
+
+    /// What every way out does.
+    fn go_on(&mut self, observed: &State) {
+        self.dispatch();
         for _ in 0..ROUNDS_MAX {
             self.wake_more();
             if self.has_to_settle(observed) {
@@ -89,8 +98,6 @@ impl State {
                 break;
             }
         }
-        self.follow_slice(observed, could_begin);
-        taken
     }
 
     /// Whether accounts are to be settled: in any case if another pays; if a budget is over, when the
@@ -100,41 +107,35 @@ impl State {
         self.is_unsettled() && (!self.is_budget_over() || has_noticed)
     }
 
-    /// A turn begins when one is needed: while the payer shares its priority, or something dies.
-    fn follow_slice(&mut self, observed: &State, is_dying: bool) {
-        let Some(Slice {
-            context: Some(context),
-            end,
-        }) = observed.slice
-        else {
-            return;
-        };
-        let is_known = self.payer() == Some(context) || self.ready.contains(&context);
-        let is_timely = end == self.now + self.machine.slice_ticks;
-        if self.slice.is_none() && is_known && is_timely && (self.is_shared() || is_dying) {
-            self.slice = observed.slice;
+    /// A turn begins when the payer shares its priority. (Also when something dies, so that the kernel
+    /// comes back: [`State::begin_slice`] alone.)
+    fn follow_slice(&mut self, observed: &State) {
+        if self.is_shared() {
+            self.begin_slice(observed);
         }
     }
 
-    /// Whether the payer shares its priority with a context that is ready.
-    fn is_shared(&self) -> bool {
-        let first = self.ready.first().map(|it| self.contexts[it].priority);
-        let payer = self.payer().map(|it| self.contexts[&it].priority);
-        payer.is_some() && first == payer
+    fn begin_slice(&mut self, observed: &State) {
+        let (None, Some(slice)) = (self.slice, observed.slice) else {
+            return;
+        };
+        let is_known = slice
+            .context
+            .is_some_and(|it| self.payer() == Some(it) || self.ready.contains(&it));
+        if is_known && slice.end == self.now + self.machine.slice_ticks {
+            self.slice = Some(slice);
+        }
     }
 
     fn next_timer_step(&self, observed: &State, order: Order) -> Option<Step> {
-        let steps = self.steps().into_iter();
-        let is_timer = |step: &Step| matches!(step, Step::Expire(_) | Step::Refill(_));
-        let shown = steps
-            .filter(is_timer)
-            .filter(|step| self.is_shown(*step, observed));
-        self.first_of(shown.collect(), observed, order)
+        let mut steps = self.steps();
+        steps.retain(|step| is_timer(step) && self.is_shown(*step, observed));
+        self.first_of(steps, observed, order)
     }
 
     fn next_step(&self, observed: &State, order: Order) -> Option<Step> {
         let mut steps = self.steps();
-        steps.retain(|step| !matches!(step, Step::Expire(_) | Step::Refill(_)));
+        steps.retain(|step| !is_timer(step));
         self.add_choices(observed, &mut steps);
         steps.retain(|step| self.is_shown(*step, observed));
         self.first_of(steps, observed, order)
@@ -142,13 +143,6 @@ impl State {
 
     /// The steps whose arguments are a choice.
     fn add_choices(&self, observed: &State, steps: &mut Vec<Step>) {
-        for (number, it) in &self.spaces {
-            steps.extend(
-                it.remains
-                    .iter()
-                    .map(|frame| Step::GiveBack(*number, *frame)),
-            );
-        }
         for (frame, it) in &self.frames {
             let shown = observed.frames.get(frame).map_or(it.freed, |it| it.freed);
             if it.life == FrameLife::Dying && it.is_large && shown > it.freed {
@@ -241,7 +235,6 @@ impl State {
                 .reclaimed
                 .is_some_and(|(number, _)| thread(number).is_some_and(|it| it.registers.x[0] == 0)),
             Step::FreeTails(..) => true,
-            Step::BeginSlice(_) => false,
         }
     }
 
@@ -255,6 +248,11 @@ impl State {
         let is_silent = before.wait == Wait::Sleep || self.is_faulted(thread);
         it.wait != before.wait && (is_told || is_silent)
     }
+}
+
+/// Whether a step is that a time has come.
+fn is_timer(step: &Step) -> bool {
+    matches!(step, Step::Expire(_) | Step::Refill(_))
 }
 
 /// Comparing.

@@ -1,4 +1,4 @@
-//! The meaning of the kernel.
+#![doc = include_str!("../../../docs/book/semantics.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,7 @@ pub mod fault;
 pub mod follow;
 pub mod frame;
 pub mod help;
+pub mod invariant;
 pub mod lend;
 pub mod mapping;
 pub mod message;
@@ -27,5 +28,7 @@ pub mod send;
 pub mod space;
 pub mod state;
 pub mod step;
+#[cfg(test)]
+mod tests;
 pub mod thread;
 pub mod time;

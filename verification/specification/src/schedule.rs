@@ -32,6 +32,13 @@ impl State {
             .map_or(0, |payer| band_of(self.contexts[&payer].priority))
     }
 
+    /// Whether the payer shares its priority with a context that is ready.
+    pub(crate) fn is_shared(&self) -> bool {
+        let first = self.ready.first().map(|it| self.contexts[it].priority);
+        let payer = self.payer().map(|it| self.contexts[&it].priority);
+        payer.is_some() && first == payer
+    }
+
     /// Whether a thread would run if it had the core.
     pub(crate) fn is_runnable(&self, thread: Number) -> bool {
         let it = &self.threads[&thread];

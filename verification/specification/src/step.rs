@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use ipc_abi::capability::Kind;
 
 use crate::schedule::band_of;
-use crate::state::{Address, Band, Frame, FrameLife, Grant, Number, Slice, State, Ticks, Wait};
+use crate::state::{Address, Band, Frame, FrameLife, Grant, Number, Slice, State, Wait};
 
 /// Something that the kernel may do on a way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,14 +53,11 @@ pub enum Step {
     Bury(Kind, Number),
     /// The frame that `reclaim` was asked for is free, and it says so.
     Freed,
-    /// The turn of the payer, which shares its priority, ends at a time. Or the kernel wants to come back
-    /// then because something dies.
-    BeginSlice(Ticks),
 }
 
 impl State {
-    /// The steps that may be taken now, but for those whose arguments are a choice: [`Step::FreeTails`]
-    /// (64 at most) and [`Step::GiveBack`].
+    /// The steps that may be taken now, but for [`Step::FreeTails`], whose argument is a choice (where
+    /// the large frame may be buried, which is the same at once), and [`Step::Freed`].
     #[must_use]
     pub fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
@@ -247,6 +244,11 @@ impl State {
                         .keys()
                         .map(|address| Step::Unmap(*number, *address)),
                 );
+                steps.extend(
+                    it.remains
+                        .iter()
+                        .map(|frame| Step::GiveBack(*number, *frame)),
+                );
             } else if it.id.is_none() && !self.threads.values().any(|it| it.space == Some(*number))
             {
                 steps.push(Step::Retire(*number));
@@ -274,6 +276,33 @@ impl State {
                     Step::Bury(Kind::Frame, *number)
                 });
             }
+        }
+    }
+
+    /// A way out that takes every step that may be taken, as a kernel with nothing else to do would.
+    pub fn finish(&mut self) {
+        while let Some(step) = self.steps().first() {
+            self.take(*step);
+            self.dispatch();
+        }
+        if self.reclaimed.is_some() {
+            self.take(Step::Freed);
+        }
+        self.preempt();
+        loop {
+            self.wake_more();
+            if self.is_unsettled() {
+                self.settle();
+            } else if self.running.is_none() && !self.ready.is_empty() {
+                self.choose();
+            } else {
+                break;
+            }
+        }
+        if self.is_shared() && self.slice.is_none() {
+            let end = self.now + self.machine.slice_ticks;
+            let context = self.payer();
+            self.slice = Some(Slice { context, end });
         }
     }
 
@@ -315,12 +344,6 @@ impl State {
             Step::Quarantine(frame) => self.quarantine(frame),
             Step::Bury(kind, number) => self.bury(kind, number),
             Step::Freed => self.tell_freed(),
-            Step::BeginSlice(end) => {
-                self.slice = Some(Slice {
-                    context: self.payer(),
-                    end,
-                })
-            }
         }
     }
 

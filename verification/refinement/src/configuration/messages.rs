@@ -76,7 +76,7 @@ pub(super) fn signals() -> Scene {
     let deaf = m.copy(notifications[0], Rights::WRITE);
     let irq = m.irq(33);
     let threads = [m.thread(255).0, m.thread(254).0];
-    m.messages(&[S::Wait, S::TryWait], &[notifications[0], deaf, EMPTY]);
+    m.messages(&[S::TryWait], &[notifications[0], deaf, EMPTY]);
     m.functions(&[S::Wait], &[notifications[0], notifications[1], deaf, gate, EMPTY]);
     m.functions(&[S::Signal], &[bells[0], bells[1], gate, EMPTY, OUTSIDE]);
     m.messages(&[S::Receive, S::TryReceive], &[endpoint]);
@@ -188,6 +188,7 @@ pub(super) fn faults() -> Scene {
     m.functions(&[S::ThreadStop], &[threads[1], threads[2]]);
     m.function(S::ThreadSetHandler, &[threads[1], endpoint]);
     m.action(Action::Fault(FaultCause::DataAbort));
+    m.action(Action::StepDone);
     m.messages(&[S::Call], &[gate]);
     m.messages(&[S::Receive], &[endpoint]);
     let replies = [
@@ -195,6 +196,7 @@ pub(super) fn faults() -> Scene {
         FaultReply::ContinueAt,
         FaultReply::Stop,
         FaultReply::Skip,
+        FaultReply::Step,
         FaultReply::Rewrite,
     ];
     for method in replies.into_iter().map(|reply| reply as u16).chain([9]) {

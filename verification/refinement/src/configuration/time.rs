@@ -84,7 +84,9 @@ pub(super) fn debugging() -> Scene {
     for register in [0, 30, 31, 32, 33, 35, 64, 128, 129, 144, 145, 200] {
         m.function(S::ThreadRead, &[thread, register]);
         m.function(S::ThreadWrite, &[thread, register, 0]);
-        m.function(S::ThreadWrite, &[thread, register, 0x1E5]);
+        if register < 34 || register > 127 {
+            m.function(S::ThreadWrite, &[thread, register, 0x1E5]);
+        }
     }
     m.function(S::ThreadRead, &[weak, 0]);
     for flags in [0, 1, 2, 3, 4, 5 << 32] {

@@ -147,21 +147,28 @@ impl<M: Memory> Projection<M> {
         }
     }
 
-    /// Where a user frame is mapped, by its own account: its entry, and its list of records.
+    /// Where a user frame is mapped, by its own account.
     fn mapped(&self, frame: Frame) -> BTreeSet<(Name, u64)> {
-        let mut mapped = BTreeSet::new();
+        let mappings = self.mappings_of(frame).into_iter();
+        mappings.map(|(space, address, _)| (space, address)).collect()
+    }
+
+    /// The same with the frames of the records: from its entry, and its list of records.
+    pub(super) fn mappings_of(&self, frame: Frame) -> Vec<(Name, u64, Option<u64>)> {
+        let mut mappings = Vec::new();
         let first = self.memory.entry(frame, entry::SPACE) & SPACE_BITS;
         if first != 0 {
             let page = self.memory.entry(frame, entry::ADDRESS) & PAGE_BITS;
-            mapped.insert((first, page << 12));
+            mappings.push((first, page << 12, None));
         }
         let head = Number::<Record>::from_raw(self.memory.entry(frame, entry::RECORDS));
         for name in self.list(head, record::NEXT) {
             let record = Number::<Record>::from_raw(name);
             let space: Number<object::Space> = self.memory.link(record, record::SPACE);
-            mapped.insert((space.into_raw(), self.memory.get(record, record::ADDRESS)));
+            let address = self.memory.get(record, record::ADDRESS);
+            mappings.push((space.into_raw(), address, Some(record.frame().0)));
         }
-        mapped
+        mappings
     }
 
     /// Whether a frame holds a living or dying object of `kind` at `name`.

@@ -121,19 +121,25 @@ impl<M: Memory> Projection<M> {
                 remains.insert(frame.0);
             }
         }
+        let users = state.frames.keys().filter(|&&frame| self.is_user(Frame(frame)));
+        let mut mappings: BTreeMap<Name, BTreeMap<u64, Mapping>> = BTreeMap::new();
+        for &frame in users {
+            for (name, address, record) in self.mappings_of(Frame(frame)) {
+                mappings.entry(name).or_default().insert(address, forgotten(frame, record));
+            }
+        }
         for (name, remains) in remains {
-            let mapped = state.frames.iter().flat_map(|(&frame, user)| {
-                let here = user.mapped.iter().filter(move |(space, _)| *space == name);
-                here.map(move |&(_, address)| (address, frame))
-            });
-            let old = |(address, frame)| (address, forgotten(frame));
-            let mappings = mapped.map(old).collect();
             if let Some(space) = state.spaces.get_mut(&name) {
                 let space = Rc::make_mut(space);
-                space.mappings = mappings;
+                space.mappings = mappings.remove(&name).unwrap_or_default();
                 space.remains = remains;
             }
         }
+    }
+
+    /// Whether a frame is a user's, and not in quarantine.
+    fn is_user(&self, frame: Frame) -> bool {
+        self.memory.kind(frame) == FrameKind::User as u8
     }
 }
 
@@ -155,12 +161,12 @@ fn mapping(descriptor: u64, frame: u64, record: Option<u64>) -> Mapping {
 }
 
 /// A mapping of a space whose tables are being taken apart.
-const fn forgotten(frame: u64) -> Mapping {
+const fn forgotten(frame: u64, record: Option<u64>) -> Mapping {
     Mapping {
         frame,
         access: Access::READ,
         may_write: false,
-        record: None,
+        record,
     }
 }
 
