@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod ghost;
 pub mod memory;
 mod report;
 pub mod scene;
@@ -8,10 +9,11 @@ pub mod scene;
 pub use report::{Fact, read_facts};
 
 use anyhow::{Context, Result, bail, ensure};
+use ghost::Ghosts;
 use memory::{MEMORY_BYTES, MEMORY_START, Snapshot};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use xtask::image::{Image, Kernel, Programs};
 use xtask::machine::{ExceptionLevel, Machine};
@@ -26,7 +28,8 @@ pub const COMMAND_BOUND: Duration = Duration::from_secs(60);
 /// How long the machine may take to go off.
 pub const OFF_BOUND: Duration = Duration::from_secs(30);
 
-/// The variable that lets every system run on the kernel with its ghost.
+/// The variable that lets every system run on the kernel with its ghost; it names the file for what the
+/// ghosts counted.
 const GHOST_VARIABLE: &str = "PECAN_GHOST";
 /// How often the emulator is asked whether a moment has come.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -47,6 +50,7 @@ pub struct Workshop {
     shipped: Programs,
     checking: Programs,
     ghost: Option<Programs>,
+    ghosts: Arc<Ghosts>,
     images: Mutex<BTreeMap<(String, Kernel), Image>>,
 }
 
@@ -63,6 +67,7 @@ impl Workshop {
         Ok(Self {
             checking: build(Kernel::Checking)?,
             ghost: ghost.transpose()?,
+            ghosts: Arc::default(),
             shipped,
             images: Mutex::default(),
         })
@@ -72,6 +77,15 @@ impl Workshop {
     #[must_use]
     pub fn has_ghost(&self) -> bool {
         self.ghost.is_some()
+    }
+
+    /// Writes what the ghosts counted to the file that the environment names; tells it.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn report_ghosts(&self) -> Result<Option<String>> {
+        let path = std::env::var_os(GHOST_VARIABLE).map(PathBuf::from);
+        path.map(|path| self.ghosts.report(&path)).transpose()
     }
 
     /// The machine of a case. The ghost gives back the time that it takes, for which it needs EL2.
@@ -91,6 +105,7 @@ impl Workshop {
         let image = self.image(options)?;
         Ok(System {
             session: Session::boot(&self.machine(options), &image)?,
+            ghosts: Arc::clone(&self.ghosts),
         })
     }
 
@@ -105,7 +120,10 @@ impl Workshop {
         let socket = path("monitor");
         let session = Session::boot_monitored(&self.machine(options), &image, &socket)?;
         Ok(Watched {
-            system: System { session },
+            system: System {
+                session,
+                ghosts: Arc::clone(&self.ghosts),
+            },
             image,
             socket,
             file: path("memory"),
@@ -220,6 +238,13 @@ impl Drop for Watched {
 /// A booted system that a case looks at from outside.
 pub struct System {
     session: Session,
+    ghosts: Arc<Ghosts>,
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        self.ghosts.hear(&self.session.transcript());
+    }
 }
 
 impl System {

@@ -137,8 +137,11 @@ pub(crate) fn set_segments(segments: &[Segment]) {
 /// end.
 #[must_use]
 pub fn segments() -> [core::ops::Range<u64>; 2] {
-    let [first, frames, device_first, device_frames] =
-        [0, 1, 2, 3].map(|index| SEGMENTS.get(index).map_or(0, |it| it.load(Ordering::Relaxed)));
+    let [first, frames, device_first, device_frames] = [0, 1, 2, 3].map(|index| {
+        SEGMENTS
+            .get(index)
+            .map_or(0, |it| it.load(Ordering::Relaxed))
+    });
     [
         first..first.wrapping_add(frames),
         device_first..device_first.wrapping_add(device_frames),

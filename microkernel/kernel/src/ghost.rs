@@ -100,8 +100,17 @@ fn tell(ghost: &Ghost, seen: &Seen<'_>, difference: &Difference) -> ! {
         let of = &entry.registers;
         text += &format!(
             "\r\n  entry {:?} syndrome {:#x} address {:#x} of thread {:#x} at {:#x}: x0 {:#x} x1 {:#x} x2 {:#x} x3 {:#x} x16 {:#x} x17 {:#x}",
-            entry.vector, entry.syndrome, entry.address, of.thread, of.counter,
-            of.x[0], of.x[1], of.x[2], of.x[3], of.x[16], of.x[17]
+            entry.vector,
+            entry.syndrome,
+            entry.address,
+            of.thread,
+            of.counter,
+            of.x[0],
+            of.x[1],
+            of.x[2],
+            of.x[3],
+            of.x[16],
+            of.x[17]
         );
     }
     epitaph(&[Part::Text(&text)])

@@ -80,10 +80,7 @@ impl fmt::Display for Difference {
                 field,
                 number,
                 text,
-            } => write!(
-                formatter,
-                "{field} {number:x?} are not as specified{text}"
-            ),
+            } => write!(formatter, "{field} {number:x?} are not as specified{text}"),
             Self::Unseen {
                 field,
                 number,

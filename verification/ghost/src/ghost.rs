@@ -19,8 +19,9 @@ use crate::registers;
 use crate::settled::Settled;
 use crate::space;
 
-/// How many exits are between two at which the invariants of what was touched are checked.
-const CORE_INTERVAL: u64 = 16;
+/// How many exits are between two at which the invariants of what was touched are checked, and what the
+/// processor finds in the space that goes on.
+const PART_INTERVAL: u64 = 32;
 /// How many of the last entries an epitaph tells of.
 const LAST: usize = 16;
 
@@ -111,11 +112,11 @@ impl Ghost {
         if self.exits % self.interval == 1 % self.interval || seen.moment == Moment::End {
             return self.observe_all(memory, &frames.collect::<Vec<_>>());
         }
-        if self.exits % CORE_INTERVAL == 0 {
+        if self.exits % PART_INTERVAL == 0 {
             kernel.check_some(touched.into_iter())?;
-        }
-        if seen.moment == Moment::Exit {
-            self.check_root(&memory, seen.exit.root)?;
+            if seen.moment == Moment::Exit {
+                self.check_root(&memory, seen.exit.root)?;
+            }
         }
         Ok(())
     }
@@ -184,7 +185,11 @@ impl fmt::Display for Ghost {
             mappings,
             ..
         } = self;
-        write!(formatter, "ghost: {exits} exits, {full} of them whole, {mappings} mappings")
+        let [steps, overtaken] = self.lockstep.as_ref().map_or([0; 2], Lockstep::counts);
+        write!(
+            formatter,
+            "ghost: {exits} exits, {steps} in step, {overtaken} overtaken, {full} whole, {mappings} mappings"
+        )
     }
 }
 

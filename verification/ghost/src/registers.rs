@@ -49,7 +49,11 @@ pub fn check<M: Memory + Copy>(
     let state = exit.registers.state;
     ensure("SPSR_EL1", state & USER_STATE, state)?;
     let owner = memory.get(kernel.core(), core_state::FLOATING_OWNER);
-    let floating = if owner == current.into_raw() { FLOATING } else { 0 };
+    let floating = if owner == current.into_raw() {
+        FLOATING
+    } else {
+        0
+    };
     ensure("CPACR_EL1.FPEN", floating, exit.access & FLOATING)?;
     let is_foreign = memory.get(current, thread::SPECIAL) & special::FOREIGN != 0;
     if is_function_call(entry) && entry.registers.thread == exit.registers.thread && !is_foreign {

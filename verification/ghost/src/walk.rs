@@ -80,7 +80,12 @@ fn walk_table(
         let descriptor = load(at);
         if descriptor & VALID == 0 {
             // The kernel keeps nothing in what the hardware ignores.
-            ensure(descriptor == 0, "an invalid descriptor is zero", at, descriptor)?;
+            ensure(
+                descriptor == 0,
+                "an invalid descriptor is zero",
+                at,
+                descriptor,
+            )?;
             continue;
         }
         let address = base | index << shift;
@@ -95,7 +100,12 @@ fn walk_table(
             } else {
                 level + 1 == LAST_LEVEL
             };
-            ensure(is_known, "a leaf is a page or a block of 2 MiB", at, descriptor)?;
+            ensure(
+                is_known,
+                "a leaf is a page or a block of 2 MiB",
+                at,
+                descriptor,
+            )?;
             leaves.push(read_leaf(descriptor, at, (address, 1 << (shift - 12)))?);
         }
     }
@@ -124,7 +134,12 @@ fn read_leaf(descriptor: u64, at: u64, (address, frames): (u64, u64)) -> Result<
         attribute: (descriptor & ATTRIBUTE_INDEX) >> 2,
     };
     let is_both = leaf.is_writable && leaf.is_executable;
-    ensure(!is_both, "nothing is writable and executable", at, descriptor)?;
+    ensure(
+        !is_both,
+        "nothing is writable and executable",
+        at,
+        descriptor,
+    )?;
     Ok(leaf)
 }
 

@@ -28,17 +28,17 @@ fn build() -> (Rig, Objects) {
     for ((thread, _), (context, _)) in pairs.iter().map(|(a, b)| (*a, *b)) {
         let kernel = rig.kernel();
         let time = FirstHandle::Time as u64;
-        let configured = kernel.context_configure(context, time, 100, 1000, 100_000);
+        let configured = kernel.context_configure(context, time, 100, 100_000, 1_000_000);
         configured.expect("a budget");
-        kernel.thread_start(thread, 0x1000, 0x2000, 7).expect("it starts");
+        kernel
+            .thread_start(thread, 0x1000, 0x2000, 7)
+            .expect("it starts");
         rig.host.drain_all();
     }
     let endpoint = rig.make(|it, region, place, to| it.create_endpoint(region, place, to));
     let gate = rig.make(|it, region, place, to| it.create_gate(region, place, to, endpoint.0, 5));
     let notification = rig.make(|it, region, place, to| it.create_notification(region, place, to));
-    let frame = rig.make(|it, region, place, to| {
-        it.create_frame(region, place / UNITS_PER_FRAME, to)
-    });
+    let frame = rig.make(|it, region, place, to| it.create_frame(region, place, to));
     let kernel = rig.kernel();
     let space = FirstHandle::Space as u64;
     kernel.map(space, frame.0, MAPPED, 3).expect("it is mapped");
@@ -75,7 +75,10 @@ fn descriptor(rig: &Rig, frame: Frame) -> (u64, Field<PageTable>) {
     let mut places = tables.flat_map(|it| (0..512).map(move |index| (it.0 * 64, index)));
     let (table, index) = places
         .find(|(table, index)| {
-            let word = memory.get(Number::from_raw(*table), Field::<PageTable>::new(0).at(*index));
+            let word = memory.get(
+                Number::from_raw(*table),
+                Field::<PageTable>::new(0).at(*index),
+            );
             word & 3 == 3 && word >> 12 & 0xF_FFFF_FFFF == frame.0 && word & 1 << 6 != 0
         })
         .expect("it is mapped");
@@ -89,9 +92,13 @@ const NOTICED: &[Spoiling] = &[
     ("a link of a list of threads", |rig, it| {
         change(rig, it.threads[0], thread::TABLE_NEXT, |_| it_self(it));
     }),
-    ("a link back", |rig, it| change(rig, it.threads[1], thread::SPACE_PREV, |old| old ^ 0x40)),
+    ("a link back", |rig, it| {
+        change(rig, it.threads[1], thread::SPACE_PREV, |old| old ^ 0x40)
+    }),
     ("the kind of a frame", |rig, it| {
-        rig.kernel().memory.set_kind(frame_of(it.endpoint), FrameKind::Gate as u8);
+        rig.kernel()
+            .memory
+            .set_kind(frame_of(it.endpoint), FrameKind::Gate as u8);
     }),
     ("the rights in a slot", |rig, _| {
         let kernel = rig.kernel();
@@ -135,14 +142,18 @@ const NOTICED: &[Spoiling] = &[
         let word = memory.entry(it.frame, entry::ID);
         memory.set_entry(it.frame, entry::ID, word - 1);
     }),
-    ("a budget", |rig, it| change(rig, it.contexts[0], context::BUDGET, |old| old + 1)),
+    ("a budget", |rig, it| {
+        change(rig, it.contexts[0], context::BUDGET, |old| old + 1)
+    }),
     ("the amount of a refill", |rig, it| {
         change(rig, it.contexts[0], context::REFILLS.at(1), |old| old - 1);
     }),
     ("the time of a refill", |rig, it| {
         change(rig, it.contexts[0], context::REFILLS, |old| old + 1);
     }),
-    ("a priority", |rig, it| change(rig, it.contexts[0], context::PRIORITY, |_| 101)),
+    ("a priority", |rig, it| {
+        change(rig, it.contexts[0], context::PRIORITY, |_| 101)
+    }),
     ("the order of a run queue", |rig, it| {
         let [first, second] = it.contexts;
         let core = core_of(rig);
@@ -154,20 +165,38 @@ const NOTICED: &[Spoiling] = &[
         change(rig, first, context::NEXT, |_| 0);
     }),
     ("the bitmap of run queues", |rig, _| {
-        change(rig, core_of(rig), core_state::READY.at(1), |old| old ^ 1 << 36);
+        change(rig, core_of(rig), core_state::READY.at(1), |old| {
+            old ^ 1 << 36
+        });
     }),
     ("a register of a thread that waits to run", |rig, it| {
         change(rig, it.threads[0], thread::X, |old| old + 1);
     }),
-    ("its program counter", |rig, it| change(rig, it.threads[0], thread::PC, |old| old + 4)),
-    ("its copy of the table", |rig, it| change(rig, it.threads[0], thread::SLOTS, |old| old + 64)),
-    ("its root", |rig, it| change(rig, it.threads[0], thread::ROOT, |old| old ^ 1 << 48)),
-    ("a badge", |rig, it| change(rig, it.gate, gate::BADGE, |old| old ^ 1)),
-    ("where a gate leads", |rig, it| change(rig, it.gate, gate::ENDPOINT, |old| old + 8)),
-    ("an identity", |rig, it| change(rig, it.gate, gate::ID, |old| old + 1)),
-    ("signals", |rig, it| change(rig, it.notification, notification::BITS, |old| old | 4)),
+    ("its program counter", |rig, it| {
+        change(rig, it.threads[0], thread::PC, |old| old + 4)
+    }),
+    ("its copy of the table", |rig, it| {
+        change(rig, it.threads[0], thread::SLOTS, |old| old + 64)
+    }),
+    ("its root", |rig, it| {
+        change(rig, it.threads[0], thread::ROOT, |old| old ^ 1 << 48)
+    }),
+    ("a badge", |rig, it| {
+        change(rig, it.gate, gate::BADGE, |old| old ^ 1)
+    }),
+    ("where a gate leads", |rig, it| {
+        change(rig, it.gate, gate::ENDPOINT, |old| old + 8)
+    }),
+    ("an identity", |rig, it| {
+        change(rig, it.gate, gate::ID, |old| old + 1)
+    }),
+    ("signals", |rig, it| {
+        change(rig, it.notification, notification::BITS, |old| old | 4)
+    }),
     ("who waits for a notification", |rig, it| {
-        change(rig, it.notification, notification::WAITER, |_| it.threads[0]);
+        change(rig, it.notification, notification::WAITER, |_| {
+            it.threads[0]
+        });
     }),
     ("the servers of an endpoint", |rig, it| {
         change(rig, it.endpoint, endpoint::SERVERS, |_| it.threads[0]);
@@ -180,7 +209,9 @@ const NOTICED: &[Spoiling] = &[
         let memory = rig.kernel().memory;
         let mut frames = rig.host.memory.frames();
         let kind = FrameKind::Region as u8;
-        let found = frames.find(|it| memory.kind(*it) == kind).expect("a region");
+        let found = frames
+            .find(|it| memory.kind(*it) == kind)
+            .expect("a region");
         change(rig, found.0 * UNITS_PER_FRAME, region::LIMIT, |old| old - 1);
     }),
     ("the chunks of a table", |rig, _| {

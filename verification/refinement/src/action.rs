@@ -101,7 +101,9 @@ impl Host {
                 let outcome = kernel.wait_for_signal(current, arguments[0]);
                 let [bits, tag] = outcome.registers();
                 self.keep_light(current, [bits, 0, tag]);
-                Tag::from_raw(tag).error().map_or(Result::Other, Result::Refused)
+                Tag::from_raw(tag)
+                    .error()
+                    .map_or(Result::Other, Result::Refused)
             }
             Action::Function { call, arguments } => {
                 let outcome = call_function(kernel, current, call, arguments);
@@ -175,7 +177,9 @@ impl Host {
         kernel.message_call(message.call as u64);
         let is_free = kernel.memory.get(sender, thread::WAIT) == 0;
         let tag = Tag::from_raw(kernel.memory.get(sender, thread::X.at(16)));
-        tag.error().filter(|_| is_free).map_or(Result::Other, Result::Refused)
+        tag.error()
+            .filter(|_| is_free)
+            .map_or(Result::Other, Result::Refused)
     }
 
     /// Puts a message into the registers of its sender.

@@ -10,7 +10,6 @@ use pecan_core::memory::Memory;
 use pecan_core::object::{Core, Frame, FrameKind, Layout, Machine, UNITS_PER_FRAME};
 use pecan_core::rule::{Duty, change_of, duty_of};
 
-
 /// The first frame of an arena's memory.
 pub const FIRST_FRAME: u64 = 0x4_0000;
 /// The first frame of its devices.
@@ -243,13 +242,11 @@ impl Arena {
     /// Strikes out what an invalidation of `asid` (all of it, or one address) does of what has to
     /// follow changes of tables.
     pub fn discharge(&self, forgotten: u64, is_all: bool) {
-        self.duties
-            .borrow_mut()
-            .retain(|&(duty, asid)| match duty {
-                Duty::Publish => false,
-                Duty::ForgetAddress => asid != forgotten,
-                Duty::Nothing | Duty::ForgetSpace | Duty::Never => asid != forgotten || !is_all,
-            });
+        self.duties.borrow_mut().retain(|&(duty, asid)| match duty {
+            Duty::Publish => false,
+            Duty::ForgetAddress => asid != forgotten,
+            Duty::Nothing | Duty::ForgetSpace | Duty::Never => asid != forgotten || !is_all,
+        });
     }
 
     /// Takes what is left to follow.
@@ -456,7 +453,9 @@ impl Memory for &Arena {
     }
 
     fn publish_tables(&self) {
-        self.duties.borrow_mut().retain(|&(duty, _)| duty != Duty::Publish);
+        self.duties
+            .borrow_mut()
+            .retain(|&(duty, _)| duty != Duty::Publish);
     }
 
     fn interrupt_pending(&self) -> bool {

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::action::Action;
 use crate::normal::normalise;
-use crate::twin::Twin;
-use crate::transition::{Refusals, Scene, check_new, is_possible, run};
 use crate::state::{Origin, Print, Visited, encode, print_of, restore};
+use crate::transition::{Refusals, Scene, check_new, is_possible, run};
+use crate::twin::Twin;
 
 /// A configuration: a scene by name.
 pub struct Configuration {
@@ -84,7 +84,9 @@ pub fn explore(configuration: &Configuration, bound: Bound) -> Summary {
     let mut scenes: Vec<Scene> = (0..bound.workers).map(|_| start(configuration)).collect();
     while !states.is_empty() && left != 0 && summary.failures.is_empty() {
         states.sort_unstable_by_key(|&(print, _)| print);
-        let count = states.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let count = states
+            .len()
+            .min(usize::try_from(left).unwrap_or(usize::MAX));
         let is_cut = count < states.len();
         let level = Level {
             visited: &visited,

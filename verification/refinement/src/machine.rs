@@ -11,7 +11,9 @@ use pecan_core::object::{
     Frame, FrameKind, LIGHT, Number, Thread, UNITS_PER_FRAME, core_state, machine, pending, thread,
 };
 
-use crate::arena::{to_index, AFTER_CORE, Arena, CORE, DEVICES, FIRST_DEVICE, FIRST_FRAME, MACHINE};
+use crate::arena::{
+    AFTER_CORE, Arena, CORE, DEVICES, FIRST_DEVICE, FIRST_FRAME, MACHINE, to_index,
+};
 
 /// Interrupt lines of the machine.
 pub const LINES: u64 = 40;
@@ -56,8 +58,16 @@ impl Host {
         for count in [core_state::BREAKPOINTS, core_state::WATCHPOINTS] {
             memory.set(kernel.core(), count, 1);
         }
-        memory.set(machine, machine::NULL_ENDPOINT, AFTER_CORE * UNITS_PER_FRAME);
-        memory.set(machine, machine::NULL_SLOTS, (AFTER_CORE + 1) * UNITS_PER_FRAME);
+        memory.set(
+            machine,
+            machine::NULL_ENDPOINT,
+            AFTER_CORE * UNITS_PER_FRAME,
+        );
+        memory.set(
+            machine,
+            machine::NULL_SLOTS,
+            (AFTER_CORE + 1) * UNITS_PER_FRAME,
+        );
         memory.set(machine, machine::NULL_ROOT, (AFTER_CORE + 2) << 12);
         let first = AFTER_CORE + 3;
         let plan = BootPlan {
@@ -78,7 +88,9 @@ impl Host {
         kernel.start(&plan).expect("the small package starts");
         host.leave_kernel();
         host.take_away_pages();
-        let region = kernel.region_inspect(FirstHandle::Memory as u64).expect("a region");
+        let region = kernel
+            .region_inspect(FirstHandle::Memory as u64)
+            .expect("a region");
         let end = (region & ((1 << 34) - 1)) + (region >> 34);
         Host {
             next_frame: end - 1,
@@ -101,7 +113,9 @@ impl Host {
     /// The kernel of this machine.
     #[must_use]
     pub fn kernel(&self) -> Kernel<&Arena> {
-        Kernel { memory: &self.arena }
+        Kernel {
+            memory: &self.arena,
+        }
     }
 
     /// The way out of the kernel, once, as `exit.rs` of the kernel takes it when no interrupt comes.
@@ -129,7 +143,10 @@ impl Host {
             }
         }
         let left = self.arena.take_duties();
-        assert!(left == 0, "tables changed {left} times and nothing followed");
+        assert!(
+            left == 0,
+            "tables changed {left} times and nothing followed"
+        );
     }
 
     fn settle_once(&self) {
@@ -154,7 +171,8 @@ impl Host {
     }
 
     fn perform_all(&self) {
-        self.kernel().take_effects(|_| false, |effect| self.perform(effect));
+        self.kernel()
+            .take_effects(|_| false, |effect| self.perform(effect));
     }
 
     fn perform(&self, effect: Effect) {
@@ -177,7 +195,12 @@ impl Host {
     /// Leaves the kernel until nothing waits to be taken apart.
     pub fn drain_all(&self) {
         self.leave_kernel();
-        while self.kernel().memory.get(Number::from_raw(CORE), core_state::PENDING) != 0 {
+        while self
+            .kernel()
+            .memory
+            .get(Number::from_raw(CORE), core_state::PENDING)
+            != 0
+        {
             self.leave_kernel();
         }
     }
@@ -211,10 +234,7 @@ impl Host {
     /// # Panics
     ///
     /// Panics if it is refused.
-    pub fn make(
-        &mut self,
-        create: impl Fn(Kernel<&Arena>, u64, u64, u64) -> Answer,
-    ) -> (u64, u64) {
+    pub fn make(&mut self, create: impl Fn(Kernel<&Arena>, u64, u64, u64) -> Answer) -> (u64, u64) {
         let (number, (handle, to)) = (self.frame() * UNITS_PER_FRAME, self.slot());
         let region = FirstHandle::Memory as u64;
         while let Err(error) = create(self.kernel(), region, number, to) {

@@ -85,7 +85,8 @@ fn read_options(mut words: impl Iterator<Item = String>) -> Option<Options> {
 }
 
 fn chosen(options: &Options) -> impl Iterator<Item = &'static Configuration> {
-    ALL.iter().filter(|configuration| configuration.name.contains(&options.only))
+    ALL.iter()
+        .filter(|configuration| configuration.name.contains(&options.only))
 }
 
 fn explore_all(options: &Options, report: &mut Report) {
@@ -93,7 +94,9 @@ fn explore_all(options: &Options, report: &mut Report) {
     let mut table = Vec::new();
     for configuration in chosen(options) {
         let bound = Bound {
-            states: options.states.unwrap_or(configuration.states[usize::from(options.is_all)]),
+            states: options
+                .states
+                .unwrap_or(configuration.states[usize::from(options.is_all)]),
             workers: 2,
         };
         let start = Instant::now();
@@ -112,8 +115,17 @@ fn explore_all(options: &Options, report: &mut Report) {
         sum.complete += u64::from(summary.is_complete);
         sum.refusals.add(&summary.refusals);
         for failure in summary.failures {
-            let path: Vec<String> = failure.path.iter().map(|it| format!("\n    {it:?}")).collect();
-            report.fail(format!("{}: {}{}", configuration.name, failure.what, path.concat()));
+            let path: Vec<String> = failure
+                .path
+                .iter()
+                .map(|it| format!("\n    {it:?}"))
+                .collect();
+            report.fail(format!(
+                "{}: {}{}",
+                configuration.name,
+                failure.what,
+                path.concat()
+            ));
         }
     }
     report.fact("configurations", json!(table));
@@ -148,7 +160,10 @@ fn play_random(options: &Options, report: &mut Report) {
         return;
     }
     let outcome = random::play(if options.is_all { CASES_ALL } else { CASES });
-    report.fact("seed of the random cases", json!(String::from_utf8_lossy(&random::SEED)));
+    report.fact(
+        "seed of the random cases",
+        json!(String::from_utf8_lossy(&random::SEED)),
+    );
     report.count("random-steps", outcome.steps);
     if let Some(failure) = outcome.failure {
         report.fail(format!("random: {failure}"));

@@ -14,7 +14,7 @@
 use ipc_abi::capability::Kind;
 use pecan_core::memory::{Fields, Memory};
 use pecan_core::object::{
-    Context, Core, FrameKind, Frame, ID_WORD, LIGHT, Number, Thread, UNITS_PER_FRAME, context,
+    Context, Core, Frame, FrameKind, ID_WORD, LIGHT, Number, Thread, UNITS_PER_FRAME, context,
     core_state, entry, machine, sending, state, thread, wait,
 };
 
@@ -49,7 +49,10 @@ pub fn for_each_object(arena: &Arena, mut visit: impl FnMut(u8, u64)) {
         }
         let mut used = arena.entry(frame, entry::ID);
         while used != 0 {
-            visit(kind, frame.0 * UNITS_PER_FRAME + u64::from(used.trailing_zeros()));
+            visit(
+                kind,
+                frame.0 * UNITS_PER_FRAME + u64::from(used.trailing_zeros()),
+            );
             used &= used - 1;
         }
     }
@@ -188,7 +191,11 @@ fn rename(arena: &Arena) {
         } else {
             view.load(number, ID_WORD)
         };
-        if holds == id { identity_of(number) } else { GONE }
+        if holds == id {
+            identity_of(number)
+        } else {
+            GONE
+        }
     };
     for frame in arena.frames() {
         if view.kind(frame) != FrameKind::Slots as u8 {

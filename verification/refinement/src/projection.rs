@@ -10,6 +10,7 @@ mod authority;
 mod process;
 mod space;
 mod time;
+mod touched;
 
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
@@ -17,8 +18,8 @@ use alloc::vec::Vec;
 
 use ipc_abi::capability::Kind;
 use pecan_core::memory::{Fields, Memory};
-use pecan_core::object::{Core, Frame, FrameKind, Layout, Number, Thread, UNITS_PER_FRAME, entry};
 use pecan_core::object::core_state;
+use pecan_core::object::{Core, Frame, FrameKind, Layout, Number, Thread, UNITS_PER_FRAME, entry};
 use pecan_specification::state::State;
 
 /// A view of the kernel's memory, to be projected.
@@ -77,7 +78,9 @@ impl<M: Memory> Projection<M> {
             self.again(state, Kind::AddressSpace);
             let users: Vec<u64> = state.frames.keys().copied().collect();
             for frame in users {
-                state.frames.insert(frame, Rc::new(self.user_frame(Frame(frame))));
+                state
+                    .frames
+                    .insert(frame, Rc::new(self.user_frame(Frame(frame))));
             }
             self.retired_spaces(state, frames);
         }
@@ -113,7 +116,9 @@ impl<M: Memory> Projection<M> {
         let kind = self.memory.kind(frame);
         match Kind::from_raw(kind) {
             Some(Kind::Frame) => {
-                state.frames.insert(frame.0, Rc::new(self.user_frame(frame)));
+                state
+                    .frames
+                    .insert(frame.0, Rc::new(self.user_frame(frame)));
             }
             Some(kind) => {
                 let mut used = self.memory.entry(frame, entry::ID);
@@ -124,10 +129,14 @@ impl<M: Memory> Projection<M> {
                 }
             }
             None if kind == FrameKind::Quarantined as u8 => {
-                state.frames.insert(frame.0, Rc::new(self.user_frame(frame)));
+                state
+                    .frames
+                    .insert(frame.0, Rc::new(self.user_frame(frame)));
             }
             None if kind == FrameKind::LargeHead as u8 => {
-                state.unmade.insert(frame.0, self.memory.entry(frame, entry::ADDRESS));
+                state
+                    .unmade
+                    .insert(frame.0, self.memory.entry(frame, entry::ADDRESS));
             }
             None if kind == FrameKind::Kernel as u8 || kind == FrameKind::Absent as u8 => {
                 state.reserved.insert(frame.0);

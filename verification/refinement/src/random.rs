@@ -123,7 +123,11 @@ fn choose(arena: &Arena, (what, seeds): Step) -> Action {
         }
         _ => {
             let nth = 14 + usize::from(what - 144) * 7 % (calls - 14);
-            function(arena, SystemCall::ALL[(nth + usize::from(seeds[4])) % (calls - 14) + 14], seeds)
+            function(
+                arena,
+                SystemCall::ALL[(nth + usize::from(seeds[4])) % (calls - 14) + 14],
+                seeds,
+            )
         }
     }
 }
@@ -155,7 +159,10 @@ fn message(arena: &Arena, call: SystemCall, [_, a, b, c, d]: [u16; 5]) -> Action
 }
 
 fn function(arena: &Arena, call: SystemCall, seeds: [u16; 5]) -> Action {
-    if matches!(call, SystemCall::PlatformControl | SystemCall::CreateLargeFrame) {
+    if matches!(
+        call,
+        SystemCall::PlatformControl | SystemCall::CreateLargeFrame
+    ) {
         return Action::Timer;
     }
     let mut arguments = [0; 5];
@@ -174,8 +181,14 @@ fn value(arena: &Arena, what: Argument, seed: u16) -> u64 {
         Argument::Frame => FIRST_FRAME + 40 + nth % (arena.frame_count() - 40),
         Argument::Object(units) => object(arena, units, nth),
         Argument::Page => {
-            const PAGES: [u64; 6] =
-                [0, 0x1000, 0x40_0000_0000, 0x40_0000_1000, 0x40_0020_0000, 0x7F_FFFF_F000];
+            const PAGES: [u64; 6] = [
+                0,
+                0x1000,
+                0x40_0000_0000,
+                0x40_0000_1000,
+                0x40_0020_0000,
+                0x7F_FFFF_F000,
+            ];
             PAGES[usize::from(seed) % PAGES.len()] + u64::from(seed / 4096 == 15) * 8
         }
         Argument::Word(words) => words[usize::from(seed) % words.len()],
@@ -210,9 +223,11 @@ fn handle(arena: &Arena, kind: Option<Kind>, seed: u16) -> u64 {
         return nth % u64::from(SLOTS);
     }
     let kernel = pecan_core::kernel::Kernel { memory: arena };
-    let fitting = (0..u64::from(SLOTS) + 16).filter(|&index| {
-        kernel.read_slot(Slot { chunk, index }).kind() == kind
-    });
+    let fitting = (0..u64::from(SLOTS) + 16)
+        .filter(|&index| kernel.read_slot(Slot { chunk, index }).kind() == kind);
     let count = fitting.clone().count() as u64;
-    fitting.clone().nth(usize::try_from(nth % count.max(1)).unwrap_or(0)).unwrap_or(0)
+    fitting
+        .clone()
+        .nth(usize::try_from(nth % count.max(1)).unwrap_or(0))
+        .unwrap_or(0)
 }

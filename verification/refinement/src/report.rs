@@ -16,7 +16,8 @@ impl Report {
     /// Notes the count of a claim.
     pub fn count(&mut self, claim: &str, count: u64) {
         println!("  {claim}: {count}");
-        self.counts.insert(format!("refinement/{claim}"), json!(count));
+        self.counts
+            .insert(format!("refinement/{claim}"), json!(count));
     }
 
     /// Notes something that is worth knowing.

@@ -35,7 +35,11 @@ pub fn seed(configuration: &Configuration, fate: &mut Fate) {
     let mut dice = SEED;
     for _ in 0..STATES {
         let twin = Twin::new(&scene.host.arena);
-        for action in scene.actions.iter().filter(|action| is_possible(&scene, action)) {
+        for action in scene
+            .actions
+            .iter()
+            .filter(|action| is_possible(&scene, action))
+        {
             dice = roll(dice);
             if dice.is_multiple_of(4) {
                 seed_into(&scene, &twin, action, fate);
@@ -59,7 +63,8 @@ fn walk(scene: &Scene, twin: &Twin, dice: &mut u64) {
         *dice = roll(*dice);
         let nth = usize::try_from(*dice % scene.actions.len() as u64).expect("few actions");
         let mark = arena.mark();
-        if is_possible(scene, &scene.actions[nth]) && run(scene, twin, &scene.actions[nth]).is_ok() {
+        if is_possible(scene, &scene.actions[nth]) && run(scene, twin, &scene.actions[nth]).is_ok()
+        {
             normalise(arena, scene.care);
             let is_idle = scene.host.kernel().current().is_none();
             if arena.first_change(mark).is_some() && !is_idle {
@@ -74,7 +79,8 @@ fn seed_into(scene: &Scene, twin: &Twin, action: &Action, fate: &mut Fate) {
     let arena = &scene.host.arena;
     let first = arena.stores();
     let Ok(right) = outcome(scene, twin, action) else {
-        fate.missed.push(format!("{action:?} goes wrong without a seeded bug"));
+        fate.missed
+            .push(format!("{action:?} goes wrong without a seeded bug"));
         return;
     };
     for nth in 0..arena.stores() - first {
@@ -85,7 +91,9 @@ fn seed_into(scene: &Scene, twin: &Twin, action: &Action, fate: &mut Fate) {
             match result {
                 Err(_) => fate.noticed += 1,
                 Ok(print) if print == right => fate.harmless += 1,
-                Ok(_) => fate.missed.push(format!("{damage:?} store {nth} of {action:?}")),
+                Ok(_) => fate
+                    .missed
+                    .push(format!("{damage:?} store {nth} of {action:?}")),
             }
         }
     }

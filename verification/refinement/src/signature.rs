@@ -36,7 +36,9 @@ const RIGHTS: Argument = Word(&[0xFF, 0xFF, 0x7F, 0x11, 0x23, 0]);
 const ACCESS: Argument = Word(&[1, 3, 5, 1, 3, 2]);
 const PRIORITY: Argument = Word(&[255, 254, 200, 128, 20, 256]);
 const TICKS: Argument = Word(&[0, 100, 500, 2000, 9000]);
-const REGISTER: Argument = Word(&[0, 1, 16, 20, 30, 31, 32, 33, 34, 128, 129, 144, 145, 150, 200]);
+const REGISTER: Argument = Word(&[
+    0, 1, 16, 20, 30, 31, 32, 33, 34, 128, 129, 144, 145, 150, 200,
+]);
 
 /// The arguments of the function call `call`.
 #[must_use]
@@ -54,10 +56,20 @@ pub const fn of(call: SystemCall) -> &'static [Argument] {
         S::CreateGate => &[REGION, Object(1), Destination, Any, FEW],
         S::CreateNotification => &[REGION, Object(2), Destination],
         S::CreateReply => &[REGION, Object(1), Destination],
-        S::CreateIrq => &[REGION, Object(1), Destination, ALLOWANCE, Word(&[32, 33, 34, 39, 40])],
-        S::AllowanceSplit => {
-            &[REGION, Object(2), Destination, ALLOWANCE, Word(&[1, 2, 0, 1 << 34 | 0x80C8])]
-        }
+        S::CreateIrq => &[
+            REGION,
+            Object(1),
+            Destination,
+            ALLOWANCE,
+            Word(&[32, 33, 34, 39, 40]),
+        ],
+        S::AllowanceSplit => &[
+            REGION,
+            Object(2),
+            Destination,
+            ALLOWANCE,
+            Word(&[1, 2, 0, 1 << 34 | 0x80C8]),
+        ],
         S::AllowanceMerge => &[ALLOWANCE, FEW],
         S::RegionSplit => &[REGION, FEW, Destination],
         S::RegionMerge => &[REGION, FEW],
@@ -85,7 +97,12 @@ const fn of_memory(call: SystemCall) -> &'static [Argument] {
         S::TableExtend => &[TABLE, REGION, Frame],
         S::FrameSetMode => &[USER, Word(&[0, 1, 2])],
         S::FrameInspect | S::DeviceConfirmReset => &[USER],
-        S::FrameMaintain => &[USER, Word(&[0, 1, 2]), Word(&[0, 64, 4000]), Word(&[64, 96, 97])],
+        S::FrameMaintain => &[
+            USER,
+            Word(&[0, 1, 2]),
+            Word(&[0, 64, 4000]),
+            Word(&[64, 96, 97]),
+        ],
         S::FrameGive => &[USER, USER],
         _ => of_thread(call),
     }
@@ -106,9 +123,13 @@ const fn of_thread(call: SystemCall) -> &'static [Argument] {
         S::ThreadWrite => &[THREAD, REGISTER, Word(&[0, 0x1E5, 8, 0x1FFD])],
         S::ThreadPeek => &[THREAD, Page],
         S::ThreadPoke => &[THREAD, Page, FEW],
-        S::ContextConfigure => {
-            &[CONTEXT, ALLOWANCE, PRIORITY, Word(&[0, 1024, 2000]), Word(&[0, 4096, 9000])]
-        }
+        S::ContextConfigure => &[
+            CONTEXT,
+            ALLOWANCE,
+            PRIORITY,
+            Word(&[0, 1024, 2000]),
+            Word(&[0, 4096, 9000]),
+        ],
         S::ContextSetHandler => &[CONTEXT, Handle(Kind::Gate)],
         S::ContextInspect => &[CONTEXT],
         S::PlatformInspect => &[Handle(Kind::Platform), Word(&[0, 1])],

@@ -141,7 +141,9 @@ impl Visited {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        (0..SHARDS as u64).map(|nth| self.shard(nth << 58).len()).sum()
+        (0..SHARDS as u64)
+            .map(|nth| self.shard(nth << 58).len())
+            .sum()
     }
 
     /// Whether there is none.

@@ -69,7 +69,13 @@ impl Refusals {
     pub fn with(&self, errors: &[Error]) -> u64 {
         let of = |error: Error| usize::try_from(error.into_raw()).expect("a small number");
         let rows = self.counts.chunks(ERRORS);
-        rows.map(|row| errors.iter().map(|&error| row[of(error)].get()).sum::<u64>()).sum()
+        rows.map(|row| {
+            errors
+                .iter()
+                .map(|&error| row[of(error)].get())
+                .sum::<u64>()
+        })
+        .sum()
     }
 
     /// Which refusals that `ABI.md` lists came, and which did not.
@@ -132,7 +138,9 @@ pub fn check_new(scene: &Scene, twin: &Twin, mark: usize) -> Result<(), String> 
     let checked = scene.host.kernel().check_all(arena.frames());
     checked.map_err(|violation| format!("{violation:x?}"))?;
     let state = whole(arena);
-    state.check_all().map_err(|violation| format!("{violation:x?}"))?;
+    state
+        .check_all()
+        .map_err(|violation| format!("{violation:x?}"))?;
     if twin.after(arena, mark) == state {
         Ok(())
     } else {

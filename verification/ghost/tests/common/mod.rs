@@ -10,23 +10,25 @@ use pecan_core::object::{Frame, FrameKind, Number, Thread, UNITS_PER_FRAME, thre
 use pecan_ghost::{Difference, Ghost, Seen};
 
 /// A machine with some objects, which a ghost follows.
-pub struct Rig {
+pub(crate) struct Rig {
     /// The machine.
-    pub host: HostMachine,
+    pub(crate) host: HostMachine,
     ghost: Ghost,
+    /// What the processor has, from the first look on.
+    registers: Option<Registers>,
     next_slot: u32,
     next_frame: u64,
 }
 
 /// Where the rig maps its frame.
-pub const MAPPED: u64 = 0x50_0000;
+pub(crate) const MAPPED: u64 = 0x20_8000;
 
 /// An object of the rig: its handle and its number.
-pub type Made = (u64, u64);
+pub(crate) type Made = (u64, u64);
 
 impl Rig {
     /// Boots, and shows the ghost what there is.
-    pub fn new() -> Rig {
+    pub(crate) fn new() -> Rig {
         let host = HostMachine::new(512);
         host.boot().expect("it boots");
         let region = host.kernel().region_inspect(FirstHandle::Memory as u64);
@@ -35,18 +37,19 @@ impl Rig {
         Rig {
             host,
             ghost: Ghost::new(1),
+            registers: None,
             next_slot: FIRST_FREE_SLOT,
             next_frame,
         }
     }
 
     /// The kernel.
-    pub fn kernel(&self) -> Kernel<&HostMemory> {
+    pub(crate) fn kernel(&self) -> Kernel<&HostMemory> {
         self.host.kernel()
     }
 
     /// Makes an object in a frame of its own.
-    pub fn make(
+    pub(crate) fn make(
         &mut self,
         create: impl FnOnce(Kernel<&HostMemory>, u64, u64, u64) -> Answer,
     ) -> Made {
@@ -61,22 +64,26 @@ impl Rig {
     }
 
     /// Makes a thread with a context of this priority.
-    pub fn thread(&mut self, priority: u64) -> (Made, Made) {
+    pub(crate) fn thread(&mut self, priority: u64) -> (Made, Made) {
         let (table, space) = (FirstHandle::Table as u64, FirstHandle::Space as u64);
-        let made = self.make(|it, region, place, to| it.create_thread(region, place, to, table, space));
+        let made =
+            self.make(|it, region, place, to| it.create_thread(region, place, to, table, space));
         let time = FirstHandle::Time as u64;
         let context =
             self.make(|it, region, place, to| it.create_context(region, place, to, time, priority));
         let kernel = self.kernel();
-        kernel.thread_set_context(made.0, context.0).expect("its context");
+        kernel
+            .thread_set_context(made.0, context.0)
+            .expect("its context");
         (made, context)
     }
 
     /// Makes the ghost look at everything.
-    pub fn look(&mut self) -> Result<(), Difference> {
-        let memory = self.kernel().memory;
-        let current = self.kernel().current();
-        let registers = registers_of(memory, current);
+    pub(crate) fn look(&mut self) -> Result<(), Difference> {
+        let memory = &self.host.memory;
+        let current = self.host.kernel().current();
+        let registers = self.registers.get_or_insert_with(|| registers_of(memory, current));
+        let registers = *registers;
         let entry = Entry {
             vector: None,
             registers,
@@ -116,6 +123,6 @@ fn registers_of<M: Memory>(memory: M, current: Number<Thread>) -> Registers {
 }
 
 /// The frame of an object.
-pub fn frame_of(number: u64) -> Frame {
+pub(crate) fn frame_of(number: u64) -> Frame {
     Frame(number / UNITS_PER_FRAME)
 }

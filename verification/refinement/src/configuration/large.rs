@@ -2,7 +2,7 @@
 
 use pecan_core::object::UNITS_PER_FRAME;
 
-use super::maker::{DEVICES, Maker, MEMORY, THREAD};
+use super::maker::{DEVICES, MEMORY, Maker, THREAD};
 use crate::arena::FIRST_DEVICE;
 use crate::normal::Care;
 use crate::transition::Scene;
@@ -28,13 +28,25 @@ pub fn large_system() -> Scene {
     m.irq(33);
     let (_, to) = m.slot();
     let registers = FIRST_DEVICE * UNITS_PER_FRAME;
-    m.host.kernel().create_frame(DEVICES, registers, to).expect("registers");
+    m.host
+        .kernel()
+        .create_frame(DEVICES, registers, to)
+        .expect("registers");
     let (_, to) = m.slot();
-    m.host.kernel().region_split(MEMORY, 12, to).expect("a region of its own");
+    m.host
+        .kernel()
+        .region_split(MEMORY, 12, to)
+        .expect("a region of its own");
     let kernel = m.host.kernel();
-    kernel.map(spaces[0], frames[0], 0x40_0000_0000, 3).expect("it is mapped");
-    kernel.thread_set_buffer(THREAD, frames[1]).expect("a buffer");
-    kernel.thread_set_handler(THREAD, gates[0]).expect("a handler");
+    kernel
+        .map(spaces[0], frames[0], 0x40_0000_0000, 3)
+        .expect("it is mapped");
+    kernel
+        .thread_set_buffer(THREAD, frames[1])
+        .expect("a buffer");
+    kernel
+        .thread_set_handler(THREAD, gates[0])
+        .expect("a handler");
     m.host.drain_all();
     for priority in [255, 255, 254, 200, 200, 128, 100, 33, 20] {
         m.thread(priority);

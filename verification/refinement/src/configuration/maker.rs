@@ -6,9 +6,9 @@ use ipc_abi::capability::Rights;
 use ipc_abi::tag::Tag;
 
 use crate::action::{Action, Message};
-use crate::transition::{Refusals, Scene};
 use crate::machine::{Host, place};
 use crate::normal::Care;
+use crate::transition::{Refusals, Scene};
 
 /// The first process's handles.
 pub(super) const TABLE: u64 = FirstHandle::Table as u64;
@@ -52,39 +52,52 @@ impl Maker {
 
     /// Makes an endpoint; answers its handle, as the others do.
     pub(super) fn endpoint(&mut self) -> u64 {
-        self.host.make(|k, region, number, to| k.create_endpoint(region, number, to)).0
+        self.host
+            .make(|k, region, number, to| k.create_endpoint(region, number, to))
+            .0
     }
 
     /// Makes a notification.
     pub(super) fn notification(&mut self) -> u64 {
-        self.host.make(|k, region, number, to| k.create_notification(region, number, to)).0
+        self.host
+            .make(|k, region, number, to| k.create_notification(region, number, to))
+            .0
     }
 
     /// Makes a reply object.
     pub(super) fn reply(&mut self) -> u64 {
-        self.host.make(|k, region, number, to| k.create_reply(region, number, to)).0
+        self.host
+            .make(|k, region, number, to| k.create_reply(region, number, to))
+            .0
     }
 
     /// Makes a gate.
     pub(super) fn gate(&mut self, target: u64, badge: u64) -> u64 {
-        self.host.make(|k, region, number, to| k.create_gate(region, number, to, target, badge)).0
+        self.host
+            .make(|k, region, number, to| k.create_gate(region, number, to, target, badge))
+            .0
     }
 
     /// Makes a frame; answers its handle and number.
     pub(super) fn frame(&mut self) -> (u64, u64) {
-        let (handle, number) =
-            self.host.make(|k, region, number, to| k.create_frame(region, number, to));
+        let (handle, number) = self
+            .host
+            .make(|k, region, number, to| k.create_frame(region, number, to));
         (handle, number / 64)
     }
 
     /// Makes a space with `pool` frames.
     pub(super) fn space(&mut self, pool: u64) -> u64 {
         let root = self.host.frame();
-        let (handle, _) =
-            self.host.make(|k, region, number, to| k.create_space(region, number, to, ASIDS, root));
+        let (handle, _) = self
+            .host
+            .make(|k, region, number, to| k.create_space(region, number, to, ASIDS, root));
         for _ in 0..pool {
             let frame = self.host.frame();
-            self.host.kernel().space_donate(handle, MEMORY, frame).expect("it is given");
+            self.host
+                .kernel()
+                .space_donate(handle, MEMORY, frame)
+                .expect("it is given");
         }
         handle
     }
@@ -98,7 +111,9 @@ impl Maker {
 
     /// Makes a thread without a context, not started.
     pub(super) fn new_thread(&mut self) -> u64 {
-        self.host.make(|k, region, number, to| k.create_thread(region, number, to, TABLE, SPACE)).0
+        self.host
+            .make(|k, region, number, to| k.create_thread(region, number, to, TABLE, SPACE))
+            .0
     }
 
     /// Makes a thread with a context of `priority`, and starts it; answers the handles of both.
@@ -106,22 +121,31 @@ impl Maker {
         let thread = self.new_thread();
         let context = self.context(priority);
         let kernel = self.host.kernel();
-        kernel.thread_set_context(thread, context).expect("its own context");
-        kernel.thread_start(thread, 0x1000, 0x2000, 7).expect("it starts");
+        kernel
+            .thread_set_context(thread, context)
+            .expect("its own context");
+        kernel
+            .thread_start(thread, 0x1000, 0x2000, 7)
+            .expect("it starts");
         self.host.drain_all();
         (thread, context)
     }
 
     /// Makes an interrupt object for `line`.
     pub(super) fn irq(&mut self, line: u64) -> u64 {
-        self.host.make(|k, region, number, to| k.create_irq(region, number, to, IRQS, line)).0
+        self.host
+            .make(|k, region, number, to| k.create_irq(region, number, to, IRQS, line))
+            .0
     }
 
     /// Copies a capability with no more than `rights`.
     pub(super) fn copy(&mut self, handle: u64, rights: Rights) -> u64 {
         let (copy, to) = self.host.slot();
         let rights = u64::from(rights.into_raw());
-        self.host.kernel().capability_copy(handle, to, rights).expect("it is copied");
+        self.host
+            .kernel()
+            .capability_copy(handle, to, rights)
+            .expect("it is copied");
         copy
     }
 

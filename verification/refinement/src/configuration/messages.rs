@@ -7,8 +7,8 @@ use ipc_abi::tag::Tag;
 
 use super::maker::{EMPTY, Maker, OUTSIDE, THREAD, place_of, plain};
 use crate::action::{Action, Message};
-use crate::transition::Scene;
 use crate::normal::Care;
+use crate::transition::Scene;
 
 const SENDING: [S; 4] = [S::Call, S::Send, S::TryCall, S::TrySend];
 const RECEIVING: [S; 3] = [S::ReplyReceive, S::Receive, S::TryReceive];
@@ -58,7 +58,10 @@ pub(super) fn saved_callers() -> Scene {
     m.messages(&RECEIVING, &[endpoint]);
     m.messages(&[S::Reply], &[0]);
     m.messages(&[S::ReplyTo], &[replies[0], replies[1], weak, gate, EMPTY]);
-    m.functions(&[S::SaveCaller], &[replies[0], replies[1], weak, gate, EMPTY]);
+    m.functions(
+        &[S::SaveCaller],
+        &[replies[0], replies[1], weak, gate, EMPTY],
+    );
     for thread in threads {
         m.functions(&[S::ThreadStop, S::ThreadResume], &[thread]);
     }
@@ -77,7 +80,10 @@ pub(super) fn signals() -> Scene {
     let irq = m.irq(33);
     let threads = [m.thread(255).0, m.thread(254).0];
     m.messages(&[S::TryWait], &[notifications[0], deaf, EMPTY]);
-    m.functions(&[S::Wait], &[notifications[0], notifications[1], deaf, gate, EMPTY]);
+    m.functions(
+        &[S::Wait],
+        &[notifications[0], notifications[1], deaf, gate, EMPTY],
+    );
     m.functions(&[S::Signal], &[bells[0], bells[1], gate, EMPTY, OUTSIDE]);
     m.messages(&[S::Receive, S::TryReceive], &[endpoint]);
     m.messages(&[S::Send], &[gate]);
@@ -105,7 +111,10 @@ pub(super) fn stopping() -> Scene {
     m.functions(&[S::Wait], &[notification]);
     m.functions(&[S::Signal], &[bell]);
     for thread in [threads[0], threads[1], threads[2], unborn, weak, gate] {
-        m.functions(&[S::ThreadStop, S::ThreadResume, S::ThreadInspect], &[thread]);
+        m.functions(
+            &[S::ThreadStop, S::ThreadResume, S::ThreadInspect],
+            &[thread],
+        );
         m.function(S::ThreadStart, &[thread, 0x1000, 0x2000, 7]);
     }
     m.finish(Care::default())
@@ -123,24 +132,44 @@ pub(super) fn transfers() -> Scene {
     let (next, next_at) = m.slot();
     assert_eq!(next, slot + 1, "slots are in order");
     let base = u32::try_from(slot).expect("a slot");
-    for window in [Window::NONE, Window::new(base, 1), Window::new(base, 2), Window::new(0, 1)] {
+    for window in [
+        Window::NONE,
+        Window::new(base, 1),
+        Window::new(base, 2),
+        Window::new(0, 1),
+    ] {
         for call in [S::Receive, S::ReplyReceive] {
-            m.message(Message { window, ..plain(call, endpoint) });
+            m.message(Message {
+                window,
+                ..plain(call, endpoint)
+            });
         }
     }
-    for (handle, window) in [(gate, Window::NONE), (gate, Window::new(base, 1)), (poor, Window::NONE)]
-    {
+    for (handle, window) in [
+        (gate, Window::NONE),
+        (gate, Window::new(base, 1)),
+        (poor, Window::NONE),
+    ] {
         for count in 0..3 {
             let tag = Tag::new(3, 128).with_capabilities(count);
             let capabilities = [gift, slot, 0, 0];
-            m.message(Message { tag, window, capabilities, ..plain(S::Call, handle) });
+            m.message(Message {
+                tag,
+                window,
+                capabilities,
+                ..plain(S::Call, handle)
+            });
         }
     }
     for (call, count) in [(S::ReplyReceive, 1), (S::ReplyReceive, 2), (S::Send, 1)] {
         let tag = Tag::new(3, 128).with_capabilities(count);
         let capabilities = [gift, slot, EMPTY, 0];
         let handle = if call == S::Send { gate } else { endpoint };
-        m.message(Message { tag, capabilities, ..plain(call, handle) });
+        m.message(Message {
+            tag,
+            capabilities,
+            ..plain(call, handle)
+        });
     }
     m.functions(&[S::CapabilityDelete, S::CapabilityInspect], &[at, next_at]);
     m.finish(Care::default())
@@ -154,10 +183,17 @@ pub(super) fn long_messages() -> Scene {
     let buffers = [m.frame().0, m.frame().0];
     let threads = [THREAD, m.thread(255).0];
     for (length, bits) in [(64, 0), (4096, 0), (4097, 0), (8, 1 << 36), (8, 1 << 63)] {
-        for (call, handle) in [(S::Call, gate), (S::Send, gate), (S::ReplyReceive, endpoint)] {
+        for (call, handle) in [
+            (S::Call, gate),
+            (S::Send, gate),
+            (S::ReplyReceive, endpoint),
+        ] {
             let long = Tag::new(1, length).with_long().into_raw();
             let tag = Tag::from_raw(long | bits);
-            m.message(Message { tag, ..plain(call, handle) });
+            m.message(Message {
+                tag,
+                ..plain(call, handle)
+            });
         }
     }
     m.messages(&[S::Call, S::ReplyReceive, S::Receive], &[gate, endpoint]);
@@ -201,15 +237,24 @@ pub(super) fn faults() -> Scene {
     ];
     for method in replies.into_iter().map(|reply| reply as u16).chain([9]) {
         let tag = Tag::new(method, 40);
-        m.message(Message { tag, ..plain(S::ReplyReceive, endpoint) });
+        m.message(Message {
+            tag,
+            ..plain(S::ReplyReceive, endpoint)
+        });
     }
     m.messages(&[S::Reply], &[0]);
     let tag = Tag::new(FaultReply::Retry as u16, 0);
-    m.message(Message { tag, ..plain(S::ReplyTo, reply) });
+    m.message(Message {
+        tag,
+        ..plain(S::ReplyTo, reply)
+    });
     m.functions(&[S::SaveCaller], &[reply]);
     m.function(S::ThreadRead, &[threads[1], 2]);
     m.function(S::ThreadRead, &[threads[1], 32]);
-    m.finish(Care { registers: true, ..Care::default() })
+    m.finish(Care {
+        registers: true,
+        ..Care::default()
+    })
 }
 
 /// Everything that a capability is copied, looked at and deleted by, in a few slots.
@@ -225,11 +270,17 @@ pub(super) fn capabilities() -> Scene {
             }
         }
     }
-    for &at in places.iter().chain(&[place_of(0), place_of(OUTSIDE), endpoint << 32 | 20]) {
+    for &at in places
+        .iter()
+        .chain(&[place_of(0), place_of(OUTSIDE), endpoint << 32 | 20])
+    {
         m.functions(&[S::CapabilityDelete, S::CapabilityInspect], &[at]);
     }
     m.function(S::CapabilityCopy, &[endpoint, place_of(0), 0xFF]);
     m.function(S::CapabilityCopy, &[endpoint, place_of(OUTSIDE), 0xFF]);
     m.functions(&[S::Destroy], &[slots[0], slots[1], EMPTY]);
-    m.finish(Care { identities: true, ..Care::default() })
+    m.finish(Care {
+        identities: true,
+        ..Care::default()
+    })
 }

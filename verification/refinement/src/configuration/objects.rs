@@ -9,8 +9,8 @@ use super::maker::{
 };
 use crate::action::Action;
 use crate::arena::FIRST_DEVICE;
-use crate::transition::Scene;
 use crate::normal::Care;
+use crate::transition::Scene;
 
 const IDENTITIES: Care = Care {
     identities: true,
@@ -34,7 +34,15 @@ pub(super) fn death_of_what_is_awaited() -> Scene {
     m.functions(&[S::Signal], &[bell]);
     m.functions(&[S::SaveCaller], &[reply]);
     m.messages(&[S::ReplyTo], &[reply]);
-    let all = [endpoint, gates[0], gates[1], notification, bell, reply, EMPTY];
+    let all = [
+        endpoint,
+        gates[0],
+        gates[1],
+        notification,
+        bell,
+        reply,
+        EMPTY,
+    ];
     m.functions(&[S::Destroy], &all);
     m.action(Action::Timer);
     m.finish(IDENTITIES)
@@ -52,7 +60,14 @@ pub(super) fn death_of_threads() -> Scene {
     m.messages(&[S::Reply], &[0]);
     m.functions(&[S::SaveCaller], &[reply]);
     m.messages(&[S::ReplyTo], &[reply]);
-    let all = [THREAD, threads[0].0, threads[1].0, CONTEXT, threads[0].1, threads[1].1];
+    let all = [
+        THREAD,
+        threads[0].0,
+        threads[1].0,
+        CONTEXT,
+        threads[0].1,
+        threads[1].1,
+    ];
     m.functions(&[S::Destroy], &all);
     m.function(S::ThreadSetContext, &[THREAD, threads[0].1]);
     m.function(S::ThreadSetContext, &[threads[0].0, CONTEXT]);
@@ -107,7 +122,10 @@ pub(super) fn regions() -> Scene {
         }
         m.functions(&[S::RegionInspect], &[source]);
         for frame in [end - 1, end - 2] {
-            m.function(S::CreateFrame, &[source, frame * UNITS_PER_FRAME, slots[2].1]);
+            m.function(
+                S::CreateFrame,
+                &[source, frame * UNITS_PER_FRAME, slots[2].1],
+            );
             m.function(S::Reclaim, &[source, frame]);
         }
     }
@@ -155,7 +173,10 @@ pub(super) fn devices() -> Scene {
     let mut m = Maker::new(88);
     let (device, to) = m.slot();
     let registers = FIRST_DEVICE * UNITS_PER_FRAME;
-    m.host.kernel().create_frame(DEVICES, registers, to).expect("registers");
+    m.host
+        .kernel()
+        .create_frame(DEVICES, registers, to)
+        .expect("registers");
     let frames = [m.frame(), m.frame()];
     let read_only = m.copy(frames[0].0, Rights::READ);
     let (again, again_at) = m.slot();
@@ -185,8 +206,14 @@ pub(super) fn allowances() -> Scene {
     let slots = [m.slot(), m.slot(), m.slot()];
     for source in [IRQS, slots[0].0, ASIDS] {
         for count in [0, 1, 2] {
-            m.function(S::AllowanceSplit, &[MEMORY, pool, slots[0].1, source, count]);
-            m.function(S::AllowanceSplit, &[MEMORY, pool + 2, slots[1].1, source, count]);
+            m.function(
+                S::AllowanceSplit,
+                &[MEMORY, pool, slots[0].1, source, count],
+            );
+            m.function(
+                S::AllowanceSplit,
+                &[MEMORY, pool + 2, slots[1].1, source, count],
+            );
         }
         for count in [1, 2] {
             m.function(S::AllowanceMerge, &[source, count]);
@@ -195,11 +222,26 @@ pub(super) fn allowances() -> Scene {
             m.function(S::CreateIrq, &[MEMORY, things, slots[2].1, source, line]);
         }
     }
-    m.function(S::AllowanceSplit, &[MEMORY, pool, slots[0].1, TIME, 1 << 34 | 0x10_20]);
-    m.function(S::AllowanceSplit, &[MEMORY, pool, slots[0].1, TIME, 1 << 34 | 0x20_10]);
-    m.function(S::AllowanceSplit, &[MEMORY, pool + 2, slots[1].1, slots[0].0, 1 << 33 | 0x10_10]);
-    m.function(S::CreateContext, &[MEMORY, things, slots[2].1, slots[0].0, 0x10]);
-    m.function(S::CreateContext, &[MEMORY, things, slots[2].1, slots[0].0, 0x21]);
+    m.function(
+        S::AllowanceSplit,
+        &[MEMORY, pool, slots[0].1, TIME, 1 << 34 | 0x10_20],
+    );
+    m.function(
+        S::AllowanceSplit,
+        &[MEMORY, pool, slots[0].1, TIME, 1 << 34 | 0x20_10],
+    );
+    m.function(
+        S::AllowanceSplit,
+        &[MEMORY, pool + 2, slots[1].1, slots[0].0, 1 << 33 | 0x10_10],
+    );
+    m.function(
+        S::CreateContext,
+        &[MEMORY, things, slots[2].1, slots[0].0, 0x10],
+    );
+    m.function(
+        S::CreateContext,
+        &[MEMORY, things, slots[2].1, slots[0].0, 0x21],
+    );
     for (handle, to) in slots {
         m.functions(&[S::Destroy], &[handle]);
         m.functions(&[S::CapabilityDelete], &[to]);
@@ -213,12 +255,18 @@ pub(super) fn processes() -> Scene {
     let frames: Vec<u64> = (0..5).map(|_| m.host.frame()).collect();
     let number = |nth: usize| frames[nth] * UNITS_PER_FRAME;
     let slots = [m.slot(), m.slot(), m.slot()];
-    m.function(S::CreateSpace, &[MEMORY, number(0), slots[0].1, ASIDS, frames[1]]);
+    m.function(
+        S::CreateSpace,
+        &[MEMORY, number(0), slots[0].1, ASIDS, frames[1]],
+    );
     m.function(S::CreateTable, &[MEMORY, number(2), slots[1].1, frames[3]]);
     m.function(S::TableExtend, &[slots[1].0, MEMORY, frames[1]]);
     for table in [TABLE, slots[1].0] {
         for space in [SPACE, slots[0].0] {
-            m.function(S::CreateThread, &[MEMORY, number(4), slots[2].1, table, space]);
+            m.function(
+                S::CreateThread,
+                &[MEMORY, number(4), slots[2].1, table, space],
+            );
         }
     }
     m.function(S::CapabilityCopy, &[CONTEXT, slots[1].0 << 32 | 3, 0xFF]);

@@ -6,8 +6,8 @@ use ipc_abi::capability::Rights;
 use super::maker::{CONTEXT, Maker, THREAD, TIME, plain};
 use crate::action::{Action, Message};
 use crate::arena::START;
-use crate::transition::Scene;
 use crate::normal::Care;
+use crate::transition::Scene;
 
 const TIMED: Care = Care {
     identities: false,
@@ -25,9 +25,18 @@ pub(super) fn deadlines() -> Scene {
     m.thread(255);
     m.thread(128);
     for patience in [0, 100, 300] {
-        m.message(Message { patience, ..plain(S::CallUntil, gate) });
-        m.message(Message { patience, ..plain(S::ReceiveUntil, endpoint) });
-        m.message(Message { patience, ..plain(S::WaitUntil, notification) });
+        m.message(Message {
+            patience,
+            ..plain(S::CallUntil, gate)
+        });
+        m.message(Message {
+            patience,
+            ..plain(S::ReceiveUntil, endpoint)
+        });
+        m.message(Message {
+            patience,
+            ..plain(S::WaitUntil, notification)
+        });
         m.function(S::Sleep, &[patience]);
     }
     m.messages(&[S::Receive, S::ReplyReceive], &[endpoint]);
@@ -97,5 +106,8 @@ pub(super) fn debugging() -> Scene {
     m.function(S::ThreadPoke, &[thread, 0x1001, 1]);
     m.function(S::Null, &[]);
     m.action(Action::Timer);
-    m.finish(Care { registers: true, ..Care::default() })
+    m.finish(Care {
+        registers: true,
+        ..Care::default()
+    })
 }

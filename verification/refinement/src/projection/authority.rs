@@ -142,7 +142,11 @@ impl<M: Memory> Projection<M> {
             coherent: (bits & user::STEPS) >> user::STEPS.trailing_zeros(),
             given: if is_given { some(owner) } else { None },
             resets: if has(user::DEVICE) { owner } else { 0 },
-            freed: if counts { get(entry::ADDRESS) & PAGE_BITS } else { 0 },
+            freed: if counts {
+                get(entry::ADDRESS) & PAGE_BITS
+            } else {
+                0
+            },
             mapped,
         }
     }
@@ -150,7 +154,9 @@ impl<M: Memory> Projection<M> {
     /// Where a user frame is mapped, by its own account.
     fn mapped(&self, frame: Frame) -> BTreeSet<(Name, u64)> {
         let mappings = self.mappings_of(frame).into_iter();
-        mappings.map(|(space, address, _)| (space, address)).collect()
+        mappings
+            .map(|(space, address, _)| (space, address))
+            .collect()
     }
 
     /// The same with the frames of the records: from its entry, and its list of records.

@@ -189,8 +189,9 @@ impl<M: Memory> Projection<M> {
         } else {
             endpoint::DYING_SERVERS
         };
-        let mut servers: Vec<Name> =
-            self.list(self.memory.link(endpoint, head), thread::NEXT).collect();
+        let mut servers: Vec<Name> = self
+            .list(self.memory.link(endpoint, head), thread::NEXT)
+            .collect();
         servers.reverse();
         let mut senders = Vec::new();
         for band in (0..BANDS).rev() {

@@ -7,8 +7,7 @@ use alloc::vec::Vec;
 use ipc_abi::capability::Access;
 use pecan_core::memory::{Fields, Memory};
 use pecan_core::object::{
-    self as object, Field, Frame, FrameKind, Number, Record, UNITS_PER_FRAME, entry,
-    space,
+    self as object, Field, Frame, FrameKind, Number, Record, UNITS_PER_FRAME, entry, space,
 };
 use pecan_specification::state::{Mapping, PageTable, Space, State};
 
@@ -44,7 +43,10 @@ impl<M: Memory> Projection<M> {
         let mut records = self.frames_from(get(space::RECORDS));
         records.reverse();
         let used = |frame| u64::from(self.memory.entry(Frame(frame), entry::ID).count_ones());
-        projected.records = records.into_iter().map(|frame| (frame, used(frame))).collect();
+        projected.records = records
+            .into_iter()
+            .map(|frame| (frame, used(frame)))
+            .collect();
         projected.full = self.frames_from(get(space::FULL)).into_iter().collect();
         projected.pool = self.frames_from(get(space::POOL));
         projected.pool.reverse();
@@ -83,7 +85,9 @@ impl<M: Memory> Projection<M> {
                 self.walk(projected, Frame(frame), level.wrapping_add(1), address);
             } else {
                 let record = shadow.and_then(|shadow| self.record_at(shadow, index));
-                projected.mappings.insert(address, mapping(descriptor, frame, record));
+                projected
+                    .mappings
+                    .insert(address, mapping(descriptor, frame, record));
             }
         }
     }
@@ -121,11 +125,17 @@ impl<M: Memory> Projection<M> {
                 remains.insert(frame.0);
             }
         }
-        let users = state.frames.keys().filter(|&&frame| self.is_user(Frame(frame)));
+        let users = state
+            .frames
+            .keys()
+            .filter(|&&frame| self.is_user(Frame(frame)));
         let mut mappings: BTreeMap<Name, BTreeMap<u64, Mapping>> = BTreeMap::new();
         for &frame in users {
             for (name, address, record) in self.mappings_of(Frame(frame)) {
-                mappings.entry(name).or_default().insert(address, forgotten(frame, record));
+                mappings
+                    .entry(name)
+                    .or_default()
+                    .insert(address, forgotten(frame, record));
             }
         }
         for (name, remains) in remains {
@@ -169,4 +179,3 @@ const fn forgotten(frame: u64, record: Option<u64>) -> Mapping {
         record,
     }
 }
-

@@ -3,9 +3,7 @@
 use alloc::vec::Vec;
 
 use pecan_core::memory::{Fields, Memory};
-use pecan_core::object::{
-    self as object, Number, context, core_state, machine, timed,
-};
+use pecan_core::object::{self as object, Number, context, core_state, machine, timed};
 use pecan_specification::state::{Context, Machine, Running, Slice, State};
 
 use super::{Name, Projection, some};
