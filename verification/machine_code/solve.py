@@ -19,7 +19,7 @@ _TACTIC = z3.Then(
     "elim-uncnstr",
     z3.With("simplify", push_ite_bv=True),
     "bvarray2uf",
-    "ackermannize_bv",
+    z3.With("ackermannize_bv", div0_ackermann_limit=100_000_000),
     "max-bv-sharing",
     "bit-blast",
     "sat",

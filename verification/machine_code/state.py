@@ -41,6 +41,8 @@ class State:
     private: PrivateBytes = field(default_factory=dict)
     guard: Guard = ()
     steps: int = 0
+    # System registers that were written; the others are as at the start.
+    system: dict[str, z3.BitVecRef] = field(default_factory=dict)
 
     def copy(self) -> State:
         return State(
@@ -51,7 +53,17 @@ class State:
             dict(self.private),
             self.guard,
             self.steps,
+            dict(self.system),
         )
+
+    def system_register(self, name: str) -> z3.BitVecRef:
+        return self.system.get(name, z3.BitVec(f"initial_{name}", 64))
+
+    def private_byte(self, place: tuple[str, int]) -> z3.BitVecRef:
+        """A byte of private memory; what it held at first is not known."""
+        name, offset = place
+        found = self.private.get(place)
+        return z3.BitVec(f"initial_{name}_{offset}", 8) if found is None else found
 
     def register(self, name: str) -> z3.BitVecRef:
         return self.registers[REGISTER_OFFSETS[name]]
@@ -95,8 +107,12 @@ def merge(first: State, second: State) -> State:
     }
     _merge_flags(registers, is_first, first, second)
     private = {
-        place: _choose(is_first, first.private[place], second.private[place])
-        for place in first.private.keys() & second.private.keys()
+        place: _choose(is_first, first.private_byte(place), second.private_byte(place))
+        for place in sorted(first.private.keys() | second.private.keys())
+    }
+    system = {
+        name: _choose(is_first, first.system_register(name), second.system_register(name))
+        for name in sorted(first.system.keys() | second.system.keys())
     }
     return State(
         first.address,
@@ -106,6 +122,7 @@ def merge(first: State, second: State) -> State:
         private,
         guard,
         max(first.steps, second.steps),
+        system,
     )
 
 

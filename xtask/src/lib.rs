@@ -14,6 +14,7 @@ mod emulator;
 mod epitaph;
 mod flat;
 pub mod image;
+mod inspect;
 mod install;
 pub mod machine;
 pub mod monitor;
@@ -25,6 +26,7 @@ pub mod system;
 mod tidy;
 pub mod toolchain;
 pub mod transcript;
+mod verify;
 pub mod workspace;
 
 use anyhow::Result;
@@ -96,6 +98,13 @@ fn execute(arguments: &Arguments) -> Result<()> {
         }
         Command::Test(test) => {
             suite::run(&prepare(Purpose::Test)?, test.filter.as_deref(), permission)
+        }
+        Command::Verify(arguments) if arguments.write_table => verify::write_table(),
+        Command::Verify(arguments) => {
+            verify::verify(arguments, permission, || prepare(Purpose::Prove))
+        }
+        Command::Inspect(arguments) => {
+            inspect::inspect(&arguments.elf, &arguments.report, arguments.action())
         }
         Command::Bench(bench) => {
             let image = image::build(&prepare(Purpose::Run)?, image::DEFAULT_SYSTEM)?;

@@ -7,9 +7,11 @@ use crate::image::{self, Image, Programs};
 use crate::install::Permission;
 use crate::step::{self, Step};
 use crate::toolchain::Toolchain;
+use crate::verify;
 use crate::workspace::{self, Package, Place};
 use anyhow::Result;
 use std::fmt;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -213,14 +215,33 @@ impl<'a> Suite<'a> {
         let Some(image) = &self.image else {
             anyhow::bail!("verification needs the image");
         };
-        let mut command = Command::new(workspace::root().join("verification/run"));
-        command.arg("--elf").arg(&image.kernel_elf);
+        let elf = image.kernel_elf.clone();
+        self.run_old_verification(&elf)?;
+        let request = verify::Request {
+            toolchain: self.toolchain,
+            elf: &elf,
+            extent: verify::Extent::Bounded,
+            permission: self.permission,
+        };
+        for check in verify::run(request)? {
+            self.add(&check.name, check.problem.is_none());
+        }
+        Ok(())
+    }
+
+    /// What is not yet a part.
+    fn run_old_verification(&mut self, elf: &Path) -> Result<()> {
+        let program = workspace::root().join("verification/run");
+        if !program.exists() {
+            return Ok(());
+        }
+        let mut command = Command::new(program);
+        command.arg("--elf").arg(elf);
         if self.permission == Permission::Refuse {
             command.arg("--no-install");
         }
+        self.toolchain.set_environment(&mut command);
         command.env("PECAN_TOOLCHAIN", self.toolchain.kind().name());
-        command.env("CARGO_TARGET_DIR", self.toolchain.target_directory());
-        command.current_dir(workspace::root());
         self.run_tests("verification", &mut command)
     }
 

@@ -256,6 +256,7 @@ pub const fn is_until(call: SystemCall) -> bool {
 }
 
 /// Makes a function call as the assembly does.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest is elsewhere")]
 fn call_function(
     k: Kernel<&Arena>,
     caller: Number<Thread>,

@@ -45,7 +45,12 @@ pub enum Place {
         word: usize,
     },
     /// A word of a frame's table entry.
-    Entry(Frame),
+    Entry {
+        /// The frame.
+        frame: Frame,
+        /// Which word of it.
+        word: usize,
+    },
     /// The kind of a frame.
     Kind(Frame),
     /// The time.
@@ -79,6 +84,8 @@ pub struct Arena {
     stores: Cell<u64>,
     /// The last access that [`Memory`] forbids.
     forbidden: Cell<Option<u64>>,
+    /// The word that went wrong.
+    damaged: Cell<Option<u32>>,
     /// Which of them goes wrong: a seeded bug.
     damage: Cell<Option<(u64, Damage)>>,
 }
@@ -103,6 +110,7 @@ impl Arena {
             duties: RefCell::default(),
             stores: Cell::new(0),
             forbidden: Cell::new(None),
+            damaged: Cell::new(None),
             damage: Cell::new(None),
         };
         arena.set_now(START);
@@ -151,7 +159,9 @@ impl Arena {
             let word = index % FRAME_WORDS;
             Place::Word { frame, word }
         } else if index < self.kinds_at {
-            Place::Entry(described((index - self.entries_at) / ENTRY_WORDS))
+            let frame = described((index - self.entries_at) / ENTRY_WORDS);
+            let word = (index - self.entries_at) % ENTRY_WORDS;
+            Place::Entry { frame, word }
         } else if index < self.now_at {
             Place::Kind(described(index - self.kinds_at))
         } else {
@@ -232,6 +242,11 @@ impl Arena {
     /// Lets the store go wrong before which the kernel made `nth`; none if that is none.
     pub fn seed(&self, damage: Option<(u64, Damage)>) {
         self.damage.set(damage);
+    }
+
+    /// What the word is that went wrong last.
+    pub fn take_damaged(&self) -> Option<Place> {
+        self.damaged.take().map(|index| self.place(index))
     }
 
     /// Sets the time.
@@ -357,14 +372,18 @@ impl Arena {
         }
         let nth = self.stores.get();
         self.stores.set(nth + 1);
-        let value = match self.damage.get() {
-            Some((chosen, damage)) if chosen == nth => match damage {
-                Damage::Lost => return,
-                Damage::Flipped => value ^ 1,
-            },
-            _ => value,
-        };
-        self.put(to_word(index), value);
+        match self.damage.get() {
+            Some((chosen, damage)) if chosen == nth => self.put_wrong(index, value, damage),
+            _ => self.put(to_word(index), value),
+        }
+    }
+
+    #[cold]
+    fn put_wrong(&self, index: usize, value: u64, damage: Damage) {
+        self.damaged.set(Some(to_word(index)));
+        if damage == Damage::Flipped {
+            self.put(to_word(index), value ^ 1);
+        }
     }
 }
 

@@ -171,8 +171,15 @@ impl Host {
     }
 
     fn perform_all(&self) {
+        let quickly = |effect| {
+            let is_quick = is_quick(effect);
+            if is_quick {
+                self.perform(effect);
+            }
+            is_quick
+        };
         self.kernel()
-            .take_effects(|_| false, |effect| self.perform(effect));
+            .take_effects(quickly, |effect| self.perform(effect));
     }
 
     fn perform(&self, effect: Effect) {
@@ -244,6 +251,19 @@ impl Host {
         self.drain_all();
         (handle, number)
     }
+}
+
+/// Whether an effect is of the kinds of which there may be several.
+const fn is_quick(effect: Effect) -> bool {
+    !matches!(
+        effect,
+        Effect::ZeroFrame { .. }
+            | Effect::SynchronizeCode { .. }
+            | Effect::Clean { .. }
+            | Effect::CleanInvalidate { .. }
+            | Effect::PowerOff
+            | Effect::Reset
+    )
 }
 
 /// A slot of the first process's table.

@@ -43,8 +43,8 @@ const MISSING: [Error; 7] = [
 ];
 
 /// Random cases of the bounded run, and with `--all`.
-const CASES: u32 = 400;
-const CASES_ALL: u32 = 8_000;
+const CASES: u32 = 60;
+const CASES_ALL: u32 = 1_500;
 
 fn main() -> ExitCode {
     let Some(options) = read_options(std::env::args().skip(1)) else {
@@ -52,7 +52,11 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     // What panics is caught and told with the way there.
-    std::panic::set_hook(Box::new(|_| {}));
+    std::panic::set_hook(Box::new(|what| {
+        if std::env::var_os("EXPLORE_PANICS").is_some() {
+            eprintln!("{what}");
+        }
+    }));
     let mut report = Report::default();
     explore_all(&options, &mut report);
     seed_all(&options, &mut report);
@@ -177,7 +181,13 @@ fn seed_all(options: &Options, report: &mut Report) {
     }
     report.count("seeded-bugs", fate.noticed);
     report.fact("harmless seeded bugs", json!(fate.harmless));
-    for missed in fate.missed {
-        report.fail(format!("nothing notices: {missed}"));
+    report.fact(
+        "seeded bugs in words that no transition shows",
+        json!(fate.unseen),
+    );
+    for (word, (count, example)) in fate.missed {
+        report.fail(format!(
+            "nothing notices {count} wrong stores to {word}, such as {example}"
+        ));
     }
 }

@@ -10,7 +10,7 @@ use ipc_abi::tag::Tag;
 use pecan_core::capability::Slot;
 use pecan_core::memory::{Fields, Memory};
 use pecan_core::object::{FrameKind, Number, UNITS_PER_FRAME, thread};
-use proptest::prelude::{Strategy, any};
+use proptest::prelude::any;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 use crate::action::{Action, Message};
@@ -73,6 +73,8 @@ pub fn play(cases: u32) -> Outcome {
 
 fn play_all(scene: &Scene, all: &[Step], steps: &Cell<u64>) -> Result<(), String> {
     let arena = &scene.host.arena;
+    let _: usize = arena.take_duties();
+    let _: Option<u64> = arena.take_forbidden();
     let mut twin = Twin::new(arena);
     for step in all {
         let action = choose(arena, *step);
@@ -132,6 +134,10 @@ fn choose(arena: &Arena, (what, seeds): Step) -> Action {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others are received from endpoints"
+)]
 fn message(arena: &Arena, call: SystemCall, [_, a, b, c, d]: [u16; 5]) -> Action {
     use SystemCall as S;
     let kind = match call {

@@ -43,6 +43,10 @@ pub fn encode(arena: &Arena) -> Box<[u8]> {
 }
 
 /// Brings `arena` into the state of a short form.
+///
+/// # Panics
+///
+/// Panics if the bytes are no short form.
 pub fn restore(arena: &Arena, bytes: &[u8]) {
     arena.go_back(0);
     let mut rest = bytes;

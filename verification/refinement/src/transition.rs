@@ -3,13 +3,18 @@
 use std::cell::Cell;
 
 use ipc_abi::call::{SYSTEM_CALL_COUNT, SystemCall};
+use ipc_abi::capability::Kind;
 use ipc_abi::error::Error;
 use pecan_core::memory::{Fields, Memory};
-use pecan_core::object::{Irq, Number, core_state, flag, irq, machine, thread};
+use pecan_core::object::{
+    Irq, Notification, Number, Thread, core_state, flag, irq, machine, notification, special,
+    thread,
+};
 
 use crate::action::{Action, Result as Answer, call_of};
+use crate::arena::Arena;
 use crate::machine::Host;
-use crate::normal::Care;
+use crate::normal::{Care, for_each_object};
 use crate::refusal;
 use crate::twin::{Twin, whole};
 
@@ -65,6 +70,10 @@ impl Refusals {
     }
 
     /// How many there were with one of these errors.
+    ///
+    /// # Panics
+    ///
+    /// Panics if an error's number is not small.
     #[must_use]
     pub fn with(&self, errors: &[Error]) -> u64 {
         let of = |error: Error| usize::try_from(error.into_raw()).expect("a small number");
@@ -137,6 +146,7 @@ pub fn check_new(scene: &Scene, twin: &Twin, mark: usize) -> Result<(), String> 
     let arena = &scene.host.arena;
     let checked = scene.host.kernel().check_all(arena.frames());
     checked.map_err(|violation| format!("{violation:x?}"))?;
+    check_marks(arena)?;
     let state = whole(arena);
     state
         .check_all()
@@ -145,6 +155,31 @@ pub fn check_new(scene: &Scene, twin: &Twin, mark: usize) -> Result<(), String> 
         Ok(())
     } else {
         Err("the projection of what was written is not that of everything".to_owned())
+    }
+}
+
+/// What only the fast path reads, so that nothing here could notice it: a thread whose bound
+/// notification has signals is marked.
+fn check_marks(arena: &Arena) -> Result<(), String> {
+    let view = &arena;
+    let mut wrong = None;
+    for_each_object(arena, |kind, number| {
+        if kind != Kind::Thread as u8 {
+            return;
+        }
+        let thread: Number<Thread> = Number::from_raw(number);
+        let bound: Number<Notification> = view.link(thread, thread::BOUND);
+        let has_signals = !bound.is_none() && view.get(bound, notification::BITS) != 0;
+        let is_marked = view.get(thread, thread::SPECIAL) & special::SIGNALLED != 0;
+        if has_signals != is_marked {
+            wrong = Some(number);
+        }
+    });
+    match wrong {
+        None => Ok(()),
+        Some(number) => Err(format!(
+            "thread {number:#x} is marked as signalled, or is not"
+        )),
     }
 }
 

@@ -84,7 +84,9 @@ impl Twin {
         let mut written: Vec<Frame> = Vec::new();
         arena.written(mark, |index| {
             let frame = match arena.place(index) {
-                Place::Word { frame, .. } | Place::Entry(frame) | Place::Kind(frame) => frame,
+                Place::Word { frame, .. } | Place::Entry { frame, .. } | Place::Kind(frame) => {
+                    frame
+                }
                 Place::Now => return,
             };
             if !written.contains(&frame) {

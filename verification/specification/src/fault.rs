@@ -6,7 +6,7 @@
 use ipc_abi::fault::{FaultCause, FaultReply, FaultWord, PROGRAM_STATE};
 use ipc_abi::tag::{MessageKind, Tag};
 
-use crate::send::Way;
+use crate::send::Route;
 use crate::state::{Life, Message, Number, State, Target, Wait};
 
 /// The register that holds the return address.
@@ -22,16 +22,16 @@ impl State {
     /// The running thread faults.
     pub(crate) fn fault(&mut self, thread: Number, cause: FaultCause, address: u64, syndrome: u64) {
         let what = Message::Fault(cause as u64, address, syndrome);
-        let Some(way) = self.find_handler(thread) else {
+        let Some(route) = self.find_handler(thread) else {
             self.thread(thread).life = Life::Stopped;
             self.stop_running();
             return self.dispatch();
         };
-        match self.endpoints[&way.endpoint].servers.last() {
-            None => self.wait_to_send(thread, what, way),
+        match self.endpoints[&route.endpoint].servers.last() {
+            None => self.wait_to_send(thread, what, route),
             Some(&server) => {
-                self.take_server(way.endpoint, server);
-                self.write_fault(thread, server, way.badge, what);
+                self.take_server(route.endpoint, server);
+                self.write_fault(thread, server, route.badge, what);
                 self.thread(thread).wait = Wait::Reply { server, what };
                 self.hand_over(server);
             }
@@ -45,11 +45,11 @@ impl State {
     }
 
     /// The way to the handler of a thread, if all of it still exists.
-    fn find_handler(&self, thread: Number) -> Option<Way> {
+    fn find_handler(&self, thread: Number) -> Option<Route> {
         let (number, id) = self.threads[&thread].handler?;
         let gate = self.gates.get(&number).filter(|it| it.id == Some(id))?;
         match gate.target {
-            Target::Endpoint(endpoint) if self.endpoints[&endpoint].id.is_some() => Some(Way {
+            Target::Endpoint(endpoint) if self.endpoints[&endpoint].id.is_some() => Some(Route {
                 gate: number,
                 rights: ipc_abi::capability::Rights::NONE,
                 endpoint,

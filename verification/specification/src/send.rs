@@ -28,7 +28,7 @@ pub(crate) enum Patience {
 
 /// A gate through which something can be sent.
 #[derive(Clone, Copy)]
-pub(crate) struct Way {
+pub(crate) struct Route {
     /// The gate.
     pub(crate) gate: Number,
     /// What the capability to it allows.
@@ -41,12 +41,12 @@ pub(crate) struct Way {
 
 impl State {
     /// The gate that `handle` of a thread names, with the right to send.
-    fn find_way(&self, thread: Number, handle: u64) -> Result<Way, Error> {
+    fn find_route(&self, thread: Number, handle: u64) -> Result<Route, Error> {
         let capability = self.capability(thread, handle)?;
         self.check(&capability, Kind::Gate, Rights::SEND)?;
         let gate = self.gates[&capability.number];
         match gate.target {
-            Target::Endpoint(endpoint) if self.endpoints[&endpoint].id.is_some() => Ok(Way {
+            Target::Endpoint(endpoint) if self.endpoints[&endpoint].id.is_some() => Ok(Route {
                 gate: capability.number,
                 rights: capability.rights,
                 endpoint,
@@ -63,24 +63,24 @@ impl State {
         what: Message,
         patience: Patience,
     ) -> Result<(), Error> {
-        let way = self.find_way(sender, self.handle_of(sender))?;
+        let route = self.find_route(sender, self.handle_of(sender))?;
         let tag = self.tag_of(sender);
-        self.check_outgoing(sender, tag, way.rights.contains(Rights::GRANT))?;
-        let Some(&server) = self.endpoints[&way.endpoint].servers.last() else {
+        self.check_outgoing(sender, tag, route.rights.contains(Rights::GRANT))?;
+        let Some(&server) = self.endpoints[&route.endpoint].servers.last() else {
             if patience == Patience::Refuses {
                 return Err(Error::WouldBlock);
             }
-            self.note_sending(sender, way);
-            self.wait_to_send(sender, what, way);
+            self.note_sending(sender, route);
+            self.wait_to_send(sender, what, route);
             return Ok(());
         };
         self.check_incoming(server, tag)?;
         if what == Message::OneWay {
-            return self.send_one_way(sender, server, way);
+            return self.send_one_way(sender, server, route);
         }
-        self.note_sending(sender, way);
-        self.take_server(way.endpoint, server);
-        self.deliver(sender, server, tag, way.badge);
+        self.note_sending(sender, route);
+        self.take_server(route.endpoint, server);
+        self.deliver(sender, server, tag, route.badge);
         self.thread(sender).wait = Wait::Reply { server, what };
         self.clear_for_message(sender);
         self.hand_over(server);
@@ -88,19 +88,19 @@ impl State {
     }
 
     /// Writes down through what a thread sends, and where it wants the capabilities of the reply.
-    fn note_sending(&mut self, sender: Number, way: Way) {
-        self.thread(sender).sent_through = Some((way.gate, way.rights));
+    fn note_sending(&mut self, sender: Number, route: Route) {
+        self.thread(sender).sent_through = Some((route.gate, route.rights));
         self.declare_window(sender);
     }
 
     /// The running thread waits behind the other senders of its band.
-    pub(crate) fn wait_to_send(&mut self, sender: Number, what: Message, way: Way) {
-        let Way {
+    pub(crate) fn wait_to_send(&mut self, sender: Number, what: Message, route: Route) {
+        let Route {
             gate,
             endpoint,
             badge,
             ..
-        } = way;
+        } = route;
         let band = self.current_band();
         let before = |it: &Number| matches!(self.threads[it].wait, Wait::Send { band: other, .. } if other >= band);
         let place = self.endpoints[&endpoint].senders.partition_point(before);
@@ -123,13 +123,13 @@ impl State {
     }
 
     /// A one-way message for a server that waits: that needs time of its own.
-    fn send_one_way(&mut self, sender: Number, server: Number, way: Way) -> Result<(), Error> {
+    fn send_one_way(&mut self, sender: Number, server: Number, route: Route) -> Result<(), Error> {
         let own = self.own_at_rest(server).ok_or(Error::NoTime)?;
-        self.endpoint(way.endpoint)
+        self.endpoint(route.endpoint)
             .servers
             .retain(|other| *other != server);
         let tag = self.tag_of(sender).with_kind(MessageKind::OneWay);
-        self.deliver(sender, server, tag, way.badge);
+        self.deliver(sender, server, tag, route.badge);
         self.accept(sender);
         self.resume_on(server, Some(own));
         self.preempt();

@@ -7,6 +7,9 @@ use crate::arena::FIRST_DEVICE;
 use crate::normal::Care;
 use crate::transition::Scene;
 
+/// Frames of the second region.
+const SPLIT: u64 = 12;
+
 /// A dozen threads of seven priorities, and several of everything else.
 ///
 /// # Panics
@@ -15,6 +18,14 @@ use crate::transition::Scene;
 #[must_use]
 pub fn large_system() -> Scene {
     let mut m = Maker::new(224);
+    let (_, to) = m.slot();
+    m.host
+        .kernel()
+        .region_split(MEMORY, SPLIT, to)
+        .expect("a region of its own");
+    for _ in 0..SPLIT {
+        m.host.frame();
+    }
     let endpoints = [m.endpoint(), m.endpoint(), m.endpoint()];
     let notifications = [m.notification(), m.notification()];
     let gates: Vec<u64> = (1..=6)
@@ -32,11 +43,6 @@ pub fn large_system() -> Scene {
         .kernel()
         .create_frame(DEVICES, registers, to)
         .expect("registers");
-    let (_, to) = m.slot();
-    m.host
-        .kernel()
-        .region_split(MEMORY, 12, to)
-        .expect("a region of its own");
     let kernel = m.host.kernel();
     kernel
         .map(spaces[0], frames[0], 0x40_0000_0000, 3)

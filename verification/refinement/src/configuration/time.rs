@@ -93,7 +93,7 @@ pub(super) fn debugging() -> Scene {
     for register in [0, 30, 31, 32, 33, 35, 64, 128, 129, 144, 145, 200] {
         m.function(S::ThreadRead, &[thread, register]);
         m.function(S::ThreadWrite, &[thread, register, 0]);
-        if register < 34 || register > 127 {
+        if !(34..128).contains(&register) {
             m.function(S::ThreadWrite, &[thread, register, 0x1E5]);
         }
     }

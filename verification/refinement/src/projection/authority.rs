@@ -94,8 +94,12 @@ impl<M: Memory> Projection<M> {
             id: at(index),
             word: at(index.wrapping_add(1)),
         };
+        if words.is_empty() {
+            return None;
+        }
         Some(Capability {
-            kind: words.kind()?,
+            // A word of no kind is no empty slot: the specification has no such thing, and sees it.
+            kind: words.kind().unwrap_or(Kind::Platform),
             rights: words.rights(),
             number: words.number(),
             id: words.id,
