@@ -112,7 +112,7 @@ impl Ghost {
         if self.exits % self.interval == 1 % self.interval || seen.moment == Moment::End {
             return self.observe_all(memory, &frames.collect::<Vec<_>>());
         }
-        if self.exits % PART_INTERVAL == 0 {
+        if self.exits.is_multiple_of(PART_INTERVAL) {
             kernel.check_some(touched.into_iter())?;
             if seen.moment == Moment::Exit {
                 self.check_root(&memory, seen.exit.root)?;
@@ -250,13 +250,11 @@ fn endpoint_of<M: Memory>(memory: &M, thread: Number<Thread>, handle: u64) -> Op
     let index = handle & memory.get(thread, thread::MASK);
     let word = memory.load(slots.into_raw(), usize::try_from(index * 2 + 1).ok()?);
     let object = word >> 6 & ((1 << NUMBER_BITS) - 1);
-    let kind = Kind::from_raw((word >> 48 & 0xFF) as u8)?;
-    match kind {
-        Kind::Endpoint => Some(object),
-        Kind::Gate => {
-            let gate: Number<Gate> = Number::from_raw(object);
-            is(gate.frame(), FrameKind::Gate).then(|| memory.get(gate, gate::ENDPOINT))
-        }
-        _ => None,
+    let kind = word >> 48 & 0xFF;
+    if kind == Kind::Endpoint as u64 {
+        return Some(object);
     }
+    let gate: Number<Gate> = Number::from_raw(object);
+    let is_gate = kind == Kind::Gate as u64 && is(gate.frame(), FrameKind::Gate);
+    is_gate.then(|| memory.get(gate, gate::ENDPOINT))
 }

@@ -11,6 +11,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use ipc_abi::call::SystemCall;
+use ipc_abi::error::Error;
 use ipc_abi::fault::FaultCause;
 use pecan_aarch64::crossing::{Entry, Moment};
 use pecan_aarch64::exception::{FLOATING_CLASS, SVC_SYNDROME, decode_fault};
@@ -28,6 +29,8 @@ use crate::registers::USER_STATE;
 const SHARE_INTERVAL: u64 = 16;
 /// Bytes of a `svc`.
 const INSTRUCTION_BYTES: u64 = 4;
+/// The last register that a function call loses.
+const LAST_LOST: usize = 18;
 /// Where the pages that are done stand in the count of a call on a range.
 const DONE_SHIFT: u32 = 32;
 
@@ -66,8 +69,12 @@ impl Lockstep {
     ) -> Result<(), Difference> {
         let mut events = seen.arrivals.len();
         Projection { memory }.update_touched(&mut self.observed, touched, frames);
+        let mut before = None;
         if let Some(event) = self.load(&seen.entry) {
             events += 1;
+            if is_reclaim(event) {
+                before = Some(self.expected.clone());
+            }
             let inputs = self.inputs(&seen.entry, event);
             self.expected.step(event, &inputs);
         }
@@ -87,6 +94,9 @@ impl Lockstep {
             return Ok(());
         }
         if let Err(at) = self.expected.follow(&self.observed) {
+            if before.is_some_and(|it| self.follow_stopped(it, &seen.entry)) {
+                return Ok(());
+            }
             if events > 1 {
                 self.overtaken += 1;
                 self.expected = self.observed.clone();
@@ -99,11 +109,24 @@ impl Lockstep {
             });
         }
         self.steps += 1;
-        if self.steps % SHARE_INTERVAL == 0 {
+        if self.steps.is_multiple_of(SHARE_INTERVAL) {
             // The same, and in the same memory: quickly compared.
             self.expected = self.observed.clone();
         }
         Ok(())
+    }
+
+    /// Whether an interrupt that waits stopped `reclaim` before it did anything, so that all that it does
+    /// is to answer `Again`.
+    fn follow_stopped(&mut self, before: State, entry: &Entry) -> bool {
+        self.expected = before;
+        if let Some(thread) = self.expected.threads.get_mut(&entry.registers.thread) {
+            let registers = &mut Rc::make_mut(thread).registers;
+            registers.x[..=LAST_LOST].fill(0);
+            registers.x[0] = Error::Again.into_raw();
+            registers.program_state = 0;
+        }
+        self.expected.follow(&self.observed).is_ok()
     }
 
     /// How many crossings were compared, and how many were not: an interrupt that came on the way out
@@ -147,7 +170,7 @@ impl Lockstep {
         let syndrome = entry.syndrome;
         match vector {
             8 if syndrome >> 16 == SVC_SYNDROME >> 16 => {
-                Some(Event::SystemCall((syndrome & 0xFFFF) as u16))
+                u16::try_from(syndrome & 0xFFFF).ok().map(Event::SystemCall)
             }
             8 if syndrome >> 26 & 0x3F == FLOATING_CLASS && floats => None,
             8 => Some(fault_event(entry)),
@@ -180,6 +203,10 @@ impl Lockstep {
         }
         inputs
     }
+}
+
+fn is_reclaim(event: Event) -> bool {
+    matches!(event, Event::SystemCall(number) if u64::from(number) == SystemCall::Reclaim as u64)
 }
 
 /// The register that counts the pages of a call on a range.

@@ -121,7 +121,7 @@ fn read_leaf(descriptor: u64, at: u64, (address, frames): (u64, u64)) -> Result<
         (has(ACCESSED), "a leaf needs no access flag"),
         (has(NOT_GLOBAL), "a leaf belongs to its ASID"),
         (has(EXECUTE_NEVER_EL1), "the kernel executes no user memory"),
-        (frame % frames == 0, "a block is aligned"),
+        (frame.is_multiple_of(frames), "a block is aligned"),
     ] {
         ensure(fact, rule, at, descriptor)?;
     }

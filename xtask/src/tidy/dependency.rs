@@ -26,7 +26,13 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ),
     (
         "verification/ghost",
-        &["ipc-abi", "pecan-aarch64", "pecan-core", "pecan-refinement", "pecan-specification"],
+        &[
+            "ipc-abi",
+            "pecan-aarch64",
+            "pecan-core",
+            "pecan-refinement",
+            "pecan-specification",
+        ],
     ),
     (
         "verification/*",

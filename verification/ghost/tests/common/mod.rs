@@ -82,7 +82,9 @@ impl Rig {
     pub(crate) fn look(&mut self) -> Result<(), Difference> {
         let memory = &self.host.memory;
         let current = self.host.kernel().current();
-        let registers = self.registers.get_or_insert_with(|| registers_of(memory, current));
+        let registers = self
+            .registers
+            .get_or_insert_with(|| registers_of(memory, current));
         let registers = *registers;
         let entry = Entry {
             vector: None,
