@@ -60,6 +60,9 @@ pub(crate) struct RunArguments {
     /// system is powered off. The exit code is 0 if every line succeeded.
     #[arg(long, value_name = "LINE")]
     pub exec: Vec<String>,
+    /// Runs the kernel with its ghost, from EL2.
+    #[arg(long)]
+    pub ghost: bool,
     /// Seconds that the boot and each line may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
@@ -119,6 +122,10 @@ pub(crate) struct TestArguments {
     /// Runs only what has TEXT in its name.
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
+    /// Runs the emulator tests alone, on the kernel with its ghost: after each exit, what the kernel
+    /// left is compared with what it should have.
+    #[arg(long)]
+    pub ghost: bool,
 }
 
 /// Arguments of `./x verify`.

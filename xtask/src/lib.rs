@@ -84,10 +84,18 @@ fn execute(arguments: &Arguments) -> Result<()> {
         Command::Run(run) => {
             image::find_system(&run.system.name)?;
             run::check(run)?;
-            let image = image::build(&prepare(Purpose::Run)?, &run.system.name)?;
+            let build = if run.ghost {
+                image::build_with_ghost
+            } else {
+                image::build
+            };
+            let image = build(&prepare(Purpose::Run)?, &run.system.name)?;
             run::run(run, &image)
         }
         Command::Image(image) => build_image(image, || prepare(Purpose::Build)),
+        Command::Test(test) if test.ghost => {
+            suite::run_with_ghost(&prepare(Purpose::Run)?, test.filter.as_deref())
+        }
         Command::Test(test) => {
             suite::run(&prepare(Purpose::Test)?, test.filter.as_deref(), permission)
         }

@@ -10,6 +10,7 @@ mod authority;
 mod process;
 mod space;
 mod time;
+mod touched;
 
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;

@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 
 use ipc_abi::capability::Kind;
 
+use crate::capability::CHUNK_SLOTS;
 use crate::schedule::band_of;
 use crate::state::{Address, Band, Frame, FrameLife, Grant, Number, Slice, State, Wait};
 
@@ -338,7 +339,7 @@ impl State {
             Step::FreeSlots(table) => {
                 let it = self.table(table);
                 it.chunks.pop();
-                it.slots.clear();
+                it.slots.split_off(&(CHUNK_SLOTS * it.chunks.len() as u64));
             }
             Step::FreeTails(frame, count) => self.frame(frame).freed += count,
             Step::Quarantine(frame) => self.quarantine(frame),

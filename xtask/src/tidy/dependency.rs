@@ -13,7 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("microkernel/aarch64", &["ipc-abi", "pecan-core"]),
     (
         "microkernel/kernel",
-        &["ipc-abi", "pecan-core", "pecan-aarch64"],
+        &["ipc-abi", "pecan-core", "pecan-aarch64", "pecan-ghost"],
     ),
     ("userlib", &["ipc-abi"]),
     ("servers/*", &["ipc-abi", "userlib"]),
@@ -25,6 +25,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["ipc-abi", "pecan-aarch64", "pecan-core"],
     ),
     ("verification/fast_path/differential", &["ipc-abi", "pecan-core"]),
+    (
+        "verification/ghost",
+        &[
+            "ipc-abi",
+            "pecan-aarch64",
+            "pecan-core",
+            "pecan-refinement",
+            "pecan-specification",
+        ],
+    ),
     ("verification/order/protocol", &[]),
     (
         "verification/*",
