@@ -110,13 +110,14 @@ class Contracts:
 
 def _answer(executor: Executor, state: State, outcomes: Sequence[Outcome], out: Word) -> None:
     """Puts what the outcomes say into registers and memory."""
-    for key in dict.fromkeys(key for outcome in outcomes for key in outcome.results):
+    sizes = {key: value.size() for o in outcomes for key, value in o.results.items()}
+    for key, size in sizes.items():
         offset = out_offset(key)
         if offset is None:
             value = state.register(key)
         else:
             place = z3.simplify(out + offset)
-            value = executor.load_private(state, place, 8)
+            value = executor.load_private(state, place, size // 8)
         for outcome in reversed(outcomes):
             if key in outcome.results:
                 value = z3.If(outcome.condition, outcome.results[key], value)
