@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import z3
 
@@ -142,7 +142,6 @@ class Call:
         # The state after what was written so far.
         self.now = self.before
         self.core = Object(self, "Core", CORE)
-        self.machine = Object(self, "Machine", MACHINE)
         core = direct(z3.Concat(CORE, z3.BitVecVal(0, UNIT_BITS)))
         self.arguments: dict[str, Word] = {"tpidr_el1": core}
         self.assumptions: list[z3.BoolRef] = []
@@ -163,6 +162,12 @@ class Call:
         return Claim(
             function, self.before, arguments, self.assumptions, self.outcomes, self.places
         )
+
+    @property
+    def machine(self) -> Object:
+        """What the whole machine shares, found through the core."""
+        self.note_field(self.core, "MACHINE")
+        return Object(self, "Machine", MACHINE)
 
     # Conditions.
 
@@ -198,6 +203,7 @@ class Call:
     def refuse(self, error: str, condition: z3.BoolRef) -> None:
         """Ends with an error if the condition holds; what was written before stays."""
         self.end(error, condition, self.failure(word(self.layout.errors[error])))
+        self.outcomes[-1] = replace(self.outcomes[-1], is_refusal=True)
 
     def done(self, value: Word | int = 0, condition: z3.BoolRef | None = None) -> None:
         """Ends with success, if the condition holds."""
@@ -226,6 +232,10 @@ class Call:
         self._note_field(item, field, at, True)
         unit = z3.simplify(item.number + at // UNIT_WORDS)
         self.store(Update(at % UNIT_WORDS, unit, _as_word(value)))
+
+    def note_field(self, item: Object, field: str) -> None:
+        """A field that the function reads."""
+        self._note_field(item, field, self.layout.word(f"{item.kind}.{field}"), False)
 
     def _note_field(self, item: Object, field: str, at: int, is_write: bool) -> None:
         right = self._is_right(item, at)

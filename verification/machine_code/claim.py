@@ -32,6 +32,7 @@ class Outcome:
     condition: z3.BoolRef
     results: dict[str, z3.BitVecRef]
     memory: Memory
+    is_refusal: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from .state import (
     REGISTER_OFFSETS,
     Frame,
     Guard,
+    Place,
     State,
     initial_registers,
     merge,
@@ -125,7 +126,7 @@ class Rules:
     # Addresses at which a run ends.
     stops: frozenset[int] = frozenset()
     # Does what the function at an address does, if that is known; proved on its own.
-    contracts: Callable[[Executor, State, int], bool] | None = None
+    contracts: Callable[[Executor, State, int], list[State] | None] | None = None
 
 
 class Executor:
@@ -162,7 +163,7 @@ class Executor:
         )
         start.system = system
         self._run = Run(function, start)
-        waiting: dict[tuple[int, tuple[Frame, ...]], State] = {}
+        waiting: dict[Place, State] = {}
         self._put(waiting, start.copy())
         while waiting:
             place = min(waiting, key=self._rank)
@@ -179,9 +180,9 @@ class Executor:
         place = state.place()
         waiting[place] = merge(waiting[place], state) if place in waiting else state
 
-    def _rank(self, place: tuple[int, tuple[Frame, ...]]) -> tuple[int, ...]:
+    def _rank(self, place: Place) -> tuple[int, ...]:
         """Earlier in the flow of control is smaller, callee before what follows the call."""
-        address, frames = place
+        address, frames, _ = place
         outer = [self._order(f.entry)[f.call] for f in frames[:-1] if f.call is not None]
         return (*outer, self._order(frames[-1].entry)[address])
 
@@ -317,9 +318,11 @@ class Executor:
             self._end(self._run.stops, state)
             return []
         contracts = self.rules.contracts
-        if contracts is not None and contracts(self, state, target):
-            return self._return(state, state.register("x30"))
-        return [state]
+        answers = None if contracts is None else contracts(self, state, target)
+        if answers is None:
+            return [state]
+        back = state.register("x30")
+        return [after for answer in answers for after in self._return(answer, back)]
 
     def _call(self, state: State, target: int) -> list[State]:
         if len(state.frames) == CALLS_MAX:
@@ -433,16 +436,15 @@ class Executor:
     def load_private(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
         """What is at an address of private memory; anything, where nothing was stored."""
         name, offset = self._known_private_place(address, size)
-        found = [state.private_byte((name, offset + byte)) for byte in range(size)]
-        return z3.simplify(z3.Concat(*reversed(found))) if size > 1 else found[0]
+        return state.private_word(name, offset, size)
 
     def store_private(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
         """Stores into private memory."""
         size = value.size() // 8
         name, offset = self._known_private_place(address, size)
+        value = z3.simplify(value)
         for byte in range(size):
-            piece = z3.simplify(z3.Extract(8 * byte + 7, 8 * byte, value))
-            state.private[(name, offset + byte)] = piece
+            state.private[(name, offset + byte)] = (value, byte)
 
     def _known_private_place(self, address: z3.BitVecRef, size: int) -> tuple[str, int]:
         place = self._private_place(address, size)

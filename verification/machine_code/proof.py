@@ -128,8 +128,7 @@ def result_of(end: State, key: str, bits: int = 64) -> z3.BitVecRef:
     offset = out_offset(key)
     if offset is None:
         return end.register(key)
-    found = [end.private_byte(("out", offset + byte)) for byte in range(bits // 8)]
-    return z3.simplify(z3.Concat(*reversed(found))) if len(found) > 1 else found[0]
+    return end.private_word("out", offset, bits // 8)
 
 
 def _memory(claim: Claim, done: Run) -> Iterator[Obligation]:
