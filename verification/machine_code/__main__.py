@@ -6,13 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import crosscheck, reachable, work
+from . import crosscheck, reachable, work, zero
 from .image import Image, ImageError
 from .layout import Layout
 from .report import Report
 
 INSTANCES = "instances"
 SPOILED = "spoiled"
+ZEROING = "zeroing"
 
 
 def main() -> int:
@@ -27,6 +28,7 @@ def main() -> int:
     print(f"{image.path.name}, sha256 {image.sha256}, seed {crosscheck.SEED}")
     if not options.only:
         _report_invariants(options.states, layout, report)
+        report.add("frame::zero", ZEROING, *zero.check(image))
     extent = work.ALL if options.all else work.BOUNDED
     functions = {}
     for found in work.check_all(image, layout, extent, options.only):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import z3
 
@@ -28,6 +28,7 @@ from .kernel_state import (
     address_of,
     direct,
     entry_address,
+    first_of,
     frame_of,
     kind_address,
     link_of,
@@ -41,6 +42,7 @@ from .memory import (
     FRAME_BITS,
     KINDS,
     KINDS_ARRAY,
+    NUMBER_BITS,
     OBJECTS,
     UNIT_BITS,
     UNIT_WORDS,
@@ -140,7 +142,6 @@ class Call:
         # The state after what was written so far.
         self.now = self.before
         self.core = Object(self, "Core", CORE)
-        self.machine = Object(self, "Machine", MACHINE)
         core = direct(z3.Concat(CORE, z3.BitVecVal(0, UNIT_BITS)))
         self.arguments: dict[str, Word] = {"tpidr_el1": core}
         self.assumptions: list[z3.BoolRef] = []
@@ -148,6 +149,8 @@ class Call:
         self.places: list[Place] = []
         # What a refusal leaves in the result registers.
         self.failure: Callable[[Word], dict[str, Word]] = lambda e: {"x0": e, "x1": word(0)}
+        # How many lookups that are functions of their own, with claims of their own, are under way.
+        self._elsewhere = 0
         self._reached: list[z3.BoolRef] = []
         self._conditions: list[z3.BoolRef] = []
         self.assume(*invariants.stand_ins_are_sound(self.before))
@@ -160,6 +163,12 @@ class Call:
             function, self.before, arguments, self.assumptions, self.outcomes, self.places
         )
 
+    @property
+    def machine(self) -> Object:
+        """What the whole machine shares, found through the core."""
+        self.note_field(self.core, "MACHINE")
+        return Object(self, "Machine", MACHINE)
+
     # Conditions.
 
     @contextmanager
@@ -168,6 +177,13 @@ class Call:
         self._conditions.append(condition)
         yield
         self._conditions.pop()
+
+    @contextmanager
+    def elsewhere(self) -> Iterator[None]:
+        """What follows is read by a function whose own claim names the places: a contract."""
+        self._elsewhere += 1
+        yield
+        self._elsewhere -= 1
 
     def guard(self) -> z3.BoolRef | None:
         """The conditions around this step; none is `None`."""
@@ -187,6 +203,7 @@ class Call:
     def refuse(self, error: str, condition: z3.BoolRef) -> None:
         """Ends with an error if the condition holds; what was written before stays."""
         self.end(error, condition, self.failure(word(self.layout.errors[error])))
+        self.outcomes[-1] = replace(self.outcomes[-1], is_refusal=True)
 
     def done(self, value: Word | int = 0, condition: z3.BoolRef | None = None) -> None:
         """Ends with success, if the condition holds."""
@@ -216,6 +233,10 @@ class Call:
         unit = z3.simplify(item.number + at // UNIT_WORDS)
         self.store(Update(at % UNIT_WORDS, unit, _as_word(value)))
 
+    def note_field(self, item: Object, field: str) -> None:
+        """A field that the function reads."""
+        self._note_field(item, field, self.layout.word(f"{item.kind}.{field}"), False)
+
     def _note_field(self, item: Object, field: str, at: int, is_write: bool) -> None:
         right = self._is_right(item, at)
         address = address_of(item.number, at)
@@ -239,8 +260,9 @@ class Call:
         is_write: bool = False,
     ) -> None:
         """A word that the function may read or write here."""
-        place = Place(name, self.here(), window, z3.simplify(address), is_right, is_write)
-        self.places.append(place)
+        if self._elsewhere == 0:
+            place = Place(name, self.here(), window, z3.simplify(address), is_right, is_write)
+            self.places.append(place)
 
     def store(self, *updates: Update) -> None:
         """What is written here."""
@@ -269,6 +291,36 @@ class Call:
         """The frame that is a thread's message buffer, if it has one."""
         self.assume(*invariants.buffer_is_sound(self.before, thread.number))
         return self.frame(thread["BUFFER"])
+
+    def pool_frame(self, space: Object) -> Frame:
+        """The first frame of a pool that is not empty."""
+        self.assume(*invariants.pool_is_sound(self.before, space.number))
+        return self.frame(space["POOL"])
+
+    def has_first_chunk(self, table: Object) -> None:
+        """A table that was not destroyed has its first slots."""
+        self.assume(*invariants.table_is_sound(self.before, table.number, word(0)))
+
+    def add_chunk(self, table: Object, chunk: Word, frame: Frame) -> None:
+        """Writes the link to chunk `chunk`, below the named number, of a table."""
+        first = self.layout.word("CapTable.CHUNK")
+        unit = table.number + first // UNIT_WORDS + z3.Extract(NUMBER_BITS + 2, 3, chunk)
+        lane = z3.Extract(2, 0, chunk)
+        address = direct(z3.Concat(unit, lane, z3.BitVecVal(0, 3)))
+        limit = z3.ULT(chunk, self.layout.constants["CHUNKS_MAX"])
+        right = z3.And(limit, self.now.is_object(table.number, "CapTable"))
+        self.note("CapTable.CHUNK", OBJECTS, address, right, is_write=True)
+        link = link_of(first_of(frame.number))
+        self.store(*(Update(w, z3.simplify(unit), link, lane == w) for w in range(UNIT_WORDS)))
+
+    def find_either(self, handle: Word, kinds: tuple[str, str], right: str) -> Slot:
+        """A live object of one of two kinds: first looked up as the one, then as the other."""
+        first, second = (self.kind(kind) for kind in kinds)
+        with self.elsewhere():
+            slot = self.capability(self.current(), handle)
+            kind = z3.If(slot.kind() == first, first, second)
+            self.check(slot, kind, self.rights(right))
+        return slot
 
     def region_frame(self, region: Object, number: Word) -> Frame:
         """A frame that a region may cover; if it does, the frame table describes it."""
@@ -364,11 +416,17 @@ class Call:
 
     def find(self, handle: Word, kind: str, right: str) -> Object:
         """The live object that a handle of the current thread names."""
-        slot = self.capability(self.current(), handle)
-        self.check(slot, self.kind(kind), self.rights(right))
+        slot = self._find(handle, self.kind(kind), self.rights(right))
         found = self.object(kind, slot.number())
         self.assume(*self._rules_of(found))
         return found
+
+    def _find(self, handle: Word, kind: Word, rights: Word) -> Slot:
+        """`find_raw`."""
+        with self.elsewhere():
+            slot = self.capability(self.current(), handle)
+            self.check(slot, kind, rights)
+        return slot
 
     def _rules_of(self, found: Object) -> list[z3.BoolRef]:
         rules: dict[str, Callable[[KernelState, Word], list[z3.BoolRef]]] = {
@@ -380,9 +438,8 @@ class Call:
 
     def find_frame(self, handle: Word, right: str | Word) -> tuple[Frame, Slot]:
         """The live user frame that a handle names, and its capability."""
-        slot = self.capability(self.current(), handle)
         rights = self.rights(right) if isinstance(right, str) else right
-        self.check(slot, self.kind("Frame"), rights)
+        slot = self._find(handle, self.kind("Frame"), rights)
         return self.frame(frame_of(slot.number())), slot
 
     def find_place(self, place: Word, rights: Word) -> tuple[Word, Word, Slot]:
@@ -390,8 +447,7 @@ class Call:
 
         `BadSlot` if it is outside its table, or slot 0.
         """
-        named = self.capability(self.current(), z3.LShR(place, 32))
-        self.check(named, self.kind("CapTable"), rights)
+        named = self._find(z3.LShR(place, 32), self.kind("CapTable"), rights)
         table = self.object("CapTable", named.number())
         index = z3.ZeroExt(32, z3.Extract(31, 0, place))
         with self.when(index != 0):
@@ -405,12 +461,14 @@ class Call:
 
     def find_slot(self, place: Word, right: str) -> Slot:
         """The slot that a place names."""
-        return self.find_place(place, self.rights(right))[2]
+        with self.elsewhere():
+            return self.find_place(place, self.rights(right))[2]
 
     def find_empty_slot(self, place: Word) -> Slot:
         """The same, which must be empty, in a table with `WRITE`."""
-        slot = self.find_slot(place, "WRITE")
-        self.look_at(slot)
+        with self.elsewhere():
+            slot = self.find_place(place, self.rights("WRITE"))[2]
+            self.look_at(slot)
         self.refuse("SlotOccupied", slot.word != 0)
         return slot
 
@@ -445,6 +503,8 @@ class Call:
     def new_id(self) -> Word:
         """An identity that no object has or had."""
         identity = self.machine["NEXT_ID"]
+        # Nobody makes 2 to the power of 63 objects.
+        self.assume(self.before.field(MACHINE, "Machine.NEXT_ID") >> 63 == 0)
         self.machine["NEXT_ID"] = identity + 1
         return identity
 

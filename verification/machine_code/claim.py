@@ -17,7 +17,7 @@ OUT_BYTES = 64
 
 
 def out_offset(key: str) -> int | None:
-    """`*8` is the word at offset 8 of an answer in memory; other results are registers."""
+    """`*8` is what is at offset 8 of an answer in memory; other results are registers."""
     return int(key[1:]) if key.startswith("*") else None
 
 
@@ -32,6 +32,7 @@ class Outcome:
     condition: z3.BoolRef
     results: dict[str, z3.BitVecRef]
     memory: Memory
+    is_refusal: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from .condition import COPY
 from .execute import Executor, Private
 from .image import Image, ImageError
 from .layout import Layout
+from .logic import disjunction
 from .memory import FRAME_BITS, FRAME_SHIFT
 from .state import REGISTER_OFFSETS, THUNK_OFFSETS, State
 
@@ -50,10 +51,10 @@ class Contract:
         self.tell(it, *self._narrowed(values))
         return it.claim(self.function)
 
-    def apply(self, executor: Executor, state: State, layout: Layout) -> bool:
-        """Stands in for a call of the function; `False` if it cannot."""
+    def apply(self, executor: Executor, state: State, layout: Layout) -> list[State] | None:
+        """Stands in for a call of the function: the states after it; `None` if it cannot."""
         if state.memory.updates:
-            return False
+            return None
         it = Call(layout)
         first = int(self.has_out)
         count = len(self.widths)
@@ -61,9 +62,15 @@ class Contract:
         self.tell(it, *self._narrowed(values))
         out = state.register("x0")
         forget(state, f"{self.function}_{len(executor.run_so_far.summaries)}")
-        _answer(executor, state, it.outcomes, out)
         executor.run_so_far.summaries.append(self.function)
-        return True
+        found = []
+        for is_refusal in (True, False):
+            after = state.copy()
+            outcomes = [o for o in it.outcomes if o.is_refusal is is_refusal]
+            after.answers += (is_refusal,)
+            _answer(executor, after, outcomes, out)
+            found.append(after)
+        return found
 
     def _narrowed(self, values: Sequence[Word]) -> list[Word]:
         return [
@@ -99,31 +106,32 @@ class Contracts:
         rest._zero = self._zero
         return rest
 
-    def apply(self, executor: Executor, state: State, target: int) -> bool:
-        """Does what the function at `target` does, if that is known here."""
+    def apply(self, executor: Executor, state: State, target: int) -> list[State] | None:
+        """The states after the function at `target`, if that is known here."""
         if target in self._zero:
             _zero(executor, state)
-            return True
+            return [state]
         contract = self._by_address.get(target)
-        return contract is not None and contract.apply(executor, state, self.layout)
+        return None if contract is None else contract.apply(executor, state, self.layout)
 
 
 def _answer(executor: Executor, state: State, outcomes: Sequence[Outcome], out: Word) -> None:
-    """Puts what the outcomes say into registers and memory."""
-    for key in dict.fromkeys(key for outcome in outcomes for key in outcome.results):
+    """One of these outcomes happens: puts what they say into registers and memory."""
+    either = disjunction(outcome.condition for outcome in outcomes)
+    if z3.is_and(either):
+        state.guard += tuple(either.children())
+    else:
+        state.guard += (either,)
+    last = outcomes[-1]
+    for key, value in last.results.items():
+        for outcome in reversed(outcomes[:-1]):
+            value = z3.If(outcome.condition, outcome.results[key], value)
+        value = z3.simplify(value)
         offset = out_offset(key)
         if offset is None:
-            value = state.register(key)
+            state.registers[REGISTER_OFFSETS[key]] = value
         else:
-            place = z3.simplify(out + offset)
-            value = executor.load_private(state, place, 8)
-        for outcome in reversed(outcomes):
-            if key in outcome.results:
-                value = z3.If(outcome.condition, outcome.results[key], value)
-        if offset is None:
-            state.registers[REGISTER_OFFSETS[key]] = z3.simplify(value)
-        else:
-            executor.store_private(state, place, z3.simplify(value))
+            executor.store_private(state, z3.simplify(out + offset), value)
 
 
 def _zero(executor: Executor, state: State) -> None:

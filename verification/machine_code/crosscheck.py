@@ -87,7 +87,10 @@ class Judge:
         ]
         self._arguments = Program(values)
         self._returned = Program([conjunction(end.guard)])
-        self._executed = [Program([result_of(end, key)]) for key in self._keys()]
+        self._sizes = {k: v.size() for o in claim.outcomes for k, v in o.results.items()}
+        self._executed = [
+            Program([result_of(end, key, size)]) for key, size in self._sizes.items()
+        ]
         self._accesses = Program(
             [
                 term
@@ -122,7 +125,7 @@ class Judge:
 
     def compare(self, state: ConcreteState) -> Difference | None:
         """Runs one state in the emulator; tells the first thing that differs."""
-        state.symbols.setdefault("initial_x0", OUT_ADDRESS)
+        state.symbols["initial_x0"] = OUT_ADDRESS
         arguments = dict(zip(self.arguments, state.evaluate(self._arguments)))
         seen = execute(self.image, self.done.function.address, arguments, state)
         if seen.registers["pc"] != RETURN_ADDRESS:
@@ -135,10 +138,10 @@ class Judge:
         outcome = self.claim.outcomes[place]
         is_sound = self.is_sound(state)
         specified = dict(zip(outcome.results, state.evaluate(self._results[place])))
-        for key, program in zip(self._keys(), self._executed):
+        for (key, size), program in zip(self._sizes.items(), self._executed):
             executed = state.evaluate(program)[0]
             offset = out_offset(key)
-            real = seen.registers[key] if offset is None else seen.word(OUT_ADDRESS + offset)
+            real = seen.registers[key] if offset is None else seen.word(OUT_ADDRESS + offset, size // 8)
             if key in specified and (real != executed or is_sound and real != specified[key]):
                 wanted = specified[key]
                 return f"{outcome.name}: {key}: {real:#x}, {executed:#x}, {wanted:#x}"
@@ -217,7 +220,8 @@ def variations(judge: Judge, sound: list[ConcreteState], count: int) -> Iterator
 def _varied(generator: random.Random, original: ConcreteState) -> ConcreteState:
     state = original.copy()
     for _ in range(generator.randrange(1, 4)):
-        choices = [(state.symbols, name) for name in state.symbols if name not in FIXED]
+        free = [n for n in state.symbols if n not in FIXED and not n.startswith("initial_")]
+        choices = [(state.symbols, name) for name in free]
         choices += [(rows, index) for rows in state.rows for index in rows]
         where, key = generator.choice(choices)
         old = where[key]

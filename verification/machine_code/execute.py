@@ -20,10 +20,12 @@ from . import condition, expression
 from .image import INSTRUCTION_BYTES, Function, Image
 from .lift import Instruction, LiftError, Lifter, System
 from .memory import WINDOWS, Memory, Window
+from .words import choice_of
 from .state import (
     REGISTER_OFFSETS,
     Frame,
     Guard,
+    Place,
     State,
     initial_registers,
     merge,
@@ -119,10 +121,12 @@ class Rules:
     writable: frozenset[str] = frozenset()
     # Memory that only the code itself knows.
     private: tuple[Private, ...] = (STACK,)
+    # Whether a solver decides each branch: for loops whose end depends on a symbol.
+    decides: bool = False
     # Addresses at which a run ends.
     stops: frozenset[int] = frozenset()
     # Does what the function at an address does, if that is known; proved on its own.
-    contracts: Callable[[Executor, State, int], bool] | None = None
+    contracts: Callable[[Executor, State, int], list[State] | None] | None = None
 
 
 class Executor:
@@ -159,7 +163,7 @@ class Executor:
         )
         start.system = system
         self._run = Run(function, start)
-        waiting: dict[tuple[int, tuple[Frame, ...]], State] = {}
+        waiting: dict[Place, State] = {}
         self._put(waiting, start.copy())
         while waiting:
             place = min(waiting, key=self._rank)
@@ -176,9 +180,9 @@ class Executor:
         place = state.place()
         waiting[place] = merge(waiting[place], state) if place in waiting else state
 
-    def _rank(self, place: tuple[int, tuple[Frame, ...]]) -> tuple[int, ...]:
+    def _rank(self, place: Place) -> tuple[int, ...]:
         """Earlier in the flow of control is smaller, callee before what follows the call."""
-        address, frames = place
+        address, frames, _ = place
         outer = [self._order(f.entry)[f.call] for f in frames[:-1] if f.call is not None]
         return (*outer, self._order(frames[-1].entry)[address])
 
@@ -205,7 +209,7 @@ class Executor:
         leaving: list[State] = []
         for statement in instruction.block.statements:
             if statement.tag == "Ist_Exit":
-                taken = z3.simplify(self._value(state, statement.guard))
+                taken = self._decided(state, z3.simplify(self._value(state, statement.guard)))
                 if not z3.is_false(taken):
                     branch = state.copy()
                     branch.guard += () if z3.is_true(taken) else (taken,)
@@ -216,6 +220,17 @@ class Executor:
             else:
                 self._perform(state, statement)
         return leaving + self._leave(state, instruction)
+
+    def _decided(self, state: State, taken: z3.BoolRef) -> z3.BoolRef:
+        """A condition, as a constant if a solver is to decide it and can."""
+        if not self.rules.decides or z3.is_true(taken) or z3.is_false(taken):
+            return taken
+        solver = z3.SolverFor("QF_BV")
+        solver.add(*self.hypotheses, *state.guard)
+        for value, other in ((True, z3.Not(taken)), (False, taken)):
+            if solver.check(other) == z3.unsat:
+                return z3.BoolVal(value)
+        return taken
 
     def _step_system(self, state: State, instruction: Instruction, system: System) -> list[State]:
         following = state.address + INSTRUCTION_BYTES
@@ -279,7 +294,8 @@ class Executor:
 
     def _switch(self, state: State, target: z3.BitVecRef) -> list[State]:
         """Goes to each of the places that a jump can lead to, all inside its function."""
-        target = z3.simplify(target, push_ite_bv=True)
+        known = choice_of(target)
+        target = target if known is None else known
         if z3.is_app_of(target, z3.Z3_OP_ITE):
             chosen, first, second = target.children()
             branch = state.copy()
@@ -302,9 +318,11 @@ class Executor:
             self._end(self._run.stops, state)
             return []
         contracts = self.rules.contracts
-        if contracts is not None and contracts(self, state, target):
-            return self._return(state, state.register("x30"))
-        return [state]
+        answers = None if contracts is None else contracts(self, state, target)
+        if answers is None:
+            return [state]
+        back = state.register("x30")
+        return [after for answer in answers for after in self._return(answer, back)]
 
     def _call(self, state: State, target: int) -> list[State]:
         if len(state.frames) == CALLS_MAX:
@@ -381,7 +399,8 @@ class Executor:
 
     def _load(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
         if not z3.is_bv_value(address):
-            address = self._pushed(address)
+            chosen = choice_of(address)
+            address = address if chosen is None else chosen
         if z3.is_app_of(address, z3.Z3_OP_ITE):
             return self._load_choice(state, address, size)
         if self._private_place(address, size) is not None:
@@ -393,14 +412,6 @@ class Executor:
         window = self._window(state, address)
         self._note(state, window, address, size, False)
         return state.memory.load(window, address, size)
-
-    def _pushed(self, address: z3.BitVecRef) -> z3.BitVecRef:
-        """A choice among places of the image's constants, as such; any other address as it is."""
-        pushed = z3.simplify(address, push_ite_bv=True)
-        leaf = pushed
-        while z3.is_app_of(leaf, z3.Z3_OP_ITE):
-            leaf = leaf.arg(1)
-        return pushed if z3.is_bv_value(leaf) else address
 
     def _load_choice(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
         """Each place of a chosen address is an access of its own, under its own condition."""
@@ -425,16 +436,15 @@ class Executor:
     def load_private(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
         """What is at an address of private memory; anything, where nothing was stored."""
         name, offset = self._known_private_place(address, size)
-        found = [state.private_byte((name, offset + byte)) for byte in range(size)]
-        return z3.simplify(z3.Concat(*reversed(found))) if size > 1 else found[0]
+        return state.private_word(name, offset, size)
 
     def store_private(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
         """Stores into private memory."""
         size = value.size() // 8
         name, offset = self._known_private_place(address, size)
+        value = z3.simplify(value)
         for byte in range(size):
-            piece = z3.simplify(z3.Extract(8 * byte + 7, 8 * byte, value))
-            state.private[(name, offset + byte)] = piece
+            state.private[(name, offset + byte)] = (value, byte)
 
     def _known_private_place(self, address: z3.BitVecRef, size: int) -> tuple[str, int]:
         place = self._private_place(address, size)

@@ -138,6 +138,7 @@ def table_is_sound(
     return [
         z3.Implies(state.is_object(table, "CapTable"), z3.ULE(count, limit)),
         z3.Implies(has, exists),
+        z3.Implies(state.is_live(table, "CapTable"), count != 0),
     ]
 
 
@@ -165,6 +166,15 @@ def _is_aligned_for(state: KernelState, number: z3.BitVecRef, kind: str) -> z3.B
     """Frames and regions begin at a frame, objects of a pool at a multiple of their size."""
     is_whole = kind in FRAME_KIND_OF or kind == "Region"
     return state.is_aligned(number, "Slots" if is_whole else kind)
+
+
+def pool_is_sound(state: KernelState, space: z3.BitVecRef) -> list[z3.BoolRef]:
+    """The pool of a space that is not empty begins with a frame of that kind."""
+    pool = state.field(space, "AddressSpace.POOL")
+    is_first = state.is_frame(z3.Extract(FRAME_BITS - 1, 0, pool), "Pool")
+    right = z3.And(z3.ULT(pool, 1 << FRAME_BITS), is_first)
+    has = state.field(space, "AddressSpace.POOL_COUNT") != 0
+    return [z3.Implies(z3.And(state.is_live(space, "AddressSpace"), has), right)]
 
 
 def gate_is_sound(state: KernelState, gate: z3.BitVecRef) -> list[z3.BoolRef]:
@@ -232,6 +242,7 @@ def rules(state: KernelState) -> list[Rule]:
         Rule("tables", tables),
         Rule("slots", slots),
         Rule("gates", lambda s: gate_is_sound(s, any_object)),
+        Rule("pools", lambda s: pool_is_sound(s, any_object)),
         Rule("regions", lambda s: region_is_sound(s, any_object, any_frame)),
         *(Rule(f"links of {owner}", links(owner)) for owner in LINKS),
     ]

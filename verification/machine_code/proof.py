@@ -14,7 +14,7 @@ from .execute import STACK, Access, Executor, Rules, Run
 from .image import Image
 from .invariants import rules as invariants
 from .logic import conjunction, disjunction
-from .memory import Memory
+from .memory import Memory, Update
 from .program import Program
 from .state import State
 from .solve import Verdict, is_refuted, prove
@@ -30,6 +30,7 @@ CONVENTION = "registers"
 GROUPS = (RESULT, MEMORY, RETURNS, PLACE, KIND, KEPT, CONVENTION)
 
 # How many obligations of a group are one question, as long as all of them hold.
+BUNDLES = {KEPT: 1}
 BUNDLE = 24
 
 
@@ -96,8 +97,9 @@ def bundles(all_of_them: Sequence[Obligation]) -> Iterator[list[int]]:
     """The obligations by number, in groups that become one question each."""
     for group in GROUPS:
         mine = [i for i, o in enumerate(all_of_them) if o.group == group]
-        for first in range(0, len(mine), BUNDLE):
-            yield mine[first : first + BUNDLE]
+        size = BUNDLES.get(group, BUNDLE)
+        for first in range(0, len(mine), size):
+            yield mine[first : first + size]
 
 
 def is_mutant_refuted(claim: Claim, done: Run, sound: Sequence[ConcreteState]) -> bool:
@@ -117,25 +119,47 @@ def _results(claim: Claim, done: Run) -> Iterator[Obligation]:
         return
     for outcome in claim.outcomes:
         for register, value in outcome.results.items():
-            goal = result_of(done.end, register) == value
+            goal = result_of(done.end, register, value.size()) == value
             yield Obligation(RESULT, f"{outcome.name}: {register}", outcome.condition, goal)
 
 
-def result_of(end: State, key: str) -> z3.BitVecRef:
-    """A result register, or a word of the answer in memory."""
+def result_of(end: State, key: str, bits: int = 64) -> z3.BitVecRef:
+    """A result register, or a piece of the answer in memory."""
     offset = out_offset(key)
     if offset is None:
         return end.register(key)
-    found = [end.private_byte(("out", offset + byte)) for byte in range(8)]
-    return z3.simplify(z3.Concat(*reversed(found)))
+    return end.private_word("out", offset, bits // 8)
 
 
 def _memory(claim: Claim, done: Run) -> Iterator[Obligation]:
     if done.end is None:
         return
     for outcome in claim.outcomes:
-        goal = same_memory(done.end.memory, outcome.memory)
+        goal = same_stores(done.end.memory, outcome.memory)
         yield Obligation(MEMORY, outcome.name, outcome.condition, goal)
+
+
+def same_stores(first: Memory, second: Memory) -> z3.BoolRef:
+    """Whether two memories hold the same, shown store by store where they go side by side."""
+    if not second.updates:
+        made = [z3.BoolVal(True) if u.guard is None else u.guard for u in first.updates]
+        return conjunction(z3.Not(guard) for guard in made)
+    goals = []
+    for array in range(len(first.base)):
+        mine = [u for u in first.updates if u.array == array]
+        its = [u for u in second.updates if u.array == array]
+        shapes = [[u.free_bits for u in updates] for updates in (mine, its)]
+        if shapes[0] != shapes[1]:
+            return same_memory(first, second)
+        goals += [_same_store(a, b) for a, b in zip(mine, its)]
+    return conjunction(goals)
+
+
+def _same_store(first: Update, second: Update) -> z3.BoolRef:
+    true = z3.BoolVal(True)
+    guards = [true if u.guard is None else u.guard for u in (first, second)]
+    same = z3.And(first.index == second.index, first.value == second.value)
+    return z3.simplify(z3.And(guards[0] == guards[1], z3.Implies(guards[0], same)))
 
 
 def same_memory(first: Memory, second: Memory) -> z3.BoolRef:

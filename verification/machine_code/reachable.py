@@ -71,8 +71,9 @@ class Snapshot:
                 yield f"slot {index} of {chunk:#x}", "slots", symbols
         for gate in self._objects("Gate"):
             yield f"gate {gate:#x}", "gates", {"any_object": gate}
+        known = self.concrete.described or frozenset({0})
         for region in self._objects("Region"):
-            for frame in self.concrete.described or ():
+            for frame in (*known, max(known) + 1):
                 symbols = {"any_object": region, "any_frame": frame}
                 yield f"frame {frame:#x} of region {region:#x}", "regions", symbols
         for owner in invariants.LINKS:

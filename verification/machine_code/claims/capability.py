@@ -11,7 +11,8 @@ EXISTS = 1 << 16
 
 def capability_copy(it: Call, handle: Word, destination: Word, rights: Word) -> None:
     """The same capability in an empty slot, with at most these rights."""
-    slot = it.capability(it.current(), handle)
+    with it.elsewhere():
+        slot = it.capability(it.current(), handle)
     it.refuse("Stale", z3.Not(it.is_live(slot, slot.kind())))
     empty = it.find_empty_slot(destination)
     kept = slot.rights() & z3.Extract(7, 0, rights)

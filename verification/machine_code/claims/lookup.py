@@ -6,6 +6,7 @@ import z3
 
 from ..call import Call, Word, word
 from ..contracts import Contract
+from .create import check_place
 
 
 def find_raw(it: Call, handle: Word, kind: Word, rights: Word) -> None:
@@ -39,9 +40,27 @@ def find_empty_slot(it: Call, place: Word) -> None:
     it.end("found", z3.BoolVal(True), {"*0": word(0), "*8": chunk, "*16": index})
 
 
+def find_place(
+    it: Call, handle: Word, place: Word, destination: Word, kind: Word, units: Word
+) -> None:
+    """A free place for an object of a kind, and an empty slot for its capability, or an error."""
+    it.failure = lambda error: {"*0": word(1), "*8": error}
+    # Objects have at most as many units as a frame.
+    sizes = [item.units for name, item in it.layout.objects.items() if name in it.layout.kinds]
+    it.assume(z3.Or(*(units == size for size in sorted(set(sizes)))))
+    region = it.find(handle, "Region", "WRITE")
+    check_place(it, region, place, kind, units)
+    with it.elsewhere():
+        chunk, index, slot = it.find_place(destination, it.rights("WRITE"))
+    it.refuse("SlotOccupied", slot.word != 0)
+    found = {"*0": word(0), "*8": chunk, "*16": index, "*24": it.link(region), "*32": place}
+    it.end("found", z3.BoolVal(True), {**found, "*40": kind})
+
+
 CONTRACTS = (
     Contract("find_raw", find_raw, (64, 8, 8)),
     Contract("capability_seldom", capability_seldom, (64,), has_out=True),
     Contract("find_slot", find_slot, (64, 8), has_out=True),
     Contract("find_empty_slot", find_empty_slot, (64,), has_out=True),
+    Contract("find_place", find_place, (64, 64, 64, 8, 64), has_out=True),
 )
