@@ -1,4 +1,4 @@
-//! Runs the machine code of both message paths of a kernel image on random states, and compares them.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod arithmetic;
