@@ -48,5 +48,14 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    match workshop.report_ghosts() {
+        Ok(None) => {}
+        Ok(Some(text)) => print!("ghosts: {text}"),
+        Err(error) => {
+            eprintln!("{error:#}");
+            return ExitCode::FAILURE;
+        }
+    }
+    conclusion.exit_code()
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod ghost;
 pub mod memory;
 mod report;
 pub mod scene;
@@ -8,13 +9,14 @@ pub mod scene;
 pub use report::{Fact, read_facts};
 
 use anyhow::{Context, Result, bail, ensure};
+use ghost::Ghosts;
 use memory::{MEMORY_BYTES, MEMORY_START, Snapshot};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use xtask::image::{Image, Kernel, Programs};
-use xtask::machine::Machine;
+use xtask::machine::{ExceptionLevel, Machine};
 use xtask::monitor::Monitor;
 use xtask::session::{Answer, Session, SessionError};
 use xtask::transcript::Status;
@@ -26,6 +28,9 @@ pub const COMMAND_BOUND: Duration = Duration::from_secs(60);
 /// How long the machine may take to go off.
 pub const OFF_BOUND: Duration = Duration::from_secs(30);
 
+/// The variable that lets every system run on the kernel with its ghost; it names the file for what the
+/// ghosts counted.
+const GHOST_VARIABLE: &str = "PECAN_GHOST";
 /// How often the emulator is asked whether a moment has come.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -44,6 +49,8 @@ pub struct BootOptions {
 pub struct Workshop {
     shipped: Programs,
     checking: Programs,
+    ghost: Option<Programs>,
+    ghosts: Arc<Ghosts>,
     images: Mutex<BTreeMap<(String, Kernel), Image>>,
 }
 
@@ -55,11 +62,39 @@ impl Workshop {
     pub fn open() -> Result<Self> {
         let toolchain = xtask::prepared_toolchain()?;
         let shipped = Programs::build_all(&toolchain)?;
+        let build = |which| shipped.with_kernel(&toolchain, which);
+        let ghost = std::env::var_os(GHOST_VARIABLE).map(|_| build(Kernel::Ghost));
         Ok(Self {
-            checking: shipped.with_checking_kernel(&toolchain)?,
+            checking: build(Kernel::Checking)?,
+            ghost: ghost.transpose()?,
+            ghosts: Arc::default(),
             shipped,
             images: Mutex::default(),
         })
+    }
+
+    /// Whether every system runs on the kernel with its ghost.
+    #[must_use]
+    pub fn has_ghost(&self) -> bool {
+        self.ghost.is_some()
+    }
+
+    /// Writes what the ghosts counted to the file that the environment names; tells it.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn report_ghosts(&self) -> Result<Option<String>> {
+        let path = std::env::var_os(GHOST_VARIABLE).map(PathBuf::from);
+        path.map(|path| self.ghosts.report(&path)).transpose()
+    }
+
+    /// The machine of a case. The ghost gives back the time that it takes, for which it needs EL2.
+    fn machine(&self, options: &BootOptions) -> Machine {
+        let mut machine = options.machine.clone();
+        if self.has_ghost() {
+            machine.level = ExceptionLevel::Two;
+        }
+        machine
     }
 
     /// Boots a system; nothing is waited for.
@@ -69,7 +104,8 @@ impl Workshop {
     pub fn boot(&self, options: &BootOptions) -> Result<System> {
         let image = self.image(options)?;
         Ok(System {
-            session: Session::boot(&options.machine, &image)?,
+            session: Session::boot(&self.machine(options), &image)?,
+            ghosts: Arc::clone(&self.ghosts),
         })
     }
 
@@ -82,9 +118,12 @@ impl Workshop {
         let folder = std::env::temp_dir();
         let path = |end: &str| folder.join(format!("pecan-{}-{name}.{end}", std::process::id()));
         let socket = path("monitor");
-        let session = Session::boot_monitored(&options.machine, &image, &socket)?;
+        let session = Session::boot_monitored(&self.machine(options), &image, &socket)?;
         Ok(Watched {
-            system: System { session },
+            system: System {
+                session,
+                ghosts: Arc::clone(&self.ghosts),
+            },
             image,
             socket,
             file: path("memory"),
@@ -104,10 +143,15 @@ impl Workshop {
     fn image(&self, options: &BootOptions) -> Result<Image> {
         let name = options.system.as_deref();
         let name = name.unwrap_or(xtask::image::DEFAULT_SYSTEM);
-        let key = (name.to_owned(), options.kernel);
-        let programs = match options.kernel {
+        let kernel = match self.ghost {
+            Some(_) => Kernel::Ghost,
+            None => options.kernel,
+        };
+        let key = (name.to_owned(), kernel);
+        let programs = match kernel {
             Kernel::Shipped => &self.shipped,
             Kernel::Checking => &self.checking,
+            Kernel::Ghost => self.ghost.as_ref().context("no ghost was built")?,
         };
         // A case that panicked while it held the lock has left a map that is whole.
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
@@ -194,6 +238,13 @@ impl Drop for Watched {
 /// A booted system that a case looks at from outside.
 pub struct System {
     session: Session,
+    ghosts: Arc<Ghosts>,
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        self.ghosts.hear(&self.session.transcript());
+    }
 }
 
 impl System {

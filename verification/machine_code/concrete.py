@@ -6,8 +6,9 @@ with a run there is evidence about the lifter, the executor and the memory model
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import unicorn
 import unicorn.arm64_const as arm64
@@ -15,64 +16,99 @@ import z3
 
 from .image import Image
 from .kernel_state import DESCRIBED
-from .memory import FRAME_BITS, KINDS, NUMBER_BITS, OBJECTS, Memory
-from .state import register_symbols
+from .memory import (
+    ENTRIES,
+    ENTRY_ARRAY,
+    FRAME_BITS,
+    KINDS,
+    KINDS_ARRAY,
+    OBJECTS,
+    UNIT_WORDS,
+    Memory,
+)
+from .program import Program
 
 PAGE_BYTES = 4096
-INSTRUCTIONS_MAX = 10_000
+INSTRUCTIONS_MAX = 20_000
 STACK_TOP = 0xFFFF_F000_0001_0000
 STACK_PAGES = 16
 RETURN_ADDRESS = 0xFFFF_F000_1000_0000
+# Where an answer in memory goes: far below the stack that is used.
+OUT_ADDRESS = STACK_TOP - (STACK_PAGES - 1) * PAGE_BYTES
 
 PRESERVED_SEED = 0x5EED_0000
+
+_BASE = Memory.symbolic("initial_").base
+ARRAY_NAMES = tuple(array.decl().name() for array in _BASE)
+
+
+class AllOnes(dict):
+    """Rows of an array that are all one: every frame is described."""
+
+    def get(self, _key, _default=None):
+        return 1
 
 
 @dataclass
 class ConcreteState:
-    """Words and kind bytes; what is not named is zero."""
+    """Rows of the arrays of a memory, and values of symbols; what is not named is zero."""
 
-    # By unit number and word in the unit.
-    words: dict[tuple[int, int], int] = field(default_factory=dict)
-    kinds: dict[int, int] = field(default_factory=dict)
-    # Values of the claim's own symbols; registers that no argument names are zero.
-    symbols: list[tuple[z3.BitVecRef, int]] = field(default_factory=list)
+    # By array and row.
+    rows: tuple[dict[int, int], ...] = field(default_factory=lambda: tuple({} for _ in _BASE))
+    symbols: dict[str, int] = field(default_factory=dict)
     # The frames that the frame table describes; `None`: every frame.
     described: frozenset[int] | None = None
 
+    def copy(self) -> ConcreteState:
+        rows = tuple(dict(row) for row in self.rows)
+        return ConcreteState(rows, dict(self.symbols), self.described)
+
     def set_field(self, number: int, word: int, value: int) -> None:
-        unit = (number + word // 8) & ((1 << NUMBER_BITS) - 1)
-        self.words[(unit, word % 8)] = value
+        self.rows[word % UNIT_WORDS][number + word // UNIT_WORDS] = value
 
-    def evaluate(self, terms: Sequence[z3.ExprRef]) -> list[int | bool]:
-        """The values of terms in this state."""
-        memory = Memory.symbolic("initial_")
-        pairs = [(array, self._rows(array, i)) for i, array in enumerate(memory.words)]
-        kinds: z3.ArrayRef = z3.K(z3.BitVecSort(FRAME_BITS), z3.BitVecVal(0, 8))
-        for frame, kind in self.kinds.items():
-            kinds = z3.Store(kinds, z3.BitVecVal(frame, FRAME_BITS), z3.BitVecVal(kind, 8))
-        pairs.append((memory.kinds, kinds))
-        pairs.append((DESCRIBED, self._described()))
-        # All at once, as operands of one term: they share most of their parts.
-        together = z3.Function("together", *(t.sort() for t in terms), z3.BoolSort())(*terms)
-        pairs += [(symbol, z3.BitVecVal(v, symbol.size())) for symbol, v in self.symbols]
-        pairs += [(symbol, z3.BitVecVal(0, 64)) for symbol in register_symbols()]
-        values = z3.simplify(z3.substitute(together, *pairs)).children()
-        return [z3.is_true(v) if z3.is_bool(v) else v.as_long() for v in values]
+    def evaluate(self, program: Program) -> list[int]:
+        """The values of a program's terms in this state."""
+        described = AllOnes() if self.described is None else dict.fromkeys(self.described, 1)
+        rows: dict[str, Mapping[int, int]] = dict(zip(ARRAY_NAMES, self.rows))
+        rows[DESCRIBED.decl().name()] = described
+        return program.run(self.symbols, rows)
 
-    def _described(self) -> z3.ArrayRef:
-        rest = z3.BitVecVal(int(self.described is None), 1)
-        frames: z3.ArrayRef = z3.K(DESCRIBED.domain(), rest)
-        for frame in self.described or ():
-            frames = z3.Store(frames, z3.BitVecVal(frame, FRAME_BITS), z3.BitVecVal(1, 1))
-        return frames
+    def words(self) -> list[tuple[int, bytes]]:
+        """All that is not zero: addresses and bytes."""
+        found = []
+        for array, rows in enumerate(self.rows):
+            for index, value in rows.items():
+                found.append((address_of(array, index), _bytes_of(array, value)))
+        return found
 
-    def _rows(self, array: z3.ArrayRef, word: int) -> z3.ArrayRef:
-        rows: z3.ArrayRef = z3.K(array.domain(), z3.BitVecVal(0, 64))
-        for (unit, place), value in self.words.items():
-            if place == word:
-                index = z3.BitVecVal(unit, NUMBER_BITS)
-                rows = z3.Store(rows, index, z3.BitVecVal(value, 64))
-        return rows
+
+def address_of(array: int, index: int) -> int:
+    """The address of a row of an array."""
+    if array < KINDS_ARRAY:
+        return OBJECTS.base | index << 6 | array << 3
+    if array == KINDS_ARRAY:
+        return KINDS.base | index
+    return ENTRIES.base | index << 5 | (array - ENTRY_ARRAY) << 3
+
+
+def place_of(address: int) -> tuple[int, int] | None:
+    """The array and row of an address; `None` outside the windows."""
+    if OBJECTS.base <= address < OBJECTS.base + (1 << OBJECTS.bits):
+        return (address >> 3) & 7, (address - OBJECTS.base) >> 6
+    if KINDS.base <= address < KINDS.base + (1 << FRAME_BITS):
+        return KINDS_ARRAY, address - KINDS.base
+    if ENTRIES.base <= address < ENTRIES.base + (1 << ENTRIES.bits):
+        return ENTRY_ARRAY + ((address >> 3) & 3), (address - ENTRIES.base) >> 5
+    return None
+
+
+def width_of(array: int) -> int:
+    """Bytes of a row of an array."""
+    return 1 if array == KINDS_ARRAY else 8
+
+
+def _bytes_of(array: int, value: int) -> bytes:
+    return value.to_bytes(width_of(array), "little")
 
 
 @dataclass(frozen=True)
@@ -81,21 +117,33 @@ class Execution:
 
     registers: dict[str, int]
     read: frozenset[tuple[int, int]]
-    has_written: bool
+    written: frozenset[int]
+    machine: unicorn.Uc
+
+    def row(self, array: int, index: int) -> int:
+        """What a row holds at the end."""
+        return self.word(address_of(array, index), width_of(array))
+
+    def word(self, address: int, size: int = 8) -> int:
+        """What is at an address at the end."""
+        try:
+            content = self.machine.mem_read(address, size)
+        except unicorn.UcError:
+            return 0
+        return int.from_bytes(content, "little")
 
 
-def execute(image: Image, entry: int, arguments: dict[str, int], state: ConcreteState) -> Execution:
+def execute(
+    image: Image, entry: int, arguments: Mapping[str, int], state: ConcreteState
+) -> Execution:
     """Runs the function at `entry` in the emulator."""
     machine = unicorn.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
     pages: set[int] = set()
     for segment in image.segments:
         if segment.is_executable or not segment.is_writable:
             _write(machine, pages, segment.address, segment.content)
-    for (unit, word), value in state.words.items():
-        address = OBJECTS.base | unit << 6 | word << 3
-        _write(machine, pages, address, value.to_bytes(8, "little"))
-    for frame, kind in state.kinds.items():
-        _write(machine, pages, KINDS.base | frame, bytes([kind]))
+    for address, content in state.words():
+        _write(machine, pages, address, content)
     _map(machine, pages, STACK_TOP - STACK_PAGES * PAGE_BYTES, STACK_PAGES * PAGE_BYTES)
     for register in range(31):
         machine.reg_write(_register(f"x{register}"), PRESERVED_SEED + register)
@@ -108,15 +156,16 @@ def execute(image: Image, entry: int, arguments: dict[str, int], state: Concrete
 
 def _watch(machine: unicorn.Uc, pages: set[int], entry: int) -> Execution:
     read: set[tuple[int, int]] = set()
-    written: list[int] = []
+    written: set[int] = set()
 
     def on_read(_machine, _access, address, size, _value, _data):
-        if not STACK_TOP - STACK_PAGES * PAGE_BYTES <= address < STACK_TOP:
+        if not _is_stack(address):
             read.add((address, size))
 
-    def on_write(_machine, _access, address, _size, _value, _data):
-        if not STACK_TOP - STACK_PAGES * PAGE_BYTES <= address < STACK_TOP:
-            written.append(address)
+    def on_write(_machine, _access, address, size, _value, _data):
+        if not _is_stack(address):
+            step = 1 if size == 1 else 8
+            written.update(range(address, address + size, step))
 
     def on_unmapped(_machine, _access, address, size, _value, _data):
         _map(machine, pages, address, size)
@@ -124,11 +173,16 @@ def _watch(machine: unicorn.Uc, pages: set[int], entry: int) -> Execution:
 
     machine.hook_add(unicorn.UC_HOOK_MEM_READ, on_read)
     machine.hook_add(unicorn.UC_HOOK_MEM_WRITE, on_write)
-    machine.hook_add(unicorn.UC_HOOK_MEM_READ_UNMAPPED, on_unmapped)
+    unmapped = unicorn.UC_HOOK_MEM_READ_UNMAPPED | unicorn.UC_HOOK_MEM_WRITE_UNMAPPED
+    machine.hook_add(unmapped, on_unmapped)
     machine.emu_start(entry, RETURN_ADDRESS, count=INSTRUCTIONS_MAX)
     names = ["xsp", "pc", *(f"x{i}" for i in range(31))]
     registers = {name: machine.reg_read(_register(name)) for name in names}
-    return Execution(registers, frozenset(read), bool(written))
+    return Execution(registers, frozenset(read), frozenset(written), machine)
+
+
+def _is_stack(address: int) -> bool:
+    return STACK_TOP - STACK_PAGES * PAGE_BYTES <= address < STACK_TOP
 
 
 def _write(machine: unicorn.Uc, pages: set[int], address: int, content: bytes) -> None:
@@ -145,8 +199,13 @@ def _map(machine: unicorn.Uc, pages: set[int], address: int, size: int) -> None:
             machine.mem_map(page * PAGE_BYTES, PAGE_BYTES)
 
 
+@lru_cache(maxsize=None)
 def _register(name: str) -> int:
     if name == "xsp":
         return arm64.UC_ARM64_REG_SP
     return getattr(arm64, f"UC_ARM64_REG_{name.upper()}")
 
+
+def evaluate(state: ConcreteState, terms: Sequence[z3.ExprRef]) -> list[int]:
+    """The values of terms in one state."""
+    return state.evaluate(Program(terms))

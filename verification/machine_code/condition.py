@@ -12,6 +12,7 @@ import z3
 
 COPY, ADD32, ADD64, SUB32, SUB64 = range(5)
 LOGIC32, LOGIC64 = 9, 10
+OPERATIONS = (COPY, ADD32, ADD64, SUB32, SUB64, LOGIC32, LOGIC64)
 
 N_BIT, Z_BIT, C_BIT, V_BIT = 31, 30, 29, 28
 
@@ -115,4 +116,14 @@ def _cases(term: z3.BitVecRef) -> list[tuple[z3.BoolRef, int]]:
         condition, first, second = term.children()
         inner = [(z3.And(condition, c), v) for c, v in _cases(first)]
         return inner + _cases(second)
-    raise ConditionError(f"an operation that is not a number: {term.sexpr()[:200]}")
+    return _all_cases(term)
+
+
+def _all_cases(term: z3.BitVecRef) -> list[tuple[z3.BoolRef, int]]:
+    """The same where the choice is hidden: every operation, with the condition that is asked for."""
+    code = z3.simplify(z3.Extract(7, 4, term))
+    if not z3.is_bv_value(code):
+        raise ConditionError(f"an operation that is not a number: {term.sexpr()[:200]}")
+    packed = [code.as_long() << 4 | operation for operation in OPERATIONS]
+    rest = z3.Extract(63, 8, term) == 0
+    return [(z3.And(rest, z3.simplify(term == value)), value) for value in packed]

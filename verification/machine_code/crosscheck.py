@@ -1,42 +1,49 @@
-"""The executor against the emulator, and the specification against both."""
+"""The executor against the emulator, and the specification against both.
+
+States come from the solvers: for each outcome one in which it happens and the assumptions hold.
+Random changes of these are kept if the assumptions still hold; where no function is summarised by
+its contract, also if not, as long as every address lies in a window.
+"""
 
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 
 import z3
 
-from .claim import PRESERVED, Claim
-from .concrete import PRESERVED_SEED, STACK_TOP, RETURN_ADDRESS, ConcreteState, execute
+from .claim import PRESERVED, Claim, out_offset
+from .concrete import (
+    ARRAY_NAMES,
+    OUT_ADDRESS,
+    PRESERVED_SEED,
+    RETURN_ADDRESS,
+    STACK_TOP,
+    ConcreteState,
+    address_of,
+    execute,
+    place_of,
+)
 from .execute import Run
 from .image import Image
+from .kernel_state import DESCRIBED, FRAME_BITS
 from .logic import conjunction, reads_of
+from .memory import UNITS_PER_FRAME_BITS
+from .program import Program
+from .proof import result_of
 from .solve import find_model
 
 SEED = 20_260_101
-RANDOM_STATES = 300
+# How often a change is tried before a state is given up.
+TRIES = 40
+# Symbols of the kernel's own objects stay where they are.
+FIXED = frozenset({"core", "machine", "null_slots", "null_endpoint"})
 
 Difference = str
-RandomState = Callable[[random.Random, Claim], ConcreteState]
 
 
-def random_states(claim: Claim, make: RandomState, count: int) -> Iterator[ConcreteState]:
-    """The same states on every machine."""
-    generator = random.Random(SEED)
-    for _ in range(count):
-        yield make(generator, claim)
-
-
-def witnesses(claim: Claim) -> dict[str, ConcreteState | None]:
-    """For each outcome a sound state in which it happens; `None` if the solvers find none."""
-    return {
-        outcome.name: _witness(claim, outcome.condition) for outcome in claim.outcomes
-    }
-
-
-def _witness(claim: Claim, condition: z3.BoolRef) -> ConcreteState | None:
+def witness(claim: Claim, condition: z3.BoolRef) -> ConcreteState | None:
+    """A sound state in which the condition holds; `None` if the solvers find none."""
     constraints = [*claim.assumptions, condition]
     model = find_model(constraints)
     if model is None:
@@ -44,74 +51,184 @@ def _witness(claim: Claim, condition: z3.BoolRef) -> ConcreteState | None:
     state = ConcreteState()
     for symbol in model.decls():
         if symbol.arity() == 0 and z3.is_bv_sort(symbol.range()):
-            state.symbols.append((symbol(), model[symbol].as_long()))
+            state.symbols[symbol.name()] = model[symbol].as_long()
 
     def value(term: z3.ExprRef) -> int:
         return model.eval(term, model_completion=True).as_long()
 
-    memory = claim.state.memory
-    words = {array.get_id(): i for i, array in enumerate(memory.words)}
+    described = set()
+    arrays = {name: place for place, name in enumerate(ARRAY_NAMES)}
     for array, index in reads_of(constraints):
-        content = value(z3.Select(array, index))
-        if array.get_id() in words:
-            state.words[(value(index), words[array.get_id()])] = content
-        elif array.eq(memory.kinds):
-            state.kinds[value(index)] = content
+        content, row = value(z3.Select(array, index)), value(index)
+        if array.eq(DESCRIBED):
+            described |= {row} if content else set()
+        else:
+            state.rows[arrays[array.decl().name()]][row] = content
+    state.described = frozenset(described)
     return state
 
 
-def is_sound(claim: Claim, state: ConcreteState) -> bool:
-    """Whether the claim's assumptions hold in a state."""
-    return all(state.evaluate(claim.assumptions))
+class Judge:
+    """Compares executions of one claim's function."""
+
+    def __init__(self, image: Image, claim: Claim, done: Run) -> None:
+        self.image, self.claim, self.done = image, claim, done
+        assert done.end is not None
+        self.arguments = list(claim.arguments)
+        for key in self._keys():
+            if out_offset(key) is not None and "x0" not in self.arguments:
+                self.arguments.append("x0")
+        end, start = done.end, done.start
+        self._sound = Program(claim.assumptions)
+        self._conditions = Program([outcome.condition for outcome in claim.outcomes])
+        values = [
+            start.register(name) if name.startswith("x") else start.system_register(name)
+            for name in self.arguments
+        ]
+        self._arguments = Program(values)
+        self._returned = Program([conjunction(end.guard)])
+        self._sizes = {k: v.size() for o in claim.outcomes for k, v in o.results.items()}
+        self._executed = [
+            Program([result_of(end, key, size)]) for key, size in self._sizes.items()
+        ]
+        self._accesses = Program(
+            [
+                term
+                for a in done.accesses
+                for term in (conjunction(a.guard), a.address, a.window.holds(a.address))
+            ]
+        )
+        self._updates = _Updates(end.memory.updates)
+        self._specified = [_Updates(o.memory.updates) for o in claim.outcomes]
+        self._results = [Program(list(o.results.values())) for o in claim.outcomes]
+
+    def _keys(self) -> list[str]:
+        return list(dict.fromkeys(key for o in self.claim.outcomes for key in o.results))
+
+    def is_sound(self, state: ConcreteState) -> bool:
+        """Whether the claim's assumptions hold in a state."""
+        return all(state.evaluate(self._sound))
+
+    def outcome_of(self, state: ConcreteState) -> int | None:
+        """Which outcome happens in a state."""
+        values = state.evaluate(self._conditions)
+        return values.index(1) if 1 in values else None
+
+    def is_usable(self, state: ConcreteState) -> bool:
+        """Whether executor and emulator must agree in a state."""
+        if self.is_sound(state):
+            return True
+        if self.done.summaries or self.outcome_of(state) is None:
+            return False
+        values = state.evaluate(self._accesses)
+        return all(holds or not guard for guard, holds in zip(values[::3], values[2::3]))
+
+    def compare(self, state: ConcreteState) -> Difference | None:
+        """Runs one state in the emulator; tells the first thing that differs."""
+        state.symbols["initial_x0"] = OUT_ADDRESS
+        arguments = dict(zip(self.arguments, state.evaluate(self._arguments)))
+        seen = execute(self.image, self.done.function.address, arguments, state)
+        if seen.registers["pc"] != RETURN_ADDRESS:
+            return f"stops at {seen.registers['pc']:#x}"
+        if state.evaluate(self._returned) != [1]:
+            return "returns, and the executor says that it does not"
+        place = self.outcome_of(state)
+        if place is None:
+            return "no outcome of the specification"
+        outcome = self.claim.outcomes[place]
+        is_sound = self.is_sound(state)
+        specified = dict(zip(outcome.results, state.evaluate(self._results[place])))
+        for (key, size), program in zip(self._sizes.items(), self._executed):
+            executed = state.evaluate(program)[0]
+            offset = out_offset(key)
+            real = seen.registers[key] if offset is None else seen.word(OUT_ADDRESS + offset, size // 8)
+            if key in specified and (real != executed or is_sound and real != specified[key]):
+                wanted = specified[key]
+                return f"{outcome.name}: {key}: {real:#x}, {executed:#x}, {wanted:#x}"
+        changed = [self._updates.rows(state)]
+        changed += [self._specified[place].rows(state)] if is_sound else []
+        for rows in changed:
+            difference = _memory_difference(seen, rows)
+            if difference is not None:
+                return f"{outcome.name}: {difference}"
+        return self._register_difference(seen, state)
+
+    def _register_difference(self, seen, state: ConcreteState) -> Difference | None:
+        if not self.done.summaries:
+            values = state.evaluate(self._accesses)
+            guards, addresses = values[::3], values[1::3]
+            expected = {
+                (address, access.size)
+                for access, guard, address in zip(self.done.accesses, guards, addresses)
+                if guard and not access.is_write
+            }
+            if expected != set(seen.read):
+                return f"other words read: {sorted(expected ^ seen.read)}"
+        for register in PRESERVED:
+            before = STACK_TOP if register == "xsp" else PRESERVED_SEED + int(register[1:])
+            if seen.registers[register] != before:
+                return f"{register} not preserved"
+        return None
 
 
-def outcome_names(claim: Claim, states: Sequence[ConcreteState]) -> Counter[str]:
-    """How often each outcome happens."""
-    conditions = [outcome.condition for outcome in claim.outcomes]
-    found: Counter[str] = Counter()
-    for state in states:
-        found[claim.outcomes[state.evaluate(conditions).index(True)].name] += 1
-    return found
+class _Updates:
+    """The stores of a memory, to be evaluated."""
+
+    def __init__(self, updates) -> None:
+        self._updates = updates
+        true = z3.BoolVal(True)
+        self._program = Program(
+            [t for u in updates for t in (true if u.guard is None else u.guard, u.index, u.value)]
+        )
+
+    def rows(self, state: ConcreteState) -> dict[tuple[int, int], int]:
+        """What is written in a state: array and row, and the last value."""
+        values = state.evaluate(self._program)
+        found = {}
+        for update, guard, index, value in zip(
+            self._updates, values[::3], values[1::3], values[2::3]
+        ):
+            if guard:
+                for row in range(index, index + (1 << update.free_bits)):
+                    found[(update.array, row)] = value
+        return found
 
 
-def compare(image: Image, claim: Claim, done: Run, state: ConcreteState) -> Difference | None:
-    """Runs one state in the emulator; tells the first thing that differs."""
-    values = state.evaluate(list(claim.arguments.values()))
-    arguments = dict(zip(claim.arguments, map(int, values)))
-    seen = execute(image, done.function.address, arguments, state)
-    if seen.registers["pc"] != RETURN_ADDRESS:
-        return f"stops at {seen.registers['pc']:#x}"
-    if done.end is None or state.evaluate([conjunction(done.end.guard)]) != [True]:
-        return "returns, and the executor says that it does not"
-    conditions = state.evaluate([outcome.condition for outcome in claim.outcomes])
-    outcome = claim.outcomes[conditions.index(True)]
-    executed = state.evaluate([done.end.register(register) for register in outcome.results])
-    specified = state.evaluate(list(outcome.results.values()))
-    for register, *values in zip(outcome.results, executed, specified):
-        if {seen.registers[register]} != set(values):
-            words = ", ".join(f"{int(v):#x}" for v in (seen.registers[register], *values))
-            return f"{outcome.name}: {register}: emulator, executor, specification: {words}"
-    expected = _words_read(done, state)
-    if expected != seen.read:
-        return f"other words read: {sorted(expected ^ seen.read)}"
-    return _convention_difference(seen.registers, seen.has_written)
-
-
-def _words_read(done: Run, state: ConcreteState) -> frozenset[tuple[int, int]]:
-    guards = state.evaluate([conjunction(access.guard) for access in done.accesses])
-    addresses = state.evaluate([access.address for access in done.accesses])
-    return frozenset(
-        (int(address), access.size)
-        for access, address, happens in zip(done.accesses, addresses, guards)
-        if happens
-    )
-
-
-def _convention_difference(registers: dict[str, int], has_written: bool) -> Difference | None:
-    if has_written:
-        return "writes outside its stack"
-    for register in PRESERVED:
-        before = STACK_TOP if register == "xsp" else PRESERVED_SEED + int(register[1:])
-        if registers[register] != before:
-            return f"{register} not preserved"
+def _memory_difference(seen, rows: dict[tuple[int, int], int]) -> Difference | None:
+    for (array, index), value in rows.items():
+        real = seen.row(array, index)
+        if real != value:
+            return f"at {address_of(array, index):#x}: {real:#x} instead of {value:#x}"
+    for address in seen.written:
+        place = place_of(address)
+        if place is None or place not in rows:
+            return f"{address:#x} is written, and nothing says so"
     return None
+
+
+def variations(judge: Judge, sound: list[ConcreteState], count: int) -> Iterator[ConcreteState]:
+    """Random changes of sound states, the same on every machine."""
+    generator = random.Random(SEED)
+    for _ in range(count):
+        for _ in range(TRIES):
+            state = _varied(generator, generator.choice(sound))
+            if judge.is_usable(state):
+                yield state
+                break
+
+
+def _varied(generator: random.Random, original: ConcreteState) -> ConcreteState:
+    state = original.copy()
+    for _ in range(generator.randrange(1, 4)):
+        free = [n for n in state.symbols if n not in FIXED and not n.startswith("initial_")]
+        choices = [(state.symbols, name) for name in free]
+        choices += [(rows, index) for rows in state.rows for index in rows]
+        where, key = generator.choice(choices)
+        old = where[key]
+        width = 8 if where is state.rows[8] else 64
+        new = [0, 1, old + 1, old ^ 1 << generator.randrange(width), generator.getrandbits(width)]
+        where[key] = generator.choice(new) & ((1 << width) - 1)
+    return state
+
+
+assert FRAME_BITS > UNITS_PER_FRAME_BITS

@@ -2,12 +2,15 @@
 
 States that meet at an instruction are merged, so a function without loops is executed once per
 instruction; loops are unrolled. The result is a `Run`: the one state in which the function
-returns, every access to memory with the condition under which it happens, and every panic.
+returns, every access to memory with the condition under which it happens, every system instruction
+that is more than a read of a register, and every panic.
+
+Assembly that does not return ends at an `eret`, or at one of the addresses that the caller names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyvex
@@ -15,12 +18,14 @@ import z3
 
 from . import condition, expression
 from .image import INSTRUCTION_BYTES, Function, Image
-from .lift import Instruction, LiftError, Lifter
+from .lift import Instruction, LiftError, Lifter, System
 from .memory import WINDOWS, Memory, Window
+from .words import choice_of
 from .state import (
     REGISTER_OFFSETS,
     Frame,
     Guard,
+    Place,
     State,
     initial_registers,
     merge,
@@ -61,6 +66,15 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Effect:
+    """A system instruction that does something, when, and with which operand."""
+
+    instruction: Instruction
+    guard: Guard
+    operand: z3.BitVecRef | None
+
+
+@dataclass(frozen=True)
 class Panic:
     """A place at which the kernel would stop, and when it is reached."""
 
@@ -75,11 +89,44 @@ class Run:
 
     function: Function
     start: State
+    # The contract that the function is, if others take it for granted.
+    own: object | None = None
     end: State | None = None
     accesses: list[Access] = field(default_factory=list)
     panics: list[Panic] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    # The states at an `eret`, and at the addresses at which the caller wanted the run to end.
+    erets: dict[int, State] = field(default_factory=dict)
+    stops: dict[int, State] = field(default_factory=dict)
+    # Reads of registers that change by themselves: each has a symbol of its own.
+    volatile: list[z3.BitVecRef] = field(default_factory=list)
+    # The functions that were not executed, call by call.
+    summaries: list[str] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
     stack_bytes: int = 0
+
+
+# Registers whose value the executor knows nothing of, each time it is read.
+VOLATILE = frozenset({"cntvct_el0", "isr_el1"})
+# Registers that functions read and nothing of the kernel changes while it runs.
+READABLE = frozenset({"tpidr_el1", "dczid_el0"})
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What code may do beside computing: by default, what compiled functions do."""
+
+    # System registers: `mrs` of these, `msr` of those.
+    readable: frozenset[str] = READABLE
+    writable: frozenset[str] = frozenset()
+    # Memory that only the code itself knows.
+    private: tuple[Private, ...] = (STACK,)
+    # Whether a solver decides each branch: for loops whose end depends on a symbol.
+    decides: bool = False
+    # Addresses at which a run ends.
+    stops: frozenset[int] = frozenset()
+    # Does what the function at an address does, if that is known; proved on its own.
+    contracts: Callable[[Executor, State, int], list[State] | None] | None = None
 
 
 class Executor:
@@ -89,26 +136,34 @@ class Executor:
         self,
         image: Image,
         hypotheses: Sequence[z3.BoolRef] = (),
-        private: Sequence[Private] = (STACK,),
+        rules: Rules = Rules(),
     ) -> None:
         self.image = image
         self.lifter = Lifter(image)
         self.hypotheses = list(hypotheses)
-        self.private = tuple(private)
+        self.rules = rules
         self._orders: dict[int, dict[int, int]] = {}
         self._temporaries: dict[int, expression.Term] = {}
         self._instruction: Instruction
 
-    def run(self, function: Function, arguments: dict[str, z3.BitVecRef]) -> Run:
-        """Executes `function` from its first instruction until it returns."""
+    def run(self, function: Function, arguments: Mapping[str, z3.BitVecRef]) -> Run:
+        """Executes `function` from its first instruction until it returns or ends otherwise.
+
+        `arguments` are general registers, and system registers by their names.
+        """
         registers = initial_registers()
+        system = {}
         for name, value in arguments.items():
-            registers[REGISTER_OFFSETS[name]] = value
+            if name in REGISTER_OFFSETS:
+                registers[REGISTER_OFFSETS[name]] = value
+            else:
+                system[name] = value
         start = State(
             function.address, (Frame(function.address),), registers, Memory.symbolic("initial_")
         )
+        start.system = system
         self._run = Run(function, start)
-        waiting: dict[tuple[int, tuple[Frame, ...]], State] = {}
+        waiting: dict[Place, State] = {}
         self._put(waiting, start.copy())
         while waiting:
             place = min(waiting, key=self._rank)
@@ -125,9 +180,9 @@ class Executor:
         place = state.place()
         waiting[place] = merge(waiting[place], state) if place in waiting else state
 
-    def _rank(self, place: tuple[int, tuple[Frame, ...]]) -> tuple[int, ...]:
+    def _rank(self, place: Place) -> tuple[int, ...]:
         """Earlier in the flow of control is smaller, callee before what follows the call."""
-        address, frames = place
+        address, frames, _ = place
         outer = [self._order(f.entry)[f.call] for f in frames[:-1] if f.call is not None]
         return (*outer, self._order(frames[-1].entry)[address])
 
@@ -145,6 +200,8 @@ class Executor:
         state.steps += 1
         if state.steps > STEPS_MAX:
             raise ExecutionError(f"more than {STEPS_MAX} instructions on a path")
+        if instruction.system is not None:
+            return self._step_system(state, instruction, instruction.system)
         if instruction.block is None:
             self._run.panics.append(Panic(instruction, state.guard, instruction.mnemonic))
             return []
@@ -152,7 +209,7 @@ class Executor:
         leaving: list[State] = []
         for statement in instruction.block.statements:
             if statement.tag == "Ist_Exit":
-                taken = z3.simplify(self._value(state, statement.guard))
+                taken = self._decided(state, z3.simplify(self._value(state, statement.guard)))
                 if not z3.is_false(taken):
                     branch = state.copy()
                     branch.guard += () if z3.is_true(taken) else (taken,)
@@ -162,7 +219,50 @@ class Executor:
                 state.guard += () if z3.is_false(taken) else (z3.simplify(z3.Not(taken)),)
             else:
                 self._perform(state, statement)
-        return leaving + self._leave(state, instruction.block)
+        return leaving + self._leave(state, instruction)
+
+    def _decided(self, state: State, taken: z3.BoolRef) -> z3.BoolRef:
+        """A condition, as a constant if a solver is to decide it and can."""
+        if not self.rules.decides or z3.is_true(taken) or z3.is_false(taken):
+            return taken
+        solver = z3.SolverFor("QF_BV")
+        solver.add(*self.hypotheses, *state.guard)
+        for value, other in ((True, z3.Not(taken)), (False, taken)):
+            if solver.check(other) == z3.unsat:
+                return z3.BoolVal(value)
+        return taken
+
+    def _step_system(self, state: State, instruction: Instruction, system: System) -> list[State]:
+        following = state.address + INSTRUCTION_BYTES
+        place = None if system.register is None else REGISTER_OFFSETS[system.register]
+        match instruction.mnemonic:
+            case "mrs" if place is not None:
+                state.registers[place] = self._read_system(state, system.name)
+            case "msr" if system.name in self.rules.writable:
+                zero = z3.BitVecVal(0, 64)
+                state.system[system.name] = zero if place is None else state.registers[place]
+            case "mrs" | "msr":
+                raise LiftError(f"{state.address:#x}: `{instruction.text}` is not allowed")
+            case "eret":
+                self._end(self._run.erets, state)
+                return []
+            case _:
+                operand = None if place is None else state.registers[place]
+                self._run.effects.append(Effect(instruction, state.guard, operand))
+        return self._go(state, following)
+
+    def _read_system(self, state: State, name: str) -> z3.BitVecRef:
+        if name in VOLATILE:
+            symbol = z3.BitVec(f"{name}_{len(self._run.volatile)}", 64)
+            self._run.volatile.append(symbol)
+            return symbol
+        if name not in self.rules.readable:
+            raise LiftError(f"{state.address:#x}: reads {name}")
+        return state.system_register(name)
+
+    def _end(self, ends: dict[int, State], state: State) -> None:
+        known = ends.get(state.address)
+        ends[state.address] = state if known is None else merge(known, state)
 
     def _perform(self, state: State, statement: pyvex.stmt.IRStmt) -> None:
         match statement.tag:
@@ -178,14 +278,34 @@ class Executor:
             case _:
                 raise LiftError(f"{state.address:#x}: statement {statement.tag}")
 
-    def _leave(self, state: State, block: pyvex.IRSB) -> list[State]:
+    def _leave(self, state: State, instruction: Instruction) -> list[State]:
+        block = instruction.block
+        assert block is not None
         target = z3.simplify(self._value(state, block.next))
         if block.jumpkind == "Ijk_Ret":
             return self._return(state, target)
+        if instruction.is_computed:
+            return self._switch(state, target)
         if not z3.is_bv_value(target):
             raise ExecutionError(f"{state.address:#x}: a jump to a computed address")
         if block.jumpkind == "Ijk_Call":
             return self._call(state, target.as_long())
+        return self._go(state, target.as_long())
+
+    def _switch(self, state: State, target: z3.BitVecRef) -> list[State]:
+        """Goes to each of the places that a jump can lead to, all inside its function."""
+        known = choice_of(target)
+        target = target if known is None else known
+        if z3.is_app_of(target, z3.Z3_OP_ITE):
+            chosen, first, second = target.children()
+            branch = state.copy()
+            branch.guard += (chosen,)
+            state.guard += (z3.simplify(z3.Not(chosen)),)
+            return self._switch(branch, first) + self._switch(state, second)
+        if not z3.is_bv_value(target):
+            raise ExecutionError(f"{state.address:#x}: a jump to a computed address")
+        if target.as_long() not in self._order(state.frames[-1].entry):
+            raise ExecutionError(f"{state.address:#x}: a jump out of its function")
         return self._go(state, target.as_long())
 
     def _go(self, state: State, target: int) -> list[State]:
@@ -194,7 +314,15 @@ class Executor:
             self._run.panics.append(Panic(self._instruction, state.guard, name))
             return []
         state.address = target
-        return [state]
+        if target in self.rules.stops:
+            self._end(self._run.stops, state)
+            return []
+        contracts = self.rules.contracts
+        answers = None if contracts is None else contracts(self, state, target)
+        if answers is None:
+            return [state]
+        back = state.register("x30")
+        return [after for answer in answers for after in self._return(answer, back)]
 
     def _call(self, state: State, target: int) -> list[State]:
         if len(state.frames) == CALLS_MAX:
@@ -270,15 +398,13 @@ class Executor:
     # Memory.
 
     def _load(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
+        if not z3.is_bv_value(address):
+            chosen = choice_of(address)
+            address = address if chosen is None else chosen
         if z3.is_app_of(address, z3.Z3_OP_ITE):
             return self._load_choice(state, address, size)
-        place = self._private_place(address, size)
-        if place is not None:
-            name, offset = place
-            found = [state.private.get((name, offset + byte)) for byte in range(size)]
-            if any(byte is None for byte in found):
-                raise ExecutionError(f"{state.address:#x}: reads what it never wrote to its {name}")
-            return z3.simplify(z3.Concat(*reversed(found))) if size > 1 else found[0]
+        if self._private_place(address, size) is not None:
+            return self.load_private(state, address, size)
         if z3.is_bv_value(address):
             content = self.image.constant(address.as_long(), size)
             if content is not None:
@@ -300,20 +426,40 @@ class Executor:
 
     def _store(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
         size = value.size() // 8
-        place = self._private_place(address, size)
-        if place is not None:
-            name, offset = place
-            for byte in range(size):
-                piece = z3.simplify(z3.Extract(8 * byte + 7, 8 * byte, value))
-                state.private[(name, offset + byte)] = piece
+        if self._private_place(address, size) is not None:
+            self.store_private(state, address, value)
             return
         window = self._window(state, address)
         self._note(state, window, address, size, True)
         state.memory = state.memory.store(window, address, value)
 
+    def load_private(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
+        """What is at an address of private memory; anything, where nothing was stored."""
+        name, offset = self._known_private_place(address, size)
+        return state.private_word(name, offset, size)
+
+    def store_private(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
+        """Stores into private memory."""
+        size = value.size() // 8
+        name, offset = self._known_private_place(address, size)
+        value = z3.simplify(value)
+        for byte in range(size):
+            state.private[(name, offset + byte)] = (value, byte)
+
+    def _known_private_place(self, address: z3.BitVecRef, size: int) -> tuple[str, int]:
+        place = self._private_place(address, size)
+        if place is None:
+            raise ExecutionError(f"{self._instruction.address:#x}: not in private memory")
+        return place
+
+    @property
+    def run_so_far(self) -> Run:
+        """The run that is under way."""
+        return self._run
+
     def _private_place(self, address: z3.BitVecRef, size: int) -> tuple[str, int] | None:
         """Which private byte an address names; an access that sticks out is refused."""
-        for region in self.private:
+        for region in self.rules.private:
             base = self._run.start.register(region.register)
             distance = z3.simplify(address - base)
             if not z3.is_bv_value(distance):

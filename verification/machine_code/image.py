@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
@@ -78,12 +79,21 @@ class Image:
             raise ImageError(f"{self.path}: one function `{name}` expected, found: {names}")
         return found[0]
 
+    def around(self, address: int) -> range:
+        """The instructions of the function in which `address` is."""
+        for function in self.functions:
+            if function.address <= address < function.address + function.size:
+                end = function.address + function.size
+                return range(function.address, end, INSTRUCTION_BYTES)
+        raise ImageError(f"{address:#x} is in no function")
+
     def panic_at(self, address: int) -> str | None:
         """The name of the panic function that begins at `address`."""
-        for function in self.functions:
-            if function.address == address and PANIC_NAME.search(function.name):
-                return function.name
-        return None
+        return self._panics.get(address)
+
+    @cached_property
+    def _panics(self) -> dict[int, str]:
+        return {f.address: f.name for f in self.functions if PANIC_NAME.search(f.name)}
 
     def instruction(self, address: int) -> bytes:
         """The bytes of the instruction at `address`, which must be executable and read-only."""

@@ -1,24 +1,39 @@
-"""The kernel's memory through the kernel's types, and the invariants that the proofs assume.
+"""The kernel's memory through the kernel's types: numbers, links, fields, slots, frames.
 
-Each invariant is stated for one object and the objects it names. A proof uses its instances for the
-objects that the specification meets; that every reachable state satisfies them is checked elsewhere
-(see `verification/README.md`).
+What is assumed of it stands in `invariants`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import z3
 
 from .layout import Layout
-from .logic import disjunction
-from .memory import FRAME_BITS, NUMBER_BITS, Memory
+from .memory import (
+    ENTRIES,
+    ENTRY_BITS,
+    FRAME_BITS,
+    KINDS,
+    NUMBER_BITS,
+    UNITS_PER_FRAME_BITS,
+    Memory,
+    Update,
+)
 
 NUMBER_MASK = (1 << NUMBER_BITS) - 1
-UNITS_PER_FRAME_BITS = NUMBER_BITS - FRAME_BITS
+SLOT_WORDS = 2
 
 DESCRIBED = z3.Array("described", z3.BitVecSort(FRAME_BITS), z3.BitVecSort(1))
+
+# What never changes after the start: this core, the machine, and its stand-ins for what died.
+CORE = z3.BitVec("core", NUMBER_BITS)
+MACHINE = z3.BitVec("machine", NUMBER_BITS)
+NULL_SLOTS = z3.BitVec("null_slots", NUMBER_BITS)
+NULL_ENDPOINT = z3.BitVec("null_endpoint", NUMBER_BITS)
+
+# The frame kind of what capabilities call a frame.
+FRAME_KIND_OF = {"Frame": "User"}
 
 
 @dataclass(frozen=True)
@@ -28,31 +43,48 @@ class KernelState:
     layout: Layout
     memory: Memory
     # Which frames the frame table describes: kind byte and entry are mapped.
-    described: z3.ArrayRef
-    # The machine's stand-ins for what died.
-    null_slots: z3.BitVecRef
-    null_endpoint: z3.BitVecRef
+    described: z3.ArrayRef = DESCRIBED
 
     @staticmethod
-    def symbolic(layout: Layout, memory: Memory) -> KernelState:
-        return KernelState(
-            layout,
-            memory,
-            DESCRIBED,
-            z3.BitVec("null_slots", NUMBER_BITS),
-            z3.BitVec("null_endpoint", NUMBER_BITS),
-        )
+    def symbolic(layout: Layout) -> KernelState:
+        return KernelState(layout, Memory.symbolic("initial_"))
+
+    def after(self, memory: Memory) -> KernelState:
+        """The same kernel with other contents of its memory."""
+        return replace(self, memory=memory)
 
     def field(self, number: z3.BitVecRef, name: str) -> z3.BitVecRef:
         """The field `Object.FIELD` of an object."""
         return self.memory.field(number, self.layout.word(name))
 
+    def entry(self, frame: z3.BitVecRef, name: str) -> z3.BitVecRef:
+        """A field of a frame's entry."""
+        return self.memory.entry(frame, self.layout.word(f"Entry.{name}"))
+
+    def element(
+        self, number: z3.BitVecRef, name: str, index: z3.BitVecRef, limit: int
+    ) -> z3.BitVecRef:
+        """Element `index` (64 bits, below `limit`) of an array field that begins at a unit."""
+        first = self.layout.word(name)
+        assert first % 8 == 0 and limit % 8 == 0
+        unit = number + first // 8 + z3.Extract(NUMBER_BITS + 2, 3, index)
+        value = self.memory.row(7, unit)
+        for word in range(6, -1, -1):
+            is_word = z3.Extract(2, 0, index) == word
+            value = z3.If(is_word, self.memory.row(word, unit), value)
+        return value
+
+    def chunk_link(self, table: z3.BitVecRef, chunk: z3.BitVecRef) -> z3.BitVecRef:
+        """The link to chunk `chunk` (64 bits, below the named number) of a table."""
+        limit = self.layout.constants["CHUNKS_MAX"]
+        return self.element(table, "CapTable.CHUNK", chunk, limit)
+
     def slot(self, chunk: z3.BitVecRef, index: z3.BitVecRef) -> Slot:
         """Slot `index` (8 bits) of a chunk."""
-        unit = chunk + z3.ZeroExt(NUMBER_BITS - 6, z3.Extract(7, 2, index))
+        unit = z3.simplify(chunk + z3.ZeroExt(NUMBER_BITS - 6, z3.Extract(7, 2, index)))
         words = []
-        for word in range(2):
-            choices = [z3.Select(self.memory.words[2 * q + word], unit) for q in range(4)]
+        for word in range(SLOT_WORDS):
+            choices = [self.memory.row(SLOT_WORDS * q + word, unit) for q in range(4)]
             value = choices[3]
             for quarter in range(2, -1, -1):
                 value = z3.If(z3.Extract(1, 0, index) == quarter, choices[quarter], value)
@@ -64,7 +96,10 @@ class KernelState:
 
     def is_frame_of(self, number: z3.BitVecRef, kind: str) -> z3.BoolRef:
         """The frame of `number` is described and of this frame kind."""
-        frame = frame_of(number)
+        return self.is_frame(frame_of(number), kind)
+
+    def is_frame(self, frame: z3.BitVecRef, kind: str) -> z3.BoolRef:
+        """A frame is described and of this frame kind."""
         is_kind = self.memory.kind(frame) == self.layout.frame_kinds[kind]
         return z3.And(self.is_described(frame), is_kind)
 
@@ -72,82 +107,13 @@ class KernelState:
         """`number` names a place for an object of this kind."""
         return z3.And(self.is_frame_of(number, name), self.is_aligned(number, name))
 
+    def is_live(self, number: z3.BitVecRef, name: str) -> z3.BoolRef:
+        """`number` names an object of this kind that was not destroyed."""
+        return z3.And(self.is_object(number, name), self.field(number, f"{name}.ID") != 0)
+
     def is_aligned(self, number: z3.BitVecRef, name: str) -> z3.BoolRef:
         bits = self.layout.objects[name].units.bit_length() - 1
         return z3.BoolVal(True) if bits == 0 else z3.Extract(bits - 1, 0, number) == 0
-
-    # The invariants.
-
-    def thread_is_sound(self, thread: z3.BitVecRef) -> list[z3.BoolRef]:
-        """The table of a thread, and the part of it that the fast path sees."""
-        slots, table = self.field(thread, "Thread.SLOTS"), self.field(thread, "Thread.TABLE")
-        mask = self.field(thread, "Thread.MASK")
-        first = self.layout.constants["CHUNK_SLOTS"] - 1
-        return [
-            z3.Or(mask == 0, mask == first),
-            is_link(slots),
-            z3.Or(self.is_object(number_of(slots), "Slots"), number_of(slots) == self.null_slots),
-            is_link(table),
-            z3.Or(number_of(table) == 0, self.is_object(number_of(table), "CapTable")),
-        ]
-
-    def table_is_sound(self, table: z3.BitVecRef, chunk: z3.BitVecRef) -> list[z3.BoolRef]:
-        """A capability table has at most the named number of chunks, and those it has exist."""
-        count = self.field(table, "CapTable.CHUNKS")
-        link = self.chunk_link(table, chunk)
-        has = z3.And(self.is_object(table, "CapTable"), z3.ULT(chunk, count))
-        exists = z3.And(is_link(link), self.is_object(number_of(link), "Slots"))
-        limit = self.layout.constants["CHUNKS_MAX"]
-        return [
-            z3.Implies(self.is_object(table, "CapTable"), z3.ULE(count, limit)),
-            z3.Implies(has, exists),
-        ]
-
-    def chunk_link(self, table: z3.BitVecRef, chunk: z3.BitVecRef) -> z3.BitVecRef:
-        """The link to chunk `chunk` (64 bits, below the named number) of a table."""
-        first = self.layout.word("CapTable.CHUNK")
-        assert first % 8 == 0
-        unit = table + first // 8 + z3.Extract(NUMBER_BITS + 2, 3, chunk)
-        value = z3.Select(self.memory.words[7], unit)
-        for word in range(6, -1, -1):
-            is_word = z3.Extract(2, 0, chunk) == word
-            value = z3.If(is_word, z3.Select(self.memory.words[word], unit), value)
-        return value
-
-    def slot_is_sound(self, slot: Slot) -> list[z3.BoolRef]:
-        """A slot is empty, or names a kind and a place in a described frame."""
-        kind, number = slot.kind(), slot.number()
-        known = [kind == value for value in self.layout.kinds.values()]
-        filled = z3.And(
-            disjunction(known),
-            z3.Extract(5, 0, slot.word) == 0,
-            z3.Extract(47, 46, slot.word) == 0,
-            slot.id != 0,
-            self.is_described(frame_of(number)),
-        )
-        in_use = z3.Or(
-            self.is_frame_of(slot.unit, "Slots"), frame_of(slot.unit) == frame_of(self.null_slots)
-        )
-        return [z3.Implies(in_use, z3.Or(z3.And(slot.word == 0, slot.id == 0), filled))]
-
-    def gate_is_sound(self, gate: z3.BitVecRef) -> list[z3.BoolRef]:
-        """A live gate names an endpoint, or the one that stands for those that died."""
-        link = self.field(gate, "Gate.ENDPOINT")
-        endpoint = number_of(link)
-        named = z3.Or(self.is_object(endpoint, "Endpoint"), endpoint == self.null_endpoint)
-        is_live = z3.And(self.is_object(gate, "Gate"), self.field(gate, "Gate.ID") != 0)
-        return [z3.Implies(is_live, z3.And(is_link(link), endpoint != 0, named))]
-
-    def stand_ins_are_sound(self) -> list[z3.BoolRef]:
-        """The stand-ins are the kernel's own, aligned, and not the same frame."""
-        return [
-            self.is_frame_of(self.null_slots, "Kernel"),
-            self.is_aligned(self.null_slots, "Slots"),
-            self.is_frame_of(self.null_endpoint, "Kernel"),
-            self.is_aligned(self.null_endpoint, "Endpoint"),
-            self.null_endpoint != 0,
-            self.field(self.null_endpoint, "Endpoint.ID") == 0,
-        ]
 
 
 @dataclass(frozen=True)
@@ -166,17 +132,30 @@ class Slot:
         return z3.Extract(63, 56, self.word)
 
     def number(self) -> z3.BitVecRef:
-        return number_of(z3.LShR(self.word, 6))
+        return z3.Extract(NUMBER_BITS + 5, 6, self.word)
 
     def address(self, word: int) -> z3.BitVecRef:
         """Where word `word` is, as an address in the direct map."""
         low = z3.Concat(self.quarter, z3.BitVecVal(word, 1), z3.BitVecVal(0, 3))
-        return _direct(z3.Concat(self.unit, low))
+        return direct(z3.Concat(self.unit, low))
+
+    def stored(self, words: tuple[z3.BitVecRef, z3.BitVecRef]) -> list[Update]:
+        """The stores that fill it."""
+        return [
+            Update(SLOT_WORDS * quarter + at, self.unit, word, self.quarter == quarter)
+            for quarter in range(4)
+            for at, word in enumerate(words)
+        ]
 
 
 def number_of(link: z3.BitVecRef) -> z3.BitVecRef:
     """The number in a link word."""
     return z3.Extract(NUMBER_BITS - 1, 0, link)
+
+
+def link_of(number: z3.BitVecRef) -> z3.BitVecRef:
+    """A number as a link word."""
+    return z3.ZeroExt(64 - number.size(), number)
 
 
 def is_link(link: z3.BitVecRef) -> z3.BoolRef:
@@ -186,15 +165,34 @@ def is_link(link: z3.BitVecRef) -> z3.BoolRef:
 
 def frame_of(number: z3.BitVecRef) -> z3.BitVecRef:
     """The frame in which an object lies."""
-    return z3.Extract(NUMBER_BITS - 1, UNITS_PER_FRAME_BITS, number)
+    return z3.simplify(z3.Extract(NUMBER_BITS - 1, UNITS_PER_FRAME_BITS, number))
+
+
+def first_of(frame: z3.BitVecRef) -> z3.BitVecRef:
+    """The number of the first object in a frame."""
+    return z3.Concat(frame, z3.BitVecVal(0, UNITS_PER_FRAME_BITS))
 
 
 def address_of(number: z3.BitVecRef, word: int) -> z3.BitVecRef:
     """The address of a word of an object in the direct map."""
-    unit = number + word // 8
-    return _direct(z3.Concat(unit, z3.BitVecVal(word % 8 * 8, 6)))
+    unit = z3.simplify(number + word // 8)
+    return direct(z3.Concat(unit, z3.BitVecVal(word % 8 * 8, 6)))
 
 
-def _direct(physical: z3.BitVecRef) -> z3.BitVecRef:
+def kind_address(frame: z3.BitVecRef) -> z3.BitVecRef:
+    """The address of the kind byte of a frame."""
+    prefix = z3.BitVecVal(KINDS.base >> frame.size(), 64 - frame.size())
+    return z3.Concat(prefix, frame)
+
+
+def entry_address(frame: z3.BitVecRef, word: int) -> z3.BitVecRef:
+    """The address of a word of a frame's entry."""
+    bits = FRAME_BITS + ENTRY_BITS
+    prefix = z3.BitVecVal(ENTRIES.base >> bits, 64 - bits)
+    return z3.Concat(prefix, frame, z3.BitVecVal(8 * word, ENTRY_BITS))
+
+
+def direct(physical: z3.BitVecRef) -> z3.BitVecRef:
+    """Where a physical address is."""
     prefix = z3.BitVecVal(0xFFFF_0000_0000_0000 >> physical.size(), 64 - physical.size())
     return z3.Concat(prefix, physical)

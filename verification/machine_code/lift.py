@@ -2,6 +2,7 @@
 
 The lifter turns some system instructions into nothing without a word. So an instruction is lifted
 only if an independent disassembler gives it a mnemonic on the list, and everything else is refused.
+System instructions are read from the disassembler's text; `execute` knows what each does.
 """
 
 from __future__ import annotations
@@ -23,11 +24,15 @@ ALLOWED = frozenset(
     lsl lsr asr ror extr ubfx ubfiz ubfm sbfx sbfiz sbfm bfi bfxil bfm bfc
     uxtb uxth sxtb sxth sxtw clz rbit rev
     csel csinc csinv csneg cset csetm cinc cinv cneg ccmp ccmn
+    umaddl smaddl umull smull
     adr adrp ldr ldrb ldrh ldrsw ldur ldurb ldurh ldp str strb strh stur sturb sturh stp
-    b bl ret cbz cbnz tbz tbnz nop
+    b br bl ret cbz cbnz tbz tbnz nop
     b.eq b.ne b.hs b.lo b.mi b.pl b.vs b.vc b.hi b.ls b.ge b.lt b.gt b.le b.cs b.cc
     """.split()
 )
+
+# Instructions that read or write what is neither a general register nor memory, or order accesses.
+SYSTEM = frozenset("mrs msr dsb dmb isb dc ic tlbi eret".split())
 
 # Instructions that stop the machine: reaching one is a panic.
 TRAPS = frozenset({"brk", "udf", "hlt"})
@@ -40,20 +45,36 @@ class LiftError(Exception):
 
 
 @dataclass(frozen=True)
+class System:
+    """A system instruction: what it names, and the general register (none: zero) that goes along."""
+
+    name: str
+    register: str | None
+
+
+@dataclass(frozen=True)
 class Instruction:
-    """An instruction, as text and as VEX; `block` is `None` for a trap."""
+    """An instruction, as text, and as VEX or as a system instruction; neither for a trap."""
 
     address: int
     mnemonic: str
     text: str
     block: pyvex.IRSB | None
+    system: System | None = None
 
     @property
     def is_trap(self) -> bool:
-        return self.block is None
+        return self.block is None and self.system is None
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether it jumps to a place that it computes."""
+        return self.mnemonic == "br"
 
     def successors(self) -> list[int]:
         """Where it can go without leaving the function; a call goes on behind itself."""
+        if self.system is not None:
+            return [] if self.mnemonic == "eret" else [self.address + INSTRUCTION_BYTES]
         if self.block is None:
             return []
         targets = [s.dst.value for s in self.block.statements if s.tag == "Ist_Exit"]
@@ -106,7 +127,11 @@ class Lifter:
         return {address: place for place, address in enumerate(reversed(postorder))}
 
     def _inside(self, address: int) -> list[int]:
-        targets = self.instruction(address).successors()
+        instruction = self.instruction(address)
+        targets = instruction.successors()
+        if instruction.is_computed:
+            # A switch: it stays inside the function that is compiled here.
+            targets = list(self.image.around(address))
         return [target for target in targets if self.image.panic_at(target) is None]
 
 
@@ -114,6 +139,8 @@ def _lift(encoding: bytes, address: int) -> Instruction:
     mnemonic, text = disassemble(encoding, address)
     if mnemonic in TRAPS:
         return Instruction(address, mnemonic, text, None)
+    if mnemonic in SYSTEM:
+        return Instruction(address, mnemonic, text, None, _system(mnemonic, text))
     if mnemonic not in ALLOWED:
         raise LiftError(f"{address:#x}: `{text}` is not on the list of instructions")
     try:
@@ -123,3 +150,13 @@ def _lift(encoding: bytes, address: int) -> Instruction:
     if block.jumpkind not in ("Ijk_Boring", "Ijk_Call", "Ijk_Ret"):
         raise LiftError(f"{address:#x}: `{text}` lifts to {block.jumpkind}")
     return Instruction(address, mnemonic, text, block)
+
+
+def _system(mnemonic: str, text: str) -> System:
+    operands = [part.strip() for part in text.removeprefix(mnemonic).split(",")]
+    if mnemonic == "mrs":
+        operands.reverse()
+    name, register = (*operands, "")[:2]
+    if register.startswith("#"):
+        return System(f"{name} {register}", None)
+    return System(name, register if register.startswith("x") and register != "xzr" else None)

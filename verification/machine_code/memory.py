@@ -4,6 +4,10 @@ Nothing is assumed about types here: the words of the direct map are eight array
 of a 64-byte unit, indexed by the 40-bit number of the unit. So field `w` of the object `n` is word
 `w % 8` of unit `n + w / 8`, and two objects that overlapped would overlap here. That an access stays
 inside an object of the right kind is an obligation (`proof`), not a property of the model.
+
+A memory is arrays of which nothing is known, and the list of what was stored since: first to last,
+each under its condition. What is read is a choice among them. So the solvers never meet an array
+that was changed, and the list is at hand to be compared with the specification's.
 """
 
 from __future__ import annotations
@@ -11,6 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import z3
+
+from .words import low_bits, part_of_sum
 
 WORD_BYTES = 8
 UNIT_BITS = 6
@@ -20,6 +26,12 @@ FRAME_SHIFT = 12
 UNIT_WORDS = 8
 ENTRY_BITS = 5
 ENTRY_WORDS = 4
+UNITS_PER_FRAME_BITS = NUMBER_BITS - FRAME_BITS
+
+# The arrays of a memory, by place: the words of units, the kind bytes, the words of entries.
+KINDS_ARRAY = UNIT_WORDS
+ENTRY_ARRAY = KINDS_ARRAY + 1
+ARRAYS = ENTRY_ARRAY + ENTRY_WORDS
 
 
 @dataclass(frozen=True)
@@ -46,44 +58,92 @@ class AccessError(Exception):
 
 
 @dataclass(frozen=True)
+class Update:
+    """A store: from here on, row `index` of an array holds `value`, if `guard` holds."""
+
+    array: int
+    index: z3.BitVecRef
+    value: z3.BitVecRef
+    guard: z3.BoolRef | None = None
+    # How many low bits of the index do not count: all these rows get the value.
+    free_bits: int = 0
+
+    def holds_at(self, index: z3.BitVecRef) -> z3.BoolRef:
+        """Whether this is what row `index` holds."""
+        top = index.size() - 1
+        same = z3.Extract(top, self.free_bits, self.index) == z3.Extract(top, self.free_bits, index)
+        return z3.simplify(same if self.guard is None else z3.And(self.guard, same))
+
+    def under(self, condition: z3.BoolRef) -> Update:
+        """The same, only if the condition holds too."""
+        guard = condition if self.guard is None else z3.And(condition, self.guard)
+        return replace(self, guard=guard)
+
+
+@dataclass(frozen=True)
 class Memory:
     """What the kernel's memory holds at one moment."""
 
-    words: tuple[z3.ArrayRef, ...]
-    kinds: z3.ArrayRef
-    entries: tuple[z3.ArrayRef, ...]
+    base: tuple[z3.ArrayRef, ...]
+    updates: tuple[Update, ...] = ()
 
     @staticmethod
     def symbolic(prefix: str) -> Memory:
         """Memory of which nothing is known."""
         number, frame = z3.BitVecSort(NUMBER_BITS), z3.BitVecSort(FRAME_BITS)
         word, byte = z3.BitVecSort(64), z3.BitVecSort(8)
-        return Memory(
-            tuple(z3.Array(f"{prefix}word{i}", number, word) for i in range(UNIT_WORDS)),
-            z3.Array(f"{prefix}kinds", frame, byte),
-            tuple(z3.Array(f"{prefix}entry{i}", frame, word) for i in range(ENTRY_WORDS)),
-        )
-
-    def arrays(self) -> list[z3.ArrayRef]:
-        """All arrays, always in the same order."""
-        return [*self.words, self.kinds, *self.entries]
+        words = (z3.Array(f"{prefix}word{i}", number, word) for i in range(UNIT_WORDS))
+        entries = (z3.Array(f"{prefix}entry{i}", frame, word) for i in range(ENTRY_WORDS))
+        return Memory((*words, z3.Array(f"{prefix}kinds", frame, byte), *entries))
 
     def chosen(self, condition: z3.BoolRef, other: Memory) -> Memory:
         """This memory if `condition` holds, else `other`."""
-        pairs = zip(self.arrays(), other.arrays())
-        arrays = [a if a.eq(b) else z3.If(condition, a, b) for a, b in pairs]
-        last = UNIT_WORDS
-        return Memory(tuple(arrays[:last]), arrays[last], tuple(arrays[last + 1 :]))
+        shared = 0
+        for mine, its in zip(self.updates, other.updates):
+            if mine is not its:
+                break
+            shared += 1
+        mine = [update.under(condition) for update in self.updates[shared:]]
+        its = [update.under(z3.Not(condition)) for update in other.updates[shared:]]
+        return replace(self, updates=(*self.updates[:shared], *mine, *its))
+
+    def row(self, array: int, index: z3.BitVecRef) -> z3.BitVecRef:
+        """What a row of an array holds."""
+        value = z3.Select(self.base[array], index)
+        for update in self.updates:
+            if update.array != array:
+                continue
+            holds = update.holds_at(index)
+            if z3.is_true(holds):
+                value = update.value
+            elif not z3.is_false(holds):
+                value = z3.If(holds, update.value, value)
+        return value
+
+    def updated(self, *updates: Update) -> Memory:
+        """The memory after these stores too."""
+        return replace(self, updates=(*self.updates, *updates))
 
     # What specifications read.
 
     def field(self, number: z3.BitVecRef, word: int) -> z3.BitVecRef:
         """Word `word` of the object `number` (40 bits)."""
-        return z3.Select(self.words[word % UNIT_WORDS], number + word // UNIT_WORDS)
+        return self.row(word % UNIT_WORDS, z3.simplify(number + word // UNIT_WORDS))
 
     def kind(self, frame: z3.BitVecRef) -> z3.BitVecRef:
         """The kind byte of a frame (34 bits)."""
-        return z3.Select(self.kinds, frame)
+        return self.row(KINDS_ARRAY, frame)
+
+    def entry(self, frame: z3.BitVecRef, word: int) -> z3.BitVecRef:
+        """Word `word` of a frame's entry."""
+        return self.row(ENTRY_ARRAY + word, frame)
+
+    def zeroed(self, frame: z3.BitVecRef, guard: z3.BoolRef | None = None) -> Memory:
+        """The memory after a whole frame of it became zero."""
+        first = z3.Concat(frame, z3.BitVecVal(0, UNITS_PER_FRAME_BITS))
+        zero = z3.BitVecVal(0, 64)
+        rows = [Update(i, first, zero, guard, UNITS_PER_FRAME_BITS) for i in range(UNIT_WORDS)]
+        return self.updated(*rows)
 
     # What machine code does.
 
@@ -92,12 +152,11 @@ class Memory:
         if window is KINDS:
             if size != 1:
                 raise AccessError(f"{size} bytes of the kind table at once")
-            return z3.Select(self.kinds, low_bits(address, FRAME_BITS))
-        arrays, index = self._rows(window, address)
+            return z3.simplify(self.row(KINDS_ARRAY, low_bits(address, FRAME_BITS)))
         result = None
-        for word, array in enumerate(arrays):
-            value = _piece(z3.Select(array, index), address, size)
-            result = value if result is None else z3.If(_is_word(arrays, address, word), value, result)
+        for array, index, is_word in _rows(window, address):
+            value = _piece(self.row(array, index), address, size)
+            result = value if result is None else z3.If(is_word, value, result)
         assert result is not None
         return z3.simplify(result)
 
@@ -106,31 +165,28 @@ class Memory:
         if window is KINDS:
             if value.size() != 8:
                 raise AccessError("more than one byte of the kind table at once")
-            return replace(self, kinds=z3.Store(self.kinds, low_bits(address, FRAME_BITS), value))
+            return self.updated(Update(KINDS_ARRAY, low_bits(address, FRAME_BITS), value))
         if value.size() != 64:
             raise AccessError(f"a store of {value.size()} bits into an object")
-        arrays, index = self._rows(window, address)
-        written = []
-        for word, array in enumerate(arrays):
-            is_word = z3.simplify(_is_word(arrays, address, word))
-            changed = z3.If(is_word, value, z3.Select(array, index))
-            written.append(array if z3.is_false(is_word) else z3.Store(array, index, changed))
-        if window is ENTRIES:
-            return replace(self, entries=tuple(written))
-        return replace(self, words=tuple(written))
-
-    def _rows(
-        self, window: Window, address: z3.BitVecRef
-    ) -> tuple[tuple[z3.ArrayRef, ...], z3.BitVecRef]:
-        if window is ENTRIES:
-            return self.entries, z3.simplify(z3.Extract(window.bits - 1, ENTRY_BITS, address))
-        return self.words, z3.simplify(z3.Extract(window.bits - 1, UNIT_BITS, address))
+        updates = []
+        for array, index, is_word in _rows(window, address):
+            guard = None if z3.is_true(is_word) else is_word
+            updates.append(Update(array, index, value, guard))
+        return self.updated(*updates)
 
 
-def _is_word(arrays: tuple[z3.ArrayRef, ...], address: z3.BitVecRef, word: int) -> z3.BoolRef:
-    bits = len(arrays).bit_length() - 1
-    low = low_bits(address, 3 + bits)
-    return z3.Extract(2 + bits, 3, low) == word
+def _rows(
+    window: Window, address: z3.BitVecRef
+) -> list[tuple[int, z3.BitVecRef, z3.BoolRef]]:
+    """The rows that an address can name: array, index, and whether it is this one."""
+    is_entry = window is ENTRIES
+    first, count, low = (
+        (ENTRY_ARRAY, ENTRY_WORDS, ENTRY_BITS) if is_entry else (0, UNIT_WORDS, UNIT_BITS)
+    )
+    index = part_of_sum(address, window.bits - 1, low)
+    place = z3.Extract(low - 1, 3, low_bits(address, low))
+    rows = [(first + word, index, z3.simplify(place == word)) for word in range(count)]
+    return [row for row in rows if not z3.is_false(row[2])]
 
 
 def _piece(word: z3.BitVecRef, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
@@ -144,31 +200,3 @@ def _piece(word: z3.BitVecRef, address: z3.BitVecRef, size: int) -> z3.BitVecRef
         result = value if result is None else z3.If(at == byte, value, result)
     assert result is not None
     return result
-
-
-def low_bits(term: z3.BitVecRef, width: int) -> z3.BitVecRef:
-    """The low `width` bits, computed on narrow words: all these operations respect `2**width`."""
-    if term.size() == width:
-        return term
-    kind = term.decl().kind()
-    if kind in _MODULAR:
-        parts = [low_bits(child, width) for child in term.children()]
-        total = parts[0]
-        for part in parts[1:]:
-            total = _MODULAR[kind](total, part)
-        return z3.simplify(total)
-    if kind == z3.Z3_OP_ITE:
-        condition, first, second = term.children()
-        first, second = low_bits(first, width), low_bits(second, width)
-        return first if first.eq(second) else z3.simplify(z3.If(condition, first, second))
-    return z3.simplify(z3.Extract(width - 1, 0, term))
-
-
-_MODULAR = {
-    z3.Z3_OP_BADD: lambda a, b: a + b,
-    z3.Z3_OP_BSUB: lambda a, b: a - b,
-    z3.Z3_OP_BMUL: lambda a, b: a * b,
-    z3.Z3_OP_BAND: lambda a, b: a & b,
-    z3.Z3_OP_BOR: lambda a, b: a | b,
-    z3.Z3_OP_BXOR: lambda a, b: a ^ b,
-}

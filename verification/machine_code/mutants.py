@@ -1,7 +1,7 @@
 """One-instruction mutants of a proved function: does the proof notice?
 
 Two families. *Missing checks*: each conditional branch never taken, always taken or inverted, each
-other instruction left out; these run always. *Flips*: each bit of each instruction turned over.
+other instruction left out. *Flips*: each bit of each instruction turned over.
 A mutant is refused (an instruction or an action that the proofs do not accept), refuted (an
 obligation fails) or it survives. A survivor satisfies the whole claim, so nothing that the claim
 promises can tell it from the original; it is classified by asking the solvers why.
@@ -9,6 +9,7 @@ promises can tell it from the original; it is classified by asking the solvers w
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -18,13 +19,14 @@ import z3
 from .claim import Claim
 from .concrete import ConcreteState
 from .condition import ConditionError
+from .contracts import Contracts
 from .execute import ExecutionError, Run
 from .expression import ExpressionError
 from .image import Image, ImageError
 from .lift import LiftError, disassemble
 from .logic import conjunction
 from .memory import AccessError
-from .proof import is_mutant_refuted, run
+from .proof import is_mutant_refuted, result_of, run, same_memory
 from .solve import Verdict, prove
 
 NOP = 0xD503_201F
@@ -48,6 +50,9 @@ class Fate(Enum):
     UNCLASSIFIED = "survives without a reason"
 
 
+SURVIVALS = (Fate.SAME, Fate.SAME_IN_SOUND_STATES, Fate.UNCLASSIFIED)
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One changed instruction."""
@@ -58,10 +63,9 @@ class Mutant:
     # Whether it decides a branch otherwise.
     is_branch: bool = False
 
-    @property
-    def must_be_noticed(self) -> bool:
-        """No branch of a proved function may be decided the other way round unnoticed."""
-        return self.change == INVERTED
+    def is_failure(self, fate: Fate) -> bool:
+        """No survivor may be without a reason, and no inverted branch may survive."""
+        return fate is Fate.UNCLASSIFIED or (fate in SURVIVALS and self.change == INVERTED)
 
     def describe(self, image: Image) -> str:
         _, before = disassemble(image.instruction(self.address), self.address)
@@ -94,12 +98,23 @@ def flips(image: Image, addresses: Iterable[int]) -> Iterator[Mutant]:
             yield Mutant(address, encoding ^ (1 << bit), f"bit {bit} flipped")
 
 
+def sample(image: Image, addresses: Iterable[int], seed: str, count: int) -> list[Mutant]:
+    """Some mutants, half of them branches, the same for the same seed."""
+    generator = random.Random(seed)
+    found = list(missing_checks(image, addresses))
+    branches = [m for m in found if m.is_branch]
+    others = [m for m in found if not m.is_branch]
+    chosen = generator.sample(branches, min(len(branches), count // 2))
+    return chosen + generator.sample(others, min(len(others), count - len(chosen)))
+
+
 @dataclass(frozen=True)
 class Trial:
     """What mutants are measured against."""
 
     image: Image
     claim: Claim
+    contracts: Contracts
     original: Run
     # States in which the assumptions hold.
     sound: Sequence[ConcreteState]
@@ -107,7 +122,8 @@ class Trial:
     def fate(self, mutant: Mutant) -> Fate:
         """What the proof says of a mutant."""
         try:
-            changed = run(self.image.patched(mutant.address, mutant.encoding), self.claim)
+            image = self.image.patched(mutant.address, mutant.encoding)
+            changed = run(image, self.claim, self.contracts, self.original.own)
         except REFUSALS:
             return Fate.REFUSED
         if is_mutant_refuted(self.claim, changed, self.sound):
@@ -121,7 +137,7 @@ def _code(image: Image, addresses: Iterable[int]) -> Iterator[tuple[int, int]]:
 
 
 def _classify(claim: Claim, original: Run, changed: Run) -> Fate:
-    goal = _same_results(claim, original, changed)
+    goal = _same(claim, original, changed)
     if prove([], goal) is Verdict.PROVED:
         return Fate.SAME
     if prove(claim.assumptions, goal) is Verdict.PROVED:
@@ -129,13 +145,14 @@ def _classify(claim: Claim, original: Run, changed: Run) -> Fate:
     return Fate.UNCLASSIFIED
 
 
-def _same_results(claim: Claim, original: Run, changed: Run) -> z3.BoolRef:
-    if original.end is None or changed.end is None:
+def _same(claim: Claim, original: Run, changed: Run) -> z3.BoolRef:
+    first, second = original.end, changed.end
+    if first is None or second is None:
         return z3.BoolVal(False)
-    registers: Sequence[str] = sorted({r for o in claim.outcomes for r in o.results})
-    pairs = [(original.end.register(r), changed.end.register(r)) for r in registers]
-    guards = conjunction(original.end.guard) == conjunction(changed.end.guard)
-    return conjunction([guards, *(a == b for a, b in pairs)])
+    keys = sorted({key for o in claim.outcomes for key in o.results})
+    pairs = [result_of(first, key) == result_of(second, key) for key in keys]
+    guards = conjunction(first.guard) == conjunction(second.guard)
+    return conjunction([guards, *pairs, same_memory(first.memory, second.memory)])
 
 
 def _widened(distance: int, width: int) -> int:

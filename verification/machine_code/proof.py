@@ -7,60 +7,109 @@ from dataclasses import dataclass
 
 import z3
 
-from .claim import PRESERVED, Claim
+from .claim import PRESERVED, Claim, Outcome, out_offset
 from .concrete import ConcreteState
-from .execute import Access, Executor, Run
+from .contracts import Contract, Contracts, private_of
+from .execute import STACK, Access, Executor, Rules, Run
 from .image import Image
+from .invariants import rules as invariants
 from .logic import conjunction, disjunction
-from .memory import ENTRY_BITS, FRAME_BITS, FRAME_SHIFT, KINDS, OBJECTS
+from .memory import Memory, Update
+from .program import Program
+from .state import State
 from .solve import Verdict, is_refuted, prove
 
 # The groups, in the order in which they are reported.
-RESULT = "result equals the specification"
-RETURNS = "returns to its caller, reaches no panic"
-KIND = "each access in bounds of an object of the right kind"
-PLACE = "each access to a word that the specification names"
-WRITES = "nothing written"
-CONVENTION = "registers as the calling convention says"
-GROUPS = (RESULT, RETURNS, KIND, PLACE, WRITES, CONVENTION)
+RESULT = "results"
+MEMORY = "memory"
+RETURNS = "returns"
+PLACE = "places"
+KIND = "kinds"
+KEPT = "invariants"
+CONVENTION = "registers"
+GROUPS = (RESULT, MEMORY, RETURNS, PLACE, KIND, KEPT, CONVENTION)
+
+# How many obligations of a group are one question, as long as all of them hold.
+BUNDLES = {KEPT: 1}
+BUNDLE = 24
 
 
 @dataclass(frozen=True)
 class Obligation:
-    """Under the claim's assumptions and `guard`, `goal` holds."""
+    """Under the claim's assumptions, `extra` and `guard`, `goal` holds."""
 
     group: str
     name: str
     guard: z3.BoolRef
     goal: z3.BoolRef
+    # An instance of an invariant that only this obligation uses.
+    extra: tuple[z3.BoolRef, ...] = ()
+
+    def statement(self) -> z3.BoolRef:
+        """What has to follow from the assumptions, simplified."""
+        return z3.simplify(z3.Implies(conjunction([self.guard, *self.extra]), self.goal))
 
 
-def run(image: Image, claim: Claim) -> Run:
-    """Executes the claim's function on all inputs at once."""
-    executor = Executor(image, claim.assumptions)
-    return executor.run(image.function(claim.function), claim.arguments)
+def run(image: Image, claim: Claim, contracts: Contracts, own: Contract | None = None) -> Run:
+    """Executes the claim's function on all inputs at once; `own` is the contract it is about."""
+    private = (STACK, *private_of(own))
+    rules = Rules(private=private, contracts=contracts.without(own).apply)
+    executor = Executor(image, claim.assumptions, rules)
+    done = executor.run(image.function(claim.function), claim.arguments)
+    done.own = own
+    return done
 
 
-def obligations(claim: Claim, done: Run) -> Iterator[Obligation]:
+def obligations(claim: Claim, done: Run) -> list[Obligation]:
     """All that must hold."""
-    yield from _results(claim, done)
+    return [*of_the_run(claim, done), *of_the_claim(claim)]
+
+
+def of_the_run(claim: Claim, done: Run) -> Iterator[Obligation]:
+    """What the machine code must do."""
     yield from _returns(done)
+    yield from _results(claim, done)
+    yield from _memory(claim, done)
     for access in done.accesses:
-        yield _kind_obligation(claim, access)
         yield _place_obligation(claim, access)
-    yield from _writes(done)
     yield from _convention(done)
 
 
-def discharge(claim: Claim, obligation: Obligation) -> Verdict:
-    """Asks both solvers."""
-    return prove([*claim.assumptions, obligation.guard], obligation.goal)
+def of_the_claim(claim: Claim) -> Iterator[Obligation]:
+    """What the specification itself must be: kind-correct, and true to the invariants."""
+    for place in claim.places:
+        yield Obligation(KIND, place.name, place.condition, place.is_right)
+    for outcome in claim.outcomes:
+        if outcome.memory.updates:
+            yield from _kept(claim, outcome)
+
+
+def discharge(claim: Claim, bundle: Sequence[Obligation]) -> list[Verdict]:
+    """Asks both solvers: about all together, and if they do not all hold, about each."""
+    together = conjunction(o.statement() for o in bundle)
+    verdict = Verdict.PROVED if z3.is_true(together) else prove(claim.assumptions, together)
+    if verdict is Verdict.PROVED or len(bundle) == 1:
+        return [verdict] * len(bundle)
+    return [prove(claim.assumptions, o.statement()) for o in bundle]
+
+
+def bundles(all_of_them: Sequence[Obligation]) -> Iterator[list[int]]:
+    """The obligations by number, in groups that become one question each."""
+    for group in GROUPS:
+        mine = [i for i, o in enumerate(all_of_them) if o.group == group]
+        size = BUNDLES.get(group, BUNDLE)
+        for first in range(0, len(mine), size):
+            yield mine[first : first + size]
 
 
 def is_mutant_refuted(claim: Claim, done: Run, sound: Sequence[ConcreteState]) -> bool:
     """Whether an obligation of a changed function fails: in one of some sound states, or in any."""
-    goals = [z3.Implies(o.guard, o.goal) for o in obligations(claim, done)]
-    if any(not all(state.evaluate(goals)) for state in sound):
+    goals = [o.statement() for o in of_the_run(claim, done)]
+    goals = [goal for goal in goals if not z3.is_true(goal)]
+    if any(z3.is_false(goal) for goal in goals):
+        return is_refuted(claim.assumptions, z3.BoolVal(False))
+    program = Program(goals)
+    if any(not all(state.evaluate(program)) for state in sound):
         return True
     return is_refuted(claim.assumptions, conjunction(goals))
 
@@ -69,10 +118,58 @@ def _results(claim: Claim, done: Run) -> Iterator[Obligation]:
     if done.end is None:
         return
     for outcome in claim.outcomes:
-        guard = z3.And(outcome.condition, conjunction(done.end.guard))
         for register, value in outcome.results.items():
-            goal = done.end.register(register) == value
-            yield Obligation(RESULT, f"{outcome.name}: {register}", guard, goal)
+            goal = result_of(done.end, register, value.size()) == value
+            yield Obligation(RESULT, f"{outcome.name}: {register}", outcome.condition, goal)
+
+
+def result_of(end: State, key: str, bits: int = 64) -> z3.BitVecRef:
+    """A result register, or a piece of the answer in memory."""
+    offset = out_offset(key)
+    if offset is None:
+        return end.register(key)
+    return end.private_word("out", offset, bits // 8)
+
+
+def _memory(claim: Claim, done: Run) -> Iterator[Obligation]:
+    if done.end is None:
+        return
+    for outcome in claim.outcomes:
+        goal = same_stores(done.end.memory, outcome.memory)
+        yield Obligation(MEMORY, outcome.name, outcome.condition, goal)
+
+
+def same_stores(first: Memory, second: Memory) -> z3.BoolRef:
+    """Whether two memories hold the same, shown store by store where they go side by side."""
+    if not second.updates:
+        made = [z3.BoolVal(True) if u.guard is None else u.guard for u in first.updates]
+        return conjunction(z3.Not(guard) for guard in made)
+    goals = []
+    for array in range(len(first.base)):
+        mine = [u for u in first.updates if u.array == array]
+        its = [u for u in second.updates if u.array == array]
+        shapes = [[u.free_bits for u in updates] for updates in (mine, its)]
+        if shapes[0] != shapes[1]:
+            return same_memory(first, second)
+        goals += [_same_store(a, b) for a, b in zip(mine, its)]
+    return conjunction(goals)
+
+
+def _same_store(first: Update, second: Update) -> z3.BoolRef:
+    true = z3.BoolVal(True)
+    guards = [true if u.guard is None else u.guard for u in (first, second)]
+    same = z3.And(first.index == second.index, first.value == second.value)
+    return z3.simplify(z3.And(guards[0] == guards[1], z3.Implies(guards[0], same)))
+
+
+def same_memory(first: Memory, second: Memory) -> z3.BoolRef:
+    """Whether two memories with the same base hold the same everywhere."""
+    touched = sorted({u.array for memory in (first, second) for u in memory.updates})
+    goals = []
+    for array in touched:
+        index = z3.Const(f"any_{array}", first.base[array].domain())
+        goals.append(first.row(array, index) == second.row(array, index))
+    return conjunction(goals)
 
 
 def _returns(done: Run) -> Iterator[Obligation]:
@@ -84,14 +181,13 @@ def _returns(done: Run) -> Iterator[Obligation]:
         yield Obligation(RETURNS, name, conjunction(panic.guard), false)
 
 
-def _writes(done: Run) -> Iterator[Obligation]:
-    if done.end is None:
-        return
-    pairs = zip(done.start.memory.arrays(), done.end.memory.arrays())
-    for before, after in pairs:
-        index = z3.Const("any", before.domain())
-        goal = z3.Select(after, index) == z3.Select(before, index)
-        yield Obligation(WRITES, str(before), conjunction(done.end.guard), goal)
+def _kept(claim: Claim, outcome: Outcome) -> Iterator[Obligation]:
+    after = claim.state.after(outcome.memory)
+    for rule in invariants(claim.state):
+        extra = tuple(rule.holds(claim.state))
+        goal = conjunction(rule.holds(after))
+        name = f"{outcome.name}: {rule.name}"
+        yield Obligation(KEPT, name, outcome.condition, goal, extra)
 
 
 def _convention(done: Run) -> Iterator[Obligation]:
@@ -99,55 +195,15 @@ def _convention(done: Run) -> Iterator[Obligation]:
         return
     for register in PRESERVED:
         goal = done.end.register(register) == done.start.register(register)
-        yield Obligation(CONVENTION, f"{register} preserved", conjunction(done.end.guard), goal)
+        yield Obligation(CONVENTION, f"{register} preserved", z3.BoolVal(True), goal)
 
 
 def _place_obligation(claim: Claim, access: Access) -> Obligation:
-    named = [
-        z3.And(place.condition, access.address == place.address)
-        for place in claim.places
-        if place.window is access.window and not access.is_write
-    ]
-    return Obligation(PLACE, _name(access), conjunction(access.guard), disjunction(named))
-
-
-def _kind_obligation(claim: Claim, access: Access) -> Obligation:
-    state, address = claim.state, access.address
-    aligned = access.address & (access.size - 1) == 0
-    inside = z3.And(access.window.holds(address), aligned)
-    if access.window is OBJECTS:
-        goal = z3.And(inside, disjunction(_right_objects(claim, address)))
-    else:
-        shift = 0 if access.window is KINDS else ENTRY_BITS
-        frame = z3.Extract(shift + FRAME_BITS - 1, shift, address)
-        goal = z3.And(inside, state.is_described(frame))
-    return Obligation(KIND, _name(access), conjunction(access.guard), goal)
-
-
-def _right_objects(claim: Claim, address: z3.BitVecRef) -> Iterator[z3.BoolRef]:
-    """The address is a permitted word of an object of a permitted kind, or of a stand-in."""
-    state, layout = claim.state, claim.state.layout
-    frame = z3.Extract(FRAME_SHIFT + FRAME_BITS - 1, FRAME_SHIFT, address)
-    number = z3.Extract(45, 6, address)
-    stand_ins = {"Slots": state.null_slots, "Endpoint": state.null_endpoint}
-    for kind, words in claim.kinds.items():
-        size_bits = layout.objects[kind].words.bit_length() - 1
-        word = z3.Extract(2 + size_bits, 3, address)
-        is_word = disjunction(_is_in(word, some) for some in words)
-        yield z3.And(state.is_frame_of(number, kind), is_word)
-        if kind in stand_ins:
-            object_bits = size_bits - 3
-            stand_in = stand_ins[kind]
-            same = z3.Extract(39, object_bits, number) == z3.Extract(39, object_bits, stand_in)
-            yield z3.And(same, state.is_described(frame), is_word)
-
-
-def _is_in(word: z3.BitVecRef, some: range) -> z3.BoolRef:
-    if some == range(1 << word.size()):
-        return z3.BoolVal(True)
-    return z3.And(z3.UGE(word, some.start), z3.ULE(word, some.stop - 1))
-
-
-def _name(access: Access) -> str:
-    return f"{access.instruction.text} at {access.instruction.address:#x}"
-
+    named = []
+    for place in claim.places:
+        if place.window is access.window and place.is_write == access.is_write:
+            same = z3.simplify(access.address == place.address)
+            if not z3.is_false(same):
+                named.append(z3.And(place.condition, same))
+    name = f"{access.instruction.text} at {access.instruction.address:#x}"
+    return Obligation(PLACE, name, conjunction(access.guard), disjunction(named))

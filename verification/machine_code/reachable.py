@@ -14,15 +14,19 @@ from pathlib import Path
 
 import z3
 
+from . import invariants
 from .concrete import ConcreteState
-from .kernel_state import KernelState
+from .kernel_state import CORE, MACHINE, NULL_ENDPOINT, NULL_SLOTS, KernelState
 from .layout import Layout
-from .memory import FRAME_BITS, NUMBER_BITS, Memory
+from .memory import FRAME_BITS, KINDS_ARRAY, NUMBER_BITS
+from .program import Program
 
 UNITS_PER_FRAME = 1 << (NUMBER_BITS - FRAME_BITS)
 SLOTS_PER_CHUNK = 256
+OWN = {"core": CORE, "machine": MACHINE, "null_slots": NULL_SLOTS, "null_endpoint": NULL_ENDPOINT}
 
-Instance = tuple[str, z3.BoolRef]
+# An instance of a rule: its name, the rule, and the values of its symbols.
+Instance = tuple[str, str, dict[str, int]]
 
 
 class Snapshot:
@@ -30,46 +34,58 @@ class Snapshot:
 
     def __init__(self, layout: Layout, raw: dict) -> None:
         kinds = dict(raw["kinds"])
-        words = {(unit, word): value for unit, word, value in raw["words"]}
         self.layout = layout
-        self.concrete = ConcreteState(words, kinds, described=frozenset(kinds))
-        symbolic = KernelState.symbolic(layout, Memory.symbolic("initial_"))
-        self.state = replace(
-            symbolic,
-            null_slots=_number(raw["null_slots"]),
-            null_endpoint=_number(raw["null_endpoint"]),
-        )
+        self.concrete = ConcreteState(described=frozenset(kinds))
+        self.concrete.rows[KINDS_ARRAY].update(kinds)
+        for unit, word, value in raw["words"]:
+            self.concrete.rows[word][unit] = value
+        self.concrete.symbols |= {symbol.decl().name(): raw[name] for name, symbol in OWN.items()}
         self.null_slots: int = raw["null_slots"]
 
-    def violations(self) -> tuple[int, list[str]]:
+    def violations(self, rules: dict[str, Program]) -> tuple[int, list[str]]:
         """How many instances of invariants were evaluated, and which do not hold."""
-        instances = list(self._instances())
-        values = self.concrete.evaluate([term for _, term in instances])
-        bad = [name for (name, _), value in zip(instances, values, strict=True) if not value]
-        return len(instances), bad
+        count, bad = 0, []
+        for name, rule, symbols in self._instances():
+            state = ConcreteState(
+                self.concrete.rows, self.concrete.symbols | symbols, self.concrete.described
+            )
+            values = state.evaluate(rules[rule])
+            count += len(values)
+            bad += [name] if not all(values) else []
+        return count, bad
 
     def _instances(self) -> Iterator[Instance]:
-        state = self.state
-        yield from _named("the stand-ins", state.stand_ins_are_sound())
+        yield "the kernel's own objects", "the kernel's own objects", {}
+        if self.concrete.rows[0].get(self.concrete.symbols["core"]):
+            yield "the current thread", "the current thread", {}
         for thread in self._objects("Thread"):
-            yield from _named(f"thread {thread:#x}", state.thread_is_sound(_number(thread)))
+            for rule in ("threads", "message buffers"):
+                yield f"{rule}: {thread:#x}", rule, {"any_object": thread}
         for table in self._objects("CapTable"):
             for chunk in range(self.layout.constants["CHUNKS_MAX"]):
                 name = f"chunk {chunk} of table {table:#x}"
-                at = z3.BitVecVal(chunk, 64)
-                yield from _named(name, state.table_is_sound(_number(table), at))
+                yield name, "tables", {"any_object": table, "any_index": chunk}
         for chunk in [*self._objects("Slots"), self.null_slots]:
             for index in range(SLOTS_PER_CHUNK):
-                slot = state.slot(_number(chunk), z3.BitVecVal(index, 8))
-                yield from _named(f"slot {index} of {chunk:#x}", state.slot_is_sound(slot))
+                symbols = {"any_object": chunk, "any_index": index}
+                yield f"slot {index} of {chunk:#x}", "slots", symbols
         for gate in self._objects("Gate"):
-            yield from _named(f"gate {gate:#x}", state.gate_is_sound(_number(gate)))
+            yield f"gate {gate:#x}", "gates", {"any_object": gate}
+        known = self.concrete.described or frozenset({0})
+        for region in self._objects("Region"):
+            for frame in (*known, max(known) + 1):
+                symbols = {"any_object": region, "any_frame": frame}
+                yield f"frame {frame:#x} of region {region:#x}", "regions", symbols
+        for owner in invariants.LINKS:
+            for number in self._objects(owner):
+                name = f"links of {owner}"
+                yield f"{name} {number:#x}", name, {"any_object": number}
 
     def _objects(self, name: str) -> Iterator[int]:
         """The places of a kind that are not all zero."""
-        item, words = self.layout.objects[name], self.concrete.words
-        used = {unit for unit, _ in words}
-        for frame, kind in self.concrete.kinds.items():
+        item = self.layout.objects[name]
+        used = {unit for rows in self.concrete.rows[:KINDS_ARRAY] for unit in rows}
+        for frame, kind in self.concrete.rows[KINDS_ARRAY].items():
             if kind != self.layout.frame_kinds[name]:
                 continue
             first = frame * UNITS_PER_FRAME
@@ -93,31 +109,42 @@ def check_broken(path: Path, layout: Layout) -> dict[str, int]:
         return dict(zip(SPOILINGS, pool.starmap(_check_spoiled, tasks, chunksize=1), strict=True))
 
 
+def _programs(layout: Layout) -> dict[str, Program]:
+    """The rules, ready to be evaluated."""
+    state = KernelState.symbolic(layout)
+    return {rule.name: Program(rule.holds(state)) for rule in invariants.rules(state)}
+
+
 def _check_state(layout: Layout, raw: dict) -> tuple[int, list[str]]:
-    return Snapshot(layout, raw).violations()
+    return Snapshot(layout, raw).violations(_programs(layout))
 
 
 def _check_spoiled(layout: Layout, raw: dict, spoiling: str) -> int:
     snapshot = Snapshot(layout, raw)
     SPOILINGS[spoiling](snapshot)
-    _, bad = snapshot.violations()
+    _, bad = snapshot.violations(_programs(layout))
     return len(bad)
 
 
 def _spoil_field(name: str, value: int) -> Callable[[Snapshot], None]:
     owner = name.split(".")[0]
-    return lambda s: s.concrete.set_field(next(s._objects(owner)), s.layout.word(name), value)
+    return lambda s: s.concrete.set_field(_first(s, owner), s.layout.word(name), value)
+
+
+def _first(snapshot: Snapshot, owner: str) -> int:
+    """The first object of a kind that was not destroyed."""
+    identity = snapshot.concrete.rows[0]
+    return next(number for number in snapshot._objects(owner) if identity.get(number))
 
 
 def _spoil_slot(snapshot: Snapshot) -> None:
     """A capability of a kind that does not exist."""
-    words, chunks = snapshot.concrete.words, set(snapshot._objects("Slots"))
-    place = next(
-        (unit, word)
-        for unit, word in words
-        if unit // UNITS_PER_FRAME * UNITS_PER_FRAME in chunks and word % 2 == 1
-    )
-    words[place] |= 0xE0 << 48
+    chunks = set(snapshot._objects("Slots"))
+    for rows in snapshot.concrete.rows[1:KINDS_ARRAY:2]:
+        for unit in rows:
+            if unit // UNITS_PER_FRAME * UNITS_PER_FRAME in chunks:
+                rows[unit] |= 0xE0 << 48
+                return
 
 
 # Ways to break an invariant. A free frame's number is that of nothing.
@@ -127,15 +154,10 @@ SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a thread whose table is nowhere": _spoil_field("Thread.TABLE", 0x1_0000),
     "a table with too many chunks": _spoil_field("CapTable.CHUNKS", 65),
     "a table without its first chunk": _spoil_field("CapTable.CHUNK", 0),
+    "a thread with a buffer nowhere": _spoil_field("Thread.BUFFER", 1 << 34),
+    "a region whose end is before its limit": _spoil_field("Region.LIMIT", 1 << 33),
+    "a region that covers what is not described": _spoil_field("Region.FRAMES", 1 << 32),
+    "a list of threads that leads to a table": _spoil_field("CapTable.THREADS", 0x1_0000),
     "a gate without an endpoint": _spoil_field("Gate.ENDPOINT", 0),
     "a slot with an unknown kind": _spoil_slot,
 }
-
-
-def _named(name: str, terms: list[z3.BoolRef]) -> Iterator[Instance]:
-    for index, term in enumerate(terms):
-        yield f"{name}, rule {index}", term
-
-
-def _number(value: int) -> z3.BitVecRef:
-    return z3.BitVecVal(value, NUMBER_BITS)

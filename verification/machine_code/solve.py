@@ -10,16 +10,18 @@ import z3
 
 SOLVER_MILLISECONDS = 120_000
 
-# Z3's way for these questions: arrays become functions, functions become fresh words with
-# congruence, words become bits. Its general solver needs up to a hundred times as long.
-_TACTIC = z3.Then(
+# Z3's own ways first; if they give up, one that works in words alone: arrays become functions,
+# functions become fresh words with congruence, words become bits.
+_FIRST_MILLISECONDS = 20_000
+_FIRST = z3.Tactic("qfaufbv")
+_SECOND = z3.Then(
     z3.With("simplify", elim_and=True, flat=True),
     "propagate-values",
     "solve-eqs",
     "elim-uncnstr",
     z3.With("simplify", push_ite_bv=True),
     "bvarray2uf",
-    "ackermannize_bv",
+    z3.With("ackermannize_bv", div0_ackermann_limit=100_000_000),
     "max-bv-sharing",
     "bit-blast",
     "sat",
@@ -45,26 +47,29 @@ def prove(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef) -> Verdict:
 
 def find_model(constraints: Sequence[z3.BoolRef]) -> z3.ModelRef | None:
     """A state in which the constraints hold, if both solvers say that there is one."""
-    if prove(constraints, z3.BoolVal(False)) is not Verdict.REFUTED:
+    if _ask_bitwuzla(constraints, z3.BoolVal(False)) is not Verdict.REFUTED:
         return None
-    solver = z3.Solver()
+    solver = _FIRST.solver()
     solver.add(*constraints)
     return solver.model() if solver.check() == z3.sat else None
 
 
 def is_refuted(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef) -> bool:
     """Whether one solver finds a counterexample: for mutants, where nothing rests on the other."""
-    return _ask_z3(hypotheses, goal) is Verdict.REFUTED
+    return _ask_bitwuzla(hypotheses, goal) is Verdict.REFUTED
 
 
 def _ask_z3(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef) -> Verdict:
-    solver = _TACTIC.solver()
-    solver.set("timeout", SOLVER_MILLISECONDS)
-    solver.add(*hypotheses, z3.Not(goal))
-    answer = solver.check()
-    if answer == z3.unsat:
-        return Verdict.PROVED
-    return Verdict.REFUTED if answer == z3.sat else Verdict.UNKNOWN
+    for tactic, milliseconds in ((_FIRST, _FIRST_MILLISECONDS), (_SECOND, SOLVER_MILLISECONDS)):
+        solver = tactic.solver()
+        solver.set("timeout", milliseconds)
+        solver.add(*hypotheses, z3.Not(goal))
+        answer = solver.check()
+        if answer == z3.unsat:
+            return Verdict.PROVED
+        if answer == z3.sat:
+            return Verdict.REFUTED
+    return Verdict.UNKNOWN
 
 
 def _ask_bitwuzla(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef) -> Verdict:

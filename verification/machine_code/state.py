@@ -18,8 +18,10 @@ THUNK_OFFSETS = tuple(REGISTER_OFFSETS[n] for n in ("cc_op", "cc_dep1", "cc_dep2
 # What holds on the way here: a conjunction.
 Guard = tuple[z3.BoolRef, ...]
 
-# Private memory of the function, byte by byte: region, offset from its base.
-PrivateBytes = dict[tuple[str, int], z3.BitVecRef]
+# Private memory of the function, byte by byte: region and offset from its base; each is one byte of a
+# word that was stored.
+Piece = tuple[z3.BitVecRef, int]
+PrivateBytes = dict[tuple[str, int], Piece]
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Frame:
 
     entry: int
     call: int | None = None
+
+
+# Where a state is, and what was answered on its way.
+Place = tuple[int, tuple[Frame, ...], tuple[bool, ...]]
 
 
 @dataclass
@@ -41,6 +47,10 @@ class State:
     private: PrivateBytes = field(default_factory=dict)
     guard: Guard = ()
     steps: int = 0
+    # System registers that were written; the others are as at the start.
+    system: dict[str, z3.BitVecRef] = field(default_factory=dict)
+    # What was answered on the way here: states with different answers are not merged.
+    answers: tuple[bool, ...] = ()
 
     def copy(self) -> State:
         return State(
@@ -51,7 +61,29 @@ class State:
             dict(self.private),
             self.guard,
             self.steps,
+            dict(self.system),
+            self.answers,
         )
+
+    def system_register(self, name: str) -> z3.BitVecRef:
+        return self.system.get(name, z3.BitVec(f"initial_{name}", 64))
+
+    def private_piece(self, place: tuple[str, int]) -> Piece:
+        """A byte of private memory; what it held at first is not known."""
+        name, offset = place
+        found = self.private.get(place)
+        return (z3.BitVec(f"initial_{name}_{offset}", 8), 0) if found is None else found
+
+    def private_word(self, name: str, offset: int, size: int) -> z3.BitVecRef:
+        """Some bytes of private memory."""
+        pieces = [self.private_piece((name, offset + byte)) for byte in range(size)]
+        whole = pieces[0][0]
+        if whole.size() == 8 * size and all(
+            term.eq(whole) and index == byte for byte, (term, index) in enumerate(pieces)
+        ):
+            return whole
+        found = [z3.Extract(8 * index + 7, 8 * index, term) for term, index in pieces]
+        return z3.simplify(z3.Concat(*reversed(found)) if size > 1 else found[0])
 
     def register(self, name: str) -> z3.BitVecRef:
         return self.registers[REGISTER_OFFSETS[name]]
@@ -59,9 +91,9 @@ class State:
     def thunk(self) -> Thunk:
         return Thunk(*(self.registers[offset] for offset in THUNK_OFFSETS))
 
-    def place(self) -> tuple[int, tuple[Frame, ...]]:
+    def place(self) -> Place:
         """States in the same place are merged."""
-        return self.address, self.frames
+        return self.address, self.frames, self.answers
 
 
 def register_symbols() -> list[z3.BitVecRef]:
@@ -95,8 +127,12 @@ def merge(first: State, second: State) -> State:
     }
     _merge_flags(registers, is_first, first, second)
     private = {
-        place: _choose(is_first, first.private[place], second.private[place])
-        for place in first.private.keys() & second.private.keys()
+        place: _choose_piece(is_first, first.private_piece(place), second.private_piece(place))
+        for place in sorted(first.private.keys() | second.private.keys())
+    }
+    system = {
+        name: _choose(is_first, first.system_register(name), second.system_register(name))
+        for name in sorted(first.system.keys() | second.system.keys())
     }
     return State(
         first.address,
@@ -106,6 +142,8 @@ def merge(first: State, second: State) -> State:
         private,
         guard,
         max(first.steps, second.steps),
+        system,
+        first.answers,
     )
 
 
@@ -123,3 +161,10 @@ def _merge_flags(
 
 def _choose(condition: z3.BoolRef, first: z3.BitVecRef, second: z3.BitVecRef) -> z3.BitVecRef:
     return first if first.eq(second) else z3.If(condition, first, second)
+
+
+def _choose_piece(condition: z3.BoolRef, first: Piece, second: Piece) -> Piece:
+    if first[1] != second[1] or first[0].size() != second[0].size():
+        bytes_ = [z3.Extract(8 * i + 7, 8 * i, term) for term, i in (first, second)]
+        return z3.simplify(z3.If(condition, *bytes_)), 0
+    return _choose(condition, first[0], second[0]), first[1]

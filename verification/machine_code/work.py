@@ -1,120 +1,169 @@
-"""The questions of one function, spread over the machine's cores.
+"""All checks of one function, and the cores of the machine that make them.
 
-Terms of the solvers do not travel between processes, so each worker makes claim, run and
-obligations again and is given numbers.
+Terms of the solvers do not travel between processes: a worker is given the number of a subject and
+answers with counts and texts.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from . import crosscheck, proof
-from .claims import SUBJECTS, Subject
+from . import crosscheck, mutants, proof
+from .claims import SUBJECTS
+from .claims.lookup import CONTRACTS
 from .concrete import ConcreteState
+from .contracts import Contracts
 from .image import Image
 from .layout import Layout
-from .mutants import Fate, Mutant, Trial
+from .mutants import REFUSALS, SURVIVALS, Fate, Mutant, Trial
+from .program import ProgramError
 from .solve import Verdict
 
-# Sound random states that a mutant must get past before the solvers are asked.
-TRIAL_STATES = 8
+FUNCTIONS = "functions"
+OUTCOMES = "outcomes"
+EXECUTIONS = "executions"
+MUTANTS = "mutants"
 
 
 @dataclass(frozen=True)
-class Task:
-    """A function of an image, by name: what a worker needs to begin."""
+class Extent:
+    """How much is tried of each function, beside the proof itself."""
 
-    image: Image
-    layout: Layout
-    subject: int
-
-
-class Bench:
-    """Claim, run and obligations of a task."""
-
-    def __init__(self, task: Task) -> None:
-        self.image = task.image
-        self.subject: Subject = SUBJECTS[task.subject]
-        self.claim = self.subject.claim(task.layout)
-        self.run = proof.run(task.image, self.claim)
-        self.obligations = list(proof.obligations(self.claim, self.run))
-        self._trial: Trial | None = None
-        self._states: list[ConcreteState] = []
-
-    def state(self, index: int) -> ConcreteState:
-        """The random state of this number."""
-        if index >= len(self._states):
-            make = self.subject.random_state
-            self._states = list(crosscheck.random_states(self.claim, make, 2 * index + 64))
-        return self._states[index]
-
-    def trial(self) -> Trial:
-        """What mutants are measured against."""
-        if self._trial is None:
-            found = crosscheck.witnesses(self.claim).values()
-            sound = [state for state in found if state is not None]
-            index = 0
-            while len(sound) < len(self.claim.outcomes) + TRIAL_STATES:
-                if crosscheck.is_sound(self.claim, self.state(index)):
-                    sound.append(self.state(index))
-                index += 1
-            self._trial = Trial(self.image, self.claim, self.run, sound)
-        return self._trial
+    states: int
+    mutants: int
+    every_branch: bool
 
 
-_bench: Bench | None = None
+BOUNDED = Extent(states=12, mutants=2, every_branch=False)
+ALL = Extent(states=150, mutants=12, every_branch=True)
 
 
-def _begin(task: Task) -> None:
-    global _bench
-    _bench = Bench(task)
+@dataclass
+class Found:
+    """What was found of one subject: a line to print, counts and failures by check."""
+
+    subject: str
+    line: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, name: str, count: int, failures: list[str]) -> None:
+        """A check and its failures."""
+        self.counts[name] = self.counts.get(name, 0) + count
+        self.failures.setdefault(name, []).extend(failures)
 
 
-def _current() -> Bench:
-    assert _bench is not None
-    return _bench
+def check_all(image: Image, layout: Layout, extent: Extent, names: list[str]) -> Iterator[Found]:
+    """Checks every subject (or those named), as they are done."""
+    chosen = [i for i, s in enumerate(SUBJECTS) if not names or s.name in names]
+    with multiprocessing.Pool(os.cpu_count(), _begin, (image, layout, extent)) as pool:
+        yield from pool.imap_unordered(_check, chosen, chunksize=1)
 
 
-def _discharge(index: int) -> Verdict:
-    bench = _current()
-    return proof.discharge(bench.claim, bench.obligations[index])
+_task: tuple[Image, Layout, Extent]
 
 
-def _compare(index: int) -> str | None:
-    bench = _current()
-    return crosscheck.compare(bench.image, bench.claim, bench.run, bench.state(index))
+def _begin(image: Image, layout: Layout, extent: Extent) -> None:
+    global _task
+    _task = (image, layout, extent)
 
 
-def _fate(mutant: Mutant) -> Fate:
-    return _current().trial().fate(mutant)
+def _check(index: int) -> Found:
+    image, layout, extent = _task
+    found = Found(SUBJECTS[index].name)
+    started = time.process_time()
+    try:
+        _Bench(image, layout, index, found).check(extent)
+    except (*REFUSALS, ProgramError) as error:
+        found.add(proof.RESULT, 0, [f"the function cannot be checked: {error}"])
+    found.line += f", {time.process_time() - started:.0f} s"
+    return found
 
 
-class Workers:
-    """A pool of workers for one task."""
+class _Bench:
+    """Claim, run and obligations of a subject."""
 
-    def __init__(self, task: Task) -> None:
-        self._pool = multiprocessing.Pool(os.cpu_count(), _begin, (task,))
+    def __init__(self, image: Image, layout: Layout, index: int, found: Found) -> None:
+        subject = SUBJECTS[index]
+        self.image, self.found = image, found
+        self.contracts = Contracts(image, layout, CONTRACTS)
+        self.claim = subject.claim(layout)
+        self.run = proof.run(image, self.claim, self.contracts, subject.contract)
+        self.obligations = proof.obligations(self.claim, self.run)
+        self.sound: list[ConcreteState] = []
+        steps = self.run.end.steps if self.run.end else 0
+        found.line = (
+            f"{subject.name}: {len(self.run.reached)} instructions, at most {steps} on a path, "
+            f"{self.run.stack_bytes} bytes of stack, {len(self.obligations)} obligations"
+        )
 
-    def __enter__(self) -> Workers:
-        return self
+    def check(self, extent: Extent) -> None:
+        """Makes all checks."""
+        self._prove()
+        if self.run.end is not None:
+            self._execute(extent)
+        self._mutate(extent)
 
-    def __exit__(self, *_reason: object) -> None:
-        self._pool.terminate()
-        self._pool.join()
+    def _prove(self) -> None:
+        is_proved = self.run.end is not None
+        for bundle in proof.bundles(self.obligations):
+            mine = [self.obligations[i] for i in bundle]
+            verdicts = proof.discharge(self.claim, mine)
+            pairs = zip(mine, verdicts, strict=True)
+            failures = [f"{o.name}: {v.value}" for o, v in pairs if v is not Verdict.PROVED]
+            self.found.add(mine[0].group, len(mine) - len(failures), failures)
+            is_proved = is_proved and not failures
+        self.found.add(FUNCTIONS, int(is_proved), [])
 
-    def discharge(self, count: int) -> list[Verdict]:
-        """The verdicts on the first `count` obligations."""
-        return self._pool.map(_discharge, range(count), chunksize=1)
+    def _execute(self, extent: Extent) -> None:
+        """Shows that every outcome can happen, and that the emulator sees what is claimed."""
+        judge = crosscheck.Judge(self.image, self.claim, self.run)
+        failures, count = [], 0
+        for outcome in self.claim.outcomes:
+            state = crosscheck.witness(self.claim, outcome.condition)
+            if state is None:
+                failures.append(f"{outcome.name}: never happens")
+                continue
+            self.sound.append(state)
+            difference = None if self.run.volatile else judge.compare(state)
+            if not judge.is_sound(state):
+                difference = "the state found is not sound"
+            failures += [f"{outcome.name}: {difference}"] if difference else []
+            count += difference is None
+        self.found.add(OUTCOMES, count, failures)
+        if self.sound and not self.run.volatile:
+            self._vary(judge, extent)
 
-    def compare(self, count: int) -> list[str | None]:
-        """What differs in each of the first `count` random states."""
-        return self._pool.map(_compare, range(count), chunksize=8)
+    def _vary(self, judge: crosscheck.Judge, extent: Extent) -> None:
+        failures, count = [], 0
+        for state in crosscheck.variations(judge, self.sound, extent.states):
+            difference = judge.compare(state)
+            failures += [f"seed {crosscheck.SEED}: {difference}"] if difference else []
+            count += difference is None
+            if judge.is_sound(state):
+                self.sound.append(state)
+        self.found.add(EXECUTIONS, count, failures)
 
-    def fates(self, chosen: Sequence[Mutant]) -> list[Fate]:
-        """What became of each mutant."""
-        return self._pool.map(_fate, chosen, chunksize=1)
+    def _mutate(self, extent: Extent) -> None:
+        trial = Trial(self.image, self.claim, self.contracts, self.run, self.sound)
+        chosen = self._chosen(extent)
+        noticed, failures = 0, []
+        for mutant in chosen:
+            fate: Fate = trial.fate(mutant)
+            noticed += fate not in SURVIVALS
+            if mutant.is_failure(fate):
+                failures.append(f"{mutant.describe(self.image)}: {fate.value}")
+        self.found.add(MUTANTS, noticed, failures)
 
-
+    def _chosen(self, extent: Extent) -> list[Mutant]:
+        reached = self.run.reached
+        seed = f"{crosscheck.SEED} {self.claim.function}"
+        some = mutants.sample(self.image, reached, seed, extent.mutants)
+        if not extent.every_branch:
+            return some
+        branches = [m for m in mutants.missing_checks(self.image, reached) if m.is_branch]
+        return list(dict.fromkeys([*branches, *some]))

@@ -1,6 +1,8 @@
 //! The command line of `./x`.
 
+use crate::inspect::Action;
 use crate::machine::{Gic, MemorySize};
+use crate::verify::Extent;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -38,6 +40,11 @@ pub(crate) enum Command {
     Image(ImageArguments),
     /// Runs every check and test; the last line is `N passed, N failed`.
     Test(TestArguments),
+    /// Checks the shipped kernel against its specification: proofs, exploration, static checks.
+    Verify(VerifyArguments),
+    /// The part of verification/static that reads the kernel and the source.
+    #[command(hide = true)]
+    Inspect(InspectArguments),
     /// Counts the instructions of IPC and compares them with seL4's and Linux's.
     Bench(BenchArguments),
     /// Checks formatting, lints, the rules of the house and the bounds of the kernel.
@@ -53,6 +60,9 @@ pub(crate) struct RunArguments {
     /// system is powered off. The exit code is 0 if every line succeeded.
     #[arg(long, value_name = "LINE")]
     pub exec: Vec<String>,
+    /// Runs the kernel with its ghost, from EL2.
+    #[arg(long)]
+    pub ghost: bool,
     /// Seconds that the boot and each line may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
@@ -112,6 +122,60 @@ pub(crate) struct TestArguments {
     /// Runs only what has TEXT in its name.
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
+    /// Runs the emulator tests alone, on the kernel with its ghost: after each exit, what the kernel
+    /// left is compared with what it should have.
+    #[arg(long)]
+    pub ghost: bool,
+}
+
+/// Arguments of `./x verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// Checks everything, not only what the tests have time for.
+    #[arg(long)]
+    pub all: bool,
+    /// Writes the claims table into verification/README.md, and checks nothing.
+    #[arg(long, conflicts_with_all = ["all", "parts"])]
+    pub write_table: bool,
+    /// Only these parts of verification/.
+    #[arg(value_name = "PART")]
+    pub parts: Vec<String>,
+}
+
+impl VerifyArguments {
+    /// How much is checked.
+    pub(crate) fn extent(&self) -> Extent {
+        if self.all {
+            Extent::All
+        } else {
+            Extent::Bounded
+        }
+    }
+}
+
+/// Arguments of `./x inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArguments {
+    /// The kernel.
+    #[arg(long, value_name = "KERNEL")]
+    pub elf: PathBuf,
+    /// Where what was found is written.
+    #[arg(long, value_name = "FILE")]
+    pub report: PathBuf,
+    /// Writes the files that are compared, too.
+    #[arg(long)]
+    pub write: bool,
+}
+
+impl InspectArguments {
+    /// What to do with the files that are compared.
+    pub(crate) fn action(&self) -> Action {
+        if self.write {
+            Action::Write
+        } else {
+            Action::Compare
+        }
+    }
 }
 
 /// Arguments of `./x bench`.

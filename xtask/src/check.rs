@@ -5,6 +5,7 @@ use crate::image;
 use crate::step::{self, Step};
 use crate::tidy;
 use crate::toolchain::Toolchain;
+use crate::verify;
 use crate::workspace::{self, Package, Place};
 use anyhow::{Result, bail};
 use std::process::Command;
@@ -59,6 +60,7 @@ pub(crate) fn run(toolchain: &Toolchain) -> Result<Vec<Check>> {
         let problem = (!findings.is_empty()).then(|| findings.join("\n"));
         checks.push(report(format!("tidy: {}", outcome.rule), problem));
     }
+    checks.push(report("claims table".to_owned(), verify::check_table()));
     checks.push(bounded(toolchain)?);
     Ok(checks)
 }
@@ -80,11 +82,18 @@ fn command(name: &str, command: &mut Command) -> Result<Check> {
 }
 
 fn report(name: String, problem: Option<String>) -> Check {
-    match &problem {
+    let check = Check { name, problem };
+    print(&check);
+    check
+}
+
+/// Prints an outcome.
+pub(crate) fn print(check: &Check) {
+    let name = &check.name;
+    match &check.problem {
         None => println!("{name}: ok"),
         Some(problem) => println!("{name}: FAILED\n{problem}"),
     }
-    Check { name, problem }
 }
 
 fn clippy_on_host(toolchain: &Toolchain, packages: &[Package]) -> Command {

@@ -25,6 +25,8 @@ pub enum Kernel {
     Shipped,
     /// The same source with its assertions: a loop with more rounds than its bound is a panic.
     Checking,
+    /// The same with its ghost too: after each exit everything is compared (`verification/ghost`).
+    Ghost,
 }
 
 impl Kernel {
@@ -33,6 +35,33 @@ impl Kernel {
         match self {
             Self::Shipped => "release",
             Self::Checking => "checking",
+            Self::Ghost => "ghost",
+        }
+    }
+
+    /// The features that it is built with.
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Shipped | Self::Checking => &[],
+            Self::Ghost => &["--features", "ghost"],
+        }
+    }
+
+    /// What is done to build it.
+    fn step(self) -> &'static str {
+        match self {
+            Self::Shipped => "building the kernel",
+            Self::Checking => "building the kernel with assertions",
+            Self::Ghost => "building the kernel with its ghost",
+        }
+    }
+
+    /// The folder of the systems that are put together with it.
+    fn images(self) -> &'static str {
+        match self {
+            Self::Shipped => "images",
+            Self::Checking => "images-checking",
+            Self::Ghost => "images-ghost",
         }
     }
 }
@@ -130,7 +159,8 @@ impl Programs {
         let kernel = kernel.context("there is no kernel in the workspace")?;
         let program = kernel.program().context("the kernel builds no program")?;
         // Alone, so that no program's features reach the kernel.
-        compile(toolchain, "building the kernel", Kernel::Shipped, &[kernel])?;
+        let shipped = Kernel::Shipped;
+        compile(toolchain, shipped.step(), shipped, &[kernel])?;
         let programs = packages.iter().filter(|it| is_user_program(it));
         let programs = programs.filter(|it| it.program().is_some_and(&is_wanted));
         let programs: Vec<&Package> = programs.collect();
@@ -158,22 +188,21 @@ impl Programs {
         Ok(self.folder.join(name))
     }
 
-    /// Takes the kernel with assertions instead of the one that ships; compiles it.
+    /// Takes another kernel instead of the one that ships; compiles it.
     ///
     /// # Errors
     /// If it does not compile; the compiler's messages have been shown.
-    pub fn with_checking_kernel(&self, toolchain: &Toolchain) -> Result<Self> {
+    pub fn with_kernel(&self, toolchain: &Toolchain, which: Kernel) -> Result<Self> {
         let packages = workspace::packages(toolchain.cargo())?;
         let kernel = packages.iter().find(|it| it.name == KERNEL_PACKAGE);
         let kernel = kernel.context("there is no kernel in the workspace")?;
         let program = kernel.program().context("the kernel builds no program")?;
-        let name = "building the kernel with assertions";
-        compile(toolchain, name, Kernel::Checking, &[kernel])?;
+        compile(toolchain, which.step(), which, &[kernel])?;
         let target = toolchain.target_directory();
-        let folder = target.join(TARGET).join(Kernel::Checking.profile());
+        let folder = target.join(TARGET).join(which.profile());
         Ok(Self {
             kernel: folder.join(program),
-            images: target.join("images-checking"),
+            images: target.join(which.images()),
             ..self.clone()
         })
     }
@@ -214,6 +243,14 @@ pub(crate) fn build(toolchain: &Toolchain, system: &str) -> Result<Image> {
     Programs::build_for(toolchain, system)?.assemble(system)
 }
 
+/// The same with the ghost's kernel.
+pub(crate) fn build_with_ghost(toolchain: &Toolchain, system: &str) -> Result<Image> {
+    let programs = Programs::build_for(toolchain, system)?;
+    programs
+        .with_kernel(toolchain, Kernel::Ghost)?
+        .assemble(system)
+}
+
 /// Whether a package is a program that runs in user space.
 fn is_user_program(package: &Package) -> bool {
     let is_there = ["servers/", "tests/programs/"];
@@ -229,6 +266,7 @@ fn compile(
     let mut cargo = toolchain.cargo();
     cargo.args(["build", "--profile", profile.profile(), "--bins"]);
     cargo.args(toolchain.target_options());
+    cargo.args(profile.features());
     for package in packages {
         cargo.args(["--package", &package.specification]);
     }

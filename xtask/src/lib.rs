@@ -14,6 +14,7 @@ mod emulator;
 mod epitaph;
 mod flat;
 pub mod image;
+mod inspect;
 mod install;
 pub mod machine;
 pub mod monitor;
@@ -25,6 +26,7 @@ pub mod system;
 mod tidy;
 pub mod toolchain;
 pub mod transcript;
+mod verify;
 pub mod workspace;
 
 use anyhow::Result;
@@ -82,12 +84,27 @@ fn execute(arguments: &Arguments) -> Result<()> {
         Command::Run(run) => {
             image::find_system(&run.system.name)?;
             run::check(run)?;
-            let image = image::build(&prepare(Purpose::Run)?, &run.system.name)?;
+            let build = if run.ghost {
+                image::build_with_ghost
+            } else {
+                image::build
+            };
+            let image = build(&prepare(Purpose::Run)?, &run.system.name)?;
             run::run(run, &image)
         }
         Command::Image(image) => build_image(image, || prepare(Purpose::Build)),
+        Command::Test(test) if test.ghost => {
+            suite::run_with_ghost(&prepare(Purpose::Run)?, test.filter.as_deref())
+        }
         Command::Test(test) => {
             suite::run(&prepare(Purpose::Test)?, test.filter.as_deref(), permission)
+        }
+        Command::Verify(arguments) if arguments.write_table => verify::write_table(),
+        Command::Verify(arguments) => {
+            verify::verify(arguments, permission, || prepare(Purpose::Prove))
+        }
+        Command::Inspect(arguments) => {
+            inspect::inspect(&arguments.elf, &arguments.report, arguments.action())
         }
         Command::Bench(bench) => {
             let image = image::build(&prepare(Purpose::Run)?, image::DEFAULT_SYSTEM)?;

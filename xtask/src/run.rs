@@ -45,7 +45,10 @@ pub(crate) fn check(arguments: &RunArguments) -> Result<()> {
 
 /// Boots the image as the arguments say.
 pub(crate) fn run(arguments: &RunArguments, image: &Image) -> Result<()> {
-    let machine = Machine::from(&arguments.machine);
+    let mut machine = Machine::from(&arguments.machine);
+    if arguments.ghost {
+        machine.level = ExceptionLevel::Two;
+    }
     let bound = Duration::from_secs(arguments.timeout);
     if !arguments.exec.is_empty() {
         return decode(type_lines(&machine, image, &arguments.exec, bound), image);

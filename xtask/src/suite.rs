@@ -7,6 +7,7 @@ use crate::image::{self, Image, Programs};
 use crate::install::Permission;
 use crate::step::{self, Step};
 use crate::toolchain::Toolchain;
+use crate::verify;
 use crate::workspace::{self, Package, Place};
 use anyhow::Result;
 use std::fmt;
@@ -17,6 +18,8 @@ use std::time::Duration;
 const BENCH_BOUND: Duration = Duration::from_secs(300);
 /// The package of the emulator tests.
 const EMULATOR_TESTS: &str = "system-tests";
+/// The variable that lets them run on the kernel with its ghost; it names a file for what is counted.
+const GHOST_VARIABLE: &str = "PECAN_GHOST";
 
 /// Parts of the suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,46 +82,67 @@ pub(crate) fn run(
     filter: Option<&str>,
     permission: Permission,
 ) -> Result<()> {
-    let mut suite = Suite {
-        toolchain,
-        filter,
-        permission,
-        packages: workspace::packages(toolchain.cargo())?,
-        image: None,
-        count: Count::default(),
-        failures: Vec::new(),
-    };
-    for part in Part::ALL.into_iter().filter(|it| it.is_wanted(filter)) {
-        if let Err(error) = suite.run_part(part) {
-            println!("{error:#}");
-            suite.add(part.name(), false);
-        }
-    }
-    if !suite.failures.is_empty() {
-        println!("failed:");
-        for failure in &suite.failures {
-            println!("  {failure}");
-        }
-    }
-    println!("{}", suite.count);
-    if suite.count.failed == 0 {
-        Ok(())
-    } else {
-        Err(SuiteFailed.into())
-    }
+    let mut suite = Suite::new(toolchain, filter, permission)?;
+    suite.run_parts(Part::ALL.into_iter().filter(|it| it.is_wanted(filter)))
+}
+
+/// Runs the emulator tests on the kernel with its ghost.
+pub(crate) fn run_with_ghost(toolchain: &Toolchain, filter: Option<&str>) -> Result<()> {
+    let mut suite = Suite::new(toolchain, filter, Permission::Refuse)?;
+    suite.is_with_ghost = true;
+    suite.run_parts([Part::Image, Part::Emulator])
 }
 
 struct Suite<'a> {
     toolchain: &'a Toolchain,
     filter: Option<&'a str>,
     permission: Permission,
+    is_with_ghost: bool,
     packages: Vec<Package>,
     image: Option<Image>,
     count: Count,
     failures: Vec<String>,
 }
 
-impl Suite<'_> {
+impl<'a> Suite<'a> {
+    fn new(
+        toolchain: &'a Toolchain,
+        filter: Option<&'a str>,
+        permission: Permission,
+    ) -> Result<Self> {
+        Ok(Self {
+            toolchain,
+            filter,
+            permission,
+            is_with_ghost: false,
+            packages: workspace::packages(toolchain.cargo())?,
+            image: None,
+            count: Count::default(),
+            failures: Vec::new(),
+        })
+    }
+
+    fn run_parts(&mut self, parts: impl IntoIterator<Item = Part>) -> Result<()> {
+        for part in parts {
+            if let Err(error) = self.run_part(part) {
+                println!("{error:#}");
+                self.add(part.name(), false);
+            }
+        }
+        if !self.failures.is_empty() {
+            println!("failed:");
+            for failure in &self.failures {
+                println!("  {failure}");
+            }
+        }
+        println!("{}", self.count);
+        if self.count.failed == 0 {
+            Ok(())
+        } else {
+            Err(SuiteFailed.into())
+        }
+    }
+
     fn run_part(&mut self, part: Part) -> Result<()> {
         match part {
             Part::Checks => self.run_checks(),
@@ -190,15 +214,16 @@ impl Suite<'_> {
         let Some(image) = &self.image else {
             anyhow::bail!("verification needs the image");
         };
-        let mut command = Command::new(workspace::root().join("verification/run"));
-        command.arg("--elf").arg(&image.kernel_elf);
-        if self.permission == Permission::Refuse {
-            command.arg("--no-install");
+        let request = verify::Request {
+            toolchain: self.toolchain,
+            elf: &image.kernel_elf,
+            extent: verify::Extent::Bounded,
+            permission: self.permission,
+        };
+        for check in verify::run(request)? {
+            self.add(&check.name, check.problem.is_none());
         }
-        command.env("PECAN_TOOLCHAIN", self.toolchain.kind().name());
-        command.env("CARGO_TARGET_DIR", self.toolchain.target_directory());
-        command.current_dir(workspace::root());
-        self.run_tests("verification", &mut command)
+        Ok(())
     }
 
     fn run_emulator_tests(&mut self) -> Result<()> {
@@ -206,6 +231,10 @@ impl Suite<'_> {
         let mut cargo = self.cargo_test("--package");
         cargo.arg(EMULATOR_TESTS);
         cargo.env("PECAN_TOOLCHAIN", self.toolchain.kind().name());
+        if self.is_with_ghost {
+            let report = self.toolchain.target_directory().join("ghost.json");
+            cargo.env(GHOST_VARIABLE, report);
+        }
         if let Some(filter) = self.filter {
             cargo.args(["--", filter]);
         }

@@ -4,7 +4,7 @@
 mod dependency;
 mod folder;
 mod size;
-mod source;
+pub(crate) mod source;
 mod unsafety;
 mod word;
 

@@ -64,7 +64,9 @@ pub(crate) enum Purpose {
     Run,
     /// To format and lint; nothing is booted.
     Check,
-    /// All of it, and the proofs.
+    /// To prove; nothing is booted.
+    Prove,
+    /// All of it.
     Test,
 }
 
@@ -81,7 +83,7 @@ impl Purpose {
 
     /// Whether something is proved.
     pub(crate) fn proves(self) -> bool {
-        self == Self::Test
+        matches!(self, Self::Prove | Self::Test)
     }
 }
 
@@ -224,10 +226,25 @@ impl Toolchain {
 
     /// Cargo, run at the root, with its builds in [`Self::target_directory`].
     pub(crate) fn cargo(&self) -> Command {
-        let mut command = match self.kind {
-            Kind::Rustup => Command::new("cargo"),
-            Kind::Debian => debian_cargo(),
-        };
+        let mut command = Command::new(self.cargo_program());
+        self.set_environment(&mut command);
+        command
+    }
+
+    fn cargo_program(&self) -> &'static str {
+        match self.kind {
+            Kind::Rustup => "cargo",
+            Kind::Debian => "/usr/bin/cargo",
+        }
+    }
+
+    /// Has a command run at the root, and what it runs use this toolchain as [`Self::cargo`] does.
+    /// `CARGO` names the cargo.
+    pub(crate) fn set_environment(&self, command: &mut Command) {
+        if self.kind == Kind::Debian {
+            set_debian_environment(command);
+        }
+        command.env("CARGO", self.cargo_program());
         command.current_dir(workspace::root());
         command.env("CARGO_TARGET_DIR", self.target_directory());
         command.env_remove("CARGO_BUILD_TARGET");
@@ -237,7 +254,6 @@ impl Toolchain {
         if let Some(linker) = &self.linker {
             command.env("CARGO_TARGET_AARCH64_UNKNOWN_NONE_SOFTFLOAT_LINKER", linker);
         }
-        command
     }
 
     /// The options that make a cargo command build for the emulator.
@@ -249,20 +265,18 @@ impl Toolchain {
     }
 }
 
-/// Debian's cargo with Debian's tools, whatever comes first on the path.
+/// Debian's tools, whatever comes first on the path.
 ///
 /// `RUSTC_BOOTSTRAP` is for `-Zbuild-std` only: the tree has no unstable feature, and tidy checks.
-fn debian_cargo() -> Command {
-    let mut command = Command::new("/usr/bin/cargo");
+fn set_debian_environment(command: &mut Command) {
     let path = std::env::var("PATH").unwrap_or_default();
     command.env("PATH", format!("/usr/bin:{path}"));
     command.env("RUSTC", "/usr/bin/rustc");
     command.env("RUSTDOC", "/usr/bin/rustdoc");
     command.env("RUSTC_BOOTSTRAP", "1");
-    for variable in ["RUSTUP_TOOLCHAIN", "RUSTC_WRAPPER", "CARGO"] {
+    for variable in ["RUSTUP_TOOLCHAIN", "RUSTC_WRAPPER"] {
         command.env_remove(variable);
     }
-    command
 }
 
 #[cfg(test)]

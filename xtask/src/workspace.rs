@@ -69,7 +69,14 @@ impl Package {
     pub(crate) fn place(&self) -> Place {
         let folder = self.folder.as_str();
         let is_privileged = matches!(folder, "microkernel/aarch64" | "microkernel/kernel");
-        if matches!(folder, "xtask" | "tests" | "ipc-abi/macros") {
+        let is_tool = matches!(folder, "xtask" | "tests" | "ipc-abi/macros");
+        let is_check = matches!(
+            folder,
+            "verification/fuzz"
+                | "verification/order/protocol"
+                | "verification/fast_path/differential"
+        );
+        if is_tool || is_check {
             Place::Host
         } else if is_privileged || folder.starts_with("tests/programs/") {
             Place::Target
@@ -148,6 +155,7 @@ mod tests {
     #[test]
     fn places_follow_folders() {
         assert_eq!(package("xtask").place(), Place::Host);
+        assert_eq!(package("verification/order/protocol").place(), Place::Host);
         assert_eq!(package("servers/shell").place(), Place::Both);
         assert_eq!(package("microkernel/core").place(), Place::Both);
         assert_eq!(package("microkernel/kernel").place(), Place::Target);

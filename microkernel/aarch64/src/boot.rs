@@ -55,6 +55,8 @@ fn prepare(tree: u64, start_ticks: u64) -> BootPlan {
     register::set_up();
     move_package(board.package, layout.package);
     make_frame_table(&board, &layout);
+    #[cfg(feature = "ghost")]
+    crate::ghost::set_segments(&layout.segments);
     let kernel = this_core();
     make_objects(kernel);
     timer::set_up(board.timer_line);

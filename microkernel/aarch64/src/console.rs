@@ -88,6 +88,15 @@ impl Console {
     }
 }
 
+/// Writes the parts on the console, before the machine is switched off.
+#[cfg(feature = "ghost")]
+pub fn say(parts: &[Part<'_>]) {
+    // SAFETY: as in `epitaph`.
+    let registers = unsafe { Registers::new(DIRECT_MAP | ADDRESS.load(Ordering::Relaxed)) };
+    let console = Console(registers);
+    parts.iter().for_each(|part| console.print(*part));
+}
+
 /// Writes `kernel panic:` and the parts on the console and switches the machine off.
 #[cold]
 pub fn epitaph(parts: &[Part<'_>]) -> ! {

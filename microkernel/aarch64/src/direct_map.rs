@@ -34,6 +34,8 @@ use pecan_core::kernel::Kernel;
 use pecan_core::memory::Memory;
 use pecan_core::object::Frame;
 
+#[cfg(feature = "ghost")]
+use crate::ghost;
 use crate::layout::{DIRECT_MAP, ENTRIES, ENTRY_BYTES, KINDS};
 use crate::window::{frame_address, object_address, opaque, pointer};
 use crate::{bound, effect, frame, register};
@@ -81,6 +83,8 @@ impl Memory for DirectMap {
 
     #[inline]
     fn store(&self, number: u64, word: usize, value: u64) {
+        #[cfg(feature = "ghost")]
+        ghost::note_object(number);
         let word = object_word(number, word);
         // SAFETY: a word of an object that exists, by the caller's duty: see the module's page.
         unsafe { word.write(value) }
@@ -108,8 +112,15 @@ impl Memory for DirectMap {
     }
 
     #[inline]
+    #[cfg(not(feature = "ghost"))]
     fn now(&self) -> u64 {
         register::counter()
+    }
+
+    #[inline]
+    #[cfg(feature = "ghost")]
+    fn now(&self) -> u64 {
+        ghost::now()
     }
 
     #[inline]
@@ -121,6 +132,8 @@ impl Memory for DirectMap {
 
     #[inline]
     fn set_kind(&self, frame: Frame, kind: u8) {
+        #[cfg(feature = "ghost")]
+        ghost::note_entry(frame);
         let place = kind_byte(frame);
         // SAFETY: the frame is described, by the caller's duty: see the module's page.
         unsafe { place.write(kind) }
@@ -135,6 +148,8 @@ impl Memory for DirectMap {
 
     #[inline(never)]
     fn zero(&self, frame: Frame) {
+        #[cfg(feature = "ghost")]
+        ghost::note_object(frame.0 << 6);
         frame::zero(frame_address(frame), frame::FRAME_BYTES);
     }
 
@@ -183,6 +198,8 @@ impl Memory for DirectMap {
 
     #[inline]
     fn entry_store(&self, frame: Frame, word: usize, value: u64) {
+        #[cfg(feature = "ghost")]
+        ghost::note_entry(frame);
         let word = entry_word(frame, word);
         // SAFETY: the frame is described, by the caller's duty: see the module's page.
         unsafe { word.write(value) }

@@ -24,7 +24,11 @@ pub fn perform(effect: Effect) {
         Effect::CleanInvalidate { address, bytes } => {
             clean_and_invalidate(physical_address(address), bytes);
         }
-        Effect::PowerOff => firmware::power_off(),
+        Effect::PowerOff => {
+            #[cfg(feature = "ghost")]
+            crate::ghost::pause(crate::crossing::Moment::End);
+            firmware::power_off()
+        }
         Effect::Reset => firmware::reset(),
         Effect::InvalidatePage { .. }
         | Effect::InvalidateSpace { .. }

@@ -23,6 +23,9 @@ const STACK_BYTES: usize = 16 * 1024;
 /// Bytes of the stack on which an epitaph is written.
 const EPITAPH_STACK_BYTES: usize = 4 * 4096;
 
+/// Whether this is the checking build that [`crate::ghost`] describes.
+const GHOST: usize = cfg!(feature = "ghost") as usize;
+
 /// What a capability's kind and lowest right must be for the fast path of `call`.
 const GATE_TO_SEND: usize = Kind::Gate as usize | (Rights::SEND.into_raw() as usize) << 8;
 /// The bit of a slot's second word that is the right to receive.
@@ -95,6 +98,7 @@ global_asm!(
     include_str!("floating.s"),
     include_str!("fast.s"),
     include_str!("slow.s"),
+    GHOST = const GHOST,
     X = const thread::X.offset(),
     LINK = const thread::LINK.offset(),
     SLOTS = const thread::SLOTS.offset(),
@@ -156,6 +160,7 @@ global_asm!(
 
 global_asm!(
     include_str!("start.s"),
+    GHOST = const GHOST,
     TEXT_OFFSET = const IMAGE_OFFSET,
     EL2 = const 2 << 2,
     HCR_RW = const 1_u64 << 31,

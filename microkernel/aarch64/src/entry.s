@@ -13,6 +13,32 @@
 //
 // An offset in capitals comes from `pecan_core::object`.
 
+// ---- The ghost -------------------------------------------------------------------------------
+//
+// The checking build sees every way in and out (`ghost.s`); in the kernel that ships, GHOST is 0.
+
+    .macro enter_kernel
+    .if {GHOST}
+    msr     tpidrro_el0, x30
+    adrp    x30, ghost_entry
+    str     x29, [x30, #29 * 8]
+    bl      ghost_enter
+    mrs     x30, tpidrro_el0
+    msr     tpidrro_el0, xzr
+    .endif
+    .endm
+
+    // Straight-line speculation past `eret` finds nothing to run.
+    .macro return_to_user
+    .if {GHOST}
+    b       ghost_leave
+    .else
+    eret
+    dsb     nsh
+    isb
+    .endif
+    .endm
+
 // ---- Vectors ---------------------------------------------------------------------------------
 
     // An exception in the kernel itself is a bug: nothing of the interrupted code is needed again.
@@ -38,6 +64,7 @@ vectors:
     // Synchronous, from user code: x29 and x30 go to the thread, x30 becomes the number of the
     // system call (any exception that is no `svc` of AArch64 becomes a number that is none).
     .balign 128
+    enter_kernel
     stp     x29, x30, [sp, #{X} + 29 * 8]
     mrs     x30, esr_el1
     mov     w29, #{SVC_SYNDROME}
@@ -51,10 +78,13 @@ vectors:
     b       message
 
     .balign 128
+    enter_kernel
     b       interrupt               // IRQ
     .balign 128
+    enter_kernel
     b       interrupt               // FIQ: the GIC without security extensions may use either
     .balign 128
+    enter_kernel
     b       serror                  // SError
 
     // From AArch32 user code, which does not exist: SPSR_EL1.M[4] is 0 at every `eret`.
@@ -103,13 +133,6 @@ vectors:
     mrs     x21, tpidr_el1
     mov     sp, x21
     str     x20, [sp, #{CURRENT}]
-    .endm
-
-    // Straight-line speculation past `eret` finds nothing to run.
-    .macro return_to_user
-    eret
-    dsb     nsh
-    isb
     .endm
 
     // The second half of both fast paths: `sp` is the thread that goes on, x0 to x18 are final.

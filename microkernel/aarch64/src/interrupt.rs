@@ -74,6 +74,8 @@ pub fn take() -> Option<u64> {
         Some(core) => write_core(core, CORE_END, taken),
         None => drop_three(taken),
     }
+    #[cfg(feature = "ghost")]
+    crate::ghost::note_arrival(line);
     Some(line)
 }
 

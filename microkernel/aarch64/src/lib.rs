@@ -20,6 +20,7 @@
 extern crate std;
 
 pub mod board;
+pub mod crossing;
 pub mod exception;
 pub mod layout;
 pub mod translation;
@@ -47,6 +48,8 @@ mod entry;
 pub mod firmware;
 #[cfg(target_os = "none")]
 mod frame;
+#[cfg(all(target_os = "none", feature = "ghost"))]
+pub mod ghost;
 #[cfg(target_os = "none")]
 mod gic;
 #[cfg(target_os = "none")]

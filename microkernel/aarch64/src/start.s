@@ -39,6 +39,10 @@ leave_el2:
     mov     x0, #3
     msr     cnthctl_el2, x0         // EL1 reaches the physical counter and timer
     msr     cntvoff_el2, xzr        // virtual time is physical time
+    .if {GHOST}
+    adr     x0, ghost_vectors
+    msr     vbar_el2, x0            // what the checks take of it is given back
+    .endif
     mov     x0, #0x33ff
     msr     cptr_el2, x0            // no trap of floating point (bits that are RES1 set)
     msr     hstr_el2, xzr

@@ -1,13 +1,42 @@
 //! Prints the layout of the kernel's objects as JSON, for tools that do not speak Rust.
 //!
-//! `verification/` reads it, so that no proof repeats an offset. It names what the proofs use; add
-//! a row when a proof needs another field.
+//! `verification/` reads it, so that no proof repeats an offset or a number.
 
-use ipc_abi::capability::{Kind, Rights};
+use ipc_abi::call::{CacheOperation, PlatformCount, PlatformOperation};
+use ipc_abi::capability::{FrameMode, Kind, Rights, ThreadState};
 use ipc_abi::error::Error;
+use pecan_core::kernel::Effect;
 use pecan_core::object::{
-    self, CapTable, Field, FrameKind, Gate, Layout, Slots, Thread, endpoint, gate, table, thread,
+    self, Allowance, CapTable, Context, Core, Endpoint, Entry, Field, Frame, FrameKind, Gate, Irq,
+    Layout, Machine, Notification, PageTable, Platform, Record, Region, Reply, Slots, Space,
+    Thread, allowance, context, core_state, endpoint, entry, flag, gate, irq, machine,
+    notification, pending, platform, record, region, reply, sending, sort, space, special, state,
+    table, thread, user, wait,
 };
+use pecan_core::{allowance as allowances, large, region as regions};
+
+/// Names and numbers of constants of one module.
+macro_rules! constants {
+    ($prefix:literal, $module:ident: $($name:ident),+) => {
+        vec![$((concat!($prefix, stringify!($name)), $module::$name),)+]
+    };
+}
+
+/// Names and fields of one module.
+macro_rules! fields {
+    ($module:ident: $($name:ident),+) => {
+        vec![$((stringify!($name), $module::$name),)+]
+    };
+}
+
+/// Names and numbers of an enum's variants.
+macro_rules! variants {
+    ($prefix:literal, $type:ident: $($name:ident),+) => {
+        vec![$((concat!($prefix, stringify!($name)), $type::$name as u64),)+]
+    };
+}
+
+type Rows = Vec<(&'static str, u64)>;
 
 fn main() {
     println!("{{");
@@ -16,84 +45,223 @@ fn main() {
     print_numbers("frame_kinds", &frame_kinds());
     print_numbers("rights", &rights());
     print_numbers("errors", &errors());
-    println!("  \"objects\": {{");
-    print_object("Thread", fields_of_threads(), false);
-    print_object("CapTable", fields_of_tables(), false);
-    print_object::<Slots>("Slots", Vec::new(), false);
-    print_object("Gate", fields_of_gates(), false);
-    print_object("Endpoint", vec![("ID", endpoint::ID)], true);
-    println!("  }}");
-    println!("}}");
+    print_numbers("effects", &effects());
+    println!(
+        "  \"objects\": {{\n{}\n  }}\n}}",
+        [authorities(), processes(), messages(), machines()]
+            .concat()
+            .join(",\n")
+    );
 }
 
-fn constants() -> Vec<(&'static str, u64)> {
-    vec![
+fn constants() -> Rows {
+    let mut rows = vec![
         ("OBJECT_UNIT_BYTES", object::OBJECT_UNIT_BYTES),
         ("NUMBER_BITS", u64::from(object::NUMBER_BITS)),
         ("UNITS_PER_FRAME", object::UNITS_PER_FRAME),
         ("CHUNKS_MAX", table::CHUNKS_MAX),
         ("CHUNK_SLOTS", table::CHUNK_SLOTS),
-    ]
+        ("EFFECTS_MAX", core_state::EFFECTS_MAX),
+        ("LINES", machine::LINES),
+        ("SPLIT_STEPS", regions::SPLIT_STEPS),
+        ("MERGE_FRAMES", regions::MERGE_FRAMES),
+        ("MERGE_NUMBERS", allowances::MERGE_NUMBERS),
+        ("LARGE_FRAMES", large::LARGE_FRAMES),
+        ("LARGE_BYTES", large::LARGE_BYTES),
+        ("REPLY_MARK", object::REPLY_MARK),
+        ("EXTRA_MARK", object::EXTRA_MARK),
+        ("DEBUG_MARK", object::DEBUG_MARK),
+        ("LIGHT", object::LIGHT),
+        ("BANDS", object::BANDS),
+        ("PRIORITIES", object::PRIORITIES),
+    ];
+    rows.extend(constants!("sort.", sort: TIME, IRQ, ASID));
+    rows.extend(constants!("pending.", pending: WORK, TIME, TIMER));
+    rows.extend(constants!("user.", user: CODE, DEVICE, DYING, LARGE, GIVEN, STEPS));
+    rows.extend(constants!("state.", state: NEW, LIVE, STOPPED));
+    rows.extend(constants!("sending.", sending: CALL, ONE_WAY, FAULT));
+    rows.extend(constants!("flag.", flag: FLOATING, FOREIGN, STEPPING, WATCHED, DEBUG));
+    rows.extend(constants!("special.", special:
+        SIGNALLED, CALLER_GONE, OWN_TIME, DEADLINE, FOREIGN, DEBUG));
+    rows.extend(constants!("wait.", wait:
+        REASON, REPLY, SLOW_REPLY, SAVED, SEND, RECEIVE, NOTIFICATION, SLEEP, SAVED_FAULT));
+    rows.extend(variants!("ThreadState.", ThreadState:
+        New, Ready, Calling, Sending, Receiving, Waiting, Faulted, Stopped));
+    rows.extend(variants!("FrameMode.", FrameMode: Data, Code));
+    rows.extend(variants!("CacheOperation.", CacheOperation: Clean, CleanInvalidate));
+    rows.extend(variants!("PlatformOperation.", PlatformOperation: PowerOff, Reset));
+    rows.extend(variants!("PlatformCount.", PlatformCount: Unhelped));
+    rows
 }
 
-fn kinds() -> Vec<(&'static str, u64)> {
+fn kinds() -> Rows {
     Kind::ALL
         .iter()
         .map(|kind| (kind.name(), *kind as u64))
         .collect()
 }
 
-fn errors() -> Vec<(&'static str, u64)> {
+fn errors() -> Rows {
     Error::ALL
         .iter()
         .map(|error| (error.name(), error.into_raw()))
         .collect()
 }
 
-fn frame_kinds() -> Vec<(&'static str, u64)> {
+fn frame_kinds() -> Rows {
+    variants!("", FrameKind:
+        Free, Region, Allowance, Platform, User, AddressSpace, CapTable, Thread, SchedulingContext,
+        Endpoint, Gate, Notification, Reply, Irq, Slots, PageTable, Shadow, Records, Pool, Kernel,
+        Absent, LargeTail, LargeHead, Quarantined)
+}
+
+fn rights() -> Rows {
+    [
+        ("SEND", Rights::SEND),
+        ("SIGNAL", Rights::SIGNAL),
+        ("GRANT", Rights::GRANT),
+        ("GRANT_REPLY", Rights::GRANT_REPLY),
+        ("READ", Rights::READ),
+        ("RECEIVE", Rights::RECEIVE),
+        ("WRITE", Rights::WRITE),
+        ("MAKE_GATE", Rights::MAKE_GATE),
+        ("DESTROY", Rights::DESTROY),
+    ]
+    .map(|(name, rights)| (name, u64::from(rights.into_raw())))
+    .to_vec()
+}
+
+/// The first word of each effect.
+fn effects() -> Rows {
+    let frame = Frame(0);
+    let (asid, address, bytes, line, when) = (0, 0, 0, 0, 0);
+    [
+        ("InvalidatePage", Effect::InvalidatePage { asid, address }),
+        ("InvalidateSpace", Effect::InvalidateSpace { asid }),
+        ("ZeroFrame", Effect::ZeroFrame { frame }),
+        ("SynchronizeCode", Effect::SynchronizeCode { frame }),
+        ("Clean", Effect::Clean { address, bytes }),
+        (
+            "CleanInvalidate",
+            Effect::CleanInvalidate { address, bytes },
+        ),
+        ("MaskLine", Effect::MaskLine { line }),
+        ("UnmaskLine", Effect::UnmaskLine { line }),
+        ("EndLine", Effect::EndLine { line }),
+        ("SetTimer", Effect::SetTimer { when }),
+        ("PowerOff", Effect::PowerOff),
+        ("Reset", Effect::Reset),
+    ]
+    .map(|(name, effect)| {
+        let [code, ..] = effect.into_words();
+        (name, code)
+    })
+    .to_vec()
+}
+
+fn authorities() -> Vec<String> {
     vec![
-        ("Free", FrameKind::Free as u64),
-        ("User", FrameKind::User as u64),
-        ("Thread", FrameKind::Thread as u64),
-        ("CapTable", FrameKind::CapTable as u64),
-        ("Endpoint", FrameKind::Endpoint as u64),
-        ("Gate", FrameKind::Gate as u64),
-        ("Slots", FrameKind::Slots as u64),
-        ("Kernel", FrameKind::Kernel as u64),
-        ("Absent", FrameKind::Absent as u64),
+        format_object::<Region>(
+            "Region",
+            fields!(region:
+            ID, BASE, FRAMES, LIMIT, DEVICE, DRAIN_NEXT, HIGH),
+        ),
+        format_object::<Allowance>(
+            "Allowance",
+            fields!(allowance:
+            ID, SORT, FIRST, COUNT, LIMIT, DRAIN_NEXT, CONTEXTS, UNLIMITED, PARENT, NEXT, PREV,
+            CHILDREN, SHARE),
+        ),
+        format_object::<Platform>("Platform", fields!(platform: ID)),
+        format_object::<CapTable>(
+            "CapTable",
+            fields!(table:
+            ID, CHUNKS, THREADS, DRAIN_NEXT, CHUNK),
+        ),
+        format_object::<Slots>("Slots", Vec::new()),
     ]
 }
 
-fn rights() -> Vec<(&'static str, u64)> {
+fn processes() -> Vec<String> {
     vec![
-        ("SEND", u64::from(Rights::SEND.into_raw())),
-        ("SIGNAL", u64::from(Rights::SIGNAL.into_raw())),
-        ("RECEIVE", u64::from(Rights::RECEIVE.into_raw())),
+        format_object::<Thread>(
+            "Thread",
+            fields!(thread:
+            ID, LINK, CORE, SLOTS, MASK, CALLER, WAIT, NEXT, SPECIAL, PC, SP, ROOT, POINTER,
+            WINDOW, PREV, PSTATE, TABLE, TABLE_NEXT, TABLE_PREV, SPACE, SPACE_NEXT, SPACE_PREV,
+            CONTEXT, OWN_CONTEXT, TIMER, X, HANDLER, HANDLER_ID, BUFFER, BOUND, GATE, GATE_NEXT,
+            GATE_PREV, STATE, SENDING, BADGE, SENT_THROUGH, BAND, REPLY, REPLIES, FAULT,
+            DRAIN_NEXT, FLAGS, BREAKPOINT, WATCHPOINT, VECTOR, FLOATING_CONTROL, FLOATING_STATUS),
+        ),
+        format_object::<Context>(
+            "SchedulingContext",
+            fields!(context:
+            ID, OWNER, RUNNING, PRIORITY, BUDGET, NEXT, PREV, QUEUED, DRAIN_NEXT, CORE, PERIOD,
+            SHARE, ALLOWANCE, ALLOWANCE_NEXT, ALLOWANCE_PREV, HANDLER, HANDLER_ID, REFILL_FIRST,
+            REFILL_COUNT, USED, TIMER, REFILLS),
+        ),
+        format_object::<Space>(
+            "AddressSpace",
+            fields!(space:
+            ID, ASID, ROOT, THREADS, POOL, RECORDS, FULL, POOL_COUNT, DRAIN_NEXT, CURSOR,
+            OLD_ROOT),
+        ),
+        format_object::<Record>(
+            "Records",
+            fields!(record:
+            SPACE, ADDRESS, FRAME, NEXT, PREV, FRAME_PREV),
+        ),
+        format_object::<PageTable>("PageTable", Vec::new()),
     ]
 }
 
-fn fields_of_threads() -> Vec<(&'static str, Field<Thread>)> {
+fn messages() -> Vec<String> {
     vec![
-        ("ID", thread::ID),
-        ("SLOTS", thread::SLOTS),
-        ("MASK", thread::MASK),
-        ("TABLE", thread::TABLE),
+        format_object::<Endpoint>(
+            "Endpoint",
+            fields!(endpoint:
+            ID, WAITING, GATES, DRAIN_NEXT, SERVERS, TAKEN, DYING_SERVERS, BAND_HEAD, BAND_TAIL),
+        ),
+        format_object::<Gate>(
+            "Gate",
+            fields!(gate:
+            ID, BADGE, ENDPOINT, NOTIFICATION, NEXT, PREV, CALLERS, DRAIN_NEXT),
+        ),
+        format_object::<Notification>(
+            "Notification",
+            fields!(notification:
+            ID, BITS, WAITER, BOUND, GATES, IRQS, DRAIN_NEXT),
+        ),
+        format_object::<Reply>(
+            "Reply",
+            fields!(reply:
+            ID, CALLER, SERVER, NEXT, PREV, DRAIN_NEXT, STALE),
+        ),
+        format_object::<Irq>(
+            "Irq",
+            fields!(irq:
+            ID, LINE, NOTIFICATION, BITS, NEXT, PREV, PENDING, DRAIN_NEXT),
+        ),
     ]
 }
 
-fn fields_of_tables() -> Vec<(&'static str, Field<CapTable>)> {
+fn machines() -> Vec<String> {
     vec![
-        ("ID", table::ID),
-        ("CHUNKS", table::CHUNKS),
-        ("CHUNK", table::CHUNK),
-    ]
-}
-
-fn fields_of_gates() -> Vec<(&'static str, Field<Gate>)> {
-    vec![
-        ("ID", gate::ID),
-        ("BADGE", gate::BADGE),
-        ("ENDPOINT", gate::ENDPOINT),
+        format_object::<Core>(
+            "Core",
+            fields!(core_state:
+            CURRENT, PENDING, CONTEXT, INDEX, EFFECT_COUNT, DRAIN, MACHINE, SLICE, READY,
+            DRAIN_TAIL, EXTRA, FLOATING_OWNER, BREAKPOINTS, WATCHPOINTS, EFFECTS, HELPER, ARMED,
+            SLICE_CONTEXT, BILLED, STARTED, TIMED, CALM, UNHELPED, SLICE_TICKS, WOKEN,
+            WOKEN_COUNT, AHEAD, WHEEL_MAP, WHEEL_BASE, WHEEL_OPEN, QUEUE_HEAD, QUEUE_TAIL, WHEEL),
+        ),
+        format_object::<Machine>(
+            "Machine",
+            fields!(machine:
+            NEXT_ID, NULL_ENDPOINT, NULL_ROOT, NULL_SLOTS, LINES_USED, ASIDS_USED, IRQS, ASIDS,
+            IRQ_FIRST, ASID_FIRST),
+        ),
+        format_object::<Entry>("Entry", fields!(entry: ID, SPACE, ADDRESS, RECORDS)),
     ]
 }
 
@@ -105,15 +273,11 @@ fn print_numbers(name: &str, rows: &[(&str, u64)]) {
     println!("  \"{name}\": {{{}}},", rows.join(", "));
 }
 
-fn print_object<O: Layout>(name: &str, fields: Vec<(&str, Field<O>)>, is_last: bool) {
+fn format_object<O: Layout>(name: &str, fields: Vec<(&str, Field<O>)>) -> String {
     let fields: Vec<String> = fields
         .iter()
         .map(|(name, field)| format!("\"{name}\": {}", field.word()))
         .collect();
-    let comma = if is_last { "" } else { "," };
-    println!(
-        "    \"{name}\": {{\"words\": {}, \"fields\": {{{}}}}}{comma}",
-        O::WORDS,
-        fields.join(", ")
-    );
+    let (words, fields) = (O::WORDS, fields.join(", "));
+    format!("    \"{name}\": {{\"words\": {words}, \"fields\": {{{fields}}}}}")
 }

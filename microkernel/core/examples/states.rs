@@ -142,7 +142,9 @@ fn print_state(host: &HostMachine) {
         .flat_map(|frame| words(&host.memory, frame))
         .collect();
     println!(
-        "{{\"null_slots\":{null_slots},\"null_endpoint\":{null_endpoint},\"kinds\":[{}],\"words\":[{}]}}",
+        "{{\"core\":{},\"machine\":{},\"null_slots\":{null_slots},\"null_endpoint\":{null_endpoint},\"kinds\":[{}],\"words\":[{}]}}",
+        kernel.core().into_raw(),
+        kernel.machine().into_raw(),
         kinds.join(","),
         words.join(",")
     );
@@ -150,15 +152,8 @@ fn print_state(host: &HostMachine) {
 
 /// The words of a frame that are not zero: unit, word in the unit, value.
 fn words(memory: &HostMemory, frame: Frame) -> Vec<String> {
-    let kinds = [
-        FrameKind::Thread,
-        FrameKind::CapTable,
-        FrameKind::Slots,
-        FrameKind::Gate,
-        FrameKind::Endpoint,
-        FrameKind::Kernel,
-    ];
-    if !kinds.iter().any(|&kind| kind as u8 == memory.kind(frame)) {
+    let kinds = [FrameKind::Free, FrameKind::User, FrameKind::Absent];
+    if kinds.iter().any(|&kind| kind as u8 == memory.kind(frame)) {
         return Vec::new();
     }
     let first = frame.0 * UNITS_PER_FRAME;

@@ -83,6 +83,8 @@ pub struct HostMemory {
     now: Cell<u64>,
     /// Changes of descriptors since the kernel was last left: what has to follow, and for which ASID.
     duties: RefCell<Vec<(Duty, u64)>>,
+    /// Whether nothing was stored since tables were published last.
+    is_published: Cell<bool>,
     /// How many more times a long call finds no interrupt; then it finds one each time.
     pub quiet_runs: Cell<u64>,
 }
@@ -104,6 +106,7 @@ impl HostMemory {
             devices: Segment::new(FIRST_DEVICE, DEVICES),
             now: Cell::new(1),
             duties: RefCell::default(),
+            is_published: Cell::new(false),
             quiet_runs: Cell::new(u64::MAX),
         }
     }
@@ -168,6 +171,7 @@ impl HostMemory {
     }
 
     fn fill_zero(&self, frame: Frame) {
+        self.is_published.set(false);
         for word in 0..FRAME_WORDS {
             self.raw_word(frame.0 * UNITS_PER_FRAME, word).set(0);
         }
@@ -224,9 +228,11 @@ impl Memory for &HostMemory {
         let place = self.word(number, word);
         self.note_descriptor(number, place.get(), value);
         place.set(value);
+        self.is_published.set(false);
     }
 
     fn publish_tables(&self) {
+        self.is_published.set(true);
         self.duties
             .borrow_mut()
             .retain(|&(duty, _)| duty != Duty::Publish);

@@ -31,6 +31,8 @@ pub mod destroy;
 pub mod dma;
 pub mod extra;
 pub mod fault;
+#[cfg(test)]
+mod fault_test;
 pub mod field;
 pub mod frame;
 pub mod help;

@@ -55,8 +55,8 @@ pub trait Memory {
     /// Marks a place in such a loop that is reached at most `BOUND` times each time that the loop is
     /// entered, with all others of its `NUMBER`; does nothing.
     fn mark_seldom<const NUMBER: u64, const BOUND: u64>(&self) {}
-    /// Makes stores to page tables before this visible to the table walk before any user instruction
-    /// after it (`dsb ishst`). Every exit ends in `eret`, so no `isb` is needed.
+    /// Makes stores to page tables before this visible to the table walk before any store and any user
+    /// instruction after it (`dsb ishst`). Every exit ends in `eret`, so no `isb` is needed.
     fn publish_tables(&self) {}
     /// The same value, of which the compiler knows nothing: a function that answers it is still the
     /// last thing that its callers do, and they need no stack for it.

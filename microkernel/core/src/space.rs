@@ -303,6 +303,9 @@ impl<M: Memory + Copy> Kernel<M> {
         let frame = self.pop_pool(space, FrameKind::PageTable);
         let owner = space.into_raw() | level.wrapping_add(1) << LEVEL_SHIFT;
         self.memory.set_entry(frame, entry::SPACE, owner);
+        // That the frame is zero must be seen before that it is a table: a walk on speculation would
+        // find what was there before, and a TLB would keep it.
+        self.memory.publish_tables();
         self.memory.set(
             table,
             slot_at(index_at(level, address)),

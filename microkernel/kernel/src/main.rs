@@ -9,6 +9,8 @@
 mod call;
 #[cfg(target_os = "none")]
 mod exit;
+#[cfg(all(target_os = "none", feature = "ghost"))]
+mod ghost;
 #[cfg(target_os = "none")]
 mod start;
 #[cfg(target_os = "none")]

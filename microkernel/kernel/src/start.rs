@@ -15,6 +15,14 @@ extern "C" fn kernel_start(tree: u64, start_ticks: u64) {
 /// A bug of the kernel.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
+    #[cfg(feature = "ghost")]
+    crate::ghost::tell_panic(info);
+    #[cfg(not(feature = "ghost"))]
+    tell_panic(info)
+}
+
+#[cfg(not(feature = "ghost"))]
+fn tell_panic(info: &PanicInfo<'_>) -> ! {
     let message = info
         .message()
         .as_str()

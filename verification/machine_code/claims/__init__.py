@@ -1,27 +1,49 @@
-"""One module for each function of the kernel that is proved, one beside it with its states."""
+"""One module for each family of system calls, and `lookup` for what they share."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 
+import z3
+
+from ..call import Call
 from ..claim import Claim
-from ..crosscheck import RandomState
+from ..contracts import Contract
 from ..layout import Layout
-from . import find_send_gate, find_send_gate_states
+from . import capability, context, create, frame, irq, lookup, region, send, thread
+
+FAMILIES: tuple[ModuleType, ...] = (capability, context, create, frame, irq, region, thread)
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A function that is proved: its claim, and states to run it in."""
+    """A function that is proved: what is said of it, and the contract that it is, if any."""
 
-    function: str
-    claim: Callable[[Layout], Claim]
-    random_state: RandomState
+    name: str
+    tell: Callable[..., None] | None
+    contract: Contract | None = None
+
+    def claim(self, layout: Layout) -> Claim:
+        """The claim, for this layout of the kernel's objects."""
+        if self.contract is not None:
+            return self.contract.claim(layout)
+        assert self.tell is not None
+        it = Call(layout)
+        names = list(inspect.signature(self.tell).parameters)[1:]
+        arguments = [z3.BitVec(name, 64) for name in names]
+        for at, argument in enumerate(arguments):
+            it.arguments[f"x{at}"] = argument
+        self.tell(it, *arguments)
+        return it.claim(self.name)
 
 
-SUBJECTS = (
-    Subject(
-        find_send_gate.FUNCTION, find_send_gate.claim, find_send_gate_states.random_state
-    ),
-)
+def _subjects() -> tuple[Subject, ...]:
+    shared = [Subject(c.function, None, c) for c in lookup.CONTRACTS]
+    calls = [Subject(tell.__name__, tell) for family in FAMILIES for tell in family.CALLS]
+    return (*shared, Subject("find_send_gate", send.find_send_gate), *calls)
+
+
+SUBJECTS = _subjects()

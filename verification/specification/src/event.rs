@@ -105,7 +105,12 @@ impl State {
         if self.threads[&thread].flags & ipc_abi::debug::thread_flag::FOREIGN != 0 {
             return self.fault(thread, FaultCause::ForeignCall, 0, syndrome);
         }
-        match SystemCall::ALL.get(usize::from(number)) {
+        let call = SystemCall::ALL.get(usize::from(number));
+        if call.is_some() {
+            // A call loses the condition flags, as a function does.
+            self.thread(thread).registers.program_state = 0;
+        }
+        match call {
             None => {
                 let registers = &mut self.thread(thread).registers;
                 registers.pc = registers.pc.wrapping_sub(INSTRUCTION_BYTES);

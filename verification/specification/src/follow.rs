@@ -12,7 +12,7 @@ use ipc_abi::error::Error;
 use ipc_abi::tag::Tag;
 
 use crate::message::TAG;
-use crate::state::{FrameLife, Number, State, Wait};
+use crate::state::{Band, FrameLife, Number, State, Wait};
 use crate::step::Step;
 
 /// Rounds of accounts and choices of one way out: each but the last ends with a context that waits for its
@@ -74,14 +74,10 @@ impl State {
 
     /// Takes the steps that the kernel took: times that have come first.
     fn take_shown(&mut self, observed: &State, order: Order) {
-        // What is due is found at once: who pays may be more important after the first.
-        let mut due = self.steps();
-        due.retain(|step| is_timer(step) && self.is_shown(*step, observed));
-        while let Some(step) = self.first_of(&due, observed, order) {
-            due.retain(|it| *it != step);
-            if self.is_due(step) {
-                self.take(step);
-            }
+        // Who runs may change on the way; what is due was decided before.
+        let lowest = self.lowest_band();
+        while let Some(step) = self.next_timer_step(observed, order, lowest) {
+            self.take(step);
         }
         self.preempt();
         while let Some(step) = self.next_step(observed, order) {
@@ -133,12 +129,11 @@ impl State {
         }
     }
 
-    /// Whether what a step of the timer ends still goes on.
-    fn is_due(&self, step: Step) -> bool {
-        if let Step::Expire(thread) = step {
-            return self.threads[&thread].deadline.is_some();
-        }
-        matches!(step, Step::Refill(context) if self.contexts[&context].is_refilling)
+    fn next_timer_step(&self, observed: &State, order: Order, lowest: Band) -> Option<Step> {
+        let mut steps = Vec::new();
+        self.add_timer_steps(lowest, &mut steps);
+        steps.retain(|step| self.is_shown(*step, observed));
+        self.first_of(steps, observed, order)
     }
 
     fn next_step(&self, observed: &State, order: Order) -> Option<Step> {
@@ -146,7 +141,7 @@ impl State {
         steps.retain(|step| !is_timer(step));
         self.add_choices(observed, &mut steps);
         steps.retain(|step| self.is_shown(*step, observed));
-        self.first_of(&steps, observed, order)
+        self.first_of(steps, observed, order)
     }
 
     /// The steps whose arguments are a choice.
@@ -163,14 +158,14 @@ impl State {
     }
 
     /// The step that comes first among those that the kernel took.
-    fn first_of(&self, steps: &[Step], observed: &State, order: Order) -> Option<Step> {
+    fn first_of(&self, steps: Vec<Step>, observed: &State, order: Order) -> Option<Step> {
         let key = |step: &Step| match order {
             Order::Turn => observed.turn_of(*step),
             Order::Arrival | Order::ArrivalReversed => self.arrival_of(*step),
         };
         match order {
-            Order::Turn | Order::Arrival => steps.iter().copied().min_by_key(key),
-            Order::ArrivalReversed => steps.iter().copied().max_by_key(key),
+            Order::Turn | Order::Arrival => steps.into_iter().min_by_key(key),
+            Order::ArrivalReversed => steps.into_iter().max_by_key(key),
         }
     }
 

@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 
 use ipc_abi::capability::Kind;
 
+use crate::capability::CHUNK_SLOTS;
 use crate::schedule::band_of;
 use crate::state::{Address, Band, Frame, FrameLife, Grant, Number, Slice, State, Wait};
 
@@ -61,7 +62,7 @@ impl State {
     #[must_use]
     pub fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        self.add_timer_steps(&mut steps);
+        self.add_timer_steps(self.lowest_band(), &mut steps);
         self.add_thread_steps(&mut steps);
         self.add_object_steps(&mut steps);
         self.add_frame_steps(&mut steps);
@@ -69,13 +70,13 @@ impl State {
     }
 
     /// The lowest band whose times are looked at.
-    fn lowest_band(&self) -> Band {
+    pub(crate) fn lowest_band(&self) -> Band {
         self.payer()
             .map_or(0, |payer| band_of(self.contexts[&payer].priority))
     }
 
-    fn add_timer_steps(&self, steps: &mut Vec<Step>) {
-        let lowest = self.lowest_band();
+    /// What comes due at the times of the band `lowest` and those above.
+    pub(crate) fn add_timer_steps(&self, lowest: Band, steps: &mut Vec<Step>) {
         for (number, it) in &self.threads {
             let is_due = |it: crate::state::Deadline| it.when <= self.now && it.band >= lowest;
             if it.deadline.is_some_and(is_due) {
@@ -338,7 +339,7 @@ impl State {
             Step::FreeSlots(table) => {
                 let it = self.table(table);
                 it.chunks.pop();
-                it.slots.clear();
+                it.slots.split_off(&(CHUNK_SLOTS * it.chunks.len() as u64));
             }
             Step::FreeTails(frame, count) => self.frame(frame).freed += count,
             Step::Quarantine(frame) => self.quarantine(frame),

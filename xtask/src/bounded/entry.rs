@@ -6,6 +6,7 @@ use super::explore::Obscure;
 use super::function::{Analysis, Summary};
 use anyhow::Result;
 use ipc_abi::call::SystemCall;
+use std::collections::BTreeSet;
 
 /// `ESR_EL1` of `svc #0` from AArch64 (Arm ARM DDI 0487, D24.2.40).
 const SVC: u64 = 0x15 << 26 | 1 << 25;
@@ -24,8 +25,17 @@ pub(crate) struct Entry {
     pub outcome: Result<Summary, Obscure>,
 }
 
+/// What is known of all entries.
+#[derive(Clone, Debug)]
+pub(crate) struct Entries {
+    /// Each of them.
+    pub entries: Vec<Entry>,
+    /// The instructions that can be reached from them.
+    pub reached: BTreeSet<u64>,
+}
+
 /// Analyses all entries.
-pub(crate) fn analyse(kernel: &Kernel) -> Result<Vec<Entry>> {
+pub(crate) fn analyse(kernel: &Kernel) -> Result<Entries> {
     let vectors = kernel.find("vectors")?;
     let mut analysis = Analysis::new(kernel);
     let mut entries = Vec::new();
@@ -50,7 +60,10 @@ pub(crate) fn analyse(kernel: &Kernel) -> Result<Vec<Entry>> {
     add("interrupt", INTERRUPT, &[0]);
     add("fast interrupt", FAST_INTERRUPT, &[0]);
     add("system error", SYSTEM_ERROR, &[0]);
-    Ok(entries)
+    Ok(Entries {
+        entries,
+        reached: analysis.into_reached(),
+    })
 }
 
 /// Syndromes of all that is no system call: each class, for the classes of aborts with each status.

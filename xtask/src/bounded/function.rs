@@ -15,7 +15,7 @@ const SUPPORT: &str = "compiler_builtins::";
 /// The register with the number of bytes.
 const LENGTH: u8 = 2;
 /// Where a Rust program goes when a check of the language fails.
-const PANICS: [&str; 5] = [
+pub(crate) const PANICS: [&str; 5] = [
     "core::panicking::",
     "unwrap_failed",
     "expect_failed",
@@ -53,6 +53,7 @@ pub(crate) struct Analysis<'a> {
     kernel: &'a Kernel,
     summaries: BTreeMap<(u64, Known), Summary>,
     active: Vec<u64>,
+    reached: BTreeSet<u64>,
 }
 
 impl Callees for Analysis<'_> {
@@ -72,7 +73,13 @@ impl<'a> Analysis<'a> {
             kernel,
             summaries: BTreeMap::new(),
             active: Vec::new(),
+            reached: BTreeSet::new(),
         }
+    }
+
+    /// The instructions that can be reached in all that was analysed.
+    pub(crate) fn into_reached(self) -> BTreeSet<u64> {
+        self.reached
     }
 
     fn is_sweeping(&self, address: u64) -> bool {
@@ -130,6 +137,7 @@ impl<'a> Analysis<'a> {
     fn analyse(&mut self, entry: u64, state: State, known: &Known) -> Result<Summary, Obscure> {
         let kernel = self.kernel;
         let steps = explore(kernel, entry, state, self)?;
+        self.reached.extend(steps.keys());
         let blocks = Blocks::of(kernel, entry, &steps);
         let depths = depths(kernel, entry, &steps)?;
         let length = self.is_sweeping(entry).then(|| known.get(&LENGTH).copied());

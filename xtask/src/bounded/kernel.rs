@@ -58,6 +58,11 @@ impl Piece {
         let start = usize::try_from(address.checked_sub(self.address)?).ok()?;
         self.bytes.get(start..start.checked_add(size)?)
     }
+
+    fn write(&mut self, address: u64, size: usize) -> Option<&mut [u8]> {
+        let start = usize::try_from(address.checked_sub(self.address)?).ok()?;
+        self.bytes.get_mut(start..start.checked_add(size)?)
+    }
 }
 
 /// The linked kernel.
@@ -123,6 +128,14 @@ impl Kernel {
     pub(crate) fn instruction(&self, address: u64) -> Option<u32> {
         let bytes = self.code.iter().find_map(|it| it.read(address, 4))?;
         Some(u32::from_le_bytes(bytes.try_into().ok()?))
+    }
+
+    /// Replaces the instruction at `address`: to see whether a bug is noticed.
+    pub(crate) fn patch(&mut self, address: u64, word: u32) -> Option<()> {
+        let pieces = self.code.iter_mut();
+        let mut places = pieces.filter_map(|it| it.write(address, 4));
+        places.next()?.copy_from_slice(&word.to_le_bytes());
+        Some(())
     }
 
     /// A little-endian number among the constants.

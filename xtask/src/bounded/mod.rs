@@ -7,12 +7,12 @@
 //! where the kernel is entered.
 
 mod constant;
-mod decode;
-mod entry;
+pub(crate) mod decode;
+pub(crate) mod entry;
 mod explore;
 mod facts;
-mod function;
-mod kernel;
+pub(crate) mod function;
+pub(crate) mod kernel;
 mod longest;
 mod loops;
 #[cfg(test)]
@@ -52,7 +52,7 @@ pub(crate) fn check(elf: &Path, report: &Path) -> Result<Findings> {
         problems: Vec::new(),
     };
     let mut rows = Vec::new();
-    for entry in entry::analyse(&kernel)? {
+    for entry in entry::analyse(&kernel)?.entries {
         let name = &entry.name;
         let summary = match entry.outcome {
             Ok(summary) => summary,

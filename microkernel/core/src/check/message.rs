@@ -9,8 +9,8 @@ use crate::kernel::Kernel;
 use crate::list::List;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    BANDS, CORES_MAX, Endpoint, Gate, Irq, Notification, Number, Reply, Thread, endpoint, gate,
-    irq, machine, notification, reply, state, thread, wait,
+    BANDS, CORES_MAX, Endpoint, Gate, Irq, LIGHT, Notification, Number, Reply, Thread, endpoint,
+    gate, irq, machine, notification, reply, sending, special, state, thread, wait,
 };
 use crate::queue::{GATE_CALLERS, REPLIES};
 
@@ -45,6 +45,11 @@ impl<M: Memory + Copy> Kernel<M> {
                     "a server serves who waits for its reply",
                     at,
                 )?;
+                let is_fault = waits & wait::REASON == wait::SLOW_REPLY;
+                let sends = self.memory.get(thread, thread::SENDING);
+                let program_state = self.memory.get(thread, thread::PSTATE);
+                let is_whole = sends == sending::FAULT && program_state & LIGHT == 0;
+                ensure(is_whole || !is_fault, "a fault has a whole frame", at)?;
             }
             wait::SLEEP => ensure(number == 0, "a thread sleeps for nothing", at)?,
             wait::SAVED | wait::SAVED_FAULT => self.check_saved(thread, number)?,
@@ -224,6 +229,10 @@ impl<M: Memory + Copy> Kernel<M> {
             ensure(is_thread, "a notification is bound to a thread", at)?;
             let back: Number<Notification> = self.memory.link(bound, thread::BOUND);
             ensure(back == target, "a bound thread names its notification", at)?;
+            let bits = self.memory.get(target, notification::BITS);
+            let special = self.memory.get(bound, thread::SPECIAL);
+            let is_noted = bits == 0 || special & special::SIGNALLED != 0;
+            ensure(is_noted, "a bound thread is told of signals", at)?;
         }
         Ok(())
     }

@@ -260,6 +260,15 @@ impl<M: Memory + Copy> Kernel<M> {
             ensure(is_context, "the current context is one", at)?;
             let is_queued = self.memory.get(context, context::QUEUED);
             ensure(is_queued == 0, "the current context is not queued", at)?;
+            let serves = self.memory.get(current, thread::CALLER) != 0;
+            let is_own = context == self.memory.link(current, thread::OWN_CONTEXT);
+            let special = self.memory.get(current, thread::SPECIAL);
+            let is_marked = special & special::OWN_TIME != 0;
+            ensure(
+                is_marked || !serves || !is_own,
+                "who serves on its own time says so",
+                at,
+            )?;
         }
         let owner: Number<Thread> = self.memory.link(self.core(), core_state::FLOATING_OWNER);
         if !owner.is_none() {

@@ -7,13 +7,14 @@ use crate::frame::SPACE_BITS;
 use crate::kernel::Effect;
 use crate::memory::Memory;
 use crate::object::{Frame, FrameKind, UNITS_PER_FRAME, entry, space};
-use crate::rule::{Duty, change_of, duty_of};
+use crate::rule::{Change, Duty, change_of, duty_of};
 use crate::space::{DESCRIPTOR_ADDRESS, LAST_LEVEL, LEVEL_SHIFT, TABLE, index_at};
 
 impl HostMemory {
     /// Notes what has to follow a store, if it changes a descriptor of a living space.
     ///
-    /// Panics on a change that needs break-before-make.
+    /// Panics on a change that needs break-before-make, and on a table that is linked before its
+    /// content is published.
     pub(super) fn note_descriptor(&self, number: u64, old: u64, new: u64) {
         let frame = Frame(number / UNITS_PER_FRAME);
         if self.kind(frame) != FrameKind::PageTable as u8 {
@@ -29,6 +30,11 @@ impl HostMemory {
         let change = change_of(is_last, old, new);
         let duty = duty_of(change);
         assert_ne!(duty, Duty::Never, "{change:?}: {old:#x} becomes {new:#x}");
+        let is_table = !is_last && new & TABLE != 0;
+        assert!(
+            self.is_published.get() || change != Change::Appears || !is_table,
+            "a table is published before it is linked"
+        );
         if duty != Duty::Nothing {
             self.duties.borrow_mut().push((duty, asid));
         }

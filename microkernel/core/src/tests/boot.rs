@@ -68,6 +68,13 @@ fn a_bad_segment_is_refused() {
             BootError::SegmentMisaligned { segment: 1 },
         );
     }
+    // Two that are misaligned alike do not make up for each other.
+    for (one, other) in [(OFFSET, ADDRESS), (ADDRESS, FILE), (OFFSET, BYTES)] {
+        refuse(
+            &[(DATA + one, 0x1800), (DATA + other, 0x1800)],
+            BootError::SegmentMisaligned { segment: 1 },
+        );
+    }
     refuse(&[(DATA + BYTES, 0)], BootError::SegmentSize { segment: 1 });
     refuse(
         &[(TEXT + FILE, 0x2000)],

@@ -222,7 +222,10 @@ fn words_of_a_space_are_seen_and_changed() {
         if handle == weak {
             fixture.refuse(Error::AccessDenied, |k| k.thread_poke(thread, PAGE, 5));
         } else {
+            fixture.host.performed.borrow_mut().clear();
             assert_eq!(fixture.call(|k| k.thread_poke(thread, PAGE + 8, 5)), Ok(0));
+            // Data is fetched by nobody.
+            assert_eq!(fixture.host.performed.borrow().as_slice(), []);
             assert_eq!(fixture.call(|k| k.thread_peek(thread, PAGE + 8)), Ok(5));
         }
         assert_eq!(fixture.call(|k| k.thread_peek(thread, PAGE + 4088)), Ok(9));

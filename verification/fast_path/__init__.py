@@ -1,0 +1,1 @@
+"""The fast path is the slow path: see README.md."""

@@ -1,0 +1,332 @@
+//! The specification beside the kernel: [`Lockstep`].
+//!
+//! Two states are kept: what the specification came to (`expected`), and what the kernel's words say
+//! (`observed`). Each crossing is an event for the one and an update for the other; then the
+//! specification takes those of its steps that the kernel's state shows, and the two must be equal.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use ipc_abi::call::SystemCall;
+use ipc_abi::error::Error;
+use ipc_abi::fault::FaultCause;
+use pecan_aarch64::crossing::{Entry, Moment};
+use pecan_aarch64::exception::{FLOATING_CLASS, SVC_SYNDROME, decode_fault};
+use pecan_core::memory::Memory;
+use pecan_core::object::Frame;
+use pecan_refinement::projection::Projection;
+use pecan_specification::event::{Event, Inputs};
+use pecan_specification::state::{Registers, State};
+
+use crate::difference::Difference;
+use crate::ghost::Seen;
+use crate::registers::USER_STATE;
+
+/// How many steps are between two after which both states share their objects again.
+const SHARE_INTERVAL: u64 = 16;
+/// Bytes of a `svc`.
+const INSTRUCTION_BYTES: u64 = 4;
+/// The last register that a function call loses.
+const LAST_LOST: usize = 18;
+/// Where the pages that are done stand in the count of a call on a range.
+const DONE_SHIFT: u32 = 32;
+
+/// The specification's state and the kernel's, which are the same between two crossings.
+#[derive(Debug)]
+pub struct Lockstep {
+    expected: State,
+    observed: State,
+    steps: u64,
+    overtaken: u64,
+}
+
+impl Lockstep {
+    /// Begins with what the kernel's words say.
+    pub fn begin<M: Memory>(memory: M, frames: &[Frame]) -> Lockstep {
+        let observed = whole(memory, frames);
+        Lockstep {
+            expected: observed.clone(),
+            observed,
+            steps: 0,
+            overtaken: 0,
+        }
+    }
+
+    /// Brings both states up to date, and compares them. `touched` are the frames that may have changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Difference::Specified`].
+    pub fn follow<M: Memory + Copy>(
+        &mut self,
+        memory: M,
+        seen: &Seen<'_>,
+        touched: &[Frame],
+        frames: impl Iterator<Item = Frame> + Clone,
+    ) -> Result<(), Difference> {
+        let mut events = seen.arrivals.len();
+        Projection { memory }.update_touched(&mut self.observed, touched, frames);
+        let mut before = None;
+        if let Some(event) = self.load(&seen.entry) {
+            events += 1;
+            if is_reclaim(event) {
+                before = Some(self.expected.clone());
+            }
+            let inputs = self.inputs(&seen.entry, event);
+            self.expected.step(event, &inputs);
+        }
+        for arrival in seen.arrivals {
+            let event = if arrival.line == seen.timer_line {
+                Event::Timer
+            } else {
+                Event::Interrupt(arrival.line)
+            };
+            let inputs = Inputs {
+                now: arrival.now,
+                ..Inputs::default()
+            };
+            self.expected.step(event, &inputs);
+        }
+        if seen.moment == Moment::End {
+            return Ok(());
+        }
+        if let Err(at) = self.expected.follow(&self.observed) {
+            if before.is_some_and(|it| self.follow_stopped(it, &seen.entry)) {
+                return Ok(());
+            }
+            if events > 1 {
+                self.overtaken += 1;
+                self.expected = self.observed.clone();
+                return Ok(());
+            }
+            return Err(Difference::Specified {
+                field: at.field,
+                number: at.number,
+                text: explain(&self.expected, &self.observed, at.number),
+            });
+        }
+        self.steps += 1;
+        if self.steps.is_multiple_of(SHARE_INTERVAL) {
+            // The same, and in the same memory: quickly compared.
+            self.expected = self.observed.clone();
+        }
+        Ok(())
+    }
+
+    /// Whether an interrupt that waits stopped `reclaim` before it did anything, so that all that it does
+    /// is to answer `Again`.
+    fn follow_stopped(&mut self, before: State, entry: &Entry) -> bool {
+        self.expected = before;
+        if let Some(thread) = self.expected.threads.get_mut(&entry.registers.thread) {
+            let registers = &mut Rc::make_mut(thread).registers;
+            registers.x[..=LAST_LOST].fill(0);
+            registers.x[0] = Error::Again.into_raw();
+            registers.program_state = 0;
+        }
+        self.expected.follow(&self.observed).is_ok()
+    }
+
+    /// How many crossings were compared, and how many were not: an interrupt that came on the way out
+    /// let the kernel do twice, at two times, what the specification does once.
+    #[must_use]
+    pub fn counts(&self) -> [u64; 2] {
+        [self.steps, self.overtaken]
+    }
+
+    /// Compares what was kept up to date with what all of the kernel's words say: then every change was
+    /// seen.
+    ///
+    /// # Errors
+    ///
+    /// [`Difference::Unseen`].
+    pub fn compare_whole<M: Memory>(&self, memory: M, frames: &[Frame]) -> Result<(), Difference> {
+        let whole = whole(memory, frames);
+        whole
+            .compare(&self.observed)
+            .map_err(|at| Difference::Unseen {
+                field: at.field,
+                number: at.number,
+                text: explain(&self.observed, &whole, at.number),
+            })
+    }
+
+    /// Gives the thread that ran the registers that it came with; tells what it came for, if that is an
+    /// event.
+    fn load(&mut self, entry: &Entry) -> Option<Event> {
+        let vector = entry.vector?;
+        let of = &entry.registers;
+        let thread = self.expected.threads.get_mut(&of.thread)?;
+        let floats = thread.flags & ipc_abi::debug::thread_flag::FLOATING != 0;
+        Rc::make_mut(thread).registers = Registers {
+            x: of.x,
+            sp: of.stack,
+            pc: of.counter,
+            pointer: of.pointer,
+            program_state: of.state & USER_STATE,
+        };
+        let syndrome = entry.syndrome;
+        match vector {
+            8 if syndrome >> 16 == SVC_SYNDROME >> 16 => {
+                u16::try_from(syndrome & 0xFFFF).ok().map(Event::SystemCall)
+            }
+            8 if syndrome >> 26 & 0x3F == FLOATING_CLASS && floats => None,
+            8 => Some(fault_event(entry)),
+            11 => Some(Event::Fault {
+                cause: FaultCause::SystemError,
+                address: 0,
+                syndrome,
+            }),
+            _ => None,
+        }
+    }
+
+    /// What the event depends on that is no part of the state, as the kernel's answer shows it.
+    fn inputs(&self, entry: &Entry, event: Event) -> Inputs {
+        let mut inputs = Inputs {
+            now: entry.now,
+            ..Inputs::default()
+        };
+        let Some(thread) = self.observed.threads.get(&entry.registers.thread) else {
+            return inputs;
+        };
+        let after = &thread.registers;
+        inputs.word = after.x[1];
+        if let Event::SystemCall(number) = event
+            && let Some(count) = range_count(number)
+            && after.pc == entry.registers.counter.wrapping_sub(INSTRUCTION_BYTES)
+        {
+            let done = |x: &[u64; 31]| x[count] >> DONE_SHIFT;
+            inputs.pages = Some(done(&after.x) - done(&entry.registers.x));
+        }
+        inputs
+    }
+}
+
+fn is_reclaim(event: Event) -> bool {
+    matches!(event, Event::SystemCall(number) if u64::from(number) == SystemCall::Reclaim as u64)
+}
+
+/// The register that counts the pages of a call on a range.
+fn range_count(number: u16) -> Option<usize> {
+    let is = |call: SystemCall| u16::try_from(call as u64) == Ok(number);
+    if is(SystemCall::MapRange) {
+        Some(4)
+    } else if is(SystemCall::ProtectRange) {
+        Some(3)
+    } else if is(SystemCall::UnmapRange) {
+        Some(2)
+    } else {
+        None
+    }
+}
+
+fn fault_event(entry: &Entry) -> Event {
+    let syndrome = entry.syndrome;
+    let fault = decode_fault(syndrome, entry.address);
+    if fault.cause == FaultCause::SingleStep {
+        Event::StepDone { syndrome }
+    } else {
+        Event::Fault {
+            cause: fault.cause,
+            address: fault.address,
+            syndrome,
+        }
+    }
+}
+
+/// All that the kernel's words say. Frames of the kernel's own count where a region could give them out.
+fn whole<M: Memory>(memory: M, frames: &[Frame]) -> State {
+    let mut state = Projection { memory }.whole(frames.iter().copied());
+    let mut reserved = core::mem::take(&mut state.reserved);
+    let regions = &state.regions;
+    reserved.retain(|frame| {
+        let mut all = regions.values();
+        all.any(|it| (it.first..it.end).contains(frame))
+    });
+    state.reserved = reserved;
+    state
+}
+
+/// The lines in which the two differ, of one object and of what is no object.
+fn explain(expected: &State, observed: &State, number: Option<u64>) -> String {
+    let (left, right) = (lines(expected, number), lines(observed, number));
+    let mut text = String::new();
+    add_numbers(&mut text, "threads", &expected.threads, &observed.threads);
+    add_numbers(
+        &mut text,
+        "contexts",
+        &expected.contexts,
+        &observed.contexts,
+    );
+    add_numbers(
+        &mut text,
+        "endpoints",
+        &expected.endpoints,
+        &observed.endpoints,
+    );
+    add_numbers(&mut text, "gates", &expected.gates, &observed.gates);
+    add_numbers(&mut text, "frames", &expected.frames, &observed.frames);
+    add_numbers(&mut text, "spaces", &expected.spaces, &observed.spaces);
+    add_numbers(&mut text, "tables", &expected.tables, &observed.tables);
+    for (index, line) in left.iter().enumerate() {
+        if right.get(index) != Some(line) {
+            text += &format!("\r\n  expected {line}");
+        }
+    }
+    for (index, line) in right.iter().enumerate() {
+        if left.get(index) != Some(line) {
+            text += &format!("\r\n  observed {line}");
+        }
+    }
+    text
+}
+
+/// The numbers of the objects of a map in which the two differ.
+fn add_numbers<T: PartialEq>(
+    text: &mut String,
+    name: &str,
+    expected: &BTreeMap<u64, T>,
+    observed: &BTreeMap<u64, T>,
+) {
+    let numbers: BTreeSet<&u64> = expected.keys().chain(observed.keys()).collect();
+    for number in numbers {
+        if expected.get(number) != observed.get(number) {
+            *text += &format!("\r\n  {name} {number:#x} differ");
+        }
+    }
+}
+
+fn lines(state: &State, number: Option<u64>) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(at) = number {
+        for text in [
+            format!("{:#x?}", state.threads.get(&at)),
+            format!("{:#x?}", state.contexts.get(&at)),
+            format!("{:#x?}", state.endpoints.get(&at)),
+            format!("{:#x?}", state.gates.get(&at)),
+            format!("{:#x?}", state.notifications.get(&at)),
+            format!("{:#x?}", state.replies.get(&at)),
+            format!("{:#x?}", state.irqs.get(&at)),
+            format!("{:#x?}", state.frames.get(&at)),
+            format!("{:#x?}", state.spaces.get(&at)),
+            format!("{:#x?}", state.tables.get(&at)),
+            format!("{:#x?}", state.regions.get(&at)),
+            format!("{:#x?}", state.allowances.get(&at)),
+        ] {
+            lines.extend(text.lines().map(String::from));
+        }
+    }
+    lines.push(format!("running {:x?}", state.running));
+    lines.push(format!("ready {:x?}", state.ready));
+    lines.push(format!("woken {:x?}", state.woken));
+    lines.push(format!("slice {:x?}", state.slice));
+    lines.push(format!("billed {:x?}", state.billed));
+    lines.push(format!(
+        "next_id {:x} unhelped {}",
+        state.next_id, state.unhelped
+    ));
+    lines
+}

@@ -1,0 +1,236 @@
+"""What each proved call touches, held against its footprint.
+
+A claim names every word that a function may read or write, and its proof shows that the machine
+code touches no other. Here the claim is told once more to a `Traced` call, which also notes how the
+objects were come by: found through a handle with a right, the thread itself, its own table, the
+other end of a link. Each must stand in the footprint of the call: conditions 3 and 4 of the theorem
+about runs (`theory/Unwinding.v`).
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, replace
+
+import z3
+from machine_code.call import Call, Frame, Object, Word
+from machine_code.claims import SUBJECTS, Subject
+from machine_code.kernel_state import Slot, entry_address, frame_of, kind_address
+from machine_code.layout import Layout
+from machine_code.memory import Window
+
+from .footprint import Entry, Footprint
+
+# Two names of one bit.
+ALIASES = {"RECEIVE": "READ"}
+# Functions that are not a call of their own, and the calls that begin with them.
+SHARED = {"find_send_gate": ("call", "send", "try_call", "try_send", "call_until")}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a call came to an object."""
+
+    way: str
+    rights: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Touch:
+    """Words of one kind that a call reads or writes, and how it came to them."""
+
+    kind: str
+    origin: Origin
+    is_write: bool
+
+    def __str__(self) -> str:
+        verb = "writes" if self.is_write else "reads"
+        return " ".join([verb, self.kind, self.origin.way, *sorted(self.origin.rights)])
+
+
+# Words of a frame's entry in the frame table.
+ENTRY_WORDS = 4
+
+
+class Traced(Call):
+    """A call that notes what is touched, also by the lookups that have claims of their own."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.touched: set[Touch] = set()
+        # By the number of a term; the term is kept, so that its number stays its own.
+        self._origins: dict[int, tuple[z3.ExprRef, Origin]] = {}
+        self._subject = Origin("core")
+        self._is_looking_up = False
+        super().__init__(layout)
+
+    def _come_by(self, term: z3.ExprRef, origin: Origin) -> None:
+        self._origins[term.get_id()] = (term, origin)
+
+    def _origin(self, term: z3.ExprRef) -> Origin:
+        """How the object of this number was come by; along a link if nothing else is known."""
+        return self._origins.get(term.get_id(), (term, Origin("link")))[1]
+
+    # What is touched.
+
+    def _note_field(self, item: Object, field: str, at: int, is_write: bool) -> None:
+        self._subject = self._origin_of(item)
+        super()._note_field(item, field, at, is_write)
+
+    def _origin_of(self, item: Object) -> Origin:
+        if item.kind in ("Core", "Machine"):
+            return Origin("core")
+        if item.kind == "CapTable" and self._is_looking_up:
+            return Origin("own")
+        return self._origin(item.number)
+
+    def _note_slot(self, slot: Slot, is_write: bool) -> None:
+        self._subject = Origin("own") if self._is_looking_up else self._origin(slot.unit)
+        super()._note_slot(slot, is_write)
+
+    def _chunk(self, table: Object, chunk: Word) -> tuple[z3.BoolRef, Word]:
+        self._subject = self._origin_of(table)
+        return super()._chunk(table, chunk)
+
+    def note(
+        self,
+        name: str,
+        window: Window,
+        address: Word,
+        is_right: z3.BoolRef,
+        *,
+        is_write: bool = False,
+    ) -> None:
+        word, _, _ = name.replace(".", " ").replace(",", " ").partition(" ")
+        if word == "slot":
+            touch = Touch("Slots", self._subject, is_write)
+        elif word == "identity":
+            touch = Touch("Object", Origin("handle"), is_write)
+        elif word in ("kind", "entry"):
+            touch = Touch("Entry", self._origin(address), is_write)
+        else:
+            touch = Touch(word, self._subject, is_write)
+        self.touched.add(touch)
+        super().note(name, window, address, is_right, is_write=is_write)
+
+    # How objects are come by.
+
+    def current(self) -> Object:
+        thread = super().current()
+        self._come_by(thread.number, Origin("self"))
+        return thread
+
+    def capability(self, thread: Object, handle: Word) -> Slot:
+        self._come_by(thread.number, Origin("self"))
+        self._is_looking_up = True
+        slot = super().capability(thread, handle)
+        self._is_looking_up = False
+        return slot
+
+    def check(self, slot: Slot, kind: Word, rights: Word) -> None:
+        self._come_by(slot.number(), Origin("handle", self._named(rights)))
+        super().check(slot, kind, rights)
+
+    def _named(self, rights: Word) -> frozenset[str]:
+        """The names of rights that are a number; none of those that depend on arguments."""
+        value = z3.simplify(rights)
+        if not isinstance(value, z3.BitVecNumRef):
+            return frozenset()
+        bits = value.as_long()
+        return frozenset(
+            ALIASES.get(name, name)
+            for name, bit in self.layout.rights.items()
+            if bit.bit_count() == 1 and bits & bit
+        )
+
+    def find_frame(self, handle: Word, right: str | Word) -> tuple[Frame, Slot]:
+        frame, slot = super().find_frame(handle, right)
+        rights = self.rights(right) if isinstance(right, str) else right
+        self._come_by_frame(frame, Origin("handle", self._named(rights)))
+        return frame, slot
+
+    def find_place(self, place: Word, rights: Word) -> tuple[Word, Word, Slot]:
+        chunk, index, slot = super().find_place(place, rights)
+        self._come_by(slot.unit, Origin("part", self._named(rights)))
+        return chunk, index, slot
+
+    def is_live(self, slot: Slot, kind: Word) -> z3.BoolRef:
+        self._come_by_frame(Frame(self, frame_of(slot.number())), Origin("handle"))
+        return super().is_live(slot, kind)
+
+    def region_frame(self, region: Object, number: Word) -> Frame:
+        frame = super().region_frame(region, number)
+        way = "placed" if _is_named(frame.number) else "covered"
+        self._come_by_frame(frame, Origin(way))
+        return frame
+
+    def pool_frame(self, space: Object) -> Frame:
+        frame = super().pool_frame(space)
+        self._come_by_frame(frame, Origin("part", self._origin(space.number).rights))
+        return frame
+
+    def object(self, kind: str, number: Word) -> Object:
+        if _is_named(number):
+            self._come_by(number, Origin("placed"))
+        return super().object(kind, number)
+
+    def frame(self, number: Word) -> Frame:
+        frame = super().frame(number)
+        if _is_named(frame.number):
+            self._come_by_frame(frame, Origin("placed"))
+        return frame
+
+    def _come_by_frame(self, frame: Frame, origin: Origin) -> None:
+        addresses = [entry_address(frame.number, at) for at in range(ENTRY_WORDS)]
+        for address in [kind_address(frame.number), *addresses]:
+            self._come_by(address, origin)
+
+
+def check(layout: Layout, footprints: dict[str, Footprint]) -> tuple[int, int, list[str]]:
+    """How many touches of all proved calls stand in their footprints, how many of them would not
+    without the rights that were checked, and which do not."""
+    allowed, needed, failures = 0, 0, []
+    for subject in SUBJECTS:
+        if subject.tell is None:
+            continue
+        touched = sorted(trace(subject, layout), key=str)
+        calls = SHARED.get(subject.name, (subject.name,))
+        failures += [f"{call}: has no footprint" for call in calls if call not in footprints]
+        for call in footprints.keys() & calls:
+            for touch in touched:
+                if _is_allowed(footprints[call], touch):
+                    allowed += 1
+                    blunt = replace(touch, origin=Origin(touch.origin.way))
+                    needed += not _is_allowed(footprints[call], blunt)
+                else:
+                    failures.append(f"{call} {touch}: not in its footprint")
+    return allowed, needed, failures
+
+
+def trace(subject: Subject, layout: Layout) -> set[Touch]:
+    """All that a proved function touches, as its claim tells it."""
+    assert subject.tell is not None
+    it = Traced(layout)
+    names = list(inspect.signature(subject.tell).parameters)[1:]
+    subject.tell(it, *(z3.BitVec(name, 64) for name in names))
+    return it.touched
+
+
+def _is_allowed(footprint: Footprint, touch: Touch) -> bool:
+    entries = footprint.writes if touch.is_write else footprint.reads | footprint.writes
+    return any(_covers(entry, touch) for entry in entries)
+
+
+def _covers(entry: Entry, touch: Touch) -> bool:
+    is_kind = entry.kind == touch.kind or (
+        entry.kind == "Object" and touch.kind not in ("Entry", "Slots", "Core", "Machine")
+    )
+    rights = {ALIASES.get(right, right) for right in entry.rights}
+    return is_kind and entry.way == touch.origin.way and rights <= touch.origin.rights
+
+
+def _is_named(number: Word) -> bool:
+    """Whether an argument names the number itself: where something is made."""
+    number = z3.simplify(number)
+    if number.decl().kind() != z3.Z3_OP_EXTRACT:
+        return False
+    return number.arg(0).decl().kind() == z3.Z3_OP_UNINTERPRETED and number.arg(0).num_args() == 0

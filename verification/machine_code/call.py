@@ -1,0 +1,523 @@
+"""The language of claims: a system call, told step by step in the kernel's own terms.
+
+A claim is a function that takes a `Call` and the call's arguments. It looks objects up (`find`,
+`find_frame`, `find_slot`), refuses (`refuse`), changes (`object["FIELD"] = value`), and ends with
+`done`. Each step holds where no refusal before it did, and under the conditions of `when` around it.
+What is read or written becomes a `Place`; the invariants of what is met become assumptions; each
+refusal and the end become an `Outcome` with the memory as it then is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import z3
+
+from . import invariants
+from .claim import Claim, Outcome, Place
+from .kernel_state import (
+    CORE,
+    FRAME_KIND_OF,
+    MACHINE,
+    NULL_ENDPOINT,
+    NULL_SLOTS,
+    KernelState,
+    Slot,
+    address_of,
+    direct,
+    entry_address,
+    first_of,
+    frame_of,
+    kind_address,
+    link_of,
+    number_of,
+)
+from .layout import Layout
+from .logic import conjunction, disjunction
+from .memory import (
+    ENTRIES,
+    ENTRY_ARRAY,
+    FRAME_BITS,
+    KINDS,
+    KINDS_ARRAY,
+    NUMBER_BITS,
+    OBJECTS,
+    UNIT_BITS,
+    UNIT_WORDS,
+    Update,
+    Window,
+)
+
+Word = z3.BitVecRef
+
+
+def word(value: int) -> Word:
+    """A number as a word."""
+    return z3.BitVecVal(value, 64)
+
+
+@dataclass(frozen=True)
+class Object:
+    """An object that the call met: its fields can be read and written."""
+
+    call: Call
+    kind: str
+    number: Word
+
+    def __getitem__(self, field: str) -> Word:
+        return self.call.read(self, field, 0)
+
+    def __setitem__(self, field: str, value: Word | int) -> None:
+        self.call.write(self, field, 0, value)
+
+    def at(self, field: str, index: int) -> Word:
+        """Element `index` of an array field."""
+        return self.call.read(self, field, index)
+
+    def put(self, field: str, index: int, value: Word | int) -> None:
+        """Writes element `index` of an array field."""
+        self.call.write(self, field, index, value)
+
+    def target(self, field: str) -> Object:
+        """The object that a link field names, if it is not zero."""
+        link = self[field]
+        self.call.assume(invariants.link_is_sound(self.call.before, self.kind, field, self.number))
+        return Object(self.call, invariants.LINKS[self.kind][field], number_of(link))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame that the frame table describes: its kind and the fields of its entry."""
+
+    call: Call
+    number: Word
+
+    @property
+    def kind(self) -> Word:
+        call = self.call
+        call.note("kind", KINDS, kind_address(self.number), call.now.is_described(self.number))
+        return call.now.memory.kind(self.number)
+
+    def is_kind(self, name: str) -> z3.BoolRef:
+        """Whether it is of the frame kind `name`."""
+        return self.kind == self.call.layout.frame_kinds[name]
+
+    def set_kind(self, name: str) -> None:
+        """Makes it of the frame kind `name`."""
+        call = self.call
+        right = call.now.is_described(self.number)
+        call.note("kind", KINDS, kind_address(self.number), right, is_write=True)
+        value = z3.BitVecVal(call.layout.frame_kinds[name], 8)
+        call.store(Update(KINDS_ARRAY, self.number, value))
+
+    def __getitem__(self, field: str) -> Word:
+        self._note(field, False)
+        return self.call.now.entry(self.number, field)
+
+    def __setitem__(self, field: str, value: Word | int) -> None:
+        self._note(field, True)
+        at = self.call.layout.word(f"Entry.{field}")
+        self.call.store(Update(ENTRY_ARRAY + at, self.number, _as_word(value)))
+
+    def _note(self, field: str, is_write: bool) -> None:
+        call = self.call
+        address = entry_address(self.number, call.layout.word(f"Entry.{field}"))
+        right = call.now.is_described(self.number)
+        call.note(f"entry {field}", ENTRIES, address, right, is_write=is_write)
+
+    def zero(self) -> None:
+        """Zeroes all words of it, at once."""
+        call = self.call
+        call.now = call.now.after(call.now.memory.zeroed(self.number, call.guard()))
+
+
+class Call:
+    """A system call under specification: see the module's doc."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.before = KernelState.symbolic(layout)
+        # The state after what was written so far.
+        self.now = self.before
+        self.core = Object(self, "Core", CORE)
+        core = direct(z3.Concat(CORE, z3.BitVecVal(0, UNIT_BITS)))
+        self.arguments: dict[str, Word] = {"tpidr_el1": core}
+        self.assumptions: list[z3.BoolRef] = []
+        self.outcomes: list[Outcome] = []
+        self.places: list[Place] = []
+        # What a refusal leaves in the result registers.
+        self.failure: Callable[[Word], dict[str, Word]] = lambda e: {"x0": e, "x1": word(0)}
+        # How many lookups that are functions of their own, with claims of their own, are under way.
+        self._elsewhere = 0
+        self._reached: list[z3.BoolRef] = []
+        self._conditions: list[z3.BoolRef] = []
+        self.assume(*invariants.stand_ins_are_sound(self.before))
+        self.assume(*invariants.current_is_sound(self.before))
+
+    def claim(self, function: str) -> Claim:
+        """What was said, as a claim about the function of this name."""
+        arguments = dict(self.arguments)
+        return Claim(
+            function, self.before, arguments, self.assumptions, self.outcomes, self.places
+        )
+
+    @property
+    def machine(self) -> Object:
+        """What the whole machine shares, found through the core."""
+        self.note_field(self.core, "MACHINE")
+        return Object(self, "Machine", MACHINE)
+
+    # Conditions.
+
+    @contextmanager
+    def when(self, condition: z3.BoolRef) -> Iterator[None]:
+        """What follows happens only if the condition holds."""
+        self._conditions.append(condition)
+        yield
+        self._conditions.pop()
+
+    @contextmanager
+    def elsewhere(self) -> Iterator[None]:
+        """What follows is read by a function whose own claim names the places: a contract."""
+        self._elsewhere += 1
+        yield
+        self._elsewhere -= 1
+
+    def guard(self) -> z3.BoolRef | None:
+        """The conditions around this step; none is `None`."""
+        return conjunction(self._conditions) if self._conditions else None
+
+    def here(self) -> z3.BoolRef:
+        """Whether this step is made."""
+        return conjunction([*self._reached, *self._conditions])
+
+    def assume(self, *rules: z3.BoolRef) -> None:
+        """Uses instances of invariants, or what the README says is assumed beside them."""
+        known = {rule.get_id() for rule in self.assumptions}
+        self.assumptions += [rule for rule in rules if rule.get_id() not in known]
+
+    # Ends.
+
+    def refuse(self, error: str, condition: z3.BoolRef) -> None:
+        """Ends with an error if the condition holds; what was written before stays."""
+        self.end(error, condition, self.failure(word(self.layout.errors[error])))
+        self.outcomes[-1] = replace(self.outcomes[-1], is_refusal=True)
+
+    def done(self, value: Word | int = 0, condition: z3.BoolRef | None = None) -> None:
+        """Ends with success, if the condition holds."""
+        results = {"x0": word(0), "x1": _as_word(value)}
+        name = "done" if condition is None else "done early"
+        self.end(name, z3.BoolVal(True) if condition is None else condition, results)
+
+    def end(self, name: str, condition: z3.BoolRef, results: dict[str, Word]) -> None:
+        """Ends with these results if the condition holds."""
+        condition = z3.simplify(conjunction([*self._conditions, condition]))
+        here = conjunction([*self._reached, condition])
+        self.outcomes.append(Outcome(name, here, results, self.now.memory))
+        self._reached.append(z3.simplify(z3.Not(condition)))
+
+    # Words.
+
+    def read(self, item: Object, field: str, index: int) -> Word:
+        """A field of an object."""
+        at = self.layout.word(f"{item.kind}.{field}") + index
+        self._note_field(item, field, at, False)
+        return self.now.memory.field(item.number, at)
+
+    def write(self, item: Object, field: str, index: int, value: Word | int) -> None:
+        """Writes a field of an object."""
+        at = self.layout.word(f"{item.kind}.{field}") + index
+        self._note_field(item, field, at, True)
+        unit = z3.simplify(item.number + at // UNIT_WORDS)
+        self.store(Update(at % UNIT_WORDS, unit, _as_word(value)))
+
+    def note_field(self, item: Object, field: str) -> None:
+        """A field that the function reads."""
+        self._note_field(item, field, self.layout.word(f"{item.kind}.{field}"), False)
+
+    def _note_field(self, item: Object, field: str, at: int, is_write: bool) -> None:
+        right = self._is_right(item, at)
+        address = address_of(item.number, at)
+        self.note(f"{item.kind}.{field}", OBJECTS, address, right, is_write=is_write)
+
+    def _is_right(self, item: Object, at: int) -> z3.BoolRef:
+        if item.kind in ("Core", "Machine"):
+            return self.now.is_frame_of(z3.simplify(item.number + at // UNIT_WORDS), "Kernel")
+        right = self.now.is_object(item.number, item.kind)
+        if item.kind == "Endpoint":
+            return z3.Or(right, item.number == NULL_ENDPOINT)
+        return right
+
+    def note(
+        self,
+        name: str,
+        window: Window,
+        address: Word,
+        is_right: z3.BoolRef,
+        *,
+        is_write: bool = False,
+    ) -> None:
+        """A word that the function may read or write here."""
+        if self._elsewhere == 0:
+            place = Place(name, self.here(), window, z3.simplify(address), is_right, is_write)
+            self.places.append(place)
+
+    def store(self, *updates: Update) -> None:
+        """What is written here."""
+        guard = self.guard()
+        if guard is not None:
+            updates = tuple(update.under(guard) for update in updates)
+        self.now = self.now.after(self.now.memory.updated(*updates))
+
+    # Looking up.
+
+    def current(self) -> Object:
+        """The thread that makes the call."""
+        return Object(self, "Thread", number_of(self.core["CURRENT"]))
+
+    def object(self, kind: str, number: Word) -> Object:
+        """An object by number."""
+        return Object(self, kind, number)
+
+    def frame(self, number: Word) -> Frame:
+        """A frame by number: of 34 bits, or the low ones of a word that is known to be one."""
+        if number.size() != FRAME_BITS:
+            number = z3.simplify(z3.Extract(FRAME_BITS - 1, 0, number))
+        return Frame(self, number)
+
+    def buffer(self, thread: Object) -> Frame:
+        """The frame that is a thread's message buffer, if it has one."""
+        self.assume(*invariants.buffer_is_sound(self.before, thread.number))
+        return self.frame(thread["BUFFER"])
+
+    def pool_frame(self, space: Object) -> Frame:
+        """The first frame of a pool that is not empty."""
+        self.assume(*invariants.pool_is_sound(self.before, space.number))
+        return self.frame(space["POOL"])
+
+    def has_first_chunk(self, table: Object) -> None:
+        """A table that was not destroyed has its first slots."""
+        self.assume(*invariants.table_is_sound(self.before, table.number, word(0)))
+
+    def add_chunk(self, table: Object, chunk: Word, frame: Frame) -> None:
+        """Writes the link to chunk `chunk`, below the named number, of a table."""
+        first = self.layout.word("CapTable.CHUNK")
+        unit = table.number + first // UNIT_WORDS + z3.Extract(NUMBER_BITS + 2, 3, chunk)
+        lane = z3.Extract(2, 0, chunk)
+        address = direct(z3.Concat(unit, lane, z3.BitVecVal(0, 3)))
+        limit = z3.ULT(chunk, self.layout.constants["CHUNKS_MAX"])
+        right = z3.And(limit, self.now.is_object(table.number, "CapTable"))
+        self.note("CapTable.CHUNK", OBJECTS, address, right, is_write=True)
+        link = link_of(first_of(frame.number))
+        self.store(*(Update(w, z3.simplify(unit), link, lane == w) for w in range(UNIT_WORDS)))
+
+    def find_either(self, handle: Word, kinds: tuple[str, str], right: str) -> Slot:
+        """A live object of one of two kinds: first looked up as the one, then as the other."""
+        first, second = (self.kind(kind) for kind in kinds)
+        with self.elsewhere():
+            slot = self.capability(self.current(), handle)
+            kind = z3.If(slot.kind() == first, first, second)
+            self.check(slot, kind, self.rights(right))
+        return slot
+
+    def region_frame(self, region: Object, number: Word) -> Frame:
+        """A frame that a region may cover; if it does, the frame table describes it."""
+        frame = self.frame(number)
+        self.assume(*invariants.region_is_sound(self.before, region.number, frame.number))
+        return frame
+
+    def capability(self, thread: Object, handle: Word) -> Slot:
+        """The slot that a handle of a thread names; `BadHandle` if there is none, or it is empty."""
+        self.assume(*invariants.thread_is_sound(self.before, thread.number))
+        chunk = z3.LShR(handle, 8)
+        is_in_view = z3.simplify((handle & ~thread["MASK"]) == 0)
+        with self.when(is_in_view):
+            view = number_of(thread["SLOTS"])
+        with self.when(z3.Not(is_in_view)):
+            table = thread.target("TABLE")
+            has_table = table.number != 0
+            with self.when(has_table):
+                has_chunk, link = self._chunk(table, chunk)
+        has_slot = z3.Or(is_in_view, z3.And(has_table, has_chunk))
+        index = z3.Extract(7, 0, handle)
+        slot = self.slot(z3.If(is_in_view, view, number_of(link)), index, has_slot)
+        self.refuse("BadHandle", z3.Or(z3.Not(has_slot), slot.word == 0))
+        return slot
+
+    def _chunk(self, table: Object, chunk: Word) -> tuple[z3.BoolRef, Word]:
+        """Whether a table has a chunk, and the link to it."""
+        self.assume(*invariants.table_is_sound(self.before, table.number, chunk))
+        has_chunk = z3.ULT(chunk, table["CHUNKS"])
+        with self.when(has_chunk):
+            first = direct(z3.Concat(table.number, z3.BitVecVal(0, 6)))
+            address = first + 8 * self.layout.word("CapTable.CHUNK") + 8 * chunk
+            right = self.now.is_object(table.number, "CapTable")
+            limit = z3.ULT(chunk, self.layout.constants["CHUNKS_MAX"])
+            self.note("CapTable.CHUNK", OBJECTS, address, z3.And(right, limit))
+        return has_chunk, self.now.chunk_link(table.number, chunk)
+
+    def slot(self, chunk: Word, index: Word, exists: z3.BoolRef) -> Slot:
+        """A slot of a chunk, if it exists."""
+        slot = self.now.slot(chunk, index)
+        self.assume(*invariants.slot_is_sound(self.before, self.before.slot(chunk, index)))
+        with self.when(exists):
+            self._note_slot(slot, False)
+        return slot
+
+    def _note_slot(self, slot: Slot, is_write: bool) -> None:
+        is_own = frame_of(slot.unit) == frame_of(NULL_SLOTS)
+        right = z3.Or(self.now.is_frame_of(slot.unit, "Slots"), is_own)
+        for at in range(2):
+            self.note(f"slot, word {at}", OBJECTS, slot.address(at), right, is_write=is_write)
+
+    def fill(self, slot: Slot, identity: Word, content: Word) -> None:
+        """Writes a slot."""
+        self._note_slot(slot, True)
+        self.store(*slot.stored((identity, content)))
+
+    def check(self, slot: Slot, kind: Word, rights: Word) -> None:
+        """Refuses a capability of another kind, without the rights, or of what was destroyed."""
+        self.refuse("WrongKind", slot.kind() != kind)
+        self.refuse("NoRight", (slot.rights() & rights) != rights)
+        self.refuse("Stale", z3.Not(self.is_live(slot, kind)))
+
+    def is_live(self, slot: Slot, kind: Word) -> z3.BoolRef:
+        """Whether the object of a capability of this kind still exists."""
+        frame = self.frame(frame_of(slot.number()))
+        is_pool = frame.kind == kind
+        is_frame = z3.simplify(kind == self.layout.kinds["Frame"])
+        with self.when(z3.And(is_pool, is_frame)):
+            of_frame = frame["ID"]
+        with self.when(z3.And(is_pool, z3.Not(is_frame))):
+            # Every kind of object has its identity first; its frame is one of that kind.
+            kinds = [
+                self.now.is_object(slot.number(), name)
+                for name in self.layout.kinds
+                if name not in FRAME_KIND_OF
+            ]
+            at = self.layout.word("Thread.ID")
+            self.note("identity", OBJECTS, address_of(slot.number(), at), disjunction(kinds))
+            of_object = self.now.memory.field(slot.number(), at)
+        identity = z3.simplify(z3.If(is_frame, of_frame, of_object))
+        return z3.And(is_pool, identity == slot.id)
+
+    def kind(self, name: str) -> Word:
+        """A kind by its name."""
+        return z3.BitVecVal(self.layout.kinds[name], 8)
+
+    def rights(self, names: str) -> Word:
+        """Rights by their names, which `|` joins."""
+        total = 0
+        for name in names.split("|"):
+            total |= self.layout.rights[name]
+        return z3.BitVecVal(total, 8)
+
+    def find(self, handle: Word, kind: str, right: str) -> Object:
+        """The live object that a handle of the current thread names."""
+        slot = self._find(handle, self.kind(kind), self.rights(right))
+        found = self.object(kind, slot.number())
+        self.assume(*self._rules_of(found))
+        return found
+
+    def _find(self, handle: Word, kind: Word, rights: Word) -> Slot:
+        """`find_raw`."""
+        with self.elsewhere():
+            slot = self.capability(self.current(), handle)
+            self.check(slot, kind, rights)
+        return slot
+
+    def _rules_of(self, found: Object) -> list[z3.BoolRef]:
+        rules: dict[str, Callable[[KernelState, Word], list[z3.BoolRef]]] = {
+            "Thread": invariants.thread_is_sound,
+            "Gate": invariants.gate_is_sound,
+        }
+        rule = rules.get(found.kind)
+        return rule(self.before, found.number) if rule else []
+
+    def find_frame(self, handle: Word, right: str | Word) -> tuple[Frame, Slot]:
+        """The live user frame that a handle names, and its capability."""
+        rights = self.rights(right) if isinstance(right, str) else right
+        slot = self._find(handle, self.kind("Frame"), rights)
+        return self.frame(frame_of(slot.number())), slot
+
+    def find_place(self, place: Word, rights: Word) -> tuple[Word, Word, Slot]:
+        """The slot that a place names, as chunk and index, and what it holds.
+
+        `BadSlot` if it is outside its table, or slot 0.
+        """
+        named = self._find(z3.LShR(place, 32), self.kind("CapTable"), rights)
+        table = self.object("CapTable", named.number())
+        index = z3.ZeroExt(32, z3.Extract(31, 0, place))
+        with self.when(index != 0):
+            has_chunk, link = self._chunk(table, z3.LShR(index, 8))
+        exists = z3.And(index != 0, has_chunk)
+        self.refuse("BadSlot", z3.Not(exists))
+        chunk = number_of(link)
+        self.assume(*invariants.slot_is_sound(self.before, self.before.slot(chunk, index)))
+        slot = self.now.slot(chunk, z3.Extract(7, 0, index))
+        return link, z3.ZeroExt(56, z3.Extract(7, 0, index)), slot
+
+    def find_slot(self, place: Word, right: str) -> Slot:
+        """The slot that a place names."""
+        with self.elsewhere():
+            return self.find_place(place, self.rights(right))[2]
+
+    def find_empty_slot(self, place: Word) -> Slot:
+        """The same, which must be empty, in a table with `WRITE`."""
+        with self.elsewhere():
+            slot = self.find_place(place, self.rights("WRITE"))[2]
+            self.look_at(slot)
+        self.refuse("SlotOccupied", slot.word != 0)
+        return slot
+
+    def look_at(self, slot: Slot) -> None:
+        """The function reads the slot."""
+        self._note_slot(slot, False)
+
+    # Steps that many calls share.
+
+    def effect(self, name: str) -> Word:
+        """The first word of an effect."""
+        return word(self.layout.effects[name])
+
+    def leave(self, effect: str, *operands: Word) -> None:
+        """Leaves an effect to be performed on the way out; none was left before the call."""
+        self.leave_word(self.effect(effect), *operands)
+
+    def leave_word(self, code: Word, *operands: Word) -> None:
+        """The same, by its first word."""
+        count = self.core["EFFECT_COUNT"]
+        self.assume(self.before.field(CORE, "Core.EFFECT_COUNT") == 0)
+        values = [code, *operands, word(0), word(0)][:3]
+        for at, value in enumerate(values):
+            self.core.put("EFFECTS", at, value)
+        self.core["EFFECT_COUNT"] = count + 1
+        self.core["PENDING"] = self.core["PENDING"] | self.layout.constants["pending.WORK"]
+
+    def link(self, item: Object) -> Word:
+        """The link word that names an object."""
+        return link_of(item.number)
+
+    def new_id(self) -> Word:
+        """An identity that no object has or had."""
+        identity = self.machine["NEXT_ID"]
+        # Nobody makes 2 to the power of 63 objects.
+        self.assume(self.before.field(MACHINE, "Machine.NEXT_ID") >> 63 == 0)
+        self.machine["NEXT_ID"] = identity + 1
+        return identity
+
+    def push(self, head: Object, heads: str, element: Object, names: tuple[str, str]) -> None:
+        """Puts an element at the front of a list: `heads` of the head, next and previous."""
+        following, previous = names
+        first = head.target(heads)
+        element[following] = link_of(first.number)
+        element[previous] = 0
+        with self.when(first.number != 0):
+            first[previous] = link_of(element.number)
+        head[heads] = link_of(element.number)
+
+
+def _as_word(value: Word | int) -> Word:
+    return word(value) if isinstance(value, int) else value

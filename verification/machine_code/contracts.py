@@ -1,0 +1,151 @@
+"""Functions that claims take for granted, because each is proved on its own.
+
+A lookup that many system calls share is specified once, as a `Contract`: its claim is proved about
+its own machine code, and where a call is executed the contract stands in its place, in the very
+words of the specification. It may do so only while memory is as the call found it: then the
+invariants that the contract assumes hold of every object. Otherwise the function is executed.
+
+`frame::zero(address, bytes)`, which zeroes one frame by loops that depend on the processor, is
+replaced as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import z3
+
+from .call import Call, Word
+from .claim import OUT_BYTES, Claim, Outcome, out_offset
+from .condition import COPY
+from .execute import Executor, Private
+from .image import Image, ImageError
+from .layout import Layout
+from .logic import disjunction
+from .memory import FRAME_BITS, FRAME_SHIFT
+from .state import REGISTER_OFFSETS, THUNK_OFFSETS, State
+
+ZERO = "5frame4zero"
+
+# What a called function may change.
+SCRATCH = tuple(f"x{i}" for i in range(18))
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A function of the kernel that others call, and what it answers."""
+
+    function: str
+    tell: Callable[..., None]
+    # The arguments of `tell`, in bits; behind a pointer to the answer, if that is in memory.
+    widths: tuple[int, ...]
+    has_out: bool = False
+
+    def claim(self, layout: Layout) -> Claim:
+        """The claim about the function itself."""
+        it = Call(layout)
+        values = [z3.BitVec(f"argument_{i}", 64) for i in range(len(self.widths))]
+        for at, value in enumerate(values):
+            it.arguments[f"x{at + self.has_out}"] = value
+        self.tell(it, *self._narrowed(values))
+        return it.claim(self.function)
+
+    def apply(self, executor: Executor, state: State, layout: Layout) -> list[State] | None:
+        """Stands in for a call of the function: the states after it; `None` if it cannot."""
+        if state.memory.updates:
+            return None
+        it = Call(layout)
+        first = int(self.has_out)
+        count = len(self.widths)
+        values = [state.register(f"x{i}") for i in range(first, first + count)]
+        self.tell(it, *self._narrowed(values))
+        out = state.register("x0")
+        forget(state, f"{self.function}_{len(executor.run_so_far.summaries)}")
+        executor.run_so_far.summaries.append(self.function)
+        found = []
+        for is_refusal in (True, False):
+            after = state.copy()
+            outcomes = [o for o in it.outcomes if o.is_refusal is is_refusal]
+            after.answers += (is_refusal,)
+            _answer(executor, after, outcomes, out)
+            found.append(after)
+        return found
+
+    def _narrowed(self, values: Sequence[Word]) -> list[Word]:
+        return [
+            z3.simplify(z3.Extract(width - 1, 0, value))
+            for value, width in zip(values, self.widths, strict=True)
+        ]
+
+
+def private_of(contract: Contract | None) -> tuple[Private, ...]:
+    """What a function's claim treats as its own memory beside the stack: the answer's place."""
+    return (Private("out", "x0", 0, OUT_BYTES),) if contract and contract.has_out else ()
+
+
+class Contracts:
+    """The functions of one image that are replaced by what is proved of them."""
+
+    def __init__(self, image: Image, layout: Layout, contracts: Sequence[Contract]) -> None:
+        self.layout = layout
+        self._by_address: dict[int, Contract] = {}
+        for contract in contracts:
+            try:
+                self._by_address[image.function(contract.function).address] = contract
+            except ImageError:
+                # Nobody calls it; its own claim will say so.
+                continue
+        self._zero = {f.address for f in image.functions if f.name.endswith(ZERO)}
+
+    def without(self, contract: Contract | None) -> Contracts:
+        """All but one: those that its own proof may use."""
+        rest = Contracts.__new__(Contracts)
+        rest.layout = self.layout
+        rest._by_address = {a: c for a, c in self._by_address.items() if c is not contract}
+        rest._zero = self._zero
+        return rest
+
+    def apply(self, executor: Executor, state: State, target: int) -> list[State] | None:
+        """The states after the function at `target`, if that is known here."""
+        if target in self._zero:
+            _zero(executor, state)
+            return [state]
+        contract = self._by_address.get(target)
+        return None if contract is None else contract.apply(executor, state, self.layout)
+
+
+def _answer(executor: Executor, state: State, outcomes: Sequence[Outcome], out: Word) -> None:
+    """One of these outcomes happens: puts what they say into registers and memory."""
+    either = disjunction(outcome.condition for outcome in outcomes)
+    if z3.is_and(either):
+        state.guard += tuple(either.children())
+    else:
+        state.guard += (either,)
+    last = outcomes[-1]
+    for key, value in last.results.items():
+        for outcome in reversed(outcomes[:-1]):
+            value = z3.If(outcome.condition, outcome.results[key], value)
+        value = z3.simplify(value)
+        offset = out_offset(key)
+        if offset is None:
+            state.registers[REGISTER_OFFSETS[key]] = value
+        else:
+            executor.store_private(state, z3.simplify(out + offset), value)
+
+
+def _zero(executor: Executor, state: State) -> None:
+    address = state.register("x0")
+    frame = z3.simplify(z3.Extract(FRAME_SHIFT + FRAME_BITS - 1, FRAME_SHIFT, address))
+    state.memory = state.memory.zeroed(frame)
+    forget(state, f"zero_{len(executor.run_so_far.summaries)}")
+    executor.run_so_far.summaries.append("zero")
+
+
+def forget(state: State, name: str) -> None:
+    """After a call, scratch registers and flags hold anything."""
+    for register in SCRATCH:
+        state.registers[REGISTER_OFFSETS[register]] = z3.BitVec(f"{name}_{register}", 64)
+    operation, left = THUNK_OFFSETS[:2]
+    state.registers[operation] = z3.BitVecVal(COPY, 64)
+    state.registers[left] = z3.BitVec(f"{name}_flags", 64)

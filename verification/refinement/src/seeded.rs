@@ -1,0 +1,258 @@
+//! Seeded bugs: one store of one transition is lost, or has a wrong bit. Something must notice.
+//!
+//! A wrong store is *harmless* if the state is the right one nevertheless, in its normal form: the word
+//! was written again, or is dead. Any other that nothing notices is a failure.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ipc_abi::capability::Kind;
+use pecan_core::memory::Memory;
+
+use crate::action::Action;
+use crate::arena::{AFTER_CORE, Arena, Damage, Place};
+use crate::explore::{Configuration, start};
+use crate::normal::normalise;
+use crate::state::{Print, print_of};
+use crate::transition::{Scene, check_new, is_possible, run};
+use crate::twin::Twin;
+
+/// What became of the seeded bugs.
+#[derive(Debug, Default)]
+pub struct Fate {
+    /// Those that something noticed.
+    pub noticed: u64,
+    /// Those that led to the right state.
+    pub harmless: u64,
+    /// Those to words that nothing needs to notice at once: [`UNSEEN`].
+    pub unseen: u64,
+    /// What nothing noticed, though the state was another.
+    /// By word: how many, and an example.
+    pub missed: BTreeMap<String, (u64, String)>,
+}
+
+/// Words whose value no transition shows, and why: what is written there is dead, is looked at again, or
+/// shows in a later transition.
+pub const UNSEEN: &[(&str, &str)] = &[
+    (
+        "core word 1",
+        "PENDING: the way out looks for what is not there",
+    ),
+    (
+        "core word 2",
+        "CONTEXT: set twice in one call; between the two it says whose RUNNING to write",
+    ),
+    ("core word 81", "ARMED: the timer fires once for nothing"),
+    (
+        "core word 82",
+        "SLICE_CONTEXT: the specification lets a turn be of any context that wants the core",
+    ),
+    ("core word 86", "CALM: the timer is looked at more often"),
+    ("core word 156", "WHEEL_BASE: where an empty wheel stands"),
+    ("core word 157", "the same"),
+    ("core word 158", "the same"),
+    ("core word 159", "the same"),
+    (
+        "core word 167",
+        "WHEEL_OPEN: the timer fires once for nothing",
+    ),
+    (
+        "kind 1 word 1",
+        "a region's words, in a frame that is free by then: taking one zeroes it",
+    ),
+    ("kind 1 word 2", "the same"),
+    ("kind 1 word 3", "the same"),
+    ("kind 1 word 6", "the same"),
+    (
+        "kind 10 word 0",
+        "a gate's words, in a frame that is free by then",
+    ),
+    ("kind 10 word 1", "the same"),
+    ("kind 10 word 2", "the same"),
+    ("kind 10 word 4", "NEXT of a gate that is in no list"),
+    ("kind 32 word 0", "the identity in an empty slot"),
+    (
+        "kind 36 word 0",
+        "a word of a frame that goes back to a pool",
+    ),
+    ("kind 36 word 1", "the same"),
+    (
+        "kind 5 word 2",
+        "ROOT of a space that dies: the step is made again",
+    ),
+    (
+        "kind 5 word 9",
+        "CURSOR of a space that dies: entries are looked at again",
+    ),
+    ("kind 5 word 10", "OLD_ROOT, the same"),
+    ("kind 7 word 8", "NEXT of a thread that is in no queue"),
+    (
+        "kind 7 word 14",
+        "WINDOW of a thread that waits for no message",
+    ),
+    (
+        "kind 7 word 16",
+        "PSTATE: a light frame that is taken for a whole one",
+    ),
+    ("kind 7 word 25", "a thread's place in a wheel it is not in"),
+    ("kind 7 word 26", "the same"),
+    ("kind 7 word 27", "the same"),
+    (
+        "kind 7 word 34",
+        "x1 of a thread that waits: shows when it goes on",
+    ),
+    ("kind 7 word 69", "GATE_NEXT of a thread in no gate's list"),
+    ("kind 7 word 70", "GATE_PREV, the same"),
+    ("kind 7 word 72", "SENDING of a thread that sends nothing"),
+    (
+        "kind 7 word 74",
+        "SENT_THROUGH: bits that a capability does not use",
+    ),
+    ("kind 8 word 5", "NEXT of a context that is in no queue"),
+    ("kind 8 word 6", "PREV, the same"),
+    (
+        "kind 8 word 27",
+        "a context's place in a wheel it is not in",
+    ),
+    ("kind 8 word 32", "a refill that does not count"),
+    ("kind 8 word 33", "the same"),
+    ("kind 8 word 34", "the same"),
+    ("kind 8 word 35", "the same"),
+];
+
+/// Transitions of one configuration into which bugs are seeded.
+const STATES: u64 = 16;
+/// Where the walk through the configuration begins.
+const SEED: u64 = 0x5EED;
+
+/// Seeds bugs into transitions of `configuration`, along a walk that is the same every time.
+pub fn seed(configuration: &Configuration, fate: &mut Fate) {
+    let scene = start(configuration);
+    let mut dice = SEED;
+    for _ in 0..STATES {
+        let twin = Twin::new(&scene.host.arena);
+        for action in scene
+            .actions
+            .iter()
+            .filter(|action| is_possible(&scene, action))
+        {
+            dice = roll(dice);
+            if dice.is_multiple_of(12) {
+                seed_into(&scene, &twin, action, fate);
+            }
+        }
+        walk(&scene, &twin, &mut dice);
+    }
+}
+
+/// Marsaglia's "Xorshift RNGs" (2003), 64 bits, (13, 7, 17).
+const fn roll(mut dice: u64) -> u64 {
+    dice ^= dice << 13;
+    dice ^= dice >> 7;
+    dice ^ dice << 17
+}
+
+/// Takes one transition that changes something, and stays there.
+fn walk(scene: &Scene, twin: &Twin, dice: &mut u64) {
+    let arena = &scene.host.arena;
+    for _ in 0..64 {
+        *dice = roll(*dice);
+        let nth = usize::try_from(*dice % scene.actions.len() as u64).expect("few actions");
+        let mark = arena.mark();
+        if is_possible(scene, &scene.actions[nth]) && run(scene, twin, &scene.actions[nth]).is_ok()
+        {
+            normalise(arena, scene.care);
+            let is_idle = scene.host.kernel().current().is_none();
+            if arena.first_change(mark).is_some() && !is_idle {
+                return;
+            }
+        }
+        arena.go_back(mark);
+    }
+}
+
+fn seed_into(scene: &Scene, twin: &Twin, action: &Action, fate: &mut Fate) {
+    let arena = &scene.host.arena;
+    let first = arena.stores();
+    let right = outcome(scene, twin, action, None);
+    let Ok((print, last)) = right else {
+        let what = format!("{action:?} goes wrong without a seeded bug");
+        fate.missed.insert(what, (1, String::new()));
+        return;
+    };
+    for nth in 0..last - first {
+        for damage in [Damage::Lost, Damage::Flipped] {
+            let seed = (arena.stores() + nth, damage);
+            match outcome(scene, twin, action, Some(seed)) {
+                Err(_) => fate.noticed += 1,
+                Ok((same, _)) if same == print => fate.harmless += 1,
+                Ok(_) => {
+                    let place = arena.take_damaged();
+                    let word = place.map_or_else(String::new, |place| name_of(arena, place));
+                    if UNSEEN.iter().any(|(unseen, _)| *unseen == word) {
+                        fate.unseen += 1;
+                        continue;
+                    }
+                    let example = format!("{damage:?} store {nth} of {action:?}");
+                    fate.missed.entry(word).or_insert((0, example)).0 += 1;
+                }
+            }
+        }
+    }
+}
+
+/// What a word is, by the kind of its frame and its place in the object.
+fn name_of(arena: &Arena, place: Place) -> String {
+    match place {
+        Place::Word { frame, word } => {
+            let kind = (&arena).kind(frame);
+            let units = match Kind::from_raw(kind) {
+                Some(Kind::Thread) => 256,
+                Some(Kind::Endpoint | Kind::SchedulingContext) => 64,
+                Some(Kind::CapTable) => 128,
+                Some(Kind::Notification | Kind::Allowance | Kind::AddressSpace) => 16,
+                Some(_) => 8,
+                None if frame.0 >= AFTER_CORE - 4 && frame.0 < AFTER_CORE => {
+                    let first = usize::try_from(frame.0 - (AFTER_CORE - 4)).unwrap_or(0);
+                    return format!("core word {}", first * 512 + word);
+                }
+                None => 2,
+            };
+            format!("kind {kind} word {}", word % units)
+        }
+        Place::Entry { frame, word } => {
+            format!("entry of kind {} word {word}", (&arena).kind(frame))
+        }
+        Place::Kind(_) => "kind".to_owned(),
+        Place::Now => "time".to_owned(),
+    }
+}
+
+/// The normal form that `action` leads to, with this seeded bug, and how many stores were made until
+/// user code went on; then goes back.
+fn outcome(
+    scene: &Scene,
+    twin: &Twin,
+    action: &Action,
+    seed: Option<(u64, Damage)>,
+) -> Result<(Print, u64), String> {
+    let arena = &scene.host.arena;
+    let mark = arena.mark();
+    arena.seed(seed);
+    let attempt = AssertUnwindSafe(|| run(scene, twin, action));
+    let result = catch_unwind(attempt).unwrap_or_else(|_| Err("a panic".to_owned()));
+    arena.seed(None);
+    let last = arena.stores();
+    let rest = AssertUnwindSafe(|| {
+        check_new(scene, twin, mark)?;
+        normalise(arena, scene.care);
+        Ok(print_of(arena))
+    });
+    let result = result
+        .and_then(|()| catch_unwind(rest).unwrap_or_else(|_| Err("a panic".to_owned())))
+        .map(|print| (print, last));
+    let _: usize = arena.take_duties();
+    let _: Option<u64> = arena.take_forbidden();
+    arena.go_back(mark);
+    result
+}

@@ -1,0 +1,190 @@
+//! The specification beside the kernel: after every transition both must be in the same state.
+
+use std::fmt::Write;
+
+use ipc_abi::call::SystemCall;
+use pecan_core::object::{Frame, Number};
+use pecan_specification::event::{Event, Inputs};
+use pecan_specification::follow::Difference;
+use pecan_specification::state::{Registers, State};
+
+use crate::action::{Action, FLAGS, first_word, is_until};
+use crate::arena::{Arena, Place};
+use crate::projection::Projection;
+
+/// What the specification makes of the states that an arena is in.
+pub struct Twin {
+    /// The state before the transition.
+    before: State,
+}
+
+/// The cause, address and syndrome of faults.
+pub const FAULT_ADDRESS: u64 = 0x1238;
+/// The syndrome of faults.
+pub const FAULT_SYNDROME: u64 = 0x9200_0045;
+
+impl Twin {
+    /// Begins with the state that `arena` is in.
+    #[must_use]
+    pub fn new(arena: &Arena) -> Twin {
+        Twin {
+            before: whole(arena),
+        }
+    }
+
+    /// The state that it began with.
+    #[must_use]
+    pub fn before(&self) -> &State {
+        &self.before
+    }
+
+    /// Holds what `action` made of `arena`, up to the way out, since `mark` of the log, against what
+    /// the specification allows.
+    ///
+    /// # Errors
+    ///
+    /// The first difference.
+    pub fn judge(&self, arena: &Arena, mark: usize, action: &Action) -> Result<(), String> {
+        let Some(event) = event_of(action) else {
+            return Ok(());
+        };
+        let mut specified = self.before.clone();
+        let now = pecan_core::memory::Memory::now(&arena);
+        load_registers(&mut specified, action, now);
+        let inputs = Inputs {
+            now,
+            word: self.answered(arena),
+            pages: None,
+        };
+        specified.step(event, &inputs);
+        let observed = self.after(arena, mark);
+        let after = specified.follow(&observed);
+        after.map_err(|difference| explain(&difference, &specified, &observed))
+    }
+
+    /// The second register of the thread that ran: what it found in memory, or in a register, that is not
+    /// part of the state.
+    fn answered(&self, arena: &Arena) -> u64 {
+        let thread = self.before.running.map_or(0, |running| running.thread);
+        let second = pecan_core::object::thread::X.at(1);
+        if thread == 0 {
+            return 0;
+        }
+        pecan_core::memory::Fields::get(&arena, Number::from_raw(thread), second)
+    }
+
+    /// Goes on with the state that `arena` is in, which was written to since `mark`.
+    pub fn advance(&mut self, arena: &Arena, mark: usize) {
+        self.before = self.after(arena, mark);
+    }
+
+    /// The state that `arena` is in, which was written to since `mark`.
+    #[must_use]
+    pub fn after(&self, arena: &Arena, mark: usize) -> State {
+        let mut written: Vec<Frame> = Vec::new();
+        arena.written(mark, |index| {
+            let frame = match arena.place(index) {
+                Place::Word { frame, .. } | Place::Entry { frame, .. } | Place::Kind(frame) => {
+                    frame
+                }
+                Place::Now => return,
+            };
+            if !written.contains(&frame) {
+                written.push(frame);
+            }
+        });
+        let mut after = self.before.clone();
+        Projection { memory: arena }.update(&mut after, &written, arena.frames());
+        after
+    }
+}
+
+/// The state that `arena` is in.
+#[must_use]
+pub fn whole(arena: &Arena) -> State {
+    Projection { memory: arena }.whole(arena.frames())
+}
+
+/// Both sides of a difference.
+fn explain(difference: &Difference, specified: &State, observed: &State) -> String {
+    let of = |state: &State| {
+        let text = format!("{state:#?}");
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (left, right) = (of(specified), of(observed));
+    let mut text = format!("{difference:x?}");
+    let is_in = |lines: &[String], line: &String| lines.contains(line);
+    for line in left.iter().filter(|line| !is_in(&right, line)) {
+        let _ = write!(text, "\n  specified {}", line.trim());
+    }
+    for line in right.iter().filter(|line| !is_in(&left, line)) {
+        let _ = write!(text, "\n  observed  {}", line.trim());
+    }
+    text
+}
+
+/// What the specification calls an action; none if it is none of the kernel's business.
+fn event_of(action: &Action) -> Option<Event> {
+    Some(match *action {
+        Action::Message(message) => Event::SystemCall(message.call as u16),
+        Action::Function { call, .. } => Event::SystemCall(call as u16),
+        Action::Fault(cause) => Event::Fault {
+            cause,
+            address: FAULT_ADDRESS,
+            syndrome: FAULT_SYNDROME,
+        },
+        Action::StepDone => Event::StepDone {
+            syndrome: FAULT_SYNDROME,
+        },
+        Action::Interrupt(line) => Event::Interrupt(line),
+        Action::Timer => Event::Timer,
+        Action::Pass(_) => return None,
+    })
+}
+
+/// User code puts into the registers of the running thread what `action` wants there.
+fn load_registers(state: &mut State, action: &Action, now: u64) {
+    let Some(running) = state.running else {
+        return;
+    };
+    let Some(thread) = state.threads.get_mut(&running.thread) else {
+        return;
+    };
+    let registers = &mut std::rc::Rc::make_mut(thread).registers;
+    let mark = |registers: &mut Registers, count: u64| {
+        let first = first_word(running.thread);
+        for (word, index) in registers.x.iter_mut().zip(0..count) {
+            *word = first + index;
+        }
+        registers.program_state = FLAGS;
+    };
+    match *action {
+        Action::Message(message) => {
+            mark(registers, 16);
+            registers.program_state = 0;
+            if message.tag.capabilities() != 0 {
+                registers.x[12..16].copy_from_slice(&message.capabilities);
+            }
+            registers.x[16] = message.tag.into_raw();
+            registers.x[17] = message.handle;
+            registers.x[18] = message.window.into_raw();
+            if is_until(message.call) {
+                registers.x[20] = now + message.patience;
+            }
+        }
+        Action::Function { call, arguments } => {
+            mark(registers, 19);
+            registers.x[..5].copy_from_slice(&arguments);
+            if call == SystemCall::Wait {
+                registers.x[17] = arguments[0];
+            }
+            if call == SystemCall::Sleep {
+                registers.x[0] = now + arguments[0];
+            }
+        }
+        Action::Fault(_) | Action::StepDone | Action::Interrupt(_) | Action::Timer => {
+            mark(registers, 19);
+        }
+        Action::Pass(_) => {}
+    }
+}
