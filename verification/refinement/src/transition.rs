@@ -174,7 +174,10 @@ fn check_marks(arena: &Arena) -> Result<(), String> {
         let marks = view.get(thread, thread::SPECIAL);
         let is_marked = marks & special::SIGNALLED != 0;
         let gives_away = uses_own_time(arena, thread) && marks & special::OWN_TIME == 0;
-        if has_signals != is_marked || gives_away {
+        let flags = view.get(thread, thread::FLAGS);
+        let is_foreign = (flags & flag::FOREIGN != 0) == (marks & special::FOREIGN != 0);
+        let is_debugged = (flags & flag::DEBUG != 0) == (marks & special::DEBUG != 0);
+        if has_signals != is_marked || gives_away || !is_foreign || !is_debugged {
             wrong = Some(number);
         }
     });
