@@ -24,7 +24,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "verification/fuzz",
         &["ipc-abi", "pecan-aarch64", "pecan-core"],
     ),
-    ("verification/fast_path/differential", &["ipc-abi", "pecan-core"]),
+    (
+        "verification/fast_path/differential",
+        &["ipc-abi", "pecan-core"],
+    ),
     (
         "verification/ghost",
         &[
