@@ -75,6 +75,7 @@ impl Package {
             "verification/fuzz"
                 | "verification/order/protocol"
                 | "verification/fast_path/differential"
+                | "verification/refinement"
         );
         if is_tool || is_check {
             Place::Host

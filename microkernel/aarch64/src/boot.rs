@@ -12,7 +12,7 @@ use crate::direct_map::{DirectMap, this_core};
 use crate::layout::{self, DIRECT_MAP, Layout};
 use crate::memory::{bytes_at, make_frame_table, move_package, use_tables};
 use crate::window::pointer;
-use crate::{debug, firmware, frame, gic, image, register, timer};
+use crate::{debug, firmware, frame, gic, hook, image, register, timer};
 
 const PAGE: u64 = 4096;
 /// What the early tables map of memory; the boot loader puts the device tree there.
@@ -55,8 +55,7 @@ fn prepare(tree: u64, start_ticks: u64) -> BootPlan {
     register::set_up();
     move_package(board.package, layout.package);
     make_frame_table(&board, &layout);
-    #[cfg(feature = "ghost")]
-    crate::ghost::set_segments(&layout.segments);
+    hook::set_segments(&layout.segments);
     let kernel = this_core();
     make_objects(kernel);
     timer::set_up(board.timer_line);

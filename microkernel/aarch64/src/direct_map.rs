@@ -34,11 +34,9 @@ use pecan_core::kernel::Kernel;
 use pecan_core::memory::Memory;
 use pecan_core::object::Frame;
 
-#[cfg(feature = "ghost")]
-use crate::ghost;
 use crate::layout::{DIRECT_MAP, ENTRIES, ENTRY_BYTES, KINDS};
 use crate::window::{frame_address, object_address, opaque, pointer};
-use crate::{bound, effect, frame, register};
+use crate::{bound, effect, frame, hook, register};
 
 /// This core's view of kernel memory. Made by [`this_core`] alone.
 #[derive(Clone, Copy)]
@@ -83,8 +81,7 @@ impl Memory for DirectMap {
 
     #[inline]
     fn store(&self, number: u64, word: usize, value: u64) {
-        #[cfg(feature = "ghost")]
-        ghost::note_object(number);
+        hook::note_object(number);
         let word = object_word(number, word);
         // SAFETY: a word of an object that exists, by the caller's duty: see the module's page.
         unsafe { word.write(value) }
@@ -112,15 +109,8 @@ impl Memory for DirectMap {
     }
 
     #[inline]
-    #[cfg(not(feature = "ghost"))]
     fn now(&self) -> u64 {
-        register::counter()
-    }
-
-    #[inline]
-    #[cfg(feature = "ghost")]
-    fn now(&self) -> u64 {
-        ghost::now()
+        hook::now()
     }
 
     #[inline]
@@ -132,8 +122,7 @@ impl Memory for DirectMap {
 
     #[inline]
     fn set_kind(&self, frame: Frame, kind: u8) {
-        #[cfg(feature = "ghost")]
-        ghost::note_entry(frame);
+        hook::note_entry(frame);
         let place = kind_byte(frame);
         // SAFETY: the frame is described, by the caller's duty: see the module's page.
         unsafe { place.write(kind) }
@@ -148,8 +137,7 @@ impl Memory for DirectMap {
 
     #[inline(never)]
     fn zero(&self, frame: Frame) {
-        #[cfg(feature = "ghost")]
-        ghost::note_object(frame.0 << 6);
+        hook::note_object(frame.0 << 6);
         frame::zero(frame_address(frame), frame::FRAME_BYTES);
     }
 
@@ -198,8 +186,7 @@ impl Memory for DirectMap {
 
     #[inline]
     fn entry_store(&self, frame: Frame, word: usize, value: u64) {
-        #[cfg(feature = "ghost")]
-        ghost::note_entry(frame);
+        hook::note_entry(frame);
         let word = entry_word(frame, word);
         // SAFETY: the frame is described, by the caller's duty: see the module's page.
         unsafe { word.write(value) }

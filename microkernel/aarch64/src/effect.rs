@@ -10,9 +10,10 @@ use aarch64_cpu::asm::barrier;
 use pecan_core::kernel::Effect;
 
 use crate::cache::{clean, clean_and_invalidate, synchronize_code};
+use crate::crossing::Moment;
 use crate::frame::{FRAME_BYTES, zero};
 use crate::window::{frame_address, physical_address};
-use crate::{firmware, interrupt, timer};
+use crate::{firmware, hook, interrupt, timer};
 
 /// Performs one effect that [`perform_quickly`] does not.
 #[inline]
@@ -25,8 +26,7 @@ pub fn perform(effect: Effect) {
             clean_and_invalidate(physical_address(address), bytes);
         }
         Effect::PowerOff => {
-            #[cfg(feature = "ghost")]
-            crate::ghost::pause(crate::crossing::Moment::End);
+            hook::pause(Moment::End);
             firmware::power_off()
         }
         Effect::Reset => firmware::reset(),

@@ -6,15 +6,18 @@
 //! [`now`] is all that it sees of the counter. So what the kernel decides can be decided again. What the
 //! checks themselves take of the counter is given back to the machine, if it was started at EL2.
 
+mod log;
+
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use pecan_core::object::Frame;
-
-use crate::crossing::{Arrival, Entry, Exit, Moment, Registers, Written};
+use crate::crossing::{Entry, Exit, Moment, Registers};
 use crate::layout::{KINDS, Segment};
 use crate::register::{self, read_register};
-use crate::window::{pointer, to_usize};
+use crate::window::pointer;
+
+pub(crate) use log::{note_arrival, note_entry, note_object};
+pub use log::{take_arrivals, take_written};
 
 // Words of the record at `ghost_entry`, after x0 to x30 and the thread.
 const VECTOR: usize = 32;
@@ -35,94 +38,7 @@ global_asm!(
     STACK_BYTES = const STACK_BYTES,
 );
 
-/// A list that forgets what there is no room for, and says so.
-struct Log<const WORDS: usize> {
-    count: AtomicU64,
-    words: [AtomicU64; WORDS],
-}
-
-impl<const WORDS: usize> Log<WORDS> {
-    const fn new() -> Log<WORDS> {
-        Log {
-            count: AtomicU64::new(0),
-            words: [const { AtomicU64::new(0) }; WORDS],
-        }
-    }
-
-    fn add(&self, word: u64) {
-        let count = self.count.load(Ordering::Relaxed);
-        if let Some(place) = self.words.get(to_usize(count)) {
-            place.store(word, Ordering::Relaxed);
-        }
-        self.count.store(count.wrapping_add(1), Ordering::Relaxed);
-    }
-
-    /// The last word that was noted.
-    fn last(&self) -> Option<u64> {
-        let count = self.count.load(Ordering::Relaxed);
-        let place = self.words.get(to_usize(count.checked_sub(1)?))?;
-        Some(place.load(Ordering::Relaxed))
-    }
-
-    /// Hands what was noted to `see` and forgets it; whether it is all.
-    fn take(&self, mut see: impl FnMut(u64)) -> bool {
-        let count = to_usize(self.count.load(Ordering::Relaxed));
-        for word in self.words.iter().take(count) {
-            see(word.load(Ordering::Relaxed));
-        }
-        self.count.store(0, Ordering::Relaxed);
-        count <= WORDS
-    }
-}
-
-/// Marks a frame in the log of what was written.
-const ENTRY_MARK: u64 = 1 << 63;
-
-static WRITTEN: Log<8192> = Log::new();
-static ARRIVED: Log<512> = Log::new();
 static SEGMENTS: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
-
-/// Notes that a word of an object is written.
-pub(crate) fn note_object(number: u64) {
-    if WRITTEN.last() != Some(number) {
-        WRITTEN.add(number);
-    }
-}
-
-/// Notes that the kind or the entry of a frame is written.
-pub(crate) fn note_entry(frame: Frame) {
-    if WRITTEN.last() != Some(frame.0 | ENTRY_MARK) {
-        WRITTEN.add(frame.0 | ENTRY_MARK);
-    }
-}
-
-/// Notes that an interrupt is taken: time goes on.
-pub(crate) fn note_arrival(line: u64) {
-    let now = register::counter();
-    set_now(now);
-    ARRIVED.add(line);
-    ARRIVED.add(now);
-}
-
-/// Hands what was written since the last time to `see`; whether it is all.
-pub fn take_written(mut see: impl FnMut(Written)) -> bool {
-    WRITTEN.take(|word| {
-        see(if word & ENTRY_MARK == 0 {
-            Written::Object(word)
-        } else {
-            Written::Entry(Frame(word & !ENTRY_MARK))
-        });
-    })
-}
-
-/// Hands what arrived since the last time to `see`, in its order; whether it is all.
-pub fn take_arrivals(mut see: impl FnMut(Arrival)) -> bool {
-    let mut line = None;
-    ARRIVED.take(|word| match line.take() {
-        None => line = Some(word),
-        Some(line) => see(Arrival { line, now: word }),
-    })
-}
 
 /// Remembers what the frame table describes.
 pub(crate) fn set_segments(segments: &[Segment]) {
@@ -166,7 +82,7 @@ unsafe extern "C" {
 struct Words([u64; 0]);
 
 /// Lets the checks see the kernel before the core sleeps, or is switched off.
-pub(crate) fn pause(moment: Moment) {
+pub fn pause(moment: Moment) {
     unsafe extern "C" {
         safe fn ghost_pause(moment: u64);
     }

@@ -8,6 +8,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::gic::{CLEAR_ENABLE, SET_ENABLE, acknowledge_three, deactivate_three, drop_three};
+use crate::hook;
 use crate::mmio::Registers;
 
 /// The first line that is not a core's own.
@@ -74,8 +75,7 @@ pub fn take() -> Option<u64> {
         Some(core) => write_core(core, CORE_END, taken),
         None => drop_three(taken),
     }
-    #[cfg(feature = "ghost")]
-    crate::ghost::note_arrival(line);
+    hook::note_arrival(line);
     Some(line)
 }
 

@@ -53,6 +53,8 @@ pub mod ghost;
 #[cfg(target_os = "none")]
 mod gic;
 #[cfg(target_os = "none")]
+pub mod hook;
+#[cfg(target_os = "none")]
 mod image;
 #[cfg(target_os = "none")]
 pub mod interrupt;

@@ -196,7 +196,5 @@ pub fn leave_user_space(root: u64) {
 pub fn wait_for_interrupt() {
     // Another core may wait for what this one stored.
     complete_accesses();
-    #[cfg(feature = "ghost")]
-    crate::ghost::pause(crate::crossing::Moment::Sleep);
     wfi();
 }

@@ -1,7 +1,9 @@
 //! The way out: performs what is pending and finds the thread that goes on.
 
+use pecan_aarch64::crossing::Moment;
 use pecan_aarch64::direct_map::{DirectMap, this_core};
 use pecan_aarch64::effect::{perform, perform_quickly};
+use pecan_aarch64::hook::pause;
 use pecan_aarch64::register::{leave_user_space, wait_for_interrupt};
 use pecan_aarch64::window::object_address;
 use pecan_core::kernel::{Effect, Kernel};
@@ -59,6 +61,7 @@ extern "C" fn settle() -> u64 {
         // With nothing to run, dying objects go on dying, helpers are tried one by one, an interrupt
         // may come between any two rounds, and only when all is done the core sleeps.
         if kernel.memory.get(kernel.core(), core_state::PENDING) == 0 {
+            pause(Moment::Sleep);
             wait_for_interrupt();
         }
     }
