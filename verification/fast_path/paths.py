@@ -76,7 +76,7 @@ class Paths(Executor):
             self._ends.impossible.append(conditions)
         return answer == z3.unsat
 
-    def _decided(self, state: State, address: z3.BitVecRef) -> z3.BitVecRef:
+    def _without_choices(self, state: State, address: z3.BitVecRef) -> z3.BitVecRef:
         """The address without choices of which the state allows one side only."""
         for part in parts_of([address]):
             if z3.is_app_of(part, z3.Z3_OP_ITE):
@@ -87,17 +87,17 @@ class Paths(Executor):
                     kept = first
                 else:
                     raise PathError(f"{state.address:#x}: an address that is open: {address}")
-                return self._decided(state, z3.simplify(z3.substitute(address, (part, kept))))
+                return self._without_choices(state, z3.simplify(z3.substitute(address, (part, kept))))
         return address
 
     def _end(self, ends: dict[int, State], state: State) -> None:
         self._ends.states.append(state)
 
     def _load(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
-        return _fields(state).load(self._decided(state, address), size)
+        return _fields(state).load(self._without_choices(state, address), size)
 
     def _store(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
-        state.memory = _fields(state).store(self._decided(state, address), value)
+        state.memory = _fields(state).store(self._without_choices(state, address), value)
 
 
 def _fields(state: State) -> FieldMemory:
