@@ -56,12 +56,15 @@ def _options() -> argparse.Namespace:
 
 
 def _check_table() -> tuple[int, list[str]]:
-    """The page names exactly the system calls that are proved: those, and what is wrong."""
+    """The page tells how far each claim is: how many are proved in every run, and what is wrong."""
     page = (Path(__file__).parent / "README.md").read_text()
-    told = set(re.findall(r"`(\w+)` \| \*\*proved\*\*", page))
-    made = {tell.__name__ for family in FAMILIES for tell in family.CALLS}
-    wrong = [f"{name} is in one of page and claims only" for name in sorted(told ^ made)]
-    return len(told & made), wrong
+    told = dict(re.findall(r"`(\w+)` \| (\*\*proved\*\*|\*claimed\*|drafted)", page))
+    made = {call.__name__: "*claimed*" for family in FAMILIES for call in family.CALLS}
+    made |= {name: "**proved**" for name in made if name in work.QUICK}
+    for family in FAMILIES:
+        made |= {call.__name__: "drafted" for call in getattr(family, "DRAFTS", ())}
+    wrong = [f"{name} is told wrongly" for name in told | made if told.get(name) != made.get(name)]
+    return list(made.values()).count("**proved**"), wrong
 
 
 def _report_invariants(path: Path, layout: Layout, report: Report) -> None:

@@ -37,5 +37,5 @@ class Report:
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(text, indent=2) + "\n")
-        print(f"{PART}: {len(self.counts)} claims, {len(self.failures)} failures")
+        print(f"{PART}: {sum(self.counts.values())} passed, {len(self.failures)} failed")
         return 1 if self.failures or not self.counts else 0

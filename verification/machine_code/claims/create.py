@@ -245,8 +245,9 @@ def space_withdraw(it: Call, spaces: Word) -> None:
     it.done(z3.ZeroExt(30, frame.number))
 
 
-CALLS = (
-    create_endpoint,
+CALLS = (create_endpoint,)
+# Told, and not yet proved.
+DRAFTS = (
     create_notification,
     create_reply,
     create_gate,
@@ -257,4 +258,3 @@ CALLS = (
     space_donate,
     space_withdraw,
 )
-

@@ -78,4 +78,6 @@ def _set_flags(it: Call, thread: Object, flags: Word) -> None:
     thread["MASK"] = z3.If(is_usual, word(first), zero)
 
 
-CALLS = (thread_set_handler, thread_inspect, thread_configure)
+CALLS = (thread_set_handler, thread_inspect)
+# Told, and not yet proved.
+DRAFTS = (thread_configure,)
