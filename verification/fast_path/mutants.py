@@ -49,6 +49,10 @@ ROUTES = {
 }
 
 
+class UndecidedError(Exception):
+    """The solvers do not know."""
+
+
 class Fate(Enum):
     """What became of a mutant that no scenario noticed."""
 
@@ -56,6 +60,7 @@ class Fate(Enum):
     SOUND = "satisfies the whole claim"
     REFUSED = "refused by the proof: an instruction that it does not know"
     REFUTED = "refuted by the proof"
+    OPEN = "not classified: the solvers need too long"
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,8 @@ class Judge:
             return Fate.REFUSED
         except BROKEN:
             return Fate.REFUTED
+        except UndecidedError:
+            return Fate.OPEN
 
     def _path(self, state: State) -> Path:
         """What counts at the end of a path: where it leaves, `x19` to `x30` are saved and free."""
@@ -177,7 +184,7 @@ def _holds(scene: Scene, question: Question) -> bool:
 def _is_proved(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef) -> bool:
     verdict = prove(hypotheses, goal)
     if verdict in (Verdict.UNKNOWN, Verdict.DISAGREEMENT):
-        raise ValueError(f"the solvers do not know: {goal.sexpr()[:200]}")
+        raise UndecidedError
     return verdict is Verdict.PROVED
 
 

@@ -141,7 +141,10 @@ class Judge:
         for (key, size), program in zip(self._sizes.items(), self._executed):
             executed = state.evaluate(program)[0]
             offset = out_offset(key)
-            real = seen.registers[key] if offset is None else seen.word(OUT_ADDRESS + offset, size // 8)
+            if offset is None:
+                real = seen.registers[key]
+            else:
+                real = seen.word(OUT_ADDRESS + offset, size // 8)
             if key in specified and (real != executed or is_sound and real != specified[key]):
                 wanted = specified[key]
                 return f"{outcome.name}: {key}: {real:#x}, {executed:#x}, {wanted:#x}"

@@ -14,10 +14,10 @@ from .execute import STACK, Access, Executor, Rules, Run
 from .image import Image
 from .invariants import rules as invariants
 from .logic import conjunction, disjunction
-from .memory import Memory, Update
+from .memory import KINDS, WORD_BYTES, Memory, Update
 from .program import Program
 from .state import State
-from .solve import Verdict, is_refuted, prove
+from .solve import Verdict, is_refuted, prove, prove_by_one
 
 # The groups, in the order in which they are reported.
 RESULT = "results"
@@ -84,13 +84,19 @@ def of_the_claim(claim: Claim) -> Iterator[Obligation]:
             yield from _kept(claim, outcome)
 
 
-def discharge(claim: Claim, bundle: Sequence[Obligation]) -> list[Verdict]:
-    """Asks both solvers: about all together, and if they do not all hold, about each."""
+def discharge(
+    claim: Claim, bundle: Sequence[Obligation], *, by_both: bool = True
+) -> list[Verdict]:
+    """Asks the solvers: about all together, and if they do not all hold, about each.
+
+    `by_both`: also of what follows from the claim alone, whatever the machine code is.
+    """
+    ask = prove if by_both or bundle[0].group != KEPT else prove_by_one
     together = conjunction(o.statement() for o in bundle)
-    verdict = Verdict.PROVED if z3.is_true(together) else prove(claim.assumptions, together)
+    verdict = Verdict.PROVED if z3.is_true(together) else ask(claim.assumptions, together)
     if verdict is Verdict.PROVED or len(bundle) == 1:
         return [verdict] * len(bundle)
-    return [prove(claim.assumptions, o.statement()) for o in bundle]
+    return [ask(claim.assumptions, o.statement()) for o in bundle]
 
 
 def bundles(all_of_them: Sequence[Obligation]) -> Iterator[list[int]]:
@@ -200,9 +206,14 @@ def _convention(done: Run) -> Iterator[Obligation]:
 
 def _place_obligation(claim: Claim, access: Access) -> Obligation:
     named = []
+    address, aligned = access.address, z3.BoolVal(True)
+    if access.window is not KINDS and access.size < WORD_BYTES:
+        # A piece of a word.
+        aligned = z3.simplify(address & (access.size - 1) == 0)
+        address = z3.simplify(address & ~(WORD_BYTES - 1))
     for place in claim.places:
         if place.window is access.window and place.is_write == access.is_write:
-            same = z3.simplify(access.address == place.address)
+            same = z3.simplify(z3.And(aligned, address == place.address))
             if not z3.is_false(same):
                 named.append(z3.And(place.condition, same))
     name = f"{access.instruction.text} at {access.instruction.address:#x}"

@@ -9,10 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
-
-import z3
 
 from . import invariants
 from .concrete import ConcreteState

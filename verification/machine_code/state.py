@@ -18,8 +18,8 @@ THUNK_OFFSETS = tuple(REGISTER_OFFSETS[n] for n in ("cc_op", "cc_dep1", "cc_dep2
 # What holds on the way here: a conjunction.
 Guard = tuple[z3.BoolRef, ...]
 
-# Private memory of the function, byte by byte: region and offset from its base; each is one byte of a
-# word that was stored.
+# Private memory of the function, byte by byte: region and offset from its base; each is one byte of
+# a word that was stored.
 Piece = tuple[z3.BitVecRef, int]
 PrivateBytes = dict[tuple[str, int], Piece]
 

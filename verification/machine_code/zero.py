@@ -1,7 +1,7 @@
 """The proof of the contract of `frame::zero`: it zeroes one frame, and writes nothing else.
 
-Its loops depend on what the processor says of `dc zva` (Arm ARM, `DCZID_EL0`), so it is executed once
-for each thing that a processor can say.
+Its loops depend on what the processor says of `dc zva` (Arm ARM, `DCZID_EL0`), so it is executed
+once for each thing that a processor can say.
 """
 
 from __future__ import annotations

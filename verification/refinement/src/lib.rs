@@ -1,4 +1,4 @@
-//! The shipped core against its specification.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "explorer"), no_std)]
 #![forbid(unsafe_code)]
 

@@ -87,6 +87,10 @@ pub const UNSEEN: &[(&str, &str)] = &[
     ("kind 5 word 10", "OLD_ROOT, the same"),
     ("kind 7 word 8", "NEXT of a thread that is in no queue"),
     (
+        "kind 7 word 9",
+        "SPECIAL: OWN_TIME that stays set keeps a thread off the fast path; its other marks are checked",
+    ),
+    (
         "kind 7 word 14",
         "WINDOW of a thread that waits for no message",
     ),

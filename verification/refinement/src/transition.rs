@@ -7,8 +7,8 @@ use ipc_abi::capability::Kind;
 use ipc_abi::error::Error;
 use pecan_core::memory::{Fields, Memory};
 use pecan_core::object::{
-    Irq, Notification, Number, Thread, core_state, flag, irq, machine, notification, special,
-    thread,
+    Core, FrameKind, Irq, Notification, Number, Thread, UNITS_PER_FRAME, core_state, flag, irq,
+    machine, notification, special, thread,
 };
 
 use crate::action::{Action, Result as Answer, call_of};
@@ -158,8 +158,9 @@ pub fn check_new(scene: &Scene, twin: &Twin, mark: usize) -> Result<(), String> 
     }
 }
 
-/// What only the fast path reads, so that nothing here could notice it: a thread whose bound
-/// notification has signals is marked.
+/// What only the fast path reads, so that nothing else here could notice it: a thread whose bound
+/// notification has signals is marked, and so is one that serves its caller on its own time; the bits of a
+/// slot that a capability does not use are zero.
 fn check_marks(arena: &Arena) -> Result<(), String> {
     let view = &arena;
     let mut wrong = None;
@@ -170,17 +171,40 @@ fn check_marks(arena: &Arena) -> Result<(), String> {
         let thread: Number<Thread> = Number::from_raw(number);
         let bound: Number<Notification> = view.link(thread, thread::BOUND);
         let has_signals = !bound.is_none() && view.get(bound, notification::BITS) != 0;
-        let is_marked = view.get(thread, thread::SPECIAL) & special::SIGNALLED != 0;
-        if has_signals != is_marked {
+        let marks = view.get(thread, thread::SPECIAL);
+        let is_marked = marks & special::SIGNALLED != 0;
+        let gives_away = uses_own_time(arena, thread) && marks & special::OWN_TIME == 0;
+        let flags = view.get(thread, thread::FLAGS);
+        let is_foreign = (flags & flag::FOREIGN != 0) == (marks & special::FOREIGN != 0);
+        let is_debugged = (flags & flag::DEBUG != 0) == (marks & special::DEBUG != 0);
+        if has_signals != is_marked || gives_away || !is_foreign || !is_debugged {
             wrong = Some(number);
         }
     });
+    for frame in arena.frames() {
+        if view.kind(frame) == FrameKind::Slots as u8 {
+            let word = |slot: usize| view.load(frame.0 * UNITS_PER_FRAME, slot * 2 + 1);
+            let is_odd = |slot: &usize| word(*slot) & UNUSED_BITS != 0;
+            wrong = wrong.or((0..256).find(is_odd).map(|_| frame.0));
+        }
+    }
     match wrong {
         None => Ok(()),
-        Some(number) => Err(format!(
-            "thread {number:#x} is marked as signalled, or is not"
-        )),
+        Some(number) => Err(format!("{number:#x} would mislead the fast path")),
     }
+}
+
+/// Bits of the second word of a slot that are zero: below and above the object's number.
+const UNUSED_BITS: u64 = 0x3F | 0b11 << 46;
+
+/// Whether a thread is current and serves its caller on the context that it owns.
+fn uses_own_time(arena: &Arena, thread: Number<Thread>) -> bool {
+    let view = &arena;
+    let core: Number<Core> = Number::from_raw(view.core());
+    let own = view.get(thread, thread::OWN_CONTEXT);
+    view.get(core, core_state::CURRENT) == thread.into_raw()
+        && view.get(thread, thread::CALLER) != 0
+        && view.get(core, core_state::CONTEXT) == own
 }
 
 /// Whether something can happen in the state that `scene` is in.
