@@ -117,7 +117,8 @@ fn tell(ghost: &Ghost, seen: &Seen<'_>, difference: &Difference) -> ! {
 }
 
 /// A bug of the kernel, or of what looks at it.
-pub(crate) fn tell_panic(info: &PanicInfo<'_>) -> ! {
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
     let mut text = format!("{info}");
     // Unless the bug is the ghost's own.
     if let Some(ghost) = GHOST.try_lock() {

@@ -1,5 +1,6 @@
 //! The first Rust function of the kernel, and the last.
 
+#[cfg(not(feature = "ghost"))]
 use core::panic::PanicInfo;
 
 use pecan_aarch64::boot::start;
@@ -13,16 +14,9 @@ extern "C" fn kernel_start(tree: u64, start_ticks: u64) {
 }
 
 /// A bug of the kernel.
+#[cfg(not(feature = "ghost"))]
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    #[cfg(feature = "ghost")]
-    crate::ghost::tell_panic(info);
-    #[cfg(not(feature = "ghost"))]
-    tell_panic(info)
-}
-
-#[cfg(not(feature = "ghost"))]
-fn tell_panic(info: &PanicInfo<'_>) -> ! {
     let message = info
         .message()
         .as_str()
