@@ -62,9 +62,6 @@ pub(crate) fn load() -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     for name in PARTS {
         let path = folder().join(name).join("claims.toml");
-        if !path.exists() {
-            continue;
-        }
         let text =
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let claims = claim::parse(name, &text)?;
