@@ -233,3 +233,23 @@ fn long_message_arrives_in_the_buffer() {
         assert_eq!(kernel.memory.load_user(buffer(p.server), word), expected);
     }
 }
+
+#[test]
+fn server_that_is_started_anew_knows_nothing_of_a_caller_that_went() {
+    let mut p = pair();
+    let client = p.world.started(255);
+    p.world.turn_to(client);
+    p.world.message(SystemCall::Call, p.gate, FULL, 100);
+    p.world.turn_to(p.client);
+    for actor in [client, p.server] {
+        p.world
+            .kernel()
+            .thread_stop(actor.handle)
+            .expect("it stops");
+        p.world.leave();
+    }
+    p.world.start(p.server);
+    p.world.turn_to(p.server);
+    p.world.message(SystemCall::Reply, 0, FULL, 1);
+    assert_eq!(p.world.refusal(p.server), Some(Error::NoCaller));
+}
