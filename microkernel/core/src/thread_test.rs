@@ -141,3 +141,33 @@ fn timer_that_fired_is_left_to_the_way_out() {
     assert_ne!(pending & pending::TIMER, 0);
     world.leave();
 }
+
+#[test]
+fn slice_goes_on_when_the_timer_fires_for_somebody_else() {
+    let mut world = World::new();
+    let main = world.main();
+    let sleeper = world.started(255);
+    world.turn_to(sleeper);
+    world.sleep(world.now() + 10_000);
+    world.started(255);
+    assert_eq!(world.current(), main.thread);
+    world.pass(10_000 + (1 << GRANULE_SHIFT));
+    assert_eq!(state(&world, sleeper), ThreadState::Ready as u64);
+    assert_eq!(world.current(), main.thread);
+}
+
+#[test]
+fn sleeper_of_a_far_future_stays_in_the_wheel() {
+    for far in [20, 40, 60] {
+        let mut world = World::new();
+        let sleepers = [(1 << far, world.started(255)), (10_000, world.started(255))];
+        for (until, sleeper) in sleepers {
+            world.turn_to(sleeper);
+            world.sleep(world.now() + until);
+        }
+        world.pass(10_000 + (1 << GRANULE_SHIFT));
+        assert_eq!(state(&world, sleepers[1].1), ThreadState::Ready as u64);
+        let kernel = world.kernel();
+        assert_ne!(kernel.memory.get(kernel.core(), core_state::TIMED), 0);
+    }
+}
