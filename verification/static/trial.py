@@ -21,7 +21,7 @@ CORE = Path("microkernel/core/src")
 # A mutant whose tests take so many times the steps that they usually take, hangs; or so many seconds,
 # if it takes no steps.
 PATIENCE = 3
-SECONDS = 300
+SECONDS = 1_800
 # Mutants that do not compile are left out until the rest does.
 ROUNDS = 12
 

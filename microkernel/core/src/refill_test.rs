@@ -1,8 +1,10 @@
 //! Facts about refills: how they are joined, and who is charged when.
 
 use ipc_abi::boot::FirstHandle;
+use ipc_abi::call::SystemCall;
 use ipc_abi::time::{BUDGET_TICKS_MIN, NEVER};
 
+use crate::ipc_test::FULL;
 use crate::memory::Fields;
 use crate::object::context::REFILLS_MAX;
 use crate::object::{Context, Number, context, notification, timed};
@@ -137,4 +139,44 @@ fn gate_in_the_place_of_a_handler_that_is_gone_hears_nothing() {
     for target in heard {
         assert_eq!(world.kernel().memory.get(target, notification::BITS), 0);
     }
+}
+
+#[test]
+fn helper_with_a_new_budget_waits_for_what_it_used_of_the_old() {
+    let mut world = World::new();
+    let main = world.main();
+    let endpoint = world.endpoint();
+    let gate = world.gate(endpoint, 1);
+    let target = world.notification();
+    let bell = world.gate(target, 1);
+    let high = world.actor(200);
+    world.configure(high.context, 200, BUDGET, PERIOD);
+    let server = world.started(50);
+    let low = world.started(40);
+    world.started(1);
+    world.sleep(world.now() + 10_000);
+    world.message(SystemCall::Receive, endpoint, FULL, 0);
+    assert_eq!(world.current(), low.thread);
+    world.message(SystemCall::Call, gate, FULL, 7);
+    assert_eq!(world.current(), server.thread);
+    world.message(SystemCall::Wait, target, FULL, 0);
+    world.pass(10_100);
+    assert_eq!(world.current(), main.thread);
+    world.start(high);
+    world.sleep(world.now() + 5_000);
+    world.pass(1_000);
+    assert_eq!(world.current(), high.thread);
+    // Its server waits: so does it, and helps nobody.
+    world.message(SystemCall::Call, gate, FULL, 20);
+    world.pass(5_100);
+    assert_eq!(world.current(), main.thread);
+    world.configure(high.context, 200, BUDGET, PERIOD);
+    assert_eq!(world.kernel().signal(bell), Ok(0));
+    world.leave();
+    world.sleep(NEVER);
+    assert_eq!(world.current(), server.thread);
+    assert_eq!(world.payer(), context_of(&world, low));
+    world.pass(PERIOD);
+    assert_eq!(world.current(), server.thread);
+    assert_eq!(world.payer(), context_of(&world, high));
 }
