@@ -23,9 +23,9 @@ from .trial import CORE, Fate, Program
 LIST = tool.HERE / "mutants.toml"
 # What `--all` tries: each so manyth mutant, from the first on; of those that are built one by one, fewer.
 SAMPLE = (0, 16)
-APART_SAMPLE = 160
+APART_SAMPLE = 640
 # Of the others, how many are tried in both ways.
-TWICE = 3
+TWICE = 2
 KINDS = ("equivalent", "untested")
 
 Key = tuple[str, str, int]

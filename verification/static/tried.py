@@ -25,15 +25,17 @@ when all, or this share of them, were last tried.
 """
 
 
-def write(share: tuple[int, int], chosen: Iterable[Mutant], fates: dict[int, Fate]) -> None:
-    """Writes the record."""
+def write(
+    share: tuple[int, int], chosen: Iterable[Mutant], fates: dict[int, Fate], note: str = ""
+) -> None:
+    """Writes the record; the note says what is left out."""
     counts: defaultdict[str, Counter[Fate]] = defaultdict(Counter)
     for mutant in chosen:
         counts[mutant.file][fates[mutant.number]] += 1
         counts["all"][fates[mutant.number]] += 1
     all_files = counts.pop("all")
     every = "all" if share[1] == 1 else f"each {share[1]}th, from number {share[0]} on"
-    lines = [f"Tried: {every}. The source of the core (SHA-256): `{digest()}`.", ""]
+    lines = [f"Tried: {every}{note}. The source of the core (SHA-256): `{digest()}`.", ""]
     lines += [f"| file | mutants | {' | '.join(fate.value for fate in FATES)} |"]
     lines += ["|---|" + "---:|" * (len(FATES) + 1)]
     for file, found in (*sorted(counts.items()), ("**all**", all_files)):

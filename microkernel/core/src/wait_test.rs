@@ -2,7 +2,7 @@
 
 use ipc_abi::boot::FirstHandle;
 use ipc_abi::call::SystemCall;
-use ipc_abi::capability::ThreadState;
+use ipc_abi::capability::{Rights, ThreadState};
 use ipc_abi::error::Error;
 use ipc_abi::tag::MessageKind;
 use ipc_abi::time::NEVER;
@@ -82,6 +82,22 @@ fn wait_refuses_a_bad_handle_and_a_second_waiter() {
     world.wait(target);
     assert_eq!(world.refusal(main), Some(Error::InUse));
     assert_eq!(state(&world, waiter), ThreadState::Waiting as u64);
+}
+
+#[test]
+fn wait_and_signal_need_their_rights() {
+    let mut world = World::new();
+    let main = world.main();
+    let (target, gate) = signalled(&mut world, 1);
+    for (slot, handle) in [(200, target), (201, gate)] {
+        let place = World::destination(slot);
+        let rights = u64::from(Rights::DESTROY.into_raw());
+        let copied = world.kernel().capability_copy(handle, place, rights);
+        assert_eq!(copied, Ok(0));
+    }
+    assert_eq!(world.kernel().signal(201), Err(Error::NoRight));
+    world.wait(200);
+    assert_eq!(world.refusal(main), Some(Error::NoRight));
 }
 
 #[test]

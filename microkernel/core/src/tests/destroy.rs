@@ -17,8 +17,12 @@ fn destroy_refuses_bad_handles() {
     for handle in [0, EMPTY, 256, u64::MAX] {
         fixture.refuse(Error::BadHandle, |k| k.destroy(handle));
     }
-    let weak = fixture.copy(MEMORY, Rights::READ.union(Rights::WRITE));
-    fixture.refuse(Error::NoRight, |k| k.destroy(weak));
+    let endpoint = fixture.create_endpoint().0;
+    let gate = fixture.create_gate(endpoint, 1).0;
+    for handle in [MEMORY, endpoint, gate] {
+        let weak = fixture.copy(handle, Rights::READ.union(Rights::WRITE));
+        fixture.refuse(Error::NoRight, |k| k.destroy(weak));
+    }
     for own in [TABLE, SPACE, THREAD] {
         fixture.refuse(Error::Itself, |k| k.destroy(own));
     }
