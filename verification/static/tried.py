@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from . import tool
+from .coverage import is_shipped
 from .trial import CORE, Fate
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def write(
         counts["all"][fates[mutant.number]] += 1
     all_files = counts.pop("all")
     every = "all" if share[1] == 1 else f"each {share[1]}th, from number {share[0]} on"
-    lines = [f"Tried: {every}{note}. The source of the core (SHA-256): `{digest()}`.", ""]
+    lines = [f"Tried: {every}{note}. The source of the core without its tests (SHA-256): `{digest()}`.", ""]
     lines += [f"| file | mutants | {' | '.join(fate.value for fate in FATES)} |"]
     lines += ["|---|" + "---:|" * (len(FATES) + 1)]
     for file, found in (*sorted(counts.items()), ("**all**", all_files)):
@@ -45,10 +46,12 @@ def write(
 
 
 def digest() -> str:
-    """What the source of the core is, tests and all."""
+    """What the source of the core is, without its tests."""
     found = hashlib.sha256()
     source = tool.ROOT / CORE
     for path in sorted(source.rglob("*.rs")):
-        found.update(f"{path.relative_to(source)}\n".encode())
-        found.update(path.read_bytes())
+        file = str(path.relative_to(source))
+        if is_shipped(file):
+            found.update(f"{file}\n".encode())
+            found.update(path.read_bytes())
     return found.hexdigest()
