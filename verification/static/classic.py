@@ -86,7 +86,8 @@ class Workspace:
         missing = [name for name in names if name not in fates]
         if missing:
             raise CannotCheckError(f"{missing[0]}: not tried:\n{done.stdout}{done.stderr}")
-        return fates
+        # It tries those that delete a field whether they are chosen or not.
+        return {name: fates[name] for name in names}
 
     def _run(self, options: list[str], flags: str = "") -> subprocess.CompletedProcess[str]:
         command = [self.program, "mutants", "--config", str(self.folder / "config.toml")]
