@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import z3
 
+from .invariants import Rule
 from .kernel_state import KernelState
 from .memory import Memory, Window
 
@@ -49,6 +50,16 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """What holds under a condition, by some more instances of invariants."""
+
+    name: str
+    condition: z3.BoolRef
+    goal: z3.BoolRef
+    extra: tuple[z3.BoolRef, ...]
+
+
+@dataclass(frozen=True)
 class Claim:
     """A function of the image, and what it does in every state that satisfies the assumptions."""
 
@@ -61,3 +72,7 @@ class Claim:
     # Exclusive: each holds where none before it does.
     outcomes: list[Outcome]
     places: list[Place]
+    # What else follows of the state afterwards.
+    facts: list[Fact] = field(default_factory=list)
+    # Invariants that are kept beside those of `invariants`.
+    rules: tuple[Rule, ...] = ()

@@ -26,11 +26,12 @@ RETURNS = "returns"
 PLACE = "places"
 KIND = "kinds"
 KEPT = "invariants"
+TRANSLATION = "translations"
 CONVENTION = "registers"
-GROUPS = (RESULT, MEMORY, RETURNS, PLACE, KIND, KEPT, CONVENTION)
+GROUPS = (RESULT, MEMORY, RETURNS, PLACE, KIND, KEPT, TRANSLATION, CONVENTION)
 
 # How many obligations of a group are one question, as long as all of them hold.
-BUNDLES = {KEPT: 1}
+BUNDLES = {KEPT: 1, TRANSLATION: 1}
 BUNDLE = 24
 
 
@@ -82,6 +83,8 @@ def of_the_claim(claim: Claim) -> Iterator[Obligation]:
     for outcome in claim.outcomes:
         if outcome.memory.updates:
             yield from _kept(claim, outcome)
+    for fact in claim.facts:
+        yield Obligation(TRANSLATION, fact.name, fact.condition, fact.goal, fact.extra)
 
 
 def discharge(
@@ -189,7 +192,7 @@ def _returns(done: Run) -> Iterator[Obligation]:
 
 def _kept(claim: Claim, outcome: Outcome) -> Iterator[Obligation]:
     after = claim.state.after(outcome.memory)
-    for rule in invariants(claim.state):
+    for rule in (*invariants(claim.state), *claim.rules):
         extra = tuple(rule.holds(claim.state))
         goal = conjunction(rule.holds(after))
         name = f"{outcome.name}: {rule.name}"

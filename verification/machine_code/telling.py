@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import z3
 
 from . import invariants
-from .claim import Claim, Outcome, Place
+from .claim import Claim, Fact, Outcome, Place
 from .kernel_state import (
     CORE,
     MACHINE,
@@ -136,6 +136,9 @@ class Telling:
         self.assumptions: list[z3.BoolRef] = []
         self.outcomes: list[Outcome] = []
         self.places: list[Place] = []
+        self.facts: list[Fact] = []
+        # Invariants that are shown to be kept beside those that every call keeps.
+        self.rules: tuple[invariants.Rule, ...] = ()
         # What a refusal leaves in the result registers.
         self.failure: Callable[[Word], dict[str, Word]] = lambda e: {"x0": e, "x1": word(0)}
         # How many lookups that are functions of their own, with claims of their own, are under way.
@@ -149,7 +152,14 @@ class Telling:
         """What was said, as a claim about the function of this name."""
         arguments = dict(self.arguments)
         return Claim(
-            function, self.before, arguments, self.assumptions, self.outcomes, self.places
+            function,
+            self.before,
+            arguments,
+            self.assumptions,
+            self.outcomes,
+            self.places,
+            self.facts,
+            self.rules,
         )
 
     @property
@@ -186,6 +196,10 @@ class Telling:
         """Uses instances of invariants, or what the README says is assumed beside them."""
         known = {rule.get_id() for rule in self.assumptions}
         self.assumptions += [rule for rule in rules if rule.get_id() not in known]
+
+    def show(self, name: str, goal: z3.BoolRef, *extra: z3.BoolRef) -> None:
+        """Something that holds here, by some more instances of invariants."""
+        self.facts.append(Fact(name, self.here(), goal, extra))
 
     # Ends.
 

@@ -17,6 +17,7 @@ const CALLS: u64 = 500;
 /// Handles that the calls use.
 const HANDLES: u64 = 64;
 const FRAME_WORDS: usize = 512;
+const ENTRY_WORDS: usize = 4;
 
 const TABLE: u64 = FirstHandle::Table as u64;
 const SPACE: u64 = FirstHandle::Space as u64;
@@ -141,13 +142,28 @@ fn print_state(host: &HostMachine) {
         .frames()
         .flat_map(|frame| words(&host.memory, frame))
         .collect();
+    let entries: Vec<String> = host
+        .memory
+        .frames()
+        .flat_map(|frame| entry_words(&host.memory, frame))
+        .collect();
     println!(
-        "{{\"core\":{},\"machine\":{},\"null_slots\":{null_slots},\"null_endpoint\":{null_endpoint},\"kinds\":[{}],\"words\":[{}]}}",
+        "{{\"core\":{},\"machine\":{},\"null_slots\":{null_slots},\"null_endpoint\":{null_endpoint},\"kinds\":[{}],\"words\":[{}],\"entries\":[{}]}}",
         kernel.core().into_raw(),
         kernel.machine().into_raw(),
         kinds.join(","),
-        words.join(",")
+        words.join(","),
+        entries.join(",")
     );
+}
+
+/// The words of a frame's entry that are not zero: frame, word, value.
+fn entry_words(memory: &HostMemory, frame: Frame) -> Vec<String> {
+    (0..ENTRY_WORDS)
+        .map(|word| (word, memory.entry_load(frame, word)))
+        .filter(|&(_, value)| value != 0)
+        .map(|(word, value)| format!("[{},{word},{value}]", frame.0))
+        .collect()
 }
 
 /// The words of a frame that are not zero: unit, word in the unit, value.

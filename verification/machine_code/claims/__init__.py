@@ -13,9 +13,18 @@ from ..call import Call
 from ..claim import Claim
 from ..contracts import Contract
 from ..layout import Layout
-from . import capability, context, create, frame, irq, lookup, region, send, thread
+from . import capability, context, create, frame, irq, lookup, page_table, region, send, thread
 
-FAMILIES: tuple[ModuleType, ...] = (capability, context, create, frame, irq, region, thread)
+FAMILIES: tuple[ModuleType, ...] = (
+    capability,
+    context,
+    create,
+    frame,
+    irq,
+    page_table,
+    region,
+    thread,
+)
 
 
 @dataclass(frozen=True)
