@@ -17,6 +17,7 @@ import z3
 from .image import Image
 from .kernel_state import DESCRIBED
 from .memory import (
+    ARRAYS,
     ENTRIES,
     ENTRY_ARRAY,
     FRAME_BITS,
@@ -76,7 +77,7 @@ class ConcreteState:
     def words(self) -> list[tuple[int, bytes]]:
         """All that is not zero: addresses and bytes."""
         found = []
-        for array, rows in enumerate(self.rows):
+        for array, rows in enumerate(self.rows[:ARRAYS]):
             for index, value in rows.items():
                 found.append((address_of(array, index), _bytes_of(array, value)))
         return found

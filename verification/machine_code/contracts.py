@@ -19,11 +19,11 @@ import z3
 from .call import Call, Word
 from .claim import OUT_BYTES, Claim, Outcome, out_offset
 from .condition import COPY
-from .execute import Executor, Private
+from .execute import Executor, Private, Requirement
 from .image import Image, ImageError
 from .layout import Layout
 from .logic import disjunction
-from .memory import FRAME_BITS, FRAME_SHIFT
+from .memory import FRAME_BITS, FRAME_SHIFT, Memory
 from .state import REGISTER_OFFSETS, THUNK_OFFSETS, State
 
 ZERO = "5frame4zero"
@@ -60,6 +60,9 @@ class Contract:
         count = len(self.widths)
         values = [state.register(f"x{i}") for i in range(first, first + count)]
         self.tell(it, *self._narrowed(values))
+        for condition in it.requirements:
+            needed = Requirement(self.function, state.guard, condition)
+            executor.run_so_far.requirements.append(needed)
         out = state.register("x0")
         forget(state, f"{self.function}_{len(executor.run_so_far.summaries)}")
         executor.run_so_far.summaries.append(self.function)
@@ -69,6 +72,7 @@ class Contract:
             outcomes = [o for o in it.outcomes if o.is_refusal is is_refusal]
             after.answers += (is_refusal,)
             _answer(executor, after, outcomes, out)
+            after.memory = _memory_of(outcomes)
             found.append(after)
         return found
 
@@ -132,6 +136,15 @@ def _answer(executor: Executor, state: State, outcomes: Sequence[Outcome], out: 
             state.registers[REGISTER_OFFSETS[key]] = value
         else:
             executor.store_private(state, z3.simplify(out + offset), value)
+
+
+def _memory_of(outcomes: Sequence[Outcome]) -> Memory:
+    """What memory holds after one of these outcomes."""
+    memory = outcomes[-1].memory
+    for outcome in reversed(outcomes[:-1]):
+        if outcome.memory is not memory:
+            memory = outcome.memory.chosen(outcome.condition, memory)
+    return memory
 
 
 def _zero(executor: Executor, state: State) -> None:

@@ -28,7 +28,7 @@ from .execute import Run
 from .image import Image
 from .kernel_state import DESCRIBED, FRAME_BITS
 from .logic import conjunction, reads_of
-from .memory import UNITS_PER_FRAME_BITS
+from .memory import ARRAYS, UNITS_PER_FRAME_BITS
 from .program import Program
 from .proof import result_of
 from .solve import find_model
@@ -178,6 +178,7 @@ class _Updates:
     """The stores of a memory, to be evaluated."""
 
     def __init__(self, updates) -> None:
+        updates = [update for update in updates if update.array < ARRAYS]
         self._updates = updates
         true = z3.BoolVal(True)
         self._program = Program(

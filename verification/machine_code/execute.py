@@ -83,6 +83,15 @@ class Panic:
     name: str
 
 
+@dataclass(frozen=True)
+class Requirement:
+    """What has to hold where a contract stands in for a function."""
+
+    function: str
+    guard: Guard
+    condition: z3.BoolRef
+
+
 @dataclass
 class Run:
     """What a function does."""
@@ -100,8 +109,9 @@ class Run:
     stops: dict[int, State] = field(default_factory=dict)
     # Reads of registers that change by themselves: each has a symbol of its own.
     volatile: list[z3.BitVecRef] = field(default_factory=list)
-    # The functions that were not executed, call by call.
+    # The functions that were not executed, call by call, and what they require of their callers.
     summaries: list[str] = field(default_factory=list)
+    requirements: list[Requirement] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
     stack_bytes: int = 0
 
@@ -479,6 +489,10 @@ class Executor:
         for window in WINDOWS:
             if z3.is_true(z3.simplify(window.holds(address))):
                 return window
+        base = _constant_part(address)
+        for window in WINDOWS:
+            if base >> window.bits == window.base >> window.bits:
+                return window
         solver = z3.SolverFor("QF_AUFBV")
         solver.add(*self.hypotheses, *state.guard)
         for window in WINDOWS:
@@ -493,6 +507,13 @@ class Executor:
     ) -> None:
         access = Access(self._instruction, state.guard, window, address, size, is_write)
         self._run.accesses.append(access)
+
+
+def _constant_part(address: z3.BitVecRef) -> int:
+    """The sum of what is constant in a sum."""
+    if not z3.is_app_of(address, z3.Z3_OP_BADD):
+        return 0
+    return sum(part.as_long() for part in address.children() if z3.is_bv_value(part)) % 2**64
 
 
 def _width(vex_type: str) -> int:

@@ -14,7 +14,7 @@ from .execute import STACK, Access, Executor, Rules, Run
 from .image import Image
 from .invariants import rules as invariants
 from .logic import conjunction, disjunction
-from .memory import KINDS, WORD_BYTES, Memory, Update
+from .memory import ARRAYS, KINDS, RANK_ARRAY, WORD_BYTES, Memory, Update
 from .program import Program
 from .state import State
 from .solve import Verdict, is_refuted, prove, prove_by_one
@@ -154,7 +154,7 @@ def same_stores(first: Memory, second: Memory) -> z3.BoolRef:
         made = [z3.BoolVal(True) if u.guard is None else u.guard for u in first.updates]
         return conjunction(z3.Not(guard) for guard in made)
     goals = []
-    for array in range(len(first.base)):
+    for array in range(ARRAYS):
         mine = [u for u in first.updates if u.array == array]
         its = [u for u in second.updates if u.array == array]
         shapes = [[u.free_bits for u in updates] for updates in (mine, its)]
@@ -173,7 +173,7 @@ def _same_store(first: Update, second: Update) -> z3.BoolRef:
 
 def same_memory(first: Memory, second: Memory) -> z3.BoolRef:
     """Whether two memories with the same base hold the same everywhere."""
-    touched = sorted({u.array for memory in (first, second) for u in memory.updates})
+    touched = sorted({u.array for memory in (first, second) for u in memory.updates} - {RANK_ARRAY})
     goals = []
     for array in touched:
         index = z3.Const(f"any_{array}", first.base[array].domain())
@@ -185,6 +185,9 @@ def _returns(done: Run) -> Iterator[Obligation]:
     true, false = z3.BoolVal(True), z3.BoolVal(False)
     returned = conjunction(done.end.guard) if done.end else false
     yield Obligation(RETURNS, "returns", true, returned)
+    for needed in done.requirements:
+        name = f"{needed.function} may be called"
+        yield Obligation(RETURNS, name, conjunction(needed.guard), needed.condition)
     for panic in done.panics:
         name = f"{panic.name} at {panic.instruction.address:#x} is not reached"
         yield Obligation(RETURNS, name, conjunction(panic.guard), false)

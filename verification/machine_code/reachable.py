@@ -15,12 +15,19 @@ from . import invariants, tables
 from .concrete import ConcreteState
 from .kernel_state import CORE, MACHINE, NULL_ENDPOINT, NULL_SLOTS, KernelState
 from .layout import Layout
-from .memory import ENTRY_ARRAY, FRAME_BITS, KINDS_ARRAY, NUMBER_BITS, UNIT_WORDS
+from .memory import ENTRY_ARRAY, FRAME_BITS, KINDS_ARRAY, NUMBER_BITS, RANK_ARRAY, UNIT_WORDS
 from .program import Program
 
 UNITS_PER_FRAME = 1 << (NUMBER_BITS - FRAME_BITS)
 SLOTS_PER_CHUNK = 256
 OWN = {"core": CORE, "machine": MACHINE, "null_slots": NULL_SLOTS, "null_endpoint": NULL_ENDPOINT}
+
+# Rules of single frames, and of which kind.
+FRAME_RULES = (
+    ("shadows", "PageTable"),
+    ("frames of records", "Records"),
+    ("records of frames", "User"),
+)
 
 # An instance of a rule: its name, the rule, and the values of its symbols.
 Instance = tuple[str, str, dict[str, int]]
@@ -40,6 +47,22 @@ class Snapshot:
             self.concrete.rows[ENTRY_ARRAY + word][frame] = value
         self.concrete.symbols |= {symbol.decl().name(): raw[name] for name, symbol in OWN.items()}
         self.null_slots: int = raw["null_slots"]
+        for space in self._objects("AddressSpace"):
+            self._rank_pool(space)
+
+    def _rank_pool(self, space: int) -> None:
+        """Notes of each frame in a pool how many are in the list from it on."""
+        first, ranks = self._field(space, "AddressSpace.POOL"), []
+        records = self.concrete.rows[ENTRY_ARRAY + self.layout.word("Entry.RECORDS")]
+        while first and first not in ranks:
+            ranks.append(first)
+            first = records.get(first, 0)
+        for place, frame in enumerate(ranks):
+            self.concrete.rows[RANK_ARRAY][frame] = len(ranks) - place
+
+    def _field(self, number: int, name: str) -> int:
+        at = self.layout.word(name)
+        return self.concrete.rows[at % UNIT_WORDS].get(number + at // UNIT_WORDS, 0)
 
     def violations(self, rules: dict[str, Program]) -> tuple[int, list[str]]:
         """How many instances of invariants were evaluated, and which do not hold."""
@@ -84,7 +107,15 @@ class Snapshot:
     def _page_tables(self) -> Iterator[Instance]:
         """Every descriptor that is not zero, every pair of those, and some that are."""
         for space in self._objects("AddressSpace"):
-            yield f"first table of {space:#x}", "first tables", {"any_object": space}
+            for rule in ("first tables", "pools of spaces", "records of spaces"):
+                yield f"{rule}: {space:#x}", rule, {"any_object": space}
+        for rule, kind in FRAME_RULES:
+            for frame in self._frames(kind):
+                yield f"{rule}: {frame:#x}", rule, {"any_frame": frame}
+        for frame in self._frames("Pool"):
+            for other in self._frames("Pool"):
+                symbols = {"any_frame": frame, "any_other": other, "any_index": other % 512}
+                yield f"frames in pools: {frame:#x}, {other:#x}", "frames in pools", symbols
         entries = list(self._descriptors())
         for frame, index in entries:
             symbols = {"any_frame": frame, "any_index": index}
@@ -97,14 +128,17 @@ class Snapshot:
 
     def _descriptors(self) -> Iterator[tuple[int, int]]:
         """The descriptors that are not zero: frame of the table and index, and each table's first."""
-        for frame, kind in self.concrete.rows[KINDS_ARRAY].items():
-            if kind != self.layout.frame_kinds["PageTable"]:
-                continue
+        for frame in self._frames("PageTable"):
             yield frame, 0
             for index in range(1, UNITS_PER_FRAME * UNIT_WORDS):
                 unit = frame * UNITS_PER_FRAME + index // UNIT_WORDS
                 if self.concrete.rows[index % UNIT_WORDS].get(unit):
                     yield frame, index
+
+    def _frames(self, name: str) -> list[int]:
+        """The frames of a kind."""
+        kind = self.layout.frame_kinds[name]
+        return [f for f, found in self.concrete.rows[KINDS_ARRAY].items() if found == kind]
 
     def _objects(self, name: str) -> Iterator[int]:
         """The places of a kind that are not all zero."""
@@ -197,6 +231,21 @@ def _spoil_leaf(change: Callable[[int], int]) -> Callable[[Snapshot], None]:
     return _spoil_entry(3, change)
 
 
+def _spoil_frame(kind: str, field: str, value: int) -> Callable[[Snapshot], None]:
+    def spoil(snapshot: Snapshot) -> None:
+        at = ENTRY_ARRAY + snapshot.layout.word(f"Entry.{field}")
+        snapshot.concrete.rows[at][snapshot._frames(kind)[0]] = value
+
+    return spoil
+
+
+def _spoil_pool(snapshot: Snapshot) -> None:
+    frame = snapshot._frames("Pool")[0]
+    snapshot.concrete.rows[frame % 512 % UNIT_WORDS][
+        frame * UNITS_PER_FRAME + frame % 512 // UNIT_WORDS
+    ] = 1
+
+
 def _spoil_table_of_itself(snapshot: Snapshot) -> None:
     rows, unit, frame = _entries(snapshot, 1)[0]
     rows[unit] = frame << 12 | 0b11
@@ -230,4 +279,8 @@ SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a table that forbids writing": _spoil_entry(1, lambda entry: entry | 1 << 62),
     "a table that leads to itself": _spoil_table_of_itself,
     "a table with two parents": _spoil_second_parent,
+    "a pool with another count": _spoil_field("AddressSpace.POOL_COUNT", 7),
+    "a frame in a pool that is not zero": _spoil_pool,
+    "a shadow that is none": _spoil_frame("PageTable", "RECORDS", 1),
+    "a record that is none": _spoil_frame("User", "RECORDS", 64),
 }

@@ -1,259 +1,33 @@
-"""Page tables as the architecture defines them, and what the kernel keeps true of its own.
+"""The page tables that the kernel writes: how they lie in its memory, and what it keeps true of them.
 
-The first half knows nothing of the kernel: Arm ARM DDI 0487, D8.2 (the walk) and D8.3 (descriptors),
-stage 1, 4 KiB granule, 39 bits of address (`TCR_EL1.T0SZ` = 25), so a walk starts at level 1. What an
-address means is a `Translation`; `walk` finds it, whatever is in memory.
-
-The second half are invariants, in the words of the first.
+What a descriptor means is not said here, but in `translation`. The invariants are those of
+`invariants`, for page tables, pools and records: claims that change them show that they are kept, and
+`reachable` evaluates them in states that the kernel reaches.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import z3
 
 from .invariants import Rule
 from .kernel_state import KernelState, first_of, frame_of, is_link, number_of
 from .logic import conjunction
-from .memory import FRAME_BITS, NUMBER_BITS, UNIT_WORDS, Update
-
-# A virtual address is that of a page, and an offset in it.
-ADDRESS_BITS = 39
-PAGE_SHIFT = 12
-PAGE_BITS = ADDRESS_BITS - PAGE_SHIFT
-INDEX_BITS = 9
-FIRST_LEVEL, BLOCK_LEVEL, LAST_LEVEL = 1, 2, 3
-# An output address has 48 bits: the number of a page of it has 36.
-OUTPUT_BITS = 36
-
-# Shareability (D8.6.2), and the indices in `MAIR_EL1` that the kernel's start gives a meaning.
-INNER_SHAREABLE = 0b11
-NORMAL, DEVICE = 0, 1
-
-
-@dataclass(frozen=True)
-class Descriptor:
-    """A word of a table, by the names of its fields (D8.3.1)."""
-
-    word: z3.BitVecRef
-
-    def bits(self, high: int, low: int) -> z3.BitVecRef:
-        return z3.simplify(z3.Extract(high, low, self.word))
-
-    def has(self, bit: int) -> z3.BoolRef:
-        return self.bits(bit, bit) == 1
-
-    @property
-    def is_valid(self) -> z3.BoolRef:
-        return self.has(0)
-
-    @property
-    def is_table(self) -> z3.BoolRef:
-        """At levels 1 and 2: leads to a table of the next level."""
-        return self.bits(1, 0) == 0b11
-
-    @property
-    def is_block(self) -> z3.BoolRef:
-        """At levels 1 and 2: maps memory itself."""
-        return self.bits(1, 0) == 0b01
-
-    @property
-    def is_page(self) -> z3.BoolRef:
-        """At level 3; there, `0b01` is reserved, and treated as invalid."""
-        return self.bits(1, 0) == 0b11
-
-    @property
-    def output(self) -> z3.BitVecRef:
-        """The number of the page at which a table or what is mapped begins."""
-        return self.bits(47, 12)
-
-    @property
-    def memory(self) -> z3.BitVecRef:
-        """`AttrIndx`."""
-        return self.bits(4, 2)
-
-    @property
-    def shareability(self) -> z3.BitVecRef:
-        """`SH`."""
-        return self.bits(9, 8)
-
-    @property
-    def is_accessed(self) -> z3.BoolRef:
-        """`AF`; without it, any access faults."""
-        return self.has(10)
-
-    @property
-    def is_local(self) -> z3.BoolRef:
-        """`nG`: belongs to the ASID."""
-        return self.has(11)
-
-    @property
-    def others(self) -> z3.BitVecRef:
-        """Fields that are zero in all that is mapped here: `NS`, the bits for a hypervisor's use and
-        for implementations, `GP`, `DBM`, `Contiguous`.
-        """
-        return z3.simplify(z3.Concat(self.bits(63, 59), self.bits(52, 48), self.bits(5, 5)))
-
-    @property
-    def note(self) -> z3.BitVecRef:
-        """Bits that the hardware ignores and software may use."""
-        return self.bits(58, 55)
-
-
-@dataclass(frozen=True)
-class Translation:
-    """What a virtual page means to the processor."""
-
-    is_mapped: z3.BoolRef
-    # The page of memory that is there.
-    output: z3.BitVecRef
-    user_reads: z3.BoolRef
-    user_writes: z3.BoolRef
-    user_executes: z3.BoolRef
-    kernel_executes: z3.BoolRef
-    memory: z3.BitVecRef
-    shareability: z3.BitVecRef
-    is_local: z3.BoolRef
-    others: z3.BitVecRef
-    # Not of the hardware: what the kernel keeps in the bits that it ignores.
-    note: z3.BitVecRef
-
-    def same(self, other: Translation) -> z3.BoolRef:
-        """Whether the processor sees no difference; what is not mapped has no attributes."""
-        pairs = [
-            getattr(self, name) == getattr(other, name)
-            for name in Translation.__dataclass_fields__
-            if name != "is_mapped"
-        ]
-        equal = z3.Implies(self.is_mapped, z3.And(*pairs))
-        return z3.And(self.is_mapped == other.is_mapped, equal)
-
-    def chosen(self, condition: z3.BoolRef, other: Translation) -> Translation:
-        """This one if the condition holds, else `other`."""
-        names = Translation.__dataclass_fields__
-        return Translation(
-            *(z3.If(condition, getattr(self, name), getattr(other, name)) for name in names)
-        )
-
-
-# The descriptor at an index (9 bits) of the table in a page of memory (36 bits).
-Read = Callable[[z3.BitVecRef, z3.BitVecRef], z3.BitVecRef]
-
-
-def index_of(level: int, page: z3.BitVecRef) -> z3.BitVecRef:
-    """Which descriptor of a table of a level a virtual page (27 bits) goes through."""
-    low = INDEX_BITS * (LAST_LEVEL - level)
-    return z3.simplify(z3.Extract(low + INDEX_BITS - 1, low, page))
-
-
-def walk(read: Read, root: z3.BitVecRef, page: z3.BitVecRef) -> Translation:
-    """The walk of a virtual page (27 bits) from the table in `root` (36 bits): D8.2.4."""
-    first = Descriptor(read(root, index_of(FIRST_LEVEL, page)))
-    second = Descriptor(read(first.output, index_of(BLOCK_LEVEL, page)))
-    third = Descriptor(read(second.output, index_of(LAST_LEVEL, page)))
-    is_first = first.is_block
-    is_second = z3.And(first.is_table, second.is_block)
-    is_third = z3.And(first.is_table, second.is_table, third.is_page)
-    leaf = Descriptor(z3.If(is_first, first.word, z3.If(is_second, second.word, third.word)))
-    above = [
-        (z3.Not(is_first), first),
-        (z3.And(z3.Not(is_first), z3.Not(is_second)), second),
-    ]
-    output = z3.If(
-        is_first,
-        z3.Concat(first.bits(47, 30), z3.Extract(17, 0, page)),
-        z3.If(is_second, z3.Concat(second.bits(47, 21), z3.Extract(8, 0, page)), third.output),
-    )
-    found = z3.Or(is_first, is_second, is_third)
-    return _allowed(leaf, output, found, above)
-
-
-def _allowed(
-    leaf: Descriptor,
-    output: z3.BitVecRef,
-    found: z3.BoolRef,
-    above: list[tuple[z3.BoolRef, Descriptor]],
-) -> Translation:
-    """What a leaf allows under the limits of the tables above it (D8.4.3): `PXNTable`, `UXNTable`,
-    `APTable`, where the condition says that it is one of them.
-    """
-
-    def limited(bit: int) -> z3.BoolRef:
-        return z3.Or(*(z3.And(is_above, table.has(bit)) for is_above, table in above))
-
-    is_user = z3.And(leaf.has(6), z3.Not(limited(61)))
-    return Translation(
-        is_mapped=z3.And(found, leaf.is_accessed),
-        output=output,
-        user_reads=is_user,
-        user_writes=z3.And(is_user, z3.Not(leaf.has(7)), z3.Not(limited(62))),
-        user_executes=z3.Not(z3.Or(leaf.has(54), limited(60))),
-        kernel_executes=z3.Not(z3.Or(leaf.has(53), limited(59))),
-        memory=leaf.memory,
-        shareability=leaf.shareability,
-        is_local=leaf.is_local,
-        others=leaf.others,
-        note=leaf.note,
-    )
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of a mapping: all that a leaf says, beside where it is."""
-
-    user_writes: z3.BoolRef
-    user_executes: z3.BoolRef
-    memory: z3.BitVecRef
-    note: z3.BitVecRef
-
-    def translation(self, output: z3.BitVecRef) -> Translation:
-        """What a page of user memory with this request means; all the kernel's pages are such."""
-        true, false = z3.BoolVal(True), z3.BoolVal(False)
-        return Translation(
-            is_mapped=true,
-            output=output,
-            user_reads=true,
-            user_writes=self.user_writes,
-            user_executes=self.user_executes,
-            kernel_executes=false,
-            memory=self.memory,
-            shareability=z3.BitVecVal(INNER_SHAREABLE, 2),
-            is_local=true,
-            others=z3.BitVecVal(0, 11),
-            note=self.note,
-        )
-
-    def leaf(self, output: z3.BitVecRef, is_page: z3.BoolRef) -> z3.BitVecRef:
-        """The one descriptor that says so, of a page or a block: field by field, from bit 63 on."""
-        zero, one = z3.BitVecVal(0, 1), z3.BitVecVal(1, 1)
-        fields = [
-            z3.BitVecVal(0, 5),
-            self.note,
-            z3.If(self.user_executes, zero, one),
-            one,
-            z3.BitVecVal(0, 5),
-            output,
-            one,
-            one,
-            z3.BitVecVal(INNER_SHAREABLE, 2),
-            z3.If(self.user_writes, zero, one),
-            one,
-            zero,
-            self.memory,
-            z3.If(is_page, one, zero),
-            one,
-        ]
-        return z3.simplify(z3.Concat(*fields))
-
-
-def table_descriptor(output: z3.BitVecRef) -> z3.BitVecRef:
-    """The descriptor of a table that limits nothing."""
-    return z3.Concat(z3.BitVecVal(0, 16), output, z3.BitVecVal(0b11, 12))
-
-
-# The kernel's own tables.
+from .memory import FRAME_BITS, NUMBER_BITS, RANK_ARRAY, UNIT_WORDS, Update
+from .translation import (
+    BLOCK_LEVEL,
+    DEVICE,
+    FIRST_LEVEL,
+    INDEX_BITS,
+    INNER_SHAREABLE,
+    LAST_LEVEL,
+    OUTPUT_BITS,
+    Descriptor,
+    Read,
+    Translation,
+    index_of,
+    table_descriptor,
+    walk,
+)
 
 
 def output_of(frame: z3.BitVecRef) -> z3.BitVecRef:
@@ -452,15 +226,132 @@ def ways_are_apart(
     return [rule for pair in zip(first[:-1], second[:-1]) for rule in parents_are_one(state, *pair)]
 
 
+def is_frame_word(word: z3.BitVecRef) -> z3.BoolRef:
+    """A word of the kernel's that is the number of a frame."""
+    return z3.ULT(word, 1 << FRAME_BITS)
+
+
+def pool_of(state: KernelState, space: z3.BitVecRef) -> z3.BitVecRef:
+    """The first frame of a space's pool."""
+    return frame_in(state.field(space, "AddressSpace.POOL"))
+
+
+def rank_of(state: KernelState, frame: z3.BitVecRef) -> z3.BitVecRef:
+    """How many frames a list of a pool has, from a frame of it on."""
+    return state.memory.row(RANK_ARRAY, frame)
+
+
+def pools_are_counted(state: KernelState, space: z3.BitVecRef) -> list[z3.BoolRef]:
+    """A pool that is not empty begins with a frame of it, and has as many as the space says."""
+    first, count = pool_of(state, space), state.field(space, "AddressSpace.POOL_COUNT")
+    right = z3.And(
+        is_frame_word(state.field(space, "AddressSpace.POOL")),
+        state.is_frame(first, "Pool"),
+        owner_of(state, first) == space,
+        rank_of(state, first) == count,
+    )
+    is_space = state.is_object(space, "AddressSpace")
+    return [z3.Implies(z3.And(is_space, count != 0), right)]
+
+
+def pool_frame_is_sound(
+    state: KernelState, frame: z3.BitVecRef, index: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """A frame in a pool is all zero, and followed by the next of the same pool, unless it is last."""
+    link = state.entry(frame, "RECORDS")
+    following, owner = frame_in(link), owner_of(state, frame)
+    rank, count = rank_of(state, frame), state.field(owner, "AddressSpace.POOL_COUNT")
+    follows = z3.And(
+        is_frame_word(link),
+        state.is_frame(following, "Pool"),
+        owner_of(state, following) == owner,
+        rank_of(state, following) == rank - 1,
+    )
+    right = z3.And(
+        state.is_object(owner, "AddressSpace"),
+        read_entry(state, frame, index) == 0,
+        state.entry(frame, "ID") == 0,
+        rank != 0,
+        z3.ULE(rank, count),
+        z3.Implies(rank != 1, follows),
+    )
+    return [z3.Implies(state.is_frame(frame, "Pool"), right)]
+
+
+def ranks_differ(
+    state: KernelState, first: z3.BitVecRef, second: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """Each frame of a pool has a place of its own in the list."""
+    both = z3.And(state.is_frame(first, "Pool"), state.is_frame(second, "Pool"))
+    same = z3.And(
+        owner_of(state, first) == owner_of(state, second),
+        rank_of(state, first) == rank_of(state, second),
+    )
+    return [z3.Implies(z3.And(both, same), first == second)]
+
+
+def shadow_is_sound(state: KernelState, frame: z3.BitVecRef) -> list[z3.BoolRef]:
+    """A table has no shadow, or a frame for one."""
+    link = state.entry(frame, "RECORDS")
+    right = z3.And(is_frame_word(link), state.is_frame(frame_in(link), "Shadow"))
+    return [z3.Implies(is_in_use(state, frame), z3.Or(link == 0, right))]
+
+
+def records_are_sound(state: KernelState, space: z3.BitVecRef) -> list[z3.BoolRef]:
+    """The frames of records of a space that are not full, and those that are."""
+    found = []
+    for name in ("RECORDS", "FULL"):
+        link = state.field(space, f"AddressSpace.{name}")
+        right = z3.And(is_frame_word(link), state.is_frame(frame_in(link), "Records"))
+        found.append(z3.Or(link == 0, right))
+    return [z3.Implies(state.is_object(space, "AddressSpace"), z3.And(*found))]
+
+
+def record_frame_is_sound(state: KernelState, frame: z3.BitVecRef) -> list[z3.BoolRef]:
+    """The neighbours of a frame of records in its list."""
+    links = [
+        state.entry(frame, "RECORDS"),
+        state.field(first_of(frame), "Records.FRAME_PREV"),
+    ]
+    found = [
+        z3.Or(link == 0, z3.And(is_frame_word(link), state.is_frame(frame_in(link), "Records")))
+        for link in links
+    ]
+    return [z3.Implies(state.is_frame(frame, "Records"), z3.And(*found))]
+
+
+def user_frame_is_sound(state: KernelState, frame: z3.BitVecRef) -> list[z3.BoolRef]:
+    """A user frame has no records of its mappings, or names the first."""
+    link = state.entry(frame, "RECORDS")
+    right = z3.And(is_link(link), state.is_object(number_of(link), "Records"))
+    return [z3.Implies(state.is_frame(frame, "User"), z3.Or(link == 0, right))]
+
+
 def rules() -> list[Rule]:
     """The invariants of page tables, of any of them."""
     space = z3.BitVec("any_object", NUMBER_BITS)
     frame, other = z3.BitVec("any_frame", FRAME_BITS), z3.BitVec("any_other", FRAME_BITS)
     index = z3.Extract(INDEX_BITS - 1, 0, z3.BitVec("any_index", 64))
     second = z3.Extract(INDEX_BITS - 1, 0, z3.BitVec("any_second", 64))
+
+    def tables_of_tables(state: KernelState) -> list[z3.BoolRef]:
+        entries = (frame, index), (other, second)
+        found = [rule for entry in entries for rule in entry_is_sound(state, *entry)]
+        return [*found, *parents_are_one(state, *entries)]
+
+    def in_pools(state: KernelState) -> list[z3.BoolRef]:
+        found = [*pool_frame_is_sound(state, frame, index), *ranks_differ(state, frame, other)]
+        return [*found, *pools_are_counted(state, owner_of(state, frame))]
+
     return [
         Rule("first tables", lambda s: roots_are_sound(s, space)),
         Rule("descriptors", lambda s: [conjunction(entry_is_sound(s, frame, index))]),
         Rule("modes of pages", lambda s: mode_is_kept(s, frame, index)),
-        Rule("tables of tables", lambda s: parents_are_one(s, (frame, index), (other, second))),
+        Rule("tables of tables", tables_of_tables),
+        Rule("pools of spaces", lambda s: pools_are_counted(s, space)),
+        Rule("frames in pools", in_pools),
+        Rule("shadows", lambda s: shadow_is_sound(s, frame)),
+        Rule("records of spaces", lambda s: records_are_sound(s, space)),
+        Rule("frames of records", lambda s: record_frame_is_sound(s, frame)),
+        Rule("records of frames", lambda s: user_frame_is_sound(s, frame)),
     ]

@@ -134,6 +134,7 @@ class Telling:
         core = direct(z3.Concat(CORE, z3.BitVecVal(0, UNIT_BITS)))
         self.arguments: dict[str, Word] = {"tpidr_el1": core}
         self.assumptions: list[z3.BoolRef] = []
+        self.requirements: list[z3.BoolRef] = []
         self.outcomes: list[Outcome] = []
         self.places: list[Place] = []
         self.facts: list[Fact] = []
@@ -200,6 +201,11 @@ class Telling:
     def show(self, name: str, goal: z3.BoolRef, *extra: z3.BoolRef) -> None:
         """Something that holds here, by some more instances of invariants."""
         self.facts.append(Fact(name, self.here(), goal, extra))
+
+    def require(self, *conditions: z3.BoolRef) -> None:
+        """What callers of this function keep to: whoever uses its contract shows it."""
+        self.requirements += conditions
+        self.assume(*conditions)
 
     # Ends.
 

@@ -50,6 +50,7 @@ QUICK = [
     "find_send_gate",
     "context_inspect",
     "context_set_handler",
+    "protect",
 ]
 
 BOUNDED = Extent(states=12, mutants=2, every_branch=False, by_both=False)

@@ -52,7 +52,8 @@ class Subject:
 def _subjects() -> tuple[Subject, ...]:
     shared = [Subject(c.function, None, c) for c in lookup.CONTRACTS]
     calls = [Subject(tell.__name__, tell) for family in FAMILIES for tell in family.CALLS]
-    return (*shared, Subject("find_send_gate", send.find_send_gate), *calls)
+    functions = [Subject(tell.__name__, tell) for tell in page_table.FUNCTIONS]
+    return (*shared, Subject("find_send_gate", send.find_send_gate), *functions, *calls)
 
 
 SUBJECTS = _subjects()
