@@ -22,6 +22,11 @@ def out_offset(key: str) -> int | None:
     return int(key[1:]) if key.startswith("*") else None
 
 
+def argument_of(function: str, place: int) -> str:
+    """The result that stands for an argument of a function that is called."""
+    return f"@{function} x{place}"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """One of the ways a function can end: when, and what is in registers and memory then.
@@ -34,6 +39,8 @@ class Outcome:
     results: dict[str, z3.BitVecRef]
     memory: Memory
     is_refusal: bool = False
+    # The function that is called with the rest of the work, if one is: `Elsewhere`.
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,14 @@ import z3
 from . import condition, expression
 from .image import INSTRUCTION_BYTES, Function, Image
 from .lift import Instruction, LiftError, Lifter, System
-from .memory import WINDOWS, Memory, Window
+from .memory import WINDOWS, Memory, Window, likely_window
 from .words import choice_of
 from .state import (
     REGISTER_OFFSETS,
     Frame,
     Guard,
     Place,
+    Requirement,
     State,
     initial_registers,
     merge,
@@ -81,15 +82,6 @@ class Panic:
     instruction: Instruction
     guard: Guard
     name: str
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """What has to hold where a contract stands in for a function."""
-
-    function: str
-    guard: Guard
-    condition: z3.BoolRef
 
 
 @dataclass
@@ -486,13 +478,8 @@ class Executor:
 
     def _window(self, state: State, address: z3.BitVecRef) -> Window:
         """The window in which an address can lie; that it always does is an obligation."""
-        for window in WINDOWS:
-            if z3.is_true(z3.simplify(window.holds(address))):
-                return window
-        base = _constant_part(address)
-        for window in WINDOWS:
-            if base >> window.bits == window.base >> window.bits:
-                return window
+        if (likely := likely_window(address)) is not None:
+            return likely
         solver = z3.SolverFor("QF_AUFBV")
         solver.add(*self.hypotheses, *state.guard)
         for window in WINDOWS:
@@ -507,13 +494,6 @@ class Executor:
     ) -> None:
         access = Access(self._instruction, state.guard, window, address, size, is_write)
         self._run.accesses.append(access)
-
-
-def _constant_part(address: z3.BitVecRef) -> int:
-    """The sum of what is constant in a sum."""
-    if not z3.is_app_of(address, z3.Z3_OP_BADD):
-        return 0
-    return sum(part.as_long() for part in address.children() if z3.is_bv_value(part)) % 2**64
 
 
 def _width(vex_type: str) -> int:

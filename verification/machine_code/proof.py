@@ -94,7 +94,8 @@ def discharge(
 
     `by_both`: also of what follows from the claim alone, whatever the machine code is.
     """
-    ask = prove if by_both or bundle[0].group != KEPT else prove_by_one
+    is_claim_alone = bundle[0].group in (KEPT, TRANSLATION)
+    ask = prove_by_one if is_claim_alone and not by_both else prove
     together = conjunction(o.statement() for o in bundle)
     verdict = Verdict.PROVED if z3.is_true(together) else ask(claim.assumptions, together)
     if verdict is Verdict.PROVED or len(bundle) == 1:
@@ -135,6 +136,8 @@ def _results(claim: Claim, done: Run) -> Iterator[Obligation]:
 def result_of(end: State, key: str, bits: int = 64) -> z3.BitVecRef:
     """A result register, or a piece of the answer in memory."""
     offset = out_offset(key)
+    if key.startswith("@"):
+        return end.system_register(key)
     if offset is None:
         return end.register(key)
     return end.private_word("out", offset, bits // 8)

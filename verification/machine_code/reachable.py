@@ -24,7 +24,6 @@ OWN = {"core": CORE, "machine": MACHINE, "null_slots": NULL_SLOTS, "null_endpoin
 
 # Rules of single frames, and of which kind.
 FRAME_RULES = (
-    ("shadows", "PageTable"),
     ("frames of records", "Records"),
     ("records of frames", "User"),
 )
@@ -109,6 +108,10 @@ class Snapshot:
         for space in self._objects("AddressSpace"):
             for rule in ("first tables", "pools of spaces", "records of spaces"):
                 yield f"{rule}: {space:#x}", rule, {"any_object": space}
+        for frame in self._frames("PageTable"):
+            for other in self._frames("PageTable"):
+                symbols = {"any_frame": frame, "any_other": other, "any_index": other % 512}
+                yield f"shadows: {frame:#x}, {other:#x}", "shadows", symbols
         for rule, kind in FRAME_RULES:
             for frame in self._frames(kind):
                 yield f"{rule}: {frame:#x}", rule, {"any_frame": frame}
@@ -119,12 +122,14 @@ class Snapshot:
         entries = list(self._descriptors())
         for frame, index in entries:
             symbols = {"any_frame": frame, "any_index": index}
-            for rule in ("descriptors", "modes of pages"):
+            for rule in ("descriptors", "modes of pages", "shadows"):
                 yield f"{rule}: {index} of {frame:#x}", rule, symbols
             for other, second in entries:
                 more = symbols | {"any_other": other, "any_second": second}
                 name = f"{index} of {frame:#x} and {second} of {other:#x}"
                 yield name, "tables of tables", more
+                if frame == other:
+                    yield f"{name}: counts", "counts of tables", more
 
     def _descriptors(self) -> Iterator[tuple[int, int]]:
         """The descriptors that are not zero: frame of the table and index, and each table's first."""
@@ -171,7 +176,7 @@ def check_broken(path: Path, layout: Layout) -> dict[str, int]:
 def _programs(layout: Layout) -> dict[str, Program]:
     """The rules, ready to be evaluated."""
     state = KernelState.symbolic(layout)
-    every = (*invariants.rules(state), *tables.rules())
+    every = (*invariants.rules(state), *tables.rules(), *tables.tested())
     return {rule.name: Program(rule.holds(state)) for rule in every}
 
 
@@ -281,6 +286,7 @@ SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a table with two parents": _spoil_second_parent,
     "a pool with another count": _spoil_field("AddressSpace.POOL_COUNT", 7),
     "a frame in a pool that is not zero": _spoil_pool,
+    "a table that counts one less": _spoil_frame("PageTable", "ID", 1),
     "a shadow that is none": _spoil_frame("PageTable", "RECORDS", 1),
     "a record that is none": _spoil_frame("User", "RECORDS", 64),
 }

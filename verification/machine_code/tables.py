@@ -30,6 +30,12 @@ from .translation import (
 )
 
 
+# Of what the rules speak: any space, frames and indices.
+ANY_SPACE = z3.BitVec("any_object", NUMBER_BITS)
+ANY_FRAME, ANY_OTHER = z3.BitVec("any_frame", FRAME_BITS), z3.BitVec("any_other", FRAME_BITS)
+ANY_INDEX, ANY_SECOND = z3.BitVec("any_index", 64), z3.BitVec("any_second", 64)
+
+
 def output_of(frame: z3.BitVecRef) -> z3.BitVecRef:
     """The page of memory that a frame is."""
     return z3.ZeroExt(OUTPUT_BITS - FRAME_BITS, frame)
@@ -290,11 +296,65 @@ def ranks_differ(
     return [z3.Implies(z3.And(both, same), first == second)]
 
 
-def shadow_is_sound(state: KernelState, frame: z3.BitVecRef) -> list[z3.BoolRef]:
-    """A table has no shadow, or a frame for one."""
+def pool_is_apart(state: KernelState, first: z3.BitVecRef) -> list[z3.BoolRef]:
+    """What the first frame of a pool has to do with any other frame, space and index of the rules."""
+    indices = (z3.Extract(INDEX_BITS - 1, 0, index) for index in (ANY_INDEX, ANY_SECOND))
+    found = [rule for index in indices for rule in pool_frame_is_sound(state, first, index)]
+    for frame in (ANY_FRAME, ANY_OTHER):
+        found += ranks_differ(state, frame, first)
+    return [*found, *pools_are_counted(state, ANY_SPACE)]
+
+
+def every_index(page: z3.BitVecRef) -> list[z3.BitVecRef]:
+    """Indices of the walk of a page, and those of which the rules speak."""
+    indices = [z3.Extract(INDEX_BITS - 1, 0, word) for word in (ANY_INDEX, ANY_SECOND)]
+    return [*indices, index_of(BLOCK_LEVEL, page), index_of(LAST_LEVEL, page)]
+
+
+def table_is_apart(state: KernelState, entry: Entry, table: z3.BitVecRef) -> list[z3.BoolRef]:
+    """What a table, to which an entry leads, has to do with the frames of which the rules speak."""
+    found = []
+    for frame, word in ((ANY_FRAME, ANY_INDEX), (ANY_OTHER, ANY_SECOND)):
+        index = z3.Extract(INDEX_BITS - 1, 0, word)
+        found += parents_are_one(state, entry, (frame, index))
+        found += shadow_is_sound(state, table, index)
+        found += shadows_are_apart(state, table, frame)
+    return found
+
+
+def shadow_is_sound(
+    state: KernelState, frame: z3.BitVecRef, index: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """A table has no shadow, or a frame for one, in which nothing is beside what maps nothing."""
     link = state.entry(frame, "RECORDS")
-    right = z3.And(is_frame_word(link), state.is_frame(frame_in(link), "Shadow"))
+    descriptor = Descriptor(read_entry(state, frame, index))
+    leads = z3.And(descriptor.is_table, level_of(state, frame) != LAST_LEVEL)
+    is_empty = read_entry(state, frame_in(link), index) == 0
+    right = z3.And(
+        is_frame_word(link),
+        state.is_frame(frame_in(link), "Shadow"),
+        z3.Implies(z3.Or(descriptor.word == 0, leads), is_empty),
+    )
     return [z3.Implies(is_in_use(state, frame), z3.Or(link == 0, right))]
+
+
+def shadows_are_apart(
+    state: KernelState, first: z3.BitVecRef, second: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """No two tables have the same shadow."""
+    links = [state.entry(frame, "RECORDS") for frame in (first, second)]
+    both = z3.And(is_in_use(state, first), is_in_use(state, second))
+    same = z3.And(both, links[0] != 0, links[0] == links[1])
+    return [z3.Implies(same, first == second)]
+
+
+def count_is_sound(
+    state: KernelState, frame: z3.BitVecRef, first: z3.BitVecRef, second: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """Part of the rule that a table counts its descriptors: one that counts one has no second."""
+    has_one = z3.And(is_in_use(state, frame), state.entry(frame, "ID") == 1)
+    both = z3.And(read_entry(state, frame, first) != 0, read_entry(state, frame, second) != 0)
+    return [z3.Implies(z3.And(has_one, both), first == second)]
 
 
 def records_are_sound(state: KernelState, space: z3.BitVecRef) -> list[z3.BoolRef]:
@@ -329,29 +389,43 @@ def user_frame_is_sound(state: KernelState, frame: z3.BitVecRef) -> list[z3.Bool
 
 def rules() -> list[Rule]:
     """The invariants of page tables, of any of them."""
-    space = z3.BitVec("any_object", NUMBER_BITS)
-    frame, other = z3.BitVec("any_frame", FRAME_BITS), z3.BitVec("any_other", FRAME_BITS)
-    index = z3.Extract(INDEX_BITS - 1, 0, z3.BitVec("any_index", 64))
-    second = z3.Extract(INDEX_BITS - 1, 0, z3.BitVec("any_second", 64))
+    space, frame, other = ANY_SPACE, ANY_FRAME, ANY_OTHER
+    index, second = (z3.Extract(INDEX_BITS - 1, 0, word) for word in (ANY_INDEX, ANY_SECOND))
+
+    def modes(state: KernelState) -> list[z3.BoolRef]:
+        return [*entry_is_sound(state, frame, index), *mode_is_kept(state, frame, index)]
 
     def tables_of_tables(state: KernelState) -> list[z3.BoolRef]:
         entries = (frame, index), (other, second)
         found = [rule for entry in entries for rule in entry_is_sound(state, *entry)]
         return [*found, *parents_are_one(state, *entries)]
 
+    def shadows(state: KernelState) -> list[z3.BoolRef]:
+        found = [*shadow_is_sound(state, frame, index), *shadows_are_apart(state, frame, other)]
+        return [*entry_is_sound(state, frame, index), *shadow_is_sound(state, other, index), *found]
+
     def in_pools(state: KernelState) -> list[z3.BoolRef]:
-        found = [*pool_frame_is_sound(state, frame, index), *ranks_differ(state, frame, other)]
-        return [*found, *pools_are_counted(state, owner_of(state, frame))]
+        found = [r for one in (frame, other) for r in pool_frame_is_sound(state, one, index)]
+        found += ranks_differ(state, frame, other)
+        is_pool = state.is_frame(frame, "Pool")
+        counted = pools_are_counted(state, owner_of(state, frame))
+        return [*found, *(z3.Implies(is_pool, rule) for rule in counted)]
 
     return [
         Rule("first tables", lambda s: roots_are_sound(s, space)),
         Rule("descriptors", lambda s: [conjunction(entry_is_sound(s, frame, index))]),
-        Rule("modes of pages", lambda s: mode_is_kept(s, frame, index)),
+        Rule("modes of pages", modes),
         Rule("tables of tables", tables_of_tables),
         Rule("pools of spaces", lambda s: pools_are_counted(s, space)),
         Rule("frames in pools", in_pools),
-        Rule("shadows", lambda s: shadow_is_sound(s, frame)),
+        Rule("shadows", shadows),
         Rule("records of spaces", lambda s: records_are_sound(s, space)),
         Rule("frames of records", lambda s: record_frame_is_sound(s, frame)),
         Rule("records of frames", lambda s: user_frame_is_sound(s, frame)),
     ]
+
+
+def tested() -> list[Rule]:
+    """What is assumed where a table is dropped, and only tested: it needs a sum over a table."""
+    first, second = (z3.Extract(INDEX_BITS - 1, 0, word) for word in (ANY_INDEX, ANY_SECOND))
+    return [Rule("counts of tables", lambda s: count_is_sound(s, ANY_FRAME, first, second))]

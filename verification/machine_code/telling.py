@@ -227,6 +227,11 @@ class Telling:
         self.outcomes.append(Outcome(name, here, results, self.now.memory))
         self._reached.append(z3.simplify(z3.Not(condition)))
 
+    def go(self, function: str, condition: z3.BoolRef, results: dict[str, Word]) -> None:
+        """Goes on elsewhere, in a function of which nothing is said, if the condition holds."""
+        self.end(function, condition, results)
+        self.outcomes[-1] = replace(self.outcomes[-1], elsewhere=function)
+
     # Words.
 
     def read(self, item: Object, field: str, index: int) -> Word:

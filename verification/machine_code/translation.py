@@ -131,6 +131,18 @@ class Translation:
         )
 
 
+# What is mapped nowhere: the other fields mean nothing.
+UNMAPPED = Translation(
+    z3.BoolVal(False),
+    z3.BitVecVal(0, OUTPUT_BITS),
+    *[z3.BoolVal(False)] * 4,
+    z3.BitVecVal(0, 3),
+    z3.BitVecVal(0, 2),
+    z3.BoolVal(False),
+    z3.BitVecVal(0, 11),
+    z3.BitVecVal(0, 4),
+)
+
 # The descriptor at an index (9 bits) of the table in a page of memory (36 bits).
 Read = Callable[[z3.BitVecRef, z3.BitVecRef], z3.BitVecRef]
 

@@ -12,8 +12,10 @@ import z3
 
 from .. import tables, translation
 from ..call import Call, Frame, Object, Word, word
-from ..kernel_state import KernelState, direct, first_of, is_link, number_of
-from ..memory import NUMBER_BITS, OBJECTS
+from ..claim import argument_of
+from ..contracts import ANSWERS, Elsewhere
+from ..kernel_state import KernelState, Slot, direct, first_of, frame_of, is_link, link_of, number_of
+from ..memory import NUMBER_BITS, OBJECTS, RANK_ARRAY, Update
 from ..translation import Descriptor, Request
 
 # What `access` asks for: to read, and no more, to write, or to execute.
@@ -23,6 +25,11 @@ BLOCK_SHIFT = translation.PAGE_SHIFT + translation.INDEX_BITS
 BLOCK_BYTES = 1 << BLOCK_SHIFT
 # In the bits that the hardware ignores: the mapping's capability has the right to write.
 MAY_WRITE = 1
+# The address in a page's descriptor, as far as the kernel's frames reach.
+OUTPUT_MASK = (1 << 46) - PAGE_BYTES
+# Of a frame's entry: the space of its first mapping, and the page there.
+SPACE_BITS = (1 << NUMBER_BITS) - 1
+PAGE_BITS = (1 << 28) - 1
 
 
 def page_of(address: Word) -> Word:
@@ -148,17 +155,18 @@ class AnyWalk:
 
 
 def show_translations(
-    it: Call, way: Way, is_here: z3.BoolRef, wanted: translation.Translation
+    it: Call, path: list[tables.Entry], is_here: z3.BoolRef, wanted: translation.Translation
 ) -> None:
     """Now: where `is_here` holds of `any_space` and `any_page`, the walk yields what is wanted, and
-    everywhere else what it did before.
+    everywhere else what it did before; `path` is the one to where something was written.
     """
     walk = AnyWalk.of(it)
     old = tables.walk_of(it.before, walk.space, walk.page)
     new = tables.walk_of(it.now, walk.space, walk.page)
-    extra = walk.assumptions(way.path)
+    extra = walk.assumptions(path)
     it.show("other addresses", z3.Implies(z3.Not(is_here), new.same(old)), *extra)
-    it.show("the address", z3.Implies(is_here, new.same(wanted)), *extra)
+    if not z3.is_false(is_here):
+        it.show("the address", z3.Implies(is_here, new.same(wanted)), *extra)
 
 
 def is_same_place(it: Call, space: Object, address: Word, is_block: z3.BoolRef) -> z3.BoolRef:
@@ -190,26 +198,8 @@ def protect(it: Call, handle: Word, address: Word, access: Word) -> None:
     walk = AnyWalk.of(it)
     old = tables.walk_of(it.before, walk.space, walk.page)
     is_here = is_same_place(it, space, address, way.is_block)
-    show_translations(it, way, is_here, request.translation(old.output))
+    show_translations(it, way.path, is_here, request.translation(old.output))
     it.done()
-
-
-@dataclass(frozen=True)
-class Mapping:
-    """What is asked of `map`, once its arguments are found."""
-
-    space: Object
-    frame: Frame
-    address: Word
-    request: Request
-
-    @property
-    def page(self) -> Word:
-        return page_of(self.address)
-
-    def leaf(self, *, is_page: bool) -> Word:
-        output = tables.output_of(self.frame.number)
-        return self.request.leaf(output, z3.BoolVal(is_page))
 
 
 # The pool of a space, and what is made of its frames.
@@ -233,13 +223,13 @@ def count_up(it: Call, table: Word) -> None:
     frame["ID"] = frame["ID"] + 1
 
 
-def make_table(it: Call, wanted: Mapping, entry: tables.Entry, level: int) -> Frame:
-    """A new table of a level, for an entry of the one above."""
-    space = wanted.space
+def make_table(it: Call, space: Object, entry: tables.Entry, level: Word) -> Frame:
+    """A new table of a level, all zero, for an entry of the one above."""
     number = it.frame(space["POOL"]).number
-    for page in (wanted.page, AnyWalk.of(it).page):
-        index = translation.index_of(level, page)
+    for below in (translation.BLOCK_LEVEL, translation.LAST_LEVEL):
+        index = translation.index_of(below, AnyWalk.of(it).page)
         it.assume(*tables.pool_frame_is_sound(it.before, number, index))
+    it.assume(*tables.pool_is_apart(it.before, number))
     frame = pop_pool(it, space, "PageTable")
     frame["SPACE"] = it.link(space) | level << 60
     write_entry(it, entry, translation.table_descriptor(tables.output_of(frame.number)))
@@ -254,204 +244,190 @@ def set_first(it: Call, space: Object, frame: Frame, address: Word) -> None:
     frame["ADDRESS"] = page | z3.LShR(address, translation.PAGE_SHIFT)
 
 
-def set_leaf(it: Call, entry: tables.Entry, leaf: Word) -> None:
-    """Makes a descriptor valid that was not."""
-    write_entry(it, entry, leaf)
-    count_up(it, entry[0])
-
-
-def add_record(it: Call, wanted: Mapping, entry: tables.Entry) -> None:
-    """Another mapping of a frame that is mapped already: a record of it, beside the descriptor."""
-    space, frame = wanted.space, wanted.frame
-    table = it.frame(entry[0])
-    it.assume(*tables.shadow_is_sound(it.before, table.number))
-    has_none = table["RECORDS"] == 0
-    with it.when(has_none):
-        made = pop_pool(it, space, "Shadow")
-        table["RECORDS"] = z3.ZeroExt(30, made.number)
-    shadow = it.frame(z3.If(has_none, z3.ZeroExt(30, made.number), table["RECORDS"]))
-    record = make_record(it, space)
-    write_shadow(it, shadow, entry[1], it.link(record))
-    record["SPACE"] = it.link(space)
-    record["ADDRESS"] = wanted.address
-    record["FRAME"] = z3.ZeroExt(30, frame.number)
-    following = it.object("Records", number_of(frame["RECORDS"]))
-    it.assume(*tables.user_frame_is_sound(it.before, frame.number))
-    record["NEXT"] = it.link(following)
-    with it.when(following.number != 0):
-        following["PREV"] = it.link(record)
-    frame["RECORDS"] = it.link(record)
-
-
-def write_shadow(it: Call, shadow: Frame, index: Word, value: Word) -> None:
-    """Writes a word beside a descriptor."""
-    address = _address_in(shadow.number, index)
-    it.note("shadow", OBJECTS, address, it.now.is_frame(shadow.number, "Shadow"), is_write=True)
-    it.store(*tables.written_entry(shadow.number, index, value))
-
-
-def make_record(it: Call, space: Object) -> Object:
-    """A free record of the space's own, of a new frame if all are in use."""
-    it.assume(*tables.records_are_sound(it.before, space.number))
-    has_none = space["RECORDS"] == 0
-    with it.when(has_none):
-        made = pop_pool(it, space, "Records")
-        link_records(it, space, "RECORDS", made)
-    frame = it.frame(z3.If(has_none, z3.ZeroExt(30, made.number), space["RECORDS"]))
-    used = frame["ID"]
-    unit = low_zero(used)
-    now = used | (word(1) << z3.ZeroExt(58, unit))
-    frame["ID"] = now
-    with it.when(now == word(2**64 - 1)):
-        unlink_records(it, space, "RECORDS", frame)
-        link_records(it, space, "FULL", frame)
-    return it.object("Records", z3.simplify(z3.Concat(frame.number, unit)))
-
-
-def low_zero(bits: Word) -> Word:
-    """The lowest bit that is clear, in 6 bits; 0 if none is."""
-    found = z3.BitVecVal(0, 6)
-    for bit in range(63, 0, -1):
-        found = z3.If(z3.Extract(bit, bit, bits) == 0, z3.BitVecVal(bit, 6), found)
-    return z3.If(z3.Extract(0, 0, bits) == 0, z3.BitVecVal(0, 6), found)
-
-
-def link_records(it: Call, space: Object, head: str, frame: Frame) -> None:
-    """Puts a frame of records at the front of a list."""
-    following = space[head]
-    frame["RECORDS"] = following
-    first_record(it, frame)["FRAME_PREV"] = 0
-    with it.when(following != 0):
-        first_record(it, it.frame(following))["FRAME_PREV"] = z3.ZeroExt(30, frame.number)
-    space[head] = z3.ZeroExt(30, frame.number)
-
-
-def unlink_records(it: Call, space: Object, head: str, frame: Frame) -> None:
-    """Takes a frame of records out of a list."""
-    it.assume(*tables.record_frame_is_sound(it.before, frame.number))
-    following, previous = frame["RECORDS"], first_record(it, frame)["FRAME_PREV"]
-    with it.when(previous == 0):
-        space[head] = following
-    with it.when(previous != 0):
-        it.frame(previous)["RECORDS"] = following
-    with it.when(following != 0):
-        first_record(it, it.frame(following))["FRAME_PREV"] = previous
-    first_record(it, frame)["FRAME_PREV"] = 0
-
-
-def first_record(it: Call, frame: Frame) -> Object:
-    """The first place for a record in a frame."""
-    return it.object("Records", first_of(frame.number))
-
-
-# Mapping.
-
-
-def map_found(
-    it: Call, space: Word, frame: Word, rights: Word, address: Word, access: Word
-) -> None:
-    """Maps a frame at an address, by a capability with these rights."""
+def make_next_table(it: Call, space: Word, table: Word, level: Word, address: Word) -> None:
+    """The table below one, on the way to an address; a new one of the pool if there is none."""
     it.rules = tuple(tables.rules())
-    it.failure = lambda error: {"x0": word(1), "x1": error}
-    found = it.object("AddressSpace", number_of(space))
-    memory = it.frame(frame)
+    found, frame = it.object("AddressSpace", number_of(space)), frame_of(number_of(table))
     it.require(is_link(space), it.before.is_live(found.number, "AddressSpace"))
-    it.require(tables.is_frame_word(frame), it.before.is_frame(memory.number, "User"))
-    it.require(z3.ULE(rights, 255))
-    it.require(z3.Or(*(access == value for value in (READ, READ_WRITE, READ_EXECUTE))))
-    check_page_address(it, address)
-    it.refuse("AccessDenied", rights & it.layout.rights["READ"] == 0)
-    request = request_of(it, memory, access, rights & it.layout.rights["WRITE"] != 0)
-    wanted = Mapping(found, memory, address, request)
+    it.require(table == link_of(first_of(frame)), tables.is_in_use(it.before, frame))
+    it.require(tables.owner_of(it.before, frame) == found.number)
+    is_first = level == translation.FIRST_LEVEL
+    it.require(z3.Or(is_first, level == translation.BLOCK_LEVEL))
+    it.require(z3.ZeroExt(60, tables.level_of(it.before, frame)) == level)
+    page = page_of(address)
+    levels = (translation.FIRST_LEVEL, translation.BLOCK_LEVEL)
+    index = z3.If(is_first, *(translation.index_of(at, page) for at in levels))
+    entry = (frame, index)
+    note_entry(it, entry)
+    it.assume(*tables.entry_is_sound(it.before, *entry))
+    old = Descriptor(tables.read_entry(it.before, *entry))
+    has_pool = it.before.field(found.number, "AddressSpace.POOL_COUNT") != 0
+    it.require(z3.Or(old.is_table, z3.And(old.word == 0, has_pool)))
+    there = link_of(first_of(tables.frame_in(old.output)))
+    it.end("there", old.is_table, {"x0": there})
+    made = make_table(it, found, entry, level + 1)
+    show_translations(it, [], z3.BoolVal(False), translation.UNMAPPED)
+    it.end("made", z3.BoolVal(True), {"x0": link_of(first_of(made.number))})
+
+
+def push_pool(it: Call, space: Object, frame: Frame) -> None:
+    """Gives a frame that is all zero back to the pool."""
+    count, link = space["POOL_COUNT"], widened(frame)
+    frame.set_kind("Pool")
+    frame["ID"] = 0
+    frame["SPACE"] = it.link(space)
+    frame["RECORDS"] = space["POOL"]
+    space["POOL"] = link
+    space["POOL_COUNT"] = count + 1
+    it.store(Update(RANK_ARRAY, frame.number, count + 1))
+
+
+def return_table(it: Call, space: Object, entry: tables.Entry, table: Word) -> None:
+    """Gives the table to which an entry leads, which is empty, and its shadow back to the pool."""
+    it.assume(*tables.table_is_apart(it.before, entry, table))
+    frame = it.frame(table)
+    link = frame["RECORDS"]
+    with it.when(link != 0):
+        push_pool(it, space, it.frame(link))
+    push_pool(it, space, frame)
+
+
+def drop_last_table(it: Call, space: Word, address: Word) -> None:
+    """Gives the last table for an address, which is empty, back, and the one above if it becomes so."""
+    it.rules = tuple(tables.rules())
+    found, page = it.object("AddressSpace", number_of(space)), page_of(address)
+    it.require(is_link(space), it.before.is_live(found.number, "AddressSpace"))
+    it.require(z3.LShR(address, translation.ADDRESS_BITS) == 0)
+    it.assume(*tables.pools_are_counted(it.before, found.number))
+    it.assume(z3.ULT(it.before.field(found.number, "AddressSpace.POOL_COUNT"), 1 << 62))
     way = find_way(it, found, address)
+    root, middle, last = way.path
+    for index in tables.every_index(AnyWalk.of(it).page):
+        empty = tables.read_entry(it.before, last[0], index) == 0
+        it.require(z3.Implies(way.has_last, empty))
+        it.assume(*tables.count_is_sound(it.before, middle[0], middle[1], index))
+    it.end("nothing", z3.Not(way.has_last), {})
+    return_table(it, found, middle, last[0])
+    write_entry(it, middle, word(0))
+    table = it.frame(middle[0])
+    table["ID"] = table["ID"] - 1
+    with it.when(table["ID"] == 0):
+        return_table(it, found, root, middle[0])
+        write_entry(it, root, word(0))
+        first = it.frame(root[0])
+        first["ID"] = first["ID"] - 1
+    show_translations(it, way.path, z3.BoolVal(False), translation.UNMAPPED)
+    it.end("dropped", z3.BoolVal(True), {})
+
+
+def map(it: Call, handle: Word, memory: Word, address: Word, access: Word) -> None:
+    """Maps a frame; where frames of the pool may be needed, that is left to `map_with_pool`."""
+    it.rules = tuple(tables.rules())
+    space = find_inline(it, handle, "AddressSpace", "WRITE", memory)
+    space = it.object("AddressSpace", space.number())
+    slot = find_inline(it, memory, "Frame", "")
+    frame = it.frame(frame_of(slot.number()))
+    check_access(it, access)
+    check_page_address(it, address)
+    it.refuse("AccessDenied", slot.rights() & it.layout.rights["READ"] == 0)
+    may_write = slot.rights() & it.layout.rights["WRITE"] != 0
+    request = request_of(it, frame, access, may_write)
+    leaf = request.leaf(tables.output_of(frame.number), z3.BoolVal(True))
+    way = find_way(it, space, address)
     it.refuse("AlreadyMapped", z3.And(way.has_last, way.found[2].word != 0))
-    is_large = memory["SPACE"] & it.layout.constants["user.LARGE"] != 0
-    is_first = z3.Extract(NUMBER_BITS - 1, 0, memory["SPACE"]) == 0
-    check_room(it, wanted, way, is_large, is_first)
-    is_usual = z3.And(way.has_last, is_first, z3.Not(is_large))
-    with it.when(is_usual):
-        set_first(it, found, memory, address)
-        set_leaf(it, way.path[2], wanted.leaf(is_page=True))
-    with it.when(z3.And(z3.Not(is_large), z3.Not(is_usual))):
-        map_page(it, wanted, way, is_first)
-    with it.when(is_large):
-        map_block(it, wanted, way, is_first)
-    walk = AnyWalk.of(it)
-    frames = memory_at(memory, walk.page, is_large)
-    is_here = is_same_place(it, found, address, is_large)
-    show_translations(it, way, is_here, request.translation(frames))
-    it.end("done", z3.BoolVal(True), {"x0": word(0), "x1": word(0)})
+    first_or_large = frame["SPACE"] & (SPACE_BITS | it.layout.constants["user.LARGE"])
+    needs_pool = z3.Or(z3.Not(way.has_last), first_or_large != 0)
+    attributes = leaf & ~word(OUTPUT_MASK)
+    rest = called("map_with_pool", it.link(space), widened(frame), address, attributes)
+    it.go("map_with_pool", needs_pool, {**answered(), **rest})
+    set_first(it, space, frame, address)
+    write_entry(it, way.path[2], leaf)
+    count_up(it, way.path[2][0])
+    is_here = is_same_place(it, space, address, z3.BoolVal(False))
+    show_translations(it, way.path, is_here, request.translation(tables.output_of(frame.number)))
+    it.done()
 
 
-def memory_at(frame: Frame, page: Word, is_large: z3.BoolRef) -> Word:
-    """The page of memory that a virtual page of a mapping of a frame is."""
-    low = translation.INDEX_BITS
-    output = tables.output_of(frame.number)
-    inside = z3.Concat(z3.Extract(35, low, output), z3.Extract(low - 1, 0, page))
-    return z3.If(is_large, inside, output)
+def unmap(it: Call, handle: Word, address: Word) -> None:
+    """Unmaps a page; blocks, records and a table's last page are left to two other functions."""
+    it.rules = tuple(tables.rules())
+    space = it.find(handle, "AddressSpace", "WRITE")
+    check_page_address(it, address)
+    way = find_way(it, space, address)
+    large = {**answered(), **called("unmap_large", it.link(space), address)}
+    it.go("unmap_large", z3.Not(way.has_last), large)
+    it.refuse("NotMapped", way.found[2].word == 0)
+    table, leaf = it.frame(way.path[2][0]), way.found[2]
+    frame = it.frame(tables.frame_in(leaf.output))
+    seldom = table["RECORDS"] != 0
+    with it.when(z3.Not(seldom)):
+        count = table["ID"]
+    rest = called(
+        "clear_page_seldom",
+        it.link(space),
+        it.link(it.object("PageTable", first_of(table.number))),
+        address,
+        widened(frame),
+    )
+    seldom = z3.Or(seldom, z3.ULE(count, 1))
+    it.go("clear_page_seldom", seldom, {"x0": word(0), "x1": word(0), **rest})
+    clear_first(frame)
+    write_entry(it, way.path[2], word(0))
+    table["ID"] = table["ID"] - 1
+    it.leave("InvalidatePage", space["ASID"], address)
+    is_here = is_same_place(it, space, address, z3.BoolVal(False))
+    show_translations(it, way.path, is_here, translation.UNMAPPED)
+    it.done()
 
 
-def check_room(
-    it: Call, wanted: Mapping, way: Way, is_large: z3.BoolRef, is_first: z3.BoolRef
-) -> None:
-    """Refuses what is occupied, and what there are too few frames for."""
-    space = wanted.space
-    it.refuse("Misaligned", z3.And(is_large, wanted.address & (BLOCK_BYTES - 1) != 0))
-    is_taken = z3.And(way.has_middle, way.found[1].word != 0)
-    it.refuse("AlreadyMapped", z3.If(is_large, is_taken, way.is_block))
-    needs = z3.Or(is_large, z3.Not(is_first), z3.Not(way.has_last))
-    one, none = word(1), word(0)
-    missing = z3.If(way.has_middle, none, one)
-    missing = missing + z3.If(z3.Or(is_large, way.has_last), none, one)
-    has_table = z3.If(is_large, way.has_middle, way.has_last)
-    table = it.frame(z3.If(is_large, way.path[1][0], way.path[2][0]))
-    with it.when(z3.And(needs, z3.Not(is_first))):
-        with it.when(has_table):
-            has_shadow = z3.And(has_table, table["RECORDS"] != 0)
-        has_room = space["RECORDS"] != 0
-    records = z3.If(has_shadow, none, one) + z3.If(has_room, none, one)
-    missing = missing + z3.If(is_first, none, records)
-    with it.when(needs):
-        count = space["POOL_COUNT"]
-    it.refuse("NeedMemory", z3.And(needs, z3.ULT(count, missing)))
+def clear_first(frame: Frame) -> None:
+    """A frame has no first mapping any more."""
+    bits, page = frame["SPACE"], frame["ADDRESS"]
+    frame["SPACE"] = bits & ~word(SPACE_BITS)
+    frame["ADDRESS"] = page & ~word(PAGE_BITS)
 
 
-def map_page(it: Call, wanted: Mapping, way: Way, is_first: z3.BoolRef) -> None:
-    """Maps a page where tables are missing, or the frame is mapped elsewhere too."""
-    middle = make_middle(it, wanted, way)
-    entry = (middle, translation.index_of(translation.BLOCK_LEVEL, wanted.page))
-    with it.when(z3.Not(way.has_last)):
-        made = make_table(it, wanted, entry, translation.LAST_LEVEL)
-    last = z3.If(way.has_last, way.path[2][0], made.number)
-    finish(it, wanted, (last, translation.index_of(translation.LAST_LEVEL, wanted.page)), is_first)
-    set_leaf(it, (last, translation.index_of(translation.LAST_LEVEL, wanted.page)), wanted.leaf(is_page=True))
+def find_inline(
+    it: Call, handle: Word, kind: str, right: str, following: Word | None = None
+) -> Slot:
+    """The capability of a live object, which the function itself may look up; `following` is the next
+    handle, of which the first part is read before this one's object.
+    """
+    slot = it.capability(it.current(), handle)
+    if following is not None:
+        thread = it.current()
+        is_in_view = z3.simplify((following & ~thread["MASK"]) == 0)
+        it.slot(number_of(thread["SLOTS"]), z3.Extract(7, 0, following), is_in_view)
+    if right:
+        it.check(slot, it.kind(kind), it.rights(right))
+        return slot
+    it.refuse("WrongKind", slot.kind() != it.kind(kind))
+    it.refuse("Stale", z3.Not(it.is_live(slot, it.kind(kind))))
+    return slot
 
 
-def make_middle(it: Call, wanted: Mapping, way: Way) -> Word:
-    """The table of level 2 for the address, made if it is missing."""
-    with it.when(z3.Not(way.has_middle)):
-        made = make_table(it, wanted, way.path[0], translation.BLOCK_LEVEL)
-    return z3.simplify(z3.If(way.has_middle, way.path[1][0], made.number))
+def widened(frame: Frame) -> Word:
+    """The number of a frame as an argument."""
+    return z3.ZeroExt(64 - frame.number.size(), frame.number)
 
 
-def finish(it: Call, wanted: Mapping, entry: tables.Entry, is_first: z3.BoolRef) -> None:
-    """The frame learns of its mapping."""
-    with it.when(is_first):
-        set_first(it, wanted.space, wanted.frame, wanted.address)
-    with it.when(z3.Not(is_first)):
-        add_record(it, wanted, entry)
+def answered() -> dict[str, Word]:
+    """What a system call answers, of which another function has the answer."""
+    is_error, value = z3.Extract(0, 0, ANSWERS[0]) == 1, ANSWERS[1]
+    return {"x0": z3.If(is_error, value, word(0)), "x1": z3.If(is_error, word(0), value)}
 
 
-def map_block(it: Call, wanted: Mapping, way: Way, is_first: z3.BoolRef) -> None:
-    """Maps a large frame as a block."""
-    middle = make_middle(it, wanted, way)
-    entry = (middle, translation.index_of(translation.BLOCK_LEVEL, wanted.page))
-    frame = wanted.frame
-    with it.when(is_first):
-        frame["SPACE"] = frame["SPACE"] & ~word(it.layout.constants["user.STEPS"])
-    finish(it, wanted, entry, is_first)
-    set_leaf(it, entry, wanted.leaf(is_page=False))
+def called(function: str, *arguments: Word) -> dict[str, Word]:
+    """The arguments with which a function is called."""
+    return {argument_of(function, at): value for at, value in enumerate(arguments)}
 
 
 CALLS = (protect,)
-FUNCTIONS = ()
+# Of the first two, what a page needs whose table is there.
+FUNCTIONS = (map, unmap, make_next_table, drop_last_table)
+# What they call for the rest.
+ELSEWHERE = (
+    Elsewhere("map_with_pool", 4),
+    Elsewhere("unmap_large", 2),
+    Elsewhere("clear_page_seldom", 4),
+)
