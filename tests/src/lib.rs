@@ -9,7 +9,7 @@ pub mod scene;
 pub use report::{Fact, read_facts};
 
 use anyhow::{Context, Result, bail, ensure};
-use ghost::Ghosts;
+use ghost::{Cases, Ghosts};
 use memory::{MEMORY_BYTES, MEMORY_START, Snapshot};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ pub struct BootOptions {
 /// The compiled programs, and the systems that were put together from them so far.
 pub struct Workshop {
     shipped: Programs,
-    checking: Programs,
+    checking: Option<Programs>,
     ghost: Option<Programs>,
     ghosts: Arc<Ghosts>,
     images: Mutex<BTreeMap<(String, Kernel), Image>>,
@@ -63,10 +63,15 @@ impl Workshop {
         let toolchain = xtask::prepared_toolchain()?;
         let shipped = Programs::build_all(&toolchain)?;
         let build = |which| shipped.with_kernel(&toolchain, which);
-        let ghost = std::env::var_os(GHOST_VARIABLE).map(|_| build(Kernel::Ghost));
+        // The ghost's kernel has the assertions too.
+        let (checking, ghost) = if std::env::var_os(GHOST_VARIABLE).is_some() {
+            (None, Some(build(Kernel::Ghost)?))
+        } else {
+            (Some(build(Kernel::Checking)?), None)
+        };
         Ok(Self {
-            checking: build(Kernel::Checking)?,
-            ghost: ghost.transpose()?,
+            checking,
+            ghost,
             ghosts: Arc::default(),
             shipped,
             images: Mutex::default(),
@@ -83,9 +88,10 @@ impl Workshop {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn report_ghosts(&self) -> Result<Option<String>> {
+    pub fn report_ghosts(&self, cases: Cases) -> Result<Option<String>> {
         let path = std::env::var_os(GHOST_VARIABLE).map(PathBuf::from);
-        path.map(|path| self.ghosts.report(&path)).transpose()
+        path.map(|path| self.ghosts.report(&path, cases))
+            .transpose()
     }
 
     /// The machine of a case. The ghost gives back the time that it takes, for which it needs EL2.
@@ -103,6 +109,7 @@ impl Workshop {
     /// If the system breaks a rule of the builder or the machine cannot exist.
     pub fn boot(&self, options: &BootOptions) -> Result<System> {
         let image = self.image(options)?;
+        self.ghosts.begin();
         Ok(System {
             session: Session::boot(&self.machine(options), &image)?,
             ghosts: Arc::clone(&self.ghosts),
@@ -118,6 +125,7 @@ impl Workshop {
         let folder = std::env::temp_dir();
         let path = |end: &str| folder.join(format!("pecan-{}-{name}.{end}", std::process::id()));
         let socket = path("monitor");
+        self.ghosts.begin();
         let session = Session::boot_monitored(&self.machine(options), &image, &socket)?;
         Ok(Watched {
             system: System {
@@ -149,10 +157,11 @@ impl Workshop {
         };
         let key = (name.to_owned(), kernel);
         let programs = match kernel {
-            Kernel::Shipped => &self.shipped,
-            Kernel::Checking => &self.checking,
-            Kernel::Ghost => self.ghost.as_ref().context("no ghost was built")?,
+            Kernel::Shipped => Some(&self.shipped),
+            Kernel::Checking => self.checking.as_ref(),
+            Kernel::Ghost => self.ghost.as_ref(),
         };
+        let programs = programs.context("this kernel was not built")?;
         // A case that panicked while it held the lock has left a map that is whole.
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(image) = images.get(&key) {
