@@ -31,6 +31,8 @@ pub const OFF_BOUND: Duration = Duration::from_secs(30);
 /// The variable that lets every system run on the kernel with its ghost; it names the file for what the
 /// ghosts counted.
 const GHOST_VARIABLE: &str = "PECAN_GHOST";
+/// How many times longer everything may take with a ghost.
+const GHOST_PATIENCE: u32 = 10;
 /// How often the emulator is asked whether a moment has come.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -84,6 +86,16 @@ impl Workshop {
         self.ghost.is_some()
     }
 
+    /// How long something may take that may take `bound` without a ghost.
+    #[must_use]
+    pub fn bound(&self, bound: Duration) -> Duration {
+        bound * self.patience()
+    }
+
+    fn patience(&self) -> u32 {
+        if self.has_ghost() { GHOST_PATIENCE } else { 1 }
+    }
+
     /// Writes what the ghosts counted to the file that the environment names; tells it.
     ///
     /// # Errors
@@ -113,6 +125,7 @@ impl Workshop {
         Ok(System {
             session: Session::boot(&self.machine(options), &image)?,
             ghosts: Arc::clone(&self.ghosts),
+            patience: self.patience(),
         })
     }
 
@@ -131,6 +144,7 @@ impl Workshop {
             system: System {
                 session,
                 ghosts: Arc::clone(&self.ghosts),
+                patience: self.patience(),
             },
             image,
             socket,
@@ -144,7 +158,7 @@ impl Workshop {
     /// As [`Self::boot`], and if there is no prompt within [`BOOT_BOUND`].
     pub fn boot_to_prompt(&self, options: &BootOptions) -> Result<System> {
         let mut system = self.boot(options)?;
-        system.session.wait_for_prompt(BOOT_BOUND)?;
+        system.session.wait_for_prompt(self.bound(BOOT_BOUND))?;
         Ok(system)
     }
 
@@ -248,6 +262,7 @@ impl Drop for Watched {
 pub struct System {
     session: Session,
     ghosts: Arc<Ghosts>,
+    patience: u32,
 }
 
 impl Drop for System {
@@ -286,7 +301,8 @@ impl System {
     /// # Errors
     /// If it does not come within [`COMMAND_BOUND`].
     pub fn wait_for(&mut self, text: &str) -> Result<()> {
-        Ok(self.session.wait_for_text(text, COMMAND_BOUND)?)
+        let bound = COMMAND_BOUND * self.patience;
+        Ok(self.session.wait_for_text(text, bound)?)
     }
 
     /// Waits until the machine is off by itself; tells all that was printed.
@@ -294,7 +310,8 @@ impl System {
     /// # Errors
     /// If it does not go off within [`COMMAND_BOUND`].
     pub fn wait_for_end(&mut self) -> Result<String> {
-        Ok(self.session.wait_for_end(0, COMMAND_BOUND)?)
+        let bound = COMMAND_BOUND * self.patience;
+        Ok(self.session.wait_for_end(0, bound)?)
     }
 
     /// Types `halt` and expects the machine to go off.
@@ -302,7 +319,7 @@ impl System {
     /// # Errors
     /// If it does not within [`OFF_BOUND`].
     pub fn power_off(mut self) -> Result<()> {
-        self.session.power_off(OFF_BOUND)?;
+        self.session.power_off(OFF_BOUND * self.patience)?;
         Ok(())
     }
 
@@ -312,7 +329,8 @@ impl System {
     }
 
     fn command(&mut self, line: &str) -> Result<Answer> {
-        Ok(self.session.command(line, COMMAND_BOUND, |_| ())?)
+        let bound = COMMAND_BOUND * self.patience;
+        Ok(self.session.command(line, bound, |_| ())?)
     }
 }
 
