@@ -340,9 +340,13 @@ def map(it: Call, handle: Word, memory: Word, address: Word, access: Word) -> No
     attributes = leaf & ~word(OUTPUT_MASK)
     rest = called("map_with_pool", it.link(space), widened(frame), address, attributes)
     it.go("map_with_pool", needs_pool, {**answered(), **rest})
-    set_first(it, space, frame, address)
-    write_entry(it, way.path[2], leaf)
-    count_up(it, way.path[2][0])
+    # Two ways through the code, by where the handles are: the same stores in each.
+    is_near = z3.simplify(((handle | memory) & ~it.current()["MASK"]) == 0)
+    for here in (is_near, z3.Not(is_near)):
+        with it.when(here):
+            set_first(it, space, frame, address)
+            write_entry(it, way.path[2], leaf)
+            count_up(it, way.path[2][0])
     is_here = is_same_place(it, space, address, z3.BoolVal(False))
     show_translations(it, way.path, is_here, request.translation(tables.output_of(frame.number)))
     it.done()
