@@ -110,7 +110,10 @@ fn restarts_leave_table(workshop: &Workshop) -> Result<()> {
         ..BootOptions::default()
     };
     let mut watched = workshop.boot_monitored(&options, "restarts")?;
-    watched.system.session().wait_for_prompt(BOOT_BOUND)?;
+    watched
+        .system
+        .session()
+        .wait_for_prompt(workshop.bound(BOOT_BOUND))?;
     let mut monitor = watched.monitor()?;
     for _ in 0..FIRST_RESTARTS {
         crash(&mut watched.system, "panic")?;
@@ -129,6 +132,6 @@ fn restarts_leave_table(workshop: &Workshop) -> Result<()> {
     watched
         .system
         .session()
-        .power_off(system_tests::OFF_BOUND)?;
+        .power_off(workshop.bound(system_tests::OFF_BOUND))?;
     Ok(())
 }

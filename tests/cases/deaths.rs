@@ -41,7 +41,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 fn play(workshop: &Workshop, kernel: Kernel, rounds: u32) -> Result<()> {
-    let bound = BOUND + BOUND_EACH * rounds;
+    let bound = workshop.bound(BOUND + BOUND_EACH * rounds);
     let options = BootOptions {
         system: Some("deaths".to_owned()),
         kernel,

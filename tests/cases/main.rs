@@ -10,9 +10,11 @@ mod siege;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Failed, Trial};
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use system_tests::Workshop;
+use system_tests::ghost::{self, Cases};
 
 /// A case: its name, and what it does with the compiled programs.
 type Case = (String, Box<dyn FnOnce(&Workshop) -> Result<()> + Send>);
@@ -23,14 +25,17 @@ fn case(topic: &str, name: &str, run: fn(&Workshop) -> Result<()>) -> Case {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let workshop = match Workshop::open() {
-        Ok(workshop) => Arc::new(workshop),
+    match run(&Arguments::from_args()) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("{error:#}");
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
-    };
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let workshop = Arc::new(Workshop::open()?);
     let cases = boot::cases().into_iter().chain(shell::cases());
     let cases = cases.chain(crash::cases()).chain(siege::cases());
     let cases = cases.chain(deaths::cases());
@@ -41,21 +46,29 @@ fn main() -> ExitCode {
         })
     });
     let mut trials: Vec<Trial> = trials.collect();
-    match program::trials(&workshop, &arguments) {
-        Ok(programs) => trials.extend(programs),
-        Err(error) => {
-            eprintln!("{error:#}");
-            return ExitCode::FAILURE;
-        }
+    if workshop.has_ghost() {
+        trials = exclude(trials)?;
     }
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    match workshop.report_ghosts() {
-        Ok(None) => {}
-        Ok(Some(text)) => print!("ghosts: {text}"),
-        Err(error) => {
-            eprintln!("{error:#}");
-            return ExitCode::FAILURE;
-        }
+    trials.extend(program::trials(&workshop, arguments)?);
+    let conclusion = libtest_mimic::run(arguments, trials);
+    let cases = Cases {
+        passed: conclusion.num_passed,
+        excluded: conclusion.num_ignored,
+    };
+    if let Some(text) = workshop.report_ghosts(cases)? {
+        print!("ghosts: {text}");
     }
-    conclusion.exit_code()
+    Ok(conclusion.exit_code())
+}
+
+/// Lets what is excluded where there is a ghost be ignored.
+fn exclude(trials: Vec<Trial>) -> Result<Vec<Trial>> {
+    let mut names: BTreeSet<String> = program::names()?.into_iter().collect();
+    names.extend(trials.iter().map(|trial| trial.name().to_owned()));
+    ghost::check_excluded(&names)?;
+    let mark = |trial: Trial| {
+        let is_excluded = ghost::is_excluded(trial.name());
+        trial.with_ignored_flag(is_excluded)
+    };
+    Ok(trials.into_iter().map(mark).collect())
 }

@@ -35,7 +35,7 @@ fn siege(workshop: &Workshop) -> Result<()> {
         Err(_) => CALLS,
     };
     let times = u32::try_from(calls / CALLS_EACH).context("too many calls")?;
-    let bound = BOUND + BOUND_EACH * times;
+    let bound = workshop.bound(BOUND + BOUND_EACH * times);
     let options = BootOptions {
         system: Some("siege".to_owned()),
         machine: Machine {

@@ -9,7 +9,7 @@ pub mod scene;
 pub use report::{Fact, read_facts};
 
 use anyhow::{Context, Result, bail, ensure};
-use ghost::Ghosts;
+use ghost::{Cases, Ghosts};
 use memory::{MEMORY_BYTES, MEMORY_START, Snapshot};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,6 +31,8 @@ pub const OFF_BOUND: Duration = Duration::from_secs(30);
 /// The variable that lets every system run on the kernel with its ghost; it names the file for what the
 /// ghosts counted.
 const GHOST_VARIABLE: &str = "PECAN_GHOST";
+/// How many times longer everything may take with a ghost.
+const GHOST_PATIENCE: u32 = 10;
 /// How often the emulator is asked whether a moment has come.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -48,7 +50,7 @@ pub struct BootOptions {
 /// The compiled programs, and the systems that were put together from them so far.
 pub struct Workshop {
     shipped: Programs,
-    checking: Programs,
+    checking: Option<Programs>,
     ghost: Option<Programs>,
     ghosts: Arc<Ghosts>,
     images: Mutex<BTreeMap<(String, Kernel), Image>>,
@@ -63,10 +65,15 @@ impl Workshop {
         let toolchain = xtask::prepared_toolchain()?;
         let shipped = Programs::build_all(&toolchain)?;
         let build = |which| shipped.with_kernel(&toolchain, which);
-        let ghost = std::env::var_os(GHOST_VARIABLE).map(|_| build(Kernel::Ghost));
+        // The ghost's kernel has the assertions too.
+        let (checking, ghost) = if std::env::var_os(GHOST_VARIABLE).is_some() {
+            (None, Some(build(Kernel::Ghost)?))
+        } else {
+            (Some(build(Kernel::Checking)?), None)
+        };
         Ok(Self {
-            checking: build(Kernel::Checking)?,
-            ghost: ghost.transpose()?,
+            checking,
+            ghost,
             ghosts: Arc::default(),
             shipped,
             images: Mutex::default(),
@@ -79,13 +86,24 @@ impl Workshop {
         self.ghost.is_some()
     }
 
+    /// How long something may take that may take `bound` without a ghost.
+    #[must_use]
+    pub fn bound(&self, bound: Duration) -> Duration {
+        bound * self.patience()
+    }
+
+    fn patience(&self) -> u32 {
+        if self.has_ghost() { GHOST_PATIENCE } else { 1 }
+    }
+
     /// Writes what the ghosts counted to the file that the environment names; tells it.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn report_ghosts(&self) -> Result<Option<String>> {
+    pub fn report_ghosts(&self, cases: Cases) -> Result<Option<String>> {
         let path = std::env::var_os(GHOST_VARIABLE).map(PathBuf::from);
-        path.map(|path| self.ghosts.report(&path)).transpose()
+        path.map(|path| self.ghosts.report(&path, cases))
+            .transpose()
     }
 
     /// The machine of a case. The ghost gives back the time that it takes, for which it needs EL2.
@@ -103,9 +121,11 @@ impl Workshop {
     /// If the system breaks a rule of the builder or the machine cannot exist.
     pub fn boot(&self, options: &BootOptions) -> Result<System> {
         let image = self.image(options)?;
+        self.ghosts.begin();
         Ok(System {
             session: Session::boot(&self.machine(options), &image)?,
             ghosts: Arc::clone(&self.ghosts),
+            patience: self.patience(),
         })
     }
 
@@ -118,11 +138,13 @@ impl Workshop {
         let folder = std::env::temp_dir();
         let path = |end: &str| folder.join(format!("pecan-{}-{name}.{end}", std::process::id()));
         let socket = path("monitor");
+        self.ghosts.begin();
         let session = Session::boot_monitored(&self.machine(options), &image, &socket)?;
         Ok(Watched {
             system: System {
                 session,
                 ghosts: Arc::clone(&self.ghosts),
+                patience: self.patience(),
             },
             image,
             socket,
@@ -136,7 +158,7 @@ impl Workshop {
     /// As [`Self::boot`], and if there is no prompt within [`BOOT_BOUND`].
     pub fn boot_to_prompt(&self, options: &BootOptions) -> Result<System> {
         let mut system = self.boot(options)?;
-        system.session.wait_for_prompt(BOOT_BOUND)?;
+        system.session.wait_for_prompt(self.bound(BOOT_BOUND))?;
         Ok(system)
     }
 
@@ -149,10 +171,11 @@ impl Workshop {
         };
         let key = (name.to_owned(), kernel);
         let programs = match kernel {
-            Kernel::Shipped => &self.shipped,
-            Kernel::Checking => &self.checking,
-            Kernel::Ghost => self.ghost.as_ref().context("no ghost was built")?,
+            Kernel::Shipped => Some(&self.shipped),
+            Kernel::Checking => self.checking.as_ref(),
+            Kernel::Ghost => self.ghost.as_ref(),
         };
+        let programs = programs.context("this kernel was not built")?;
         // A case that panicked while it held the lock has left a map that is whole.
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(image) = images.get(&key) {
@@ -239,6 +262,7 @@ impl Drop for Watched {
 pub struct System {
     session: Session,
     ghosts: Arc<Ghosts>,
+    patience: u32,
 }
 
 impl Drop for System {
@@ -277,7 +301,8 @@ impl System {
     /// # Errors
     /// If it does not come within [`COMMAND_BOUND`].
     pub fn wait_for(&mut self, text: &str) -> Result<()> {
-        Ok(self.session.wait_for_text(text, COMMAND_BOUND)?)
+        let bound = COMMAND_BOUND * self.patience;
+        Ok(self.session.wait_for_text(text, bound)?)
     }
 
     /// Waits until the machine is off by itself; tells all that was printed.
@@ -285,7 +310,8 @@ impl System {
     /// # Errors
     /// If it does not go off within [`COMMAND_BOUND`].
     pub fn wait_for_end(&mut self) -> Result<String> {
-        Ok(self.session.wait_for_end(0, COMMAND_BOUND)?)
+        let bound = COMMAND_BOUND * self.patience;
+        Ok(self.session.wait_for_end(0, bound)?)
     }
 
     /// Types `halt` and expects the machine to go off.
@@ -293,7 +319,7 @@ impl System {
     /// # Errors
     /// If it does not within [`OFF_BOUND`].
     pub fn power_off(mut self) -> Result<()> {
-        self.session.power_off(OFF_BOUND)?;
+        self.session.power_off(OFF_BOUND * self.patience)?;
         Ok(())
     }
 
@@ -303,7 +329,8 @@ impl System {
     }
 
     fn command(&mut self, line: &str) -> Result<Answer> {
-        Ok(self.session.command(line, COMMAND_BOUND, |_| ())?)
+        let bound = COMMAND_BOUND * self.patience;
+        Ok(self.session.command(line, bound, |_| ())?)
     }
 }
 

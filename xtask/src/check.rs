@@ -53,6 +53,7 @@ pub(crate) fn run(toolchain: &Toolchain) -> Result<Vec<Check>> {
             "clippy on the target",
             &mut clippy_on_target(toolchain, &packages),
         )?,
+        command("clippy on the ghost", &mut clippy_on_ghost(toolchain))?,
     ];
     for outcome in tidy::check()? {
         let findings = outcome.findings.iter().map(ToString::to_string);
@@ -107,6 +108,17 @@ fn clippy_on_host(toolchain: &Toolchain, packages: &[Package]) -> Command {
     if has_bin {
         cargo.args(["--bin", "xtask"]);
     }
+    cargo.args(["--", "-D", "warnings"]);
+    cargo
+}
+
+/// The kernel's two crates as they are with a ghost.
+fn clippy_on_ghost(toolchain: &Toolchain) -> Command {
+    let mut cargo = toolchain.cargo();
+    cargo.args(["clippy", "--lib", "--bins"]);
+    cargo.args(toolchain.target_options());
+    cargo.args(["--package", "pecan-kernel", "--package", "pecan-aarch64"]);
+    cargo.args(["--features", "pecan-kernel/ghost,pecan-aarch64/ghost"]);
     cargo.args(["--", "-D", "warnings"]);
     cargo
 }

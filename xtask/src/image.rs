@@ -30,12 +30,11 @@ pub enum Kernel {
 }
 
 impl Kernel {
-    /// The profile that cargo builds it with; also the folder where it is put.
+    /// The profile that cargo builds it with; also the folder where cargo puts it.
     fn profile(self) -> &'static str {
         match self {
             Self::Shipped => "release",
-            Self::Checking => "checking",
-            Self::Ghost => "ghost",
+            Self::Checking | Self::Ghost => "ghost",
         }
     }
 
@@ -199,10 +198,15 @@ impl Programs {
         let program = kernel.program().context("the kernel builds no program")?;
         compile(toolchain, which.step(), which, &[kernel])?;
         let target = toolchain.target_directory();
-        let folder = target.join(TARGET).join(which.profile());
+        let built = target.join(TARGET).join(which.profile()).join(program);
+        // Two kernels have the same profile: each is kept with its images.
+        let images = target.join(which.images());
+        let kernel = images.join(program);
+        fs::create_dir_all(&images).with_context(|| format!("cannot make {}", images.display()))?;
+        fs::copy(&built, &kernel).with_context(|| format!("cannot copy {}", built.display()))?;
         Ok(Self {
-            kernel: folder.join(program),
-            images: target.join(which.images()),
+            kernel,
+            images,
             ..self.clone()
         })
     }

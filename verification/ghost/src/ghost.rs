@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use ipc_abi::capability::Kind;
-use pecan_aarch64::crossing::{Arrival, Entry, Exit, Moment, Written};
+use pecan_aarch64::crossing::{Arrival, Entry, Exit, Moment, Registers, Written};
 use pecan_core::kernel::Kernel;
 use pecan_core::memory::{Fields, Memory};
 use pecan_core::object::{
@@ -51,6 +51,8 @@ pub struct Ghost {
     mappings: u64,
     last: VecDeque<Entry>,
     lockstep: Option<Lockstep>,
+    /// What the last thread came with, if its call saves little.
+    light: Option<Registers>,
     /// The roots under which nothing changed since they were walked.
     walked: BTreeSet<u64>,
 }
@@ -66,6 +68,7 @@ impl Ghost {
             mappings: 0,
             last: VecDeque::new(),
             lockstep: None,
+            light: None,
             walked: BTreeSet::new(),
         }
     }
@@ -91,7 +94,11 @@ impl Ghost {
             self.last.pop_front();
         }
         self.last.push_back(seen.entry);
-        let memory = Settled::new(memory, seen);
+        if seen.entry.vector.is_some() {
+            self.light = registers::is_light(&seen.entry).then_some(seen.entry.registers);
+        }
+        let light = self.light;
+        let memory = Settled::new(memory, seen, light.as_ref());
         let kernel = Kernel { memory };
         if seen.moment == Moment::Exit {
             registers::check(kernel, &seen.entry, &seen.exit)?;
@@ -185,10 +192,11 @@ impl fmt::Display for Ghost {
             mappings,
             ..
         } = self;
-        let [steps, overtaken] = self.lockstep.as_ref().map_or([0; 2], Lockstep::counts);
+        let counts = self.lockstep.as_ref().map_or([0; 3], Lockstep::counts);
+        let [steps, divided, overtaken] = counts;
         write!(
             formatter,
-            "ghost: {exits} exits, {steps} in step, {overtaken} overtaken, {full} whole, {mappings} mappings"
+            "ghost: {exits} exits, {steps} in step, {divided} divided, {overtaken} overtaken, {full} whole, {mappings} mappings"
         )
     }
 }

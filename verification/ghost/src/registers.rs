@@ -69,6 +69,13 @@ fn is_function_call(entry: &Entry) -> bool {
     entry.vector == Some(8) && functions.contains(&call)
 }
 
+/// Whether the kernel was entered by a call of which it saves only what it must, and only when another
+/// thread goes on: a function, or `wait`.
+pub(crate) fn is_light(entry: &Entry) -> bool {
+    let wait = SVC_SYNDROME.wrapping_add(SystemCall::Wait as u64);
+    is_function_call(entry) || entry.vector == Some(8) && entry.syndrome == wait
+}
+
 /// The caller of a function goes on behind its call, with what a function keeps.
 fn check_kept(entry: &Entry, exit: &Exit) -> Result<(), Difference> {
     let (before, after) = (&entry.registers, &exit.registers);

@@ -4,13 +4,31 @@
 //! fields"). Who looks at memory from outside has to know it in another way.
 
 use pecan_aarch64::crossing::{Moment, Registers};
-use pecan_core::memory::Memory;
-use pecan_core::object::{Frame, core_state, thread};
+use pecan_core::memory::{Fields, Memory};
+use pecan_core::object::{Frame, LIGHT, Number, core_state, special, thread};
 
 use crate::ghost::Seen;
 
 /// The word of a core in which the current thread stands.
 const CURRENT: usize = core_state::CURRENT.word();
+
+const PC: usize = thread::PC.word();
+const SP: usize = thread::SP.word();
+const POINTER: usize = thread::POINTER.word();
+const PSTATE: usize = thread::PSTATE.word();
+const X: usize = thread::X.word();
+/// The first register that a light frame keeps.
+const FIRST_KEPT: usize = 19;
+
+/// A word of a thread that is in `registers`.
+fn register(registers: &Registers, word: usize) -> Option<u64> {
+    match word {
+        PC => Some(registers.counter),
+        SP => Some(registers.stack),
+        POINTER => Some(registers.pointer),
+        _ => registers.x.get(word.checked_sub(X)?).copied(),
+    }
+}
 
 /// Kernel memory as the kernel left it, to look at and not to change.
 #[derive(Clone, Copy, Debug)]
@@ -19,12 +37,18 @@ pub struct Settled<'a, M> {
     /// Who runs; 0 if nobody does, `None` in the midst of a call, while memory knows.
     current: Option<u64>,
     registers: &'a Registers,
+    /// Who waits while the core sleeps inside its call, of which not everything is saved.
+    light: Option<&'a Registers>,
 }
 
 impl<'a, M: Memory> Settled<'a, M> {
     /// Looks at memory as it is left.
-    pub fn new(memory: M, seen: &'a Seen<'_>) -> Settled<'a, M> {
+    pub fn new(memory: M, seen: &'a Seen<'_>, light: Option<&'a Registers>) -> Settled<'a, M> {
         let registers = &seen.exit.registers;
+        let is_foreign = light.is_some_and(|it| {
+            let special = memory.get(Number::from_raw(it.thread), thread::SPECIAL);
+            special & special::FOREIGN != 0
+        });
         let current = match seen.moment {
             Moment::Exit => Some(registers.thread),
             Moment::Sleep => Some(0),
@@ -34,22 +58,25 @@ impl<'a, M: Memory> Settled<'a, M> {
             memory,
             current,
             registers,
+            light: light.filter(|_| seen.moment == Moment::Sleep && !is_foreign),
         }
     }
 
     /// A word of the current thread that is in a register.
     fn register(&self, word: usize) -> Option<u64> {
-        const PC: usize = thread::PC.word();
-        const SP: usize = thread::SP.word();
-        const POINTER: usize = thread::POINTER.word();
-        const PSTATE: usize = thread::PSTATE.word();
-        const X: usize = thread::X.word();
         match word {
-            PC => Some(self.registers.counter),
-            SP => Some(self.registers.stack),
-            POINTER => Some(self.registers.pointer),
             PSTATE => Some(self.registers.state),
-            _ => self.registers.x.get(word.checked_sub(X)?).copied(),
+            _ => register(self.registers, word),
+        }
+    }
+
+    /// A word of the thread in whose call the core sleeps.
+    fn light_word(&self, number: u64, word: usize) -> Option<u64> {
+        let registers = self.light.filter(|it| it.thread == number)?;
+        match word {
+            PSTATE => Some(LIGHT),
+            _ if word.checked_sub(X).is_some_and(|index| index < FIRST_KEPT) => None,
+            _ => register(registers, word),
         }
     }
 }
@@ -60,7 +87,8 @@ impl<M: Memory> Memory for Settled<'_, M> {
         let known = match self.current {
             Some(current) if number == current => self.register(word),
             Some(current) if word == CURRENT && number == self.memory.core() => Some(current),
-            Some(_) | None => None,
+            Some(_) => self.light_word(number, word),
+            None => None,
         };
         known.unwrap_or_else(|| self.memory.load(number, word))
     }

@@ -20,7 +20,7 @@ use ipc_abi::capability::Kind;
 use pecan_core::memory::{Fields, Memory};
 use pecan_core::object::core_state;
 use pecan_core::object::{Core, Frame, FrameKind, Layout, Number, Thread, UNITS_PER_FRAME, entry};
-use pecan_specification::state::State;
+use pecan_specification::state::{Map, State};
 
 /// A view of the kernel's memory, to be projected.
 pub struct Projection<M> {
@@ -41,7 +41,7 @@ impl<M: Memory> Projection<M> {
         for frame in frames.clone() {
             self.add_frame(&mut state, frame);
         }
-        self.retired_spaces(&mut state, frames);
+        self.retired_spaces(&mut state, &Map::default(), frames);
         self.core(&mut state);
         state
     }
@@ -82,7 +82,7 @@ impl<M: Memory> Projection<M> {
                     .frames
                     .insert(frame, Rc::new(self.user_frame(Frame(frame))));
             }
-            self.retired_spaces(state, frames);
+            self.retired_spaces(state, &Map::default(), frames);
         }
         self.core(state);
     }
@@ -139,7 +139,7 @@ impl<M: Memory> Projection<M> {
                     .insert(frame.0, self.memory.entry(frame, entry::ADDRESS));
             }
             None if kind == FrameKind::Kernel as u8 || kind == FrameKind::Absent as u8 => {
-                state.reserved.insert(frame.0);
+                Rc::make_mut(&mut state.reserved).insert(frame.0);
             }
             None => {}
         }
@@ -228,5 +228,7 @@ fn remove_frame(state: &mut State, frame: Frame) {
     clear(&mut state.irqs, frame);
     state.frames.remove(&frame.0);
     state.unmade.remove(&frame.0);
-    state.reserved.remove(&frame.0);
+    if state.reserved.contains(&frame.0) {
+        Rc::make_mut(&mut state.reserved).remove(&frame.0);
+    }
 }

@@ -38,6 +38,8 @@ impl State {
     pub(crate) fn reclaim(&mut self, region: u64, frame: Frame) -> Answer {
         let region = self.find(region, Kind::Region, Rights::WRITE)?;
         self.check_covers(region, frame)?;
+        // Who is told of the death may run then.
+        let caller = self.current();
         let victim = match self.use_of(frame) {
             FrameUse::Free => return Ok(0),
             FrameUse::Reserved => return Err(Error::OutOfRange),
@@ -61,7 +63,7 @@ impl State {
                 self.kill(kind, number);
             }
         }
-        self.reclaimed = self.current().map(|thread| (thread, frame));
+        self.reclaimed = caller.map(|thread| (thread, frame));
         Err(Error::Again)
     }
 

@@ -5,6 +5,7 @@
 //! steps that the kernel took are those whose outcome it shows. [`State::follow`] takes them, and what every
 //! way out has to do, and says where the two differ if they do.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use ipc_abi::capability::Kind;
@@ -12,7 +13,7 @@ use ipc_abi::error::Error;
 use ipc_abi::tag::Tag;
 
 use crate::message::TAG;
-use crate::state::{Band, FrameLife, Number, State, Wait};
+use crate::state::{Band, FrameLife, Number, SharedMap, State, Wait};
 use crate::step::Step;
 
 /// Rounds of accounts and choices of one way out: each but the last ends with a context that waits for its
@@ -70,6 +71,18 @@ impl State {
             }
         }
         result
+    }
+
+    /// Takes the steps of a way out on which a further event came: those that `observed`, the state after
+    /// that event, shows. Nothing is compared.
+    pub fn follow_part(&mut self, observed: &State) {
+        let is_dying = !self.steps().iter().all(is_timer);
+        self.take_shown(observed, Order::Turn);
+        self.go_on(observed);
+        if is_dying {
+            self.begin_slice(observed);
+        }
+        self.follow_slice(observed);
     }
 
     /// Takes the steps that the kernel took: times that have come first.
@@ -146,9 +159,13 @@ impl State {
 
     /// The steps whose arguments are a choice.
     fn add_choices(&self, observed: &State, steps: &mut Vec<Step>) {
-        for (frame, it) in &self.frames {
+        let large = self
+            .frames
+            .iter()
+            .filter(|(_, it)| it.life == FrameLife::Dying && it.is_large);
+        for (frame, it) in large {
             let shown = observed.frames.get(frame).map_or(it.freed, |it| it.freed);
-            if it.life == FrameLife::Dying && it.is_large && shown > it.freed {
+            if shown > it.freed {
                 steps.push(Step::FreeTails(*frame, shown - it.freed));
             }
         }
@@ -269,7 +286,7 @@ impl State {
         map("regions", &self.regions, &observed.regions)?;
         map("allowances", &self.allowances, &observed.allowances)?;
         map("platforms", &self.platforms, &observed.platforms)?;
-        map("frames", &self.frames, &observed.frames)?;
+        shared("frames", &self.frames, &observed.frames)?;
         map("spaces", &self.spaces, &observed.spaces)?;
         map("tables", &self.tables, &observed.tables)?;
         map("threads", &self.threads, &observed.threads)?;
@@ -312,15 +329,39 @@ fn field(field: &'static str, is_equal: bool) -> Result<(), Difference> {
 
 fn map<T: PartialEq>(
     field: &'static str,
-    expected: &alloc::collections::BTreeMap<Number, T>,
-    observed: &alloc::collections::BTreeMap<Number, T>,
+    expected: &BTreeMap<Number, T>,
+    observed: &BTreeMap<Number, T>,
 ) -> Result<(), Difference> {
     if expected == observed {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(first(field, expected.iter(), observed.iter()))
     }
+}
+
+fn shared<T: Clone + PartialEq>(
+    field: &'static str,
+    expected: &SharedMap<T>,
+    observed: &SharedMap<T>,
+) -> Result<(), Difference> {
+    if expected == observed {
+        Ok(())
+    } else {
+        Err(first(field, expected.iter(), observed.iter()))
+    }
+}
+
+/// The first object in which two maps differ.
+fn first<'a, T: PartialEq + 'a>(
+    field: &'static str,
+    expected: impl Iterator<Item = (&'a Number, &'a T)>,
+    observed: impl Iterator<Item = (&'a Number, &'a T)>,
+) -> Difference {
+    let (expected, observed): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        (expected.collect(), observed.collect());
     let mut numbers = expected.keys().chain(observed.keys());
     let number = numbers
-        .find(|it| expected.get(it) != observed.get(it))
-        .copied();
-    Err(Difference { field, number })
+        .find(|it| expected.get(*it) != observed.get(*it))
+        .map(|it| **it);
+    Difference { field, number }
 }

@@ -226,7 +226,7 @@ impl State {
     /// No page is writable and executable, through any alias; what is mapped exists; both ends of a
     /// mapping agree.
     fn check_memory(&self) -> Checked {
-        for (frame, it) in &self.frames {
+        for (frame, it) in self.frames.iter() {
             for (space, address) in &it.mapped {
                 let mapping = self
                     .spaces

@@ -10,6 +10,7 @@
 
 mod memory;
 mod process;
+mod shared;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
@@ -19,6 +20,7 @@ use ipc_abi::capability::{Kind, Rights};
 
 pub use memory::*;
 pub use process::*;
+pub use shared::SharedMap;
 
 /// Where an object lies: its physical address / 64.
 pub type Number = u64;
@@ -46,7 +48,7 @@ pub struct State {
     /// Authority over the machine: the identity.
     pub platforms: BTreeMap<Number, Option<Identity>>,
     /// User memory and device registers, by the number of their (first) frame.
-    pub frames: Map<UserFrame>,
+    pub frames: SharedMap<Rc<UserFrame>>,
     /// Address spaces.
     pub spaces: Map<Space>,
     /// Capability tables.
@@ -68,7 +70,7 @@ pub struct State {
     /// Frames of 2 MiB that are being made: first frame, and how many of its frames were taken.
     pub unmade: BTreeMap<Frame, u64>,
     /// Frames of the kernel's own, which nobody can use.
-    pub reserved: BTreeSet<Frame>,
+    pub reserved: Rc<BTreeSet<Frame>>,
     /// Who runs; nobody if the core is idle.
     pub running: Option<Running>,
     /// Contexts that want the core, most important first; among equals, in turn.

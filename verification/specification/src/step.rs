@@ -261,7 +261,7 @@ impl State {
                 steps.push(Step::FreeSlots(*number));
             }
         }
-        for (number, it) in &self.frames {
+        for (number, it) in self.frames.iter() {
             if it.life != FrameLife::Dying {
                 continue;
             }

@@ -5,6 +5,7 @@
 //! still waits behind it, a thread on whether it runs.
 
 use alloc::collections::BTreeSet;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use ipc_abi::capability::Kind;
@@ -19,7 +20,8 @@ use super::{Name, Projection, remove_frame};
 struct Again {
     threads: BTreeSet<Name>,
     endpoints: BTreeSet<Name>,
-    spaces: BTreeSet<Name>,
+    /// Frames of spaces.
+    parts: BTreeSet<(Name, u64)>,
     tables: BTreeSet<Name>,
     users: BTreeSet<u64>,
     /// Something that gates lead to died, or was left by the last who waited there.
@@ -35,6 +37,8 @@ impl<M: Memory> Projection<M> {
         touched: &[Frame],
         frames: impl Iterator<Item = Frame> + Clone,
     ) {
+        let retired = state.spaces.iter().filter(|(_, it)| it.asid.is_none());
+        let retired = retired.map(|(name, it)| (*name, Rc::clone(it))).collect();
         let mut again = Again::default();
         again.threads.extend(state.running.map(|it| it.thread));
         again.threads.insert(self.current().into_raw());
@@ -50,7 +54,7 @@ impl<M: Memory> Projection<M> {
         }
         self.project_again(state, &again);
         if state.spaces.values().any(|space| space.asid.is_none()) {
-            self.retired_spaces(state, frames);
+            self.retired_spaces(state, &retired, frames);
         }
         self.core(state);
     }
@@ -65,7 +69,7 @@ impl<M: Memory> Projection<M> {
         }
         let is_of_space = kind >= FrameKind::PageTable as u8 && kind <= FrameKind::Pool as u8;
         if is_of_space {
-            again.spaces.insert(owner.into_raw());
+            again.parts.insert((owner.into_raw(), frame.0));
         }
         if is(FrameKind::Records) {
             let first = frame.0.wrapping_mul(UNITS_PER_FRAME);
@@ -87,10 +91,8 @@ impl<M: Memory> Projection<M> {
                 self.object(state, Kind::Endpoint, endpoint);
             }
         }
-        for &space in &again.spaces {
-            if state.spaces.contains_key(&space) {
-                self.object(state, Kind::AddressSpace, space);
-            }
+        for &(space, part) in &again.parts {
+            self.space_again(state, space, Frame(part));
         }
         for &table in &again.tables {
             if state.tables.contains_key(&table) {

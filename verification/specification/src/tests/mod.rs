@@ -6,7 +6,7 @@ mod memory;
 mod time;
 mod wander;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -165,7 +165,7 @@ impl Stage {
                 watchpoints: 2,
                 slice_ticks: 1 << 20,
             },
-            reserved: (0x100..FIRST).collect::<BTreeSet<_>>(),
+            reserved: Rc::new((0x100..FIRST).collect()),
             ..State::default()
         };
         let slots = first_capabilities();
