@@ -205,6 +205,10 @@ class Call(Telling):
         slot = self._find(handle, self.kind("Frame"), rights)
         return self.frame(frame_of(slot.number())), slot
 
+    def with_right(self, frame: Frame, _right: str) -> Frame:
+        """A frame whose capability was seen to have a right."""
+        return frame
+
     def find_place(self, place: Word, rights: Word) -> tuple[Word, Word, Slot]:
         """The slot that a place names, as chunk and index, and what it holds.
 

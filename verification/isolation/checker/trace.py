@@ -24,7 +24,12 @@ from .footprint import Entry, Footprint
 # Two names of one bit.
 ALIASES = {"RECEIVE": "READ"}
 # Functions that are not a call of their own, and the calls that begin with them.
-SHARED = {"find_send_gate": ("call", "send", "try_call", "try_send", "call_until")}
+SHARED = {
+    "find_send_gate": ("call", "send", "try_call", "try_send", "call_until"),
+    # Called after a call's own stores: no call begins with them.
+    "make_next_table": (),
+    "drop_last_table": (),
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class Traced(Call):
         # By the number of a term; the term is kept, so that its number stays its own.
         self._origins: dict[int, tuple[z3.ExprRef, Origin]] = {}
         self._subject = Origin("core")
+        # How the address space was come by whose tables are meant.
+        self._space = Origin("link")
         self._is_looking_up = False
         super().__init__(layout)
 
@@ -74,6 +81,8 @@ class Traced(Call):
 
     def _note_field(self, item: Object, field: str, at: int, is_write: bool) -> None:
         self._subject = self._origin_of(item)
+        if item.kind == "AddressSpace":
+            self._space = self._subject
         super()._note_field(item, field, at, is_write)
 
     def _origin_of(self, item: Object) -> Origin:
@@ -103,6 +112,8 @@ class Traced(Call):
         word, _, _ = name.replace(".", " ").replace(",", " ").partition(" ")
         if word == "slot":
             touch = Touch("Slots", self._subject, is_write)
+        elif word == "PageTable":
+            touch = Touch(word, Origin("part", self._space.rights), is_write)
         elif word == "identity":
             touch = Touch("Object", Origin("handle"), is_write)
         elif word in ("kind", "entry"):
@@ -125,6 +136,16 @@ class Traced(Call):
         slot = super().capability(thread, handle)
         self._is_looking_up = False
         return slot
+
+    def slot(self, chunk: Word, index: Word, exists: z3.BoolRef) -> Slot:
+        was_looking_up, self._is_looking_up = self._is_looking_up, True
+        slot = super().slot(chunk, index, exists)
+        self._is_looking_up = was_looking_up
+        return slot
+
+    def with_right(self, frame: Frame, right: str) -> Frame:
+        self._come_by_frame(frame, Origin("handle", self._named(self.rights(right))))
+        return super().with_right(frame, right)
 
     def check(self, slot: Slot, kind: Word, rights: Word) -> None:
         self._come_by(slot.number(), Origin("handle", self._named(rights)))
