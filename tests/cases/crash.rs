@@ -110,7 +110,10 @@ fn restarts_leave_table(workshop: &Workshop) -> Result<()> {
         ..BootOptions::default()
     };
     let mut watched = workshop.boot_monitored(&options, "restarts")?;
-    watched.system.session().wait_for_prompt(workshop.bound(BOOT_BOUND))?;
+    watched
+        .system
+        .session()
+        .wait_for_prompt(workshop.bound(BOOT_BOUND))?;
     let mut monitor = watched.monitor()?;
     for _ in 0..FIRST_RESTARTS {
         crash(&mut watched.system, "panic")?;

@@ -176,7 +176,9 @@ fn may_mean(filter: Option<&str>, system: &str) -> bool {
 
 fn run(workshop: &Workshop, run: &Run) -> Result<Vec<Fact>> {
     let mut system = workshop.boot(&run.options)?;
-    let transcript = system.session().wait_for_end(0, workshop.bound(PROGRAM_BOUND))?;
+    let transcript = system
+        .session()
+        .wait_for_end(0, workshop.bound(PROGRAM_BOUND))?;
     let is_counted = run.options.machine.clock == Clock::Instructions;
     let is_noticed = run.is_only_counted || transcript.contains(COUNTED_TICKS);
     ensure!(

@@ -19,13 +19,14 @@ import z3
 from . import condition, expression
 from .image import INSTRUCTION_BYTES, Function, Image
 from .lift import Instruction, LiftError, Lifter, System
-from .memory import WINDOWS, Memory, Window
+from .memory import WINDOWS, Memory, Window, likely_window
 from .words import choice_of
 from .state import (
     REGISTER_OFFSETS,
     Frame,
     Guard,
     Place,
+    Requirement,
     State,
     initial_registers,
     merge,
@@ -100,8 +101,9 @@ class Run:
     stops: dict[int, State] = field(default_factory=dict)
     # Reads of registers that change by themselves: each has a symbol of its own.
     volatile: list[z3.BitVecRef] = field(default_factory=list)
-    # The functions that were not executed, call by call.
+    # The functions that were not executed, call by call, and what they require of their callers.
     summaries: list[str] = field(default_factory=list)
+    requirements: list[Requirement] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
     stack_bytes: int = 0
 
@@ -476,9 +478,8 @@ class Executor:
 
     def _window(self, state: State, address: z3.BitVecRef) -> Window:
         """The window in which an address can lie; that it always does is an obligation."""
-        for window in WINDOWS:
-            if z3.is_true(z3.simplify(window.holds(address))):
-                return window
+        if (likely := likely_window(address)) is not None:
+            return likely
         solver = z3.SolverFor("QF_AUFBV")
         solver.add(*self.hypotheses, *state.guard)
         for window in WINDOWS:

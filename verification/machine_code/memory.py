@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import z3
 
-from .words import low_bits, part_of_sum
+from .words import constant_part, low_bits, part_of_sum
 
 WORD_BYTES = 8
 UNIT_BITS = 6
@@ -32,6 +32,9 @@ UNITS_PER_FRAME_BITS = NUMBER_BITS - FRAME_BITS
 KINDS_ARRAY = UNIT_WORDS
 ENTRY_ARRAY = KINDS_ARRAY + 1
 ARRAYS = ENTRY_ARRAY + ENTRY_WORDS
+# What no machine code reads or writes, and only the specification knows: of each frame in a pool, how
+# many are in the list from it on.
+RANK_ARRAY = ARRAYS
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,16 @@ OBJECTS = Window("objects", 0xFFFF_0000_0000_0000, NUMBER_BITS + UNIT_BITS)
 KINDS = Window("kinds", 0xFFFF_8000_0000_0000, FRAME_BITS)
 ENTRIES = Window("entries", 0xFFFF_9000_0000_0000, FRAME_BITS + ENTRY_BITS)
 WINDOWS = (OBJECTS, KINDS, ENTRIES)
+
+
+def likely_window(address: z3.BitVecRef) -> Window | None:
+    """The window in which an address must be, or in which the constant part of it is."""
+    for window in WINDOWS:
+        if z3.is_true(z3.simplify(window.holds(address))):
+            return window
+    base = constant_part(address)
+    known = (window for window in WINDOWS if base >> window.bits == window.base >> window.bits)
+    return next(known, None)
 
 
 class AccessError(Exception):
@@ -94,7 +107,8 @@ class Memory:
         word, byte = z3.BitVecSort(64), z3.BitVecSort(8)
         words = (z3.Array(f"{prefix}word{i}", number, word) for i in range(UNIT_WORDS))
         entries = (z3.Array(f"{prefix}entry{i}", frame, word) for i in range(ENTRY_WORDS))
-        return Memory((*words, z3.Array(f"{prefix}kinds", frame, byte), *entries))
+        kinds = z3.Array(f"{prefix}kinds", frame, byte)
+        return Memory((*words, kinds, *entries, z3.Array(f"{prefix}ranks", frame, word)))
 
     def chosen(self, condition: z3.BoolRef, other: Memory) -> Memory:
         """This memory if `condition` holds, else `other`."""

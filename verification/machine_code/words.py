@@ -80,6 +80,13 @@ def _possible_bits(term: z3.BitVecRef, width: int) -> int:
     return mask
 
 
+def constant_part(term: z3.BitVecRef) -> int:
+    """The sum of what is constant in a sum."""
+    if not z3.is_app_of(term, z3.Z3_OP_BADD):
+        return 0
+    return sum(part.as_long() for part in term.children() if z3.is_bv_value(part)) % 2**64
+
+
 # How many conditions can decide a choice among constants.
 CHOICES_MAX = 4
 

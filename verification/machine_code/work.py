@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from . import crosscheck, mutants, proof
-from .claims import SUBJECTS
+from .claims import SUBJECTS, page_table
 from .claims.lookup import CONTRACTS
 from .concrete import ConcreteState
 from .contracts import Contracts
@@ -50,6 +50,10 @@ QUICK = [
     "find_send_gate",
     "context_inspect",
     "context_set_handler",
+    "protect",
+    "map",
+    "unmap",
+    "make_next_table",
 ]
 
 BOUNDED = Extent(states=12, mutants=2, every_branch=False, by_both=False)
@@ -105,7 +109,7 @@ class _Bench:
     def __init__(self, image: Image, layout: Layout, index: int, found: Found) -> None:
         subject = SUBJECTS[index]
         self.image, self.found = image, found
-        self.contracts = Contracts(image, layout, CONTRACTS)
+        self.contracts = Contracts(image, layout, (*CONTRACTS, *page_table.ELSEWHERE))
         self.claim = subject.claim(layout)
         self.run = proof.run(image, self.claim, self.contracts, subject.contract)
         self.obligations = proof.obligations(self.claim, self.run)
