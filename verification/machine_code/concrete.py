@@ -24,7 +24,9 @@ from .memory import (
     KINDS_ARRAY,
     OBJECTS,
     UNIT_WORDS,
+    WINDOWS,
     Memory,
+    Window,
 )
 from .program import Program
 
@@ -209,3 +211,13 @@ def _register(name: str) -> int:
 def evaluate(state: ConcreteState, terms: Sequence[z3.ExprRef]) -> list[int]:
     """The values of terms in one state."""
     return state.evaluate(Program(terms))
+
+
+def window_of(address: z3.BitVecRef) -> Window | None:
+    """The window in which an address lies, or begins: what is added is an offset in the window."""
+    for window in WINDOWS:
+        if z3.is_true(z3.simplify(window.holds(address))):
+            return window
+    (first,) = evaluate(ConcreteState(), [address])
+    found = [window for window in WINDOWS if first >> window.bits == window.base >> window.bits]
+    return found[0] if found else None

@@ -17,10 +17,11 @@ import pyvex
 import z3
 
 from . import condition, expression
+from .concrete import window_of
 from .image import INSTRUCTION_BYTES, Function, Image
 from .lift import Instruction, LiftError, Lifter, System
-from .memory import WINDOWS, Memory, Window
-from .words import choice_of
+from .memory import Memory, Window
+from .words import choice_of, split_by
 from .state import (
     REGISTER_OFFSETS,
     Frame,
@@ -400,7 +401,7 @@ class Executor:
     def _load(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
         if not z3.is_bv_value(address):
             chosen = choice_of(address)
-            address = address if chosen is None else chosen
+            address = split_by(address, _are_apart) if chosen is None else chosen
         if z3.is_app_of(address, z3.Z3_OP_ITE):
             return self._load_choice(state, address, size)
         if self._private_place(address, size) is not None:
@@ -476,14 +477,9 @@ class Executor:
 
     def _window(self, state: State, address: z3.BitVecRef) -> Window:
         """The window in which an address can lie; that it always does is an obligation."""
-        for window in WINDOWS:
-            if z3.is_true(z3.simplify(window.holds(address))):
-                return window
-        solver = z3.SolverFor("QF_AUFBV")
-        solver.add(*self.hypotheses, *state.guard)
-        for window in WINDOWS:
-            if solver.check(window.holds(address)) == z3.sat:
-                return window
+        window = window_of(address)
+        if window is not None:
+            return window
         raise ExecutionError(
             f"{state.address:#x}: `{self._instruction.text}` is outside the kernel's memory"
         )
@@ -493,6 +489,10 @@ class Executor:
     ) -> None:
         access = Access(self._instruction, state.guard, window, address, size, is_write)
         self._run.accesses.append(access)
+
+
+def _are_apart(first: z3.BitVecRef, second: z3.BitVecRef) -> bool:
+    return window_of(first) is not window_of(second)
 
 
 def _width(vex_type: str) -> int:
