@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import z3
 
+from .invariants import Rule
 from .kernel_state import KernelState
 from .memory import Memory, Window
 
@@ -21,6 +22,11 @@ def out_offset(key: str) -> int | None:
     return int(key[1:]) if key.startswith("*") else None
 
 
+def argument_of(function: str, place: int) -> str:
+    """The result that stands for an argument of a function that is called."""
+    return f"@{function} x{place}"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """One of the ways a function can end: when, and what is in registers and memory then.
@@ -33,6 +39,8 @@ class Outcome:
     results: dict[str, z3.BitVecRef]
     memory: Memory
     is_refusal: bool = False
+    # The function that is called with the rest of the work, if one is: `Elsewhere`.
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,16 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """What holds under a condition, by some more instances of invariants."""
+
+    name: str
+    condition: z3.BoolRef
+    goal: z3.BoolRef
+    extra: tuple[z3.BoolRef, ...]
+
+
+@dataclass(frozen=True)
 class Claim:
     """A function of the image, and what it does in every state that satisfies the assumptions."""
 
@@ -61,3 +79,7 @@ class Claim:
     # Exclusive: each holds where none before it does.
     outcomes: list[Outcome]
     places: list[Place]
+    # What else follows of the state afterwards.
+    facts: list[Fact] = field(default_factory=list)
+    # Invariants that are kept beside those of `invariants`.
+    rules: tuple[Rule, ...] = ()

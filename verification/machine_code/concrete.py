@@ -17,6 +17,7 @@ import z3
 from .image import Image
 from .kernel_state import DESCRIBED
 from .memory import (
+    ARRAYS,
     ENTRIES,
     ENTRY_ARRAY,
     FRAME_BITS,
@@ -78,7 +79,7 @@ class ConcreteState:
     def words(self) -> list[tuple[int, bytes]]:
         """All that is not zero: addresses and bytes."""
         found = []
-        for array, rows in enumerate(self.rows):
+        for array, rows in enumerate(self.rows[:ARRAYS]):
             for index, value in rows.items():
                 found.append((address_of(array, index), _bytes_of(array, value)))
         return found
@@ -136,9 +137,13 @@ class Execution:
 
 
 def execute(
-    image: Image, entry: int, arguments: Mapping[str, int], state: ConcreteState
+    image: Image,
+    entry: int,
+    arguments: Mapping[str, int],
+    state: ConcreteState,
+    stop: int = RETURN_ADDRESS,
 ) -> Execution:
-    """Runs the function at `entry` in the emulator."""
+    """Runs the function at `entry` in the emulator, until it returns or reaches `stop`."""
     machine = unicorn.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
     pages: set[int] = set()
     for segment in image.segments:
@@ -153,10 +158,11 @@ def execute(
         machine.reg_write(_register(name), value)
     machine.reg_write(arm64.UC_ARM64_REG_SP, STACK_TOP)
     machine.reg_write(arm64.UC_ARM64_REG_X30, RETURN_ADDRESS)
-    return _watch(machine, pages, entry)
+    return _watch(machine, pages, (entry, stop))
 
 
-def _watch(machine: unicorn.Uc, pages: set[int], entry: int) -> Execution:
+def _watch(machine: unicorn.Uc, pages: set[int], way: tuple[int, int]) -> Execution:
+    entry, stop = way
     read: set[tuple[int, int]] = set()
     written: set[int] = set()
 
@@ -177,6 +183,7 @@ def _watch(machine: unicorn.Uc, pages: set[int], entry: int) -> Execution:
     machine.hook_add(unicorn.UC_HOOK_MEM_WRITE, on_write)
     unmapped = unicorn.UC_HOOK_MEM_READ_UNMAPPED | unicorn.UC_HOOK_MEM_WRITE_UNMAPPED
     machine.hook_add(unmapped, on_unmapped)
+    machine.hook_add(unicorn.UC_HOOK_CODE, lambda *_: machine.emu_stop(), begin=stop, end=stop)
     machine.emu_start(entry, RETURN_ADDRESS, count=INSTRUCTIONS_MAX)
     names = ["xsp", "pc", *(f"x{i}" for i in range(31))]
     registers = {name: machine.reg_read(_register(name)) for name in names}
@@ -221,3 +228,8 @@ def window_of(address: z3.BitVecRef) -> Window | None:
     (first,) = evaluate(ConcreteState(), [address])
     found = [window for window in WINDOWS if first >> window.bits == window.base >> window.bits]
     return found[0] if found else None
+
+
+def are_apart(first: z3.BitVecRef, second: z3.BitVecRef) -> bool:
+    """Whether two addresses lie in different windows."""
+    return window_of(first) is not window_of(second)

@@ -17,16 +17,19 @@ from dataclasses import dataclass
 import z3
 
 from .call import Call, Word
-from .claim import OUT_BYTES, Claim, Outcome, out_offset
+from .claim import OUT_BYTES, Claim, Outcome, argument_of, out_offset
 from .condition import COPY
-from .execute import Executor, Private
+from .execute import ExecutionError, Executor, Private
 from .image import Image, ImageError
 from .layout import Layout
 from .logic import disjunction
-from .memory import FRAME_BITS, FRAME_SHIFT
-from .state import REGISTER_OFFSETS, THUNK_OFFSETS, State
+from .memory import FRAME_BITS, FRAME_SHIFT, Memory
+from .state import REGISTER_OFFSETS, THUNK_OFFSETS, Requirement, State
 
 ZERO = "5frame4zero"
+
+# What a function elsewhere returns.
+ANSWERS = (z3.BitVec("answer_x0", 64), z3.BitVec("answer_x1", 64))
 
 # What a called function may change.
 SCRATCH = tuple(f"x{i}" for i in range(18))
@@ -60,6 +63,9 @@ class Contract:
         count = len(self.widths)
         values = [state.register(f"x{i}") for i in range(first, first + count)]
         self.tell(it, *self._narrowed(values))
+        for condition in it.requirements:
+            needed = Requirement(self.function, state.guard, condition)
+            executor.run_so_far.requirements.append(needed)
         out = state.register("x0")
         forget(state, f"{self.function}_{len(executor.run_so_far.summaries)}")
         executor.run_so_far.summaries.append(self.function)
@@ -69,6 +75,7 @@ class Contract:
             outcomes = [o for o in it.outcomes if o.is_refusal is is_refusal]
             after.answers += (is_refusal,)
             _answer(executor, after, outcomes, out)
+            after.memory = _memory_of(outcomes)
             found.append(after)
         return found
 
@@ -87,9 +94,9 @@ def private_of(contract: Contract | None) -> tuple[Private, ...]:
 class Contracts:
     """The functions of one image that are replaced by what is proved of them."""
 
-    def __init__(self, image: Image, layout: Layout, contracts: Sequence[Contract]) -> None:
+    def __init__(self, image: Image, layout: Layout, contracts: Sequence[Contract | Elsewhere]) -> None:
         self.layout = layout
-        self._by_address: dict[int, Contract] = {}
+        self._by_address: dict[int, Contract | Elsewhere] = {}
         for contract in contracts:
             try:
                 self._by_address[image.function(contract.function).address] = contract
@@ -132,6 +139,39 @@ def _answer(executor: Executor, state: State, outcomes: Sequence[Outcome], out: 
             state.registers[REGISTER_OFFSETS[key]] = value
         else:
             executor.store_private(state, z3.simplify(out + offset), value)
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A function of which nothing is taken for granted: a claim says when it is called, and with what.
+
+    Its arguments become results of the claim, by `argument_of`; what it answers, `ANSWERS`, is
+    anything. What it does to memory is not the claim's.
+    """
+
+    function: str
+    arguments: int
+
+    def apply(self, executor: Executor, state: State, layout: Layout) -> list[State] | None:
+        """Notes the call; nothing may have been stored before."""
+        if state.memory.updates:
+            raise ExecutionError(f"{self.function} is called after a store")
+        for place in range(self.arguments):
+            state.system[argument_of(self.function, place)] = state.register(f"x{place}")
+        forget(state, f"{self.function}_{len(executor.run_so_far.summaries)}")
+        executor.run_so_far.summaries.append(self.function)
+        for place, answer in enumerate(ANSWERS):
+            state.registers[REGISTER_OFFSETS[f"x{place}"]] = answer
+        return [state]
+
+
+def _memory_of(outcomes: Sequence[Outcome]) -> Memory:
+    """What memory holds after one of these outcomes."""
+    memory = outcomes[-1].memory
+    for outcome in reversed(outcomes[:-1]):
+        if outcome.memory is not memory:
+            memory = outcome.memory.chosen(outcome.condition, memory)
+    return memory
 
 
 def _zero(executor: Executor, state: State) -> None:

@@ -28,7 +28,7 @@ from .execute import Run
 from .image import Image
 from .kernel_state import DESCRIBED, FRAME_BITS
 from .logic import conjunction, parts_of, reads_of
-from .memory import UNITS_PER_FRAME_BITS
+from .memory import ARRAYS, UNITS_PER_FRAME_BITS
 from .program import Program
 from .proof import result_of
 from .solve import find_values
@@ -131,26 +131,30 @@ class Judge:
     def compare(self, state: ConcreteState) -> Difference | None:
         """Runs one state in the emulator; tells the first thing that differs."""
         state.symbols["initial_x0"] = OUT_ADDRESS
+        place = self.outcome_of(state)
+        if place is not None and self.claim.outcomes[place].elsewhere:
+            return self._compare_call(state, place)
         arguments = dict(zip(self.arguments, state.evaluate(self._arguments)))
         seen = execute(self.image, self.done.function.address, arguments, state)
         if seen.registers["pc"] != RETURN_ADDRESS:
             return f"stops at {seen.registers['pc']:#x}"
         if state.evaluate(self._returned) != [1]:
             return "returns, and the executor says that it does not"
-        place = self.outcome_of(state)
         if place is None:
             return "no outcome of the specification"
         outcome = self.claim.outcomes[place]
         is_sound = self.is_sound(state)
         specified = dict(zip(outcome.results, state.evaluate(self._results[place])))
         for (key, size), program in zip(self._sizes.items(), self._executed):
+            if key not in specified:
+                continue
             executed = state.evaluate(program)[0]
             offset = out_offset(key)
             if offset is None:
                 real = seen.registers[key]
             else:
                 real = seen.word(OUT_ADDRESS + offset, size // 8)
-            if key in specified and (real != executed or is_sound and real != specified[key]):
+            if real != executed or is_sound and real != specified[key]:
                 wanted = specified[key]
                 return f"{outcome.name}: {key}: {real:#x}, {executed:#x}, {wanted:#x}"
         changed = [self._updates.rows(state)]
@@ -160,6 +164,23 @@ class Judge:
             if difference is not None:
                 return f"{outcome.name}: {difference}"
         return self._register_difference(seen, state)
+
+    def _compare_call(self, state: ConcreteState, place: int) -> Difference | None:
+        """Runs one state up to the call of a function elsewhere; tells the first difference."""
+        outcome = self.claim.outcomes[place]
+        address = self.image.function(outcome.elsewhere).address
+        arguments = dict(zip(self.arguments, state.evaluate(self._arguments)))
+        seen = execute(self.image, self.done.function.address, arguments, state, address)
+        if seen.registers["pc"] != address:
+            return f"{outcome.name}: stops at {seen.registers['pc']:#x}"
+        if seen.written:
+            return f"{outcome.name}: something is written before the call"
+        for key, wanted in zip(outcome.results, state.evaluate(self._results[place])):
+            if key.startswith("@"):
+                real = seen.registers[key.split()[1]]
+                if real != wanted and self.is_sound(state):
+                    return f"{outcome.name}: {key}: {real:#x} instead of {wanted:#x}"
+        return None
 
     def _register_difference(self, seen, state: ConcreteState) -> Difference | None:
         if not self.done.summaries:
@@ -183,6 +204,7 @@ class _Updates:
     """The stores of a memory, to be evaluated."""
 
     def __init__(self, updates) -> None:
+        updates = [update for update in updates if update.array < ARRAYS]
         self._updates = updates
         true = z3.BoolVal(True)
         self._program = Program(

@@ -17,7 +17,7 @@ import pyvex
 import z3
 
 from . import condition, expression
-from .concrete import window_of
+from .concrete import are_apart, window_of
 from .image import INSTRUCTION_BYTES, Function, Image
 from .lift import Instruction, LiftError, Lifter, System
 from .memory import Memory, Window
@@ -27,6 +27,7 @@ from .state import (
     Frame,
     Guard,
     Place,
+    Requirement,
     State,
     initial_registers,
     merge,
@@ -101,8 +102,9 @@ class Run:
     stops: dict[int, State] = field(default_factory=dict)
     # Reads of registers that change by themselves: each has a symbol of its own.
     volatile: list[z3.BitVecRef] = field(default_factory=list)
-    # The functions that were not executed, call by call.
+    # The functions that were not executed, and what they require of their callers.
     summaries: list[str] = field(default_factory=list)
+    requirements: list[Requirement] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
     stack_bytes: int = 0
 
@@ -401,7 +403,7 @@ class Executor:
     def _load(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
         if not z3.is_bv_value(address):
             chosen = choice_of(address)
-            address = split_by(address, _are_apart) if chosen is None else chosen
+            address = split_by(address, are_apart) if chosen is None else chosen
         if z3.is_app_of(address, z3.Z3_OP_ITE):
             return self._load_choice(state, address, size)
         if self._private_place(address, size) is not None:
@@ -477,8 +479,7 @@ class Executor:
 
     def _window(self, state: State, address: z3.BitVecRef) -> Window:
         """The window in which an address can lie; that it always does is an obligation."""
-        window = window_of(address)
-        if window is not None:
+        if (window := window_of(address)) is not None:
             return window
         raise ExecutionError(
             f"{state.address:#x}: `{self._instruction.text}` is outside the kernel's memory"
@@ -489,10 +490,6 @@ class Executor:
     ) -> None:
         access = Access(self._instruction, state.guard, window, address, size, is_write)
         self._run.accesses.append(access)
-
-
-def _are_apart(first: z3.BitVecRef, second: z3.BitVecRef) -> bool:
-    return window_of(first) is not window_of(second)
 
 
 def _width(vex_type: str) -> int:

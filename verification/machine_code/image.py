@@ -73,7 +73,8 @@ class Image:
     def function(self, name: str) -> Function:
         """The only function called `name`, plain or as the last part of a mangled path."""
         mangled = re.compile(rf"(?<!\d){len(name)}{re.escape(name)}(?![a-z_])")
-        found = [f for f in self.functions if f.name == name or mangled.search(f.name)]
+        found = [f for f in self.functions if f.name == name]
+        found = found or [f for f in self.functions if mangled.search(f.name)]
         if len(found) != 1:
             names = ", ".join(f.name for f in found) or "none"
             raise ImageError(f"{self.path}: one function `{name}` expected, found: {names}")

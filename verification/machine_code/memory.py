@@ -32,6 +32,9 @@ UNITS_PER_FRAME_BITS = NUMBER_BITS - FRAME_BITS
 KINDS_ARRAY = UNIT_WORDS
 ENTRY_ARRAY = KINDS_ARRAY + 1
 ARRAYS = ENTRY_ARRAY + ENTRY_WORDS
+# What no machine code reads or writes, and only the specification knows: of each frame in a pool, how
+# many are in the list from it on.
+RANK_ARRAY = ARRAYS
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,8 @@ class Memory:
         word, byte = z3.BitVecSort(64), z3.BitVecSort(8)
         words = (z3.Array(f"{prefix}word{i}", number, word) for i in range(UNIT_WORDS))
         entries = (z3.Array(f"{prefix}entry{i}", frame, word) for i in range(ENTRY_WORDS))
-        return Memory((*words, z3.Array(f"{prefix}kinds", frame, byte), *entries))
+        kinds = z3.Array(f"{prefix}kinds", frame, byte)
+        return Memory((*words, kinds, *entries, z3.Array(f"{prefix}ranks", frame, word)))
 
     def chosen(self, condition: z3.BoolRef, other: Memory) -> Memory:
         """This memory if `condition` holds, else `other`."""

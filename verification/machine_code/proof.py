@@ -14,7 +14,7 @@ from .execute import STACK, Access, Executor, Rules, Run
 from .image import Image
 from .invariants import rules as invariants
 from .logic import conjunction, conjuncts, disjunction
-from .memory import KINDS, WORD_BYTES, Memory, Update
+from .memory import ARRAYS, KINDS, RANK_ARRAY, WORD_BYTES, Memory, Update
 from .program import Program
 from .state import State
 from .solve import Verdict, is_refuted, prove, prove_by_one
@@ -26,8 +26,9 @@ RETURNS = "returns"
 PLACE = "places"
 KIND = "kinds"
 KEPT = "invariants"
+TRANSLATION = "translations"
 CONVENTION = "registers"
-GROUPS = (RESULT, MEMORY, RETURNS, PLACE, KIND, KEPT, CONVENTION)
+GROUPS = (RESULT, MEMORY, RETURNS, PLACE, KIND, KEPT, TRANSLATION, CONVENTION)
 
 
 @dataclass(frozen=True)
@@ -80,17 +81,23 @@ def of_the_claim(claim: Claim) -> Iterator[Obligation]:
     for outcome in claim.outcomes:
         if outcome.memory.updates:
             yield from _kept(claim, outcome)
+    for fact in claim.facts:
+        yield Obligation(TRANSLATION, fact.name, fact.condition, fact.goal, fact.extra)
 
 
 def discharge(claim: Claim, obligation: Obligation, *, by_both: bool = True) -> Verdict:
-    """Asks the solvers."""
+    """Asks the solvers.
+
+    `by_both`: also of what follows from the claim alone, whatever the machine code is.
+    """
     if z3.is_true(obligation.statement()):
         return Verdict.PROVED
     hypotheses = [*claim.assumptions]
     for term in (obligation.guard, *obligation.extra):
         hypotheses += conjuncts(term)
     goals = conjuncts(obligation.goal) if obligation.is_apart else [obligation.goal]
-    ask = prove if by_both else prove_by_one
+    is_claim_alone = obligation.group in (KEPT, TRANSLATION)
+    ask = prove_by_one if is_claim_alone and not by_both else prove
     verdicts = (ask(hypotheses, goal) for goal in goals)
     return next((v for v in verdicts if v is not Verdict.PROVED), Verdict.PROVED)
 
@@ -119,6 +126,8 @@ def _results(claim: Claim, done: Run) -> Iterator[Obligation]:
 def result_of(end: State, key: str, bits: int = 64) -> z3.BitVecRef:
     """A result register, or a piece of the answer in memory."""
     offset = out_offset(key)
+    if key.startswith("@"):
+        return end.system_register(key)
     if offset is None:
         return end.register(key)
     return end.private_word("out", offset, bits // 8)
@@ -139,7 +148,7 @@ def same_stores(first: Memory, second: Memory) -> z3.BoolRef:
         made = [z3.BoolVal(True) if u.guard is None else u.guard for u in first.updates]
         return conjunction(z3.Not(guard) for guard in made)
     goals = []
-    for array in range(len(first.base)):
+    for array in range(ARRAYS):
         mine = [u for u in first.updates if u.array == array]
         its = [u for u in second.updates if u.array == array]
         shapes = [[u.free_bits for u in updates] for updates in (mine, its)]
@@ -158,7 +167,7 @@ def _same_store(first: Update, second: Update) -> z3.BoolRef:
 
 def same_memory(first: Memory, second: Memory) -> z3.BoolRef:
     """Whether two memories with the same base hold the same everywhere."""
-    touched = sorted({u.array for memory in (first, second) for u in memory.updates})
+    touched = sorted({u.array for memory in (first, second) for u in memory.updates} - {RANK_ARRAY})
     goals = []
     for array in touched:
         index = z3.Const(f"any_{array}", first.base[array].domain())
@@ -170,6 +179,9 @@ def _returns(done: Run) -> Iterator[Obligation]:
     true, false = z3.BoolVal(True), z3.BoolVal(False)
     returned = conjunction(done.end.guard) if done.end else false
     yield Obligation(RETURNS, "returns", true, returned)
+    for needed in done.requirements:
+        name = f"{needed.function} may be called"
+        yield Obligation(RETURNS, name, conjunction(needed.guard), needed.condition)
     for panic in done.panics:
         name = f"{panic.name} at {panic.instruction.address:#x} is not reached"
         yield Obligation(RETURNS, name, conjunction(panic.guard), false)
@@ -177,7 +189,7 @@ def _returns(done: Run) -> Iterator[Obligation]:
 
 def _kept(claim: Claim, outcome: Outcome) -> Iterator[Obligation]:
     after = claim.state.after(outcome.memory)
-    for rule in invariants(claim.state):
+    for rule in (*invariants(claim.state), *claim.rules):
         extra = tuple(rule.holds(claim.state))
         goal = conjunction(rule.holds(after))
         name = f"{outcome.name}: {rule.name}"

@@ -11,16 +11,22 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import invariants
+from . import invariants, tables
 from .concrete import ConcreteState
 from .kernel_state import CORE, MACHINE, NULL_ENDPOINT, NULL_SLOTS, KernelState
 from .layout import Layout
-from .memory import FRAME_BITS, KINDS_ARRAY, NUMBER_BITS
+from .memory import ENTRY_ARRAY, FRAME_BITS, KINDS_ARRAY, NUMBER_BITS, RANK_ARRAY, UNIT_WORDS
 from .program import Program
 
 UNITS_PER_FRAME = 1 << (NUMBER_BITS - FRAME_BITS)
 SLOTS_PER_CHUNK = 256
 OWN = {"core": CORE, "machine": MACHINE, "null_slots": NULL_SLOTS, "null_endpoint": NULL_ENDPOINT}
+
+# Rules of single frames, and of which kind.
+FRAME_RULES = (
+    ("frames of records", "Records"),
+    ("records of frames", "User"),
+)
 
 # An instance of a rule: its name, the rule, and the values of its symbols.
 Instance = tuple[str, str, dict[str, int]]
@@ -36,8 +42,26 @@ class Snapshot:
         self.concrete.rows[KINDS_ARRAY].update(kinds)
         for unit, word, value in raw["words"]:
             self.concrete.rows[word][unit] = value
+        for frame, word, value in raw["entries"]:
+            self.concrete.rows[ENTRY_ARRAY + word][frame] = value
         self.concrete.symbols |= {symbol.decl().name(): raw[name] for name, symbol in OWN.items()}
         self.null_slots: int = raw["null_slots"]
+        for space in self._objects("AddressSpace"):
+            self._rank_pool(space)
+
+    def _rank_pool(self, space: int) -> None:
+        """Notes of each frame in a pool how many are in the list from it on."""
+        first, ranks = self._field(space, "AddressSpace.POOL"), []
+        records = self.concrete.rows[ENTRY_ARRAY + self.layout.word("Entry.RECORDS")]
+        while first and first not in ranks:
+            ranks.append(first)
+            first = records.get(first, 0)
+        for place, frame in enumerate(ranks):
+            self.concrete.rows[RANK_ARRAY][frame] = len(ranks) - place
+
+    def _field(self, number: int, name: str) -> int:
+        at = self.layout.word(name)
+        return self.concrete.rows[at % UNIT_WORDS].get(number + at // UNIT_WORDS, 0)
 
     def violations(self, rules: dict[str, Program]) -> tuple[int, list[str]]:
         """How many instances of invariants were evaluated, and which do not hold."""
@@ -77,6 +101,49 @@ class Snapshot:
             for number in self._objects(owner):
                 name = f"links of {owner}"
                 yield f"{name} {number:#x}", name, {"any_object": number}
+        yield from self._page_tables()
+
+    def _page_tables(self) -> Iterator[Instance]:
+        """Every descriptor that is not zero, every pair of those, and some that are."""
+        for space in self._objects("AddressSpace"):
+            for rule in ("first tables", "pools of spaces", "records of spaces"):
+                yield f"{rule}: {space:#x}", rule, {"any_object": space}
+        for frame in self._frames("PageTable"):
+            for other in self._frames("PageTable"):
+                symbols = {"any_frame": frame, "any_other": other, "any_index": other % 512}
+                yield f"shadows: {frame:#x}, {other:#x}", "shadows", symbols
+        for rule, kind in FRAME_RULES:
+            for frame in self._frames(kind):
+                yield f"{rule}: {frame:#x}", rule, {"any_frame": frame}
+        for frame in self._frames("Pool"):
+            for other in self._frames("Pool"):
+                symbols = {"any_frame": frame, "any_other": other, "any_index": other % 512}
+                yield f"frames in pools: {frame:#x}, {other:#x}", "frames in pools", symbols
+        entries = list(self._descriptors())
+        for frame, index in entries:
+            symbols = {"any_frame": frame, "any_index": index}
+            for rule in ("descriptors", "modes of pages", "shadows"):
+                yield f"{rule}: {index} of {frame:#x}", rule, symbols
+            for other, second in entries:
+                more = symbols | {"any_other": other, "any_second": second}
+                name = f"{index} of {frame:#x} and {second} of {other:#x}"
+                yield name, "tables of tables", more
+                if frame == other:
+                    yield f"{name}: counts", "counts of tables", more
+
+    def _descriptors(self) -> Iterator[tuple[int, int]]:
+        """The descriptors that are not zero: frame of the table and index, and each table's first."""
+        for frame in self._frames("PageTable"):
+            yield frame, 0
+            for index in range(1, UNITS_PER_FRAME * UNIT_WORDS):
+                unit = frame * UNITS_PER_FRAME + index // UNIT_WORDS
+                if self.concrete.rows[index % UNIT_WORDS].get(unit):
+                    yield frame, index
+
+    def _frames(self, name: str) -> list[int]:
+        """The frames of a kind."""
+        kind = self.layout.frame_kinds[name]
+        return [f for f, found in self.concrete.rows[KINDS_ARRAY].items() if found == kind]
 
     def _objects(self, name: str) -> Iterator[int]:
         """The places of a kind that are not all zero."""
@@ -109,7 +176,8 @@ def check_broken(path: Path, layout: Layout) -> dict[str, int]:
 def _programs(layout: Layout) -> dict[str, Program]:
     """The rules, ready to be evaluated."""
     state = KernelState.symbolic(layout)
-    return {rule.name: Program(rule.holds(state)) for rule in invariants.rules(state)}
+    every = (*invariants.rules(state), *tables.rules(), *tables.tested())
+    return {rule.name: Program(rule.holds(state)) for rule in every}
 
 
 def _check_state(layout: Layout, raw: dict) -> tuple[int, list[str]]:
@@ -144,6 +212,57 @@ def _spoil_slot(snapshot: Snapshot) -> None:
                 return
 
 
+def _entries(snapshot: Snapshot, level: int) -> list[tuple[dict[int, int], int, int]]:
+    """The descriptors of tables of a level: rows of the array, unit, and frame of the table."""
+    at = ENTRY_ARRAY + snapshot.layout.word("Entry.SPACE")
+    levels = snapshot.concrete.rows[at]
+    return [
+        (snapshot.concrete.rows[index % UNIT_WORDS], unit, frame)
+        for frame, index in snapshot._descriptors()
+        for unit in [frame * UNITS_PER_FRAME + index // UNIT_WORDS]
+        if levels[frame] >> 60 == level and snapshot.concrete.rows[index % UNIT_WORDS].get(unit)
+    ]
+
+
+def _spoil_entry(level: int, change: Callable[[int], int]) -> Callable[[Snapshot], None]:
+    def spoil(snapshot: Snapshot) -> None:
+        rows, unit, _ = _entries(snapshot, level)[0]
+        rows[unit] = change(rows[unit])
+
+    return spoil
+
+
+def _spoil_leaf(change: Callable[[int], int]) -> Callable[[Snapshot], None]:
+    return _spoil_entry(3, change)
+
+
+def _spoil_frame(kind: str, field: str, value: int) -> Callable[[Snapshot], None]:
+    def spoil(snapshot: Snapshot) -> None:
+        at = ENTRY_ARRAY + snapshot.layout.word(f"Entry.{field}")
+        snapshot.concrete.rows[at][snapshot._frames(kind)[0]] = value
+
+    return spoil
+
+
+def _spoil_pool(snapshot: Snapshot) -> None:
+    frame = snapshot._frames("Pool")[0]
+    snapshot.concrete.rows[frame % 512 % UNIT_WORDS][
+        frame * UNITS_PER_FRAME + frame % 512 // UNIT_WORDS
+    ] = 1
+
+
+def _spoil_table_of_itself(snapshot: Snapshot) -> None:
+    rows, unit, frame = _entries(snapshot, 1)[0]
+    rows[unit] = frame << 12 | 0b11
+
+
+def _spoil_second_parent(snapshot: Snapshot) -> None:
+    """A table of the second level leads twice to the same table."""
+    rows, unit, _ = _entries(snapshot, 2)[0]
+    free = next(index for index in range(UNIT_WORDS) if not snapshot.concrete.rows[index].get(unit))
+    snapshot.concrete.rows[free][unit] = rows[unit]
+
+
 # Ways to break an invariant. A free frame's number is that of nothing.
 SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a thread whose slots are nowhere": _spoil_field("Thread.SLOTS", 0x1_0000),
@@ -157,4 +276,17 @@ SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a list of threads that leads to a table": _spoil_field("CapTable.THREADS", 0x1_0000),
     "a gate without an endpoint": _spoil_field("Gate.ENDPOINT", 0),
     "a slot with an unknown kind": _spoil_slot,
+    "a space whose first table is nowhere": _spoil_field("AddressSpace.ROOT", 0x1_0000),
+    "a page that the kernel may execute": _spoil_leaf(lambda leaf: leaf & ~(1 << 53)),
+    "a page that user code may not reach": _spoil_leaf(lambda leaf: leaf & ~(1 << 6)),
+    "a page that is writable and code": _spoil_leaf(lambda leaf: leaf & ~(1 << 7 | 1 << 54)),
+    "a page of what is no user frame": _spoil_leaf(lambda leaf: leaf ^ 1 << 20),
+    "a table that forbids writing": _spoil_entry(1, lambda entry: entry | 1 << 62),
+    "a table that leads to itself": _spoil_table_of_itself,
+    "a table with two parents": _spoil_second_parent,
+    "a pool with another count": _spoil_field("AddressSpace.POOL_COUNT", 7),
+    "a frame in a pool that is not zero": _spoil_pool,
+    "a table that counts one less": _spoil_frame("PageTable", "ID", 1),
+    "a shadow that is none": _spoil_frame("PageTable", "RECORDS", 1),
+    "a record that is none": _spoil_frame("User", "RECORDS", 64),
 }

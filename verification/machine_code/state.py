@@ -25,6 +25,15 @@ PrivateBytes = dict[tuple[str, int], Piece]
 
 
 @dataclass(frozen=True)
+class Requirement:
+    """What has to hold where a contract stands in for a function."""
+
+    function: str
+    guard: Guard
+    condition: z3.BoolRef
+
+
+@dataclass(frozen=True)
 class Frame:
     """A function that is being executed, and the call in it that is under way."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import z3
 
 from . import invariants
-from .claim import Claim, Outcome, Place
+from .claim import Claim, Fact, Outcome, Place
 from .kernel_state import (
     CORE,
     MACHINE,
@@ -134,8 +134,12 @@ class Telling:
         core = direct(z3.Concat(CORE, z3.BitVecVal(0, UNIT_BITS)))
         self.arguments: dict[str, Word] = {"tpidr_el1": core}
         self.assumptions: list[z3.BoolRef] = []
+        self.requirements: list[z3.BoolRef] = []
         self.outcomes: list[Outcome] = []
         self.places: list[Place] = []
+        self.facts: list[Fact] = []
+        # Invariants that are shown to be kept beside those that every call keeps.
+        self.rules: tuple[invariants.Rule, ...] = ()
         # What a refusal leaves in the result registers.
         self.failure: Callable[[Word], dict[str, Word]] = lambda e: {"x0": e, "x1": word(0)}
         # How many lookups that are functions of their own, with claims of their own, are under way.
@@ -149,7 +153,14 @@ class Telling:
         """What was said, as a claim about the function of this name."""
         arguments = dict(self.arguments)
         return Claim(
-            function, self.before, arguments, self.assumptions, self.outcomes, self.places
+            function,
+            self.before,
+            arguments,
+            self.assumptions,
+            self.outcomes,
+            self.places,
+            self.facts,
+            self.rules,
         )
 
     @property
@@ -187,6 +198,15 @@ class Telling:
         known = {rule.get_id() for rule in self.assumptions}
         self.assumptions += [rule for rule in rules if rule.get_id() not in known]
 
+    def show(self, name: str, goal: z3.BoolRef, *extra: z3.BoolRef) -> None:
+        """Something that holds here, by some more instances of invariants."""
+        self.facts.append(Fact(name, self.here(), goal, extra))
+
+    def require(self, *conditions: z3.BoolRef) -> None:
+        """What callers of this function keep to: whoever uses its contract shows it."""
+        self.requirements += conditions
+        self.assume(*conditions)
+
     # Ends.
 
     def refuse(self, error: str, condition: z3.BoolRef) -> None:
@@ -209,6 +229,11 @@ class Telling:
         here = conjunction([*self._reached, condition])
         self.outcomes.append(Outcome(name, here, results, self.now.memory))
         self._reached.append(z3.simplify(z3.Not(condition)))
+
+    def go(self, function: str, condition: z3.BoolRef, results: dict[str, Word]) -> None:
+        """Goes on elsewhere, in a function of which nothing is said, if the condition holds."""
+        self.end(function, condition, results)
+        self.outcomes[-1] = replace(self.outcomes[-1], elsewhere=function)
 
     # Words.
 

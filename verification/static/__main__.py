@@ -53,7 +53,8 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _check_mutants(report: Report, options: argparse.Namespace, *, whole: bool) -> None:
-    mutants.check(report, may_install=options.may_install, shard=options.shard, whole=whole)
+    share = {"shard": options.shard, "whole": whole}
+    mutants.check(report, may_install=options.may_install, write=options.write, **share)
 
 
 def _inspect(report: Report, options: argparse.Namespace) -> None:

@@ -19,8 +19,9 @@ SOURCE = tool.ROOT / "microkernel/core/src"
 TESTING = ("check.rs", "check/", "host.rs", "host/", "tests/", "world.rs")
 
 HEADER = """\
-# The lines of `microkernel/core` that its own tests never run (but for the random and slow ones,
-# which `mutants.toml` names), by their text, with the reason where there is one. A line that is not here and not run is a failure, and so is one that is here and run.
+# The lines of `microkernel/core` that its own tests never run (but for the random and slow ones, which
+# `mutants.toml` names), by their text, with the reason where there is one. A line that is not here and
+# not run is a failure, and so is one that is here and run.
 # Written by `verification/static/run --write --all`, which keeps the reasons.
 """
 

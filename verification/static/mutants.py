@@ -1,58 +1,48 @@
 """Mutation testing of the core: each of its mutants is caught by its own tests, or classified.
 
-`cargo-mutants` makes the mutants. They meet the quick tests first, and those that survive meet all of
-them. What survives these is in `mutants.toml`, with the reason: *equivalent* says why no test can tell
-it from the kernel, *untested* says what would.
+`cargo-mutants` says what the mutants are. Those that can be chosen while a program runs are all in one
+program (`trial.py`); the others, and of those a sample that must come to the same, `cargo-mutants` tries
+itself (`classic.py`). They meet the quick tests first, and those that survive meet all of them. What
+survives these is in `mutants.toml`, with the reason: *equivalent* says why no test can tell it from the
+kernel, *untested* says what would.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shutil
-import subprocess
 import tomllib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from . import tool
+from . import tool, tried
+from .classic import Workspace
 from .report import CannotCheckError, Report
+from .switch import Change
+from .trial import CORE, Fate, Program
 
 LIST = tool.HERE / "mutants.toml"
-# What `--all` tries: each so manyth mutant, from the first on.
-SAMPLE = (0, 160)
-
-
-@dataclass(frozen=True)
-class Round:
-    """How mutants meet tests."""
-
-    profile: str
-    seconds: int
-    flags: str
-
-
-# Builds that are quick, for tests that are not slow; and the tests as they usually run.
-QUICK = Round("mutants", 240, "-Zmir-opt-level=2 -Zinline-mir=yes")
-FULL = Round("test", 1_200, "")
+# What `--all` tries: each so manyth mutant, from the first on; of those that are built one by one, fewer.
+SAMPLE = (0, 16)
+APART_SAMPLE = 160
+# Of the others, how many are tried in both ways.
+TWICE = 3
 KINDS = ("equivalent", "untested")
-PLACE = re.compile(r"^(?P<file>[^:]+):\d+:\d+: (?P<change>.*)$")
+
+Key = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
 class Mutant:
     """One change of the core; `nth` of the same change in its file."""
 
+    number: int
     name: str
     file: str
     change: str
     nth: int
 
     @property
-    def key(self) -> tuple[str, str, int]:
+    def key(self) -> Key:
         return (self.file, self.change, self.nth)
 
 
@@ -64,49 +54,96 @@ class Survivor:
     reason: str
 
 
-def check(report: Report, *, may_install: bool, shard: tuple[int, int] | None, whole: bool) -> None:
+def check(
+    report: Report, *, may_install: bool, shard: tuple[int, int] | None, whole: bool, write: bool
+) -> None:
     """Tries a sample, a share, or all of the mutants."""
     settings = tomllib.loads(LIST.read_text())
     survivors = read(settings)
+    tool.need_packages(may_install=may_install)
     program = tool.cargo_tool("cargo-mutants", settings["version"], may_install=may_install)
     workspace = Workspace.make(program, settings)
-    mutants = workspace.mutants()
-    chosen = choose(mutants, shard if whole else SAMPLE)
+    mutants, changes = listed(workspace.listing())
+    share = (shard or (0, 1)) if whole else SAMPLE
+    together = Program.build(
+        workspace.tree, workspace.folder / "together", changes, settings["slow_tests"]
+    )
+    chosen = [m for m in mutants[share[0] :: share[1]] if whole or is_in_sample(together, m)]
     print(f"  {len(chosen)} of {len(mutants)} mutants", flush=True)
-    unviable, survived = workspace.judge(chosen)
-    failures = compare(chosen, survived, survivors)
+    fates = judge(workspace, together, chosen)
+    failures = compare(chosen, fates, survivors)
     known = {mutant.key for mutant in mutants}
     failures += [f"{key}: no such mutant: remove it from mutants.toml"
                  for key in survivors.keys() - known]
+    if whole and write:
+        tried.write(share, chosen, fates)
+    counts = Counter(fates.values())
     report.facts |= {
         "mutants of the core": len(mutants),
         "mutants tried": len(chosen),
-        "mutants that do not compile": unviable,
-        "mutants that survived": [mutant.name for mutant in survived],
+        **{f"mutants: {fate.value}": counts[fate] for fate in Fate if counts[fate]},
+        "survivors": [m.name for m in chosen if fates[m.number] is Fate.SURVIVED],
     }
-    report.add("mutants", len(chosen) - unviable, failures)
+    report.add("mutants", len(chosen) - counts[Fate.UNVIABLE], failures)
 
 
-def choose(mutants: Sequence[Mutant], shard: tuple[int, int] | None) -> list[Mutant]:
-    """Every mutant, or each `n`th from the `k`th on."""
-    return list(mutants) if shard is None else list(mutants[shard[0] :: shard[1]])
+def listed(found: Sequence[dict[str, object]]) -> tuple[list[Mutant], dict[str, list[Change]]]:
+    """Every mutant in the order of the source, and what it changes in which file."""
+    seen: Counter[tuple[str, str]] = Counter()
+    mutants, changes = [], defaultdict(list)
+    for number, item in enumerate(found):
+        file = item["file"].removeprefix(f"{CORE}/")
+        change = item["name"].split(": ", 1)[1]
+        seen[file, change] += 1
+        mutants.append(Mutant(number, item["name"], file, change, seen[file, change]))
+        lines = (tool.ROOT / CORE / file).read_text().splitlines(keepends=True)
+        start, end = (_offset(lines, item["span"][side]) for side in ("start", "end"))
+        changes[file].append(Change(number, item["genre"], start, end, item["replacement"]))
+    return mutants, changes
+
+
+def _offset(lines: Sequence[str], place: dict[str, int]) -> int:
+    """Lines and columns are counted from 1, and columns in characters."""
+    line, column = place["line"] - 1, place["column"] - 1
+    return len("".join(lines[:line]).encode()) + len(lines[line][:column].encode())
+
+
+def is_in_sample(together: Program, mutant: Mutant) -> bool:
+    """Whether it is not one of those that take long, or one of these that are tried all the same."""
+    is_apart = together.fates.get(mutant.number) is Fate.APART
+    return not is_apart or mutant.number % APART_SAMPLE == 0
+
+
+def judge(workspace: Workspace, together: Program, chosen: Sequence[Mutant]) -> dict[int, Fate]:
+    """The fate of each; one that has two fates is a failure of the check."""
+    fates = together.judge(m.number for m in chosen)
+    workspace.restore()
+    apart = [m for m in chosen if fates[m.number] is Fate.APART]
+    others = [m for m in chosen if fates[m.number] is not Fate.APART]
+    twice = others[:: max(1, len(others) // TWICE)]
+    by_name = workspace.judge([m.name for m in (*apart, *twice)])
+    for mutant in apart:
+        fates[mutant.number] = by_name[mutant.name]
+    for mutant in twice:
+        one, other = fates[mutant.number], by_name[mutant.name]
+        if one is not other and {one, other} != {Fate.CAUGHT, Fate.HANGS}:
+            raise CannotCheckError(f"{mutant.name}: {one.value}, and by itself: {other.value}")
+    return fates
 
 
 def compare(
-    chosen: Sequence[Mutant],
-    survived: Sequence[Mutant],
-    survivors: dict[tuple[str, str, int], Survivor],
+    chosen: Sequence[Mutant], fates: dict[int, Fate], survivors: dict[Key, Survivor]
 ) -> list[str]:
     """What survived and is not listed, and what is listed and did not."""
-    alive = {mutant.key for mutant in survived}
-    failures = [f"{m.name}: survives and is not classified" for m in survived
-                if m.key not in survivors]
+    alive = {m.key for m in chosen if fates[m.number] is Fate.SURVIVED}
+    failures = [f"{m.name}: survives and is not classified" for m in chosen
+                if m.key in alive and m.key not in survivors]
     failures += [f"{m.name}: is caught: remove it from mutants.toml" for m in chosen
                  if m.key in survivors and m.key not in alive]
     return failures
 
 
-def read(settings: dict[str, object]) -> dict[tuple[str, str, int], Survivor]:
+def read(settings: dict[str, object]) -> dict[Key, Survivor]:
     """The survivors that are listed."""
     found = {}
     for entry in settings.get("survivor", []):
@@ -116,86 +153,3 @@ def read(settings: dict[str, object]) -> dict[tuple[str, str, int], Survivor]:
             raise CannotCheckError(f"mutants.toml: {key} is no classification")
         found[key] = survivor
     return found
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """A copy of the tree in which mutants are built."""
-
-    program: str
-    folder: Path
-    settings: dict[str, object]
-
-    @staticmethod
-    def make(program: str, settings: dict[str, object]) -> Workspace:
-        folder = tool.target() / "mutants"
-        tree = folder / "tree"
-        shutil.rmtree(tree, ignore_errors=True)
-        tree.parent.mkdir(parents=True, exist_ok=True)
-        leave_out = shutil.ignore_patterns("target", ".git", "__pycache__")
-        shutil.copytree(tool.ROOT, tree, ignore=leave_out)
-        config = {name: settings[name] for name in ("examine_globs", "exclude_globs")}
-        lines = [f"{name} = {json.dumps(value)}\n" for name, value in config.items()]
-        (folder / "config.toml").write_text("".join(lines))
-        return Workspace(program, folder, settings)
-
-    def mutants(self) -> list[Mutant]:
-        """Every mutant, in the order of the source."""
-        seen: Counter[tuple[str, str]] = Counter()
-        found = []
-        for name in self._run(["--list"]).stdout.splitlines():
-            match = PLACE.match(name)
-            if not match:
-                raise CannotCheckError(f"cargo-mutants lists {name!r}")
-            file = match["file"].removeprefix("microkernel/core/src/")
-            seen[file, match["change"]] += 1
-            found.append(Mutant(name, file, match["change"], seen[file, match["change"]]))
-        return found
-
-    def judge(self, chosen: Sequence[Mutant]) -> tuple[int, list[Mutant]]:
-        """How many of them do not compile, and which survive every test."""
-        skipped = [word for test in self.settings["slow_tests"] for word in ("--skip", test)]
-        options = ["-Zunstable-options", "--fail-fast"]
-        quick = self._try(QUICK, chosen, [*skipped, *options])
-        # A machine that is busy may let even quick tests take long.
-        doubtful = quick["missed"] | quick["timeout"]
-        again = [m for m in chosen if m.name in doubtful]
-        # One that lets the tests hang is caught.
-        survived = self._try(FULL, again, options)["missed"] if again else set()
-        return len(quick["unviable"]), [m for m in chosen if m.name in survived]
-
-    def _try(
-        self, how: Round, chosen: Sequence[Mutant], options: list[str]
-    ) -> dict[str, set[str]]:
-        """The fate of each mutant."""
-        only = [word for m in chosen for word in ("--re", f"^{re.escape(m.name)}$")]
-        test = ["--cargo-arg=--lib", "--profile", how.profile, "--baseline", "skip"]
-        test += ["--timeout", str(how.seconds), "--no-times", "--output", str(self.folder)]
-        shutil.rmtree(self.folder / "mutants.out", ignore_errors=True)
-        done = self._run([*test, *only, "--", "--", *options], how.flags)
-        found = {
-            fate: set((self.folder / "mutants.out" / f"{fate}.txt").read_text().splitlines())
-            for fate in ("caught", "missed", "timeout", "unviable")
-        }
-        tried = set().union(*found.values())
-        missing = [m.name for m in chosen if m.name not in tried]
-        if missing:
-            raise CannotCheckError(f"{missing[0]}: not tried:\n{done.stdout}{done.stderr}")
-        return found
-
-    def _run(self, options: list[str], flags: str = "") -> subprocess.CompletedProcess[str]:
-        command = [self.program, "mutants", "--config", str(self.folder / "config.toml")]
-        command += ["--package", "pecan-core", "--in-place", *options]
-        environment = os.environ | {
-            "CARGO_TARGET_DIR": str(self.folder / ("quick" if flags else "full")),
-            "RUSTFLAGS": flags,
-            "RUSTC_BOOTSTRAP": "1",
-        }
-        # It ends with 2 if a mutant survives, and with 3 if one hangs.
-        done = subprocess.run(
-            command, cwd=self.folder / "tree", env=environment, capture_output=True, text=True,
-            check=False,
-        )
-        if done.returncode not in (0, 2, 3):
-            raise CannotCheckError(f"cargo-mutants failed ({done.returncode}):\n{done.stderr}")
-        return done

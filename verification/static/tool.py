@@ -6,10 +6,17 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .report import CannotCheckError
+
+if TYPE_CHECKING:
+    from tree_sitter import Parser
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -86,6 +93,39 @@ def llvm_tool(name: str, *, may_install: bool) -> str:
     path = Path(f"/usr/bin/{name}-{major}")
     need_package(f"llvm-{major}", path, may_install=may_install)
     return str(path)
+
+
+def workers() -> int:
+    """How many programs run at once."""
+    return int(os.environ.get("PECAN_WORKERS", 0)) or len(os.sched_getaffinity(0))
+
+
+@cache
+def rust_parser() -> Parser:
+    """Reads Rust. The packages come from `requirements.txt`, into an environment of their own."""
+    for folder in (target() / "static/environment/lib").glob("python3*/site-packages"):
+        sys.path.insert(0, str(folder))
+    import tree_sitter  # noqa: PLC0415
+    import tree_sitter_rust  # noqa: PLC0415
+
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_rust.language()))
+
+
+def need_packages(*, may_install: bool) -> None:
+    """Has the packages of `requirements.txt` there."""
+    folder, wanted = target() / "static/environment", HERE / "requirements.txt"
+    installed = folder / "installed"
+    if installed.exists() and installed.read_text() == wanted.read_text():
+        return
+    if not may_install:
+        raise CannotCheckError("packages of requirements.txt are missing, and --no-install was given")
+    print("static: installing the pinned parser", flush=True)
+    pip = Path(sysconfig.get_path("stdlib")) / "ensurepip/__init__.py"
+    need_package("python3-venv", pip, may_install=may_install)
+    run([sys.executable, "-m", "venv", "--clear", str(folder)])
+    install = ["install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    run([str(folder / "bin/pip"), *install, "--only-binary", ":all:", "--requirement", str(wanted)])
+    installed.write_text(wanted.read_text())
 
 
 def cargo_tool(package: str, version: str, *, may_install: bool) -> str:

@@ -6,6 +6,7 @@
 
 use ipc_abi::boot::{FIRST_FREE_SLOT, FirstHandle};
 use ipc_abi::call::Place;
+use ipc_abi::capability::Access;
 use pecan_core::host::{HostMachine, HostMemory};
 use pecan_core::kernel::{Answer, Kernel};
 use pecan_core::memory::{Fields, Memory};
@@ -17,6 +18,7 @@ const CALLS: u64 = 500;
 /// Handles that the calls use.
 const HANDLES: u64 = 64;
 const FRAME_WORDS: usize = 512;
+const ENTRY_WORDS: usize = 4;
 
 const TABLE: u64 = FirstHandle::Table as u64;
 const SPACE: u64 = FirstHandle::Space as u64;
@@ -70,7 +72,7 @@ fn call(host: &HostMachine, dice: &mut Dice) -> Answer {
     let kernel = host.kernel();
     let frame = find_frame(&host.memory, FrameKind::Free);
     let (place, handle) = (dice.place(), dice.handle());
-    match dice.below(16) {
+    match dice.below(20) {
         0 => kernel.create_endpoint(MEMORY, object(host, dice, FrameKind::Endpoint, 8), place),
         1 => {
             let object = object(host, dice, FrameKind::Notification, 2);
@@ -95,7 +97,20 @@ fn call(host: &HostMachine, dice: &mut Dice) -> Answer {
         11 | 12 => kernel.capability_copy(handle, place, dice.below(256)),
         13 => kernel.capability_delete(place),
         14 => destroy(kernel, handle),
+        15 => kernel.space_donate(SPACE, MEMORY, frame),
+        16 => kernel.create_frame(MEMORY, frame * UNITS_PER_FRAME, place),
+        17 | 18 => change_mapping(kernel, dice, handle),
         _ => kernel.reclaim(MEMORY, frame.saturating_sub(dice.below(8))),
+    }
+}
+
+/// Maps, unmaps or protects one of a few pages, far apart and side by side.
+fn change_mapping(kernel: Kernel<&HostMemory>, dice: &mut Dice, frame: u64) -> Answer {
+    let address = dice.below(2) << 30 | dice.below(2) << 21 | dice.below(4) << 12;
+    match dice.below(8) {
+        0 => kernel.unmap(SPACE, address),
+        1 => kernel.protect(SPACE, address, Access::READ.into_raw()),
+        _ => kernel.map(SPACE, frame, address, Access::READ_WRITE.into_raw()),
     }
 }
 
@@ -141,13 +156,28 @@ fn print_state(host: &HostMachine) {
         .frames()
         .flat_map(|frame| words(&host.memory, frame))
         .collect();
+    let entries: Vec<String> = host
+        .memory
+        .frames()
+        .flat_map(|frame| entry_words(&host.memory, frame))
+        .collect();
     println!(
-        "{{\"core\":{},\"machine\":{},\"null_slots\":{null_slots},\"null_endpoint\":{null_endpoint},\"kinds\":[{}],\"words\":[{}]}}",
+        "{{\"core\":{},\"machine\":{},\"null_slots\":{null_slots},\"null_endpoint\":{null_endpoint},\"kinds\":[{}],\"words\":[{}],\"entries\":[{}]}}",
         kernel.core().into_raw(),
         kernel.machine().into_raw(),
         kinds.join(","),
-        words.join(",")
+        words.join(","),
+        entries.join(",")
     );
+}
+
+/// The words of a frame's entry that are not zero: frame, word, value.
+fn entry_words(memory: &HostMemory, frame: Frame) -> Vec<String> {
+    (0..ENTRY_WORDS)
+        .map(|word| (word, memory.entry_load(frame, word)))
+        .filter(|&(_, value)| value != 0)
+        .map(|(word, value)| format!("[{},{word},{value}]", frame.0))
+        .collect()
 }
 
 /// The words of a frame that are not zero: unit, word in the unit, value.

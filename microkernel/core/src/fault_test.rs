@@ -147,3 +147,12 @@ fn thread_stays_stopped_when_its_handler_says_so() {
     s.answer(FaultReply::Stop as u16, 0, 0);
     assert_eq!(s.field(thread::STATE), state::STOPPED);
 }
+
+#[test]
+fn thread_whose_handlers_endpoint_is_gone_stops() {
+    let s = scene(true);
+    s.world.kernel().destroy(s.endpoint).expect("it dies");
+    s.world.leave();
+    s.fault();
+    assert_eq!(s.field(thread::STATE), state::STOPPED);
+}

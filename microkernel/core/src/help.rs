@@ -142,6 +142,9 @@ impl<M: Memory + Copy> Kernel<M> {
         if self.memory.get(context, context::BUDGET) != 0 && self.wait_for_refill(context) {
             return false;
         }
+        if self.take_up(thread) {
+            return false;
+        }
         match self.way_from(thread) {
             Way::Ends(end) => self.help(context, end),
             Way::Blocked => false,
@@ -150,6 +153,27 @@ impl<M: Memory + Copy> Kernel<M> {
                 false
             }
         }
+    }
+
+    /// If `waiting` waits to send where a server receives, that one takes the first message, or turns it
+    /// away. Answers whether it was so: only behind messages that a server without time of its own turned
+    /// away, which cannot go on by itself.
+    #[inline(never)]
+    fn take_up(&self, waiting: Number<Thread>) -> bool {
+        let waits = self.memory.get(waiting, thread::WAIT);
+        if waits & wait::REASON != wait::SEND {
+            return false;
+        }
+        let endpoint: Number<Endpoint> = Number::from_raw(waits);
+        let server = self.ready_server(endpoint);
+        if server.is_none() {
+            return false;
+        }
+        if let Some(context) = self.take_first_message(server, endpoint) {
+            self.take_server(server, endpoint);
+            self.resume_on(server, context);
+        }
+        true
     }
 
     /// `end` runs on the time of `helper`. Answers false if it has no context at all.

@@ -7,13 +7,16 @@ use std::vec::Vec;
 use ipc_abi::boot::FirstHandle;
 use ipc_abi::call::{PlatformCount, SystemCall};
 use ipc_abi::error::Error;
+use ipc_abi::fault::FaultCause;
 use ipc_abi::tag::MessageKind;
 use ipc_abi::time::NEVER;
 
 use crate::help::HELP_LIMIT;
 use crate::ipc_test::FULL;
+use crate::lend::CHAIN_LIMIT;
+use crate::memory::Fields;
 use crate::object::core_state::WOKEN_MAX;
-use crate::object::{Context, Number};
+use crate::object::{Context, Number, context};
 use crate::world::{Actor, World};
 
 const LOW: u64 = 40;
@@ -31,6 +34,7 @@ struct Scene {
     low: Actor,
     middle: Actor,
     gate: u64,
+    gates: Vec<u64>,
 }
 
 /// The main thread sleeps for a while.
@@ -75,6 +79,7 @@ fn scene(depth: usize) -> Scene {
         low,
         middle,
         gate,
+        gates,
     }
 }
 
@@ -410,4 +415,79 @@ fn helpers_that_are_turned_away_run_again() {
     world.sleep(NEVER);
     assert_eq!(world.current(), server.thread);
     assert_eq!(world.refusal(server), Some(Error::Again));
+}
+
+#[test]
+fn server_that_a_fault_stopped_is_not_helped() {
+    let mut s = scene(1);
+    away(&s.world);
+    assert_eq!(s.world.current(), s.middle.thread);
+    s.world.sleep(NEVER);
+    s.assert_runs_for(s.servers[0], s.low);
+    s.world.kernel().fault(FaultCause::Breakpoint, 0, 0);
+    s.world.leave();
+    back(&s.world);
+    s.important_call(HIGH);
+    assert!(s.world.current().is_none());
+}
+
+#[test]
+fn server_whose_time_is_gone_is_not_helped() {
+    let mut s = scene(1);
+    let server = s.servers[0];
+    for context in [server.context, s.low.context] {
+        s.world.kernel().destroy(context).expect("it dies");
+        s.world.leave();
+    }
+    s.important_call(HIGH);
+    assert_eq!(s.world.current(), s.middle.thread);
+}
+
+#[test]
+fn server_whose_callers_gate_is_gone_is_not_found() {
+    let mut s = scene(1);
+    let gate = s.world.gate(s.endpoints[0], 3);
+    let called = s.gates[0];
+    s.world.kernel().destroy(called).expect("it dies");
+    s.world.leave();
+    s.gate = gate;
+    s.important_call(HIGH);
+    assert_eq!(s.world.current(), s.middle.thread);
+}
+
+/// A chain longer than what is walked to find a lent context.
+fn long_chain() -> Scene {
+    scene(usize::try_from(CHAIN_LIMIT + 1).expect("seventeen"))
+}
+
+#[test]
+fn time_at_the_end_of_a_long_chain_is_not_taken_back() {
+    let s = long_chain();
+    s.world
+        .kernel()
+        .thread_stop(s.low.handle)
+        .expect("it stops");
+    s.world.leave();
+    away(&s.world);
+    s.world.sleep(NEVER);
+    let last = s.servers[s.servers.len() - 1];
+    s.assert_runs_for(last, s.low);
+}
+
+#[test]
+fn new_time_of_whoever_began_a_long_chain_waits_for_the_answer() {
+    let mut s = long_chain();
+    s.world.kernel().destroy(s.low.context).expect("it dies");
+    s.world.leave();
+    let time = FirstHandle::Time as u64;
+    let context = s
+        .world
+        .make(|kernel, region, place, to| kernel.create_context(region, place, to, time, LOW));
+    let given = s.world.kernel().thread_set_context(s.low.handle, context);
+    assert_eq!(given, Ok(0));
+    s.world.leave();
+    let number: Number<Context> = s.world.number_of(context);
+    let kernel = s.world.kernel();
+    assert_eq!(kernel.memory.link(number, context::RUNNING), s.low.thread);
+    assert_eq!(kernel.memory.get(number, context::QUEUED), 0);
 }

@@ -329,22 +329,14 @@ impl<M: Memory + Copy> Kernel<M> {
             return Ok(());
         }
         for _ in self.memory.at_most::<RECEIVE_TRIES>(0..RECEIVE_TRIES) {
-            let sender = self.first_sender(endpoint);
-            if sender.is_none() {
+            if self.first_sender(endpoint).is_none() {
                 break;
             }
-            self.dequeue_sender(sender, endpoint);
-            match self.take_message(sender, server) {
-                Ok(context) => {
-                    self.memory.set_link(endpoint, self.taken_field(), server);
-                    self.hand_back(server, answered);
-                    self.continue_on(server, context);
-                    return Ok(());
-                }
-                Err(error) => {
-                    let held = self.memory.link(sender, thread::CONTEXT);
-                    self.wake_refused(sender, held, error);
-                }
+            if let Some(context) = self.take_first_message(server, endpoint) {
+                self.memory.set_link(endpoint, self.taken_field(), server);
+                self.hand_back(server, answered);
+                self.continue_on(server, context);
+                return Ok(());
             }
             if self.memory.interrupt_pending() {
                 break;
@@ -364,6 +356,26 @@ impl<M: Memory + Copy> Kernel<M> {
         self.push_server(server, endpoint);
         self.rest_after(server, answered);
         Ok(())
+    }
+
+    /// Takes the first message that waits at `endpoint`, or turns its sender away. Answers the context
+    /// with which the server goes on; nothing if it has to look at the next.
+    #[inline(never)]
+    pub(crate) fn take_first_message(
+        &self,
+        server: Number<Thread>,
+        endpoint: Number<Endpoint>,
+    ) -> Option<Number<Context>> {
+        let sender = self.first_sender(endpoint);
+        self.dequeue_sender(sender, endpoint);
+        match self.take_message(sender, server) {
+            Ok(context) => Some(context),
+            Err(error) => {
+                let held = self.memory.link(sender, thread::CONTEXT);
+                self.wake_refused(sender, held, error);
+                None
+            }
+        }
     }
 
     /// The server waits: the caller it answered gets its context back, and the most important

@@ -2,6 +2,8 @@
 
 extern crate std;
 
+use std::vec::Vec;
+
 use ipc_abi::call::{SystemCall, Window};
 use ipc_abi::capability::{Kind, Rights, ThreadState};
 use ipc_abi::error::Error;
@@ -377,4 +379,44 @@ fn long_reply_to_a_caller_without_a_buffer_does_not_trouble_the_server() {
     );
     assert_eq!(p.world.refusal(lonely), Some(Error::NoBuffer));
     assert_eq!(state(&p.world, p.server), ThreadState::Receiving as u64);
+}
+
+#[test]
+fn messages_behind_those_that_were_turned_away_are_taken() {
+    let mut p = pair();
+    let senders: Vec<Actor> = (0..12).map(|_| p.world.started(255)).collect();
+    assert_eq!(
+        p.world.function(|k| k.destroy(p.server.context).into()),
+        Ok(0)
+    );
+    p.world.turn_to(p.client);
+    p.world.message(SystemCall::Call, p.gate, FULL, 0);
+    for (index, sender) in senders.iter().enumerate() {
+        p.world.turn_to(*sender);
+        // The server declares no window: only the last message can be taken.
+        let count = u64::from(index != senders.len() - 1);
+        p.world.set_register(sender.thread, 12, p.gate);
+        let first = p.gate.wrapping_sub(12);
+        p.world.message(
+            SystemCall::Call,
+            p.gate,
+            FULL.with_capabilities(count),
+            first,
+        );
+    }
+    p.world.turn_to(p.server);
+    p.world
+        .message(SystemCall::ReplyReceive, p.endpoint, FULL, 0);
+    p.world.turn_to(p.server);
+    let (last, others) = senders.split_last().expect("a sender");
+    assert!(
+        others
+            .iter()
+            .all(|it| p.world.refusal(*it) == Some(Error::NoSlots))
+    );
+    assert_eq!(state(&p.world, *last), ThreadState::Calling as u64);
+    assert!(
+        p.world
+            .has_message(p.server, MessageKind::Message, p.gate - 12, BADGE)
+    );
 }

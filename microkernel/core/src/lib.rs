@@ -69,7 +69,11 @@ pub mod queue;
 pub mod range;
 pub mod reclaim;
 pub mod record;
+#[cfg(test)]
+mod refill_test;
 pub mod region;
+#[cfg(test)]
+mod reply_test;
 pub mod rule;
 pub mod run_queue;
 #[cfg(test)]
@@ -81,9 +85,13 @@ pub mod table;
 pub mod teardown;
 pub mod thread;
 pub mod thread_field;
+#[cfg(test)]
+mod thread_test;
 pub mod timer;
 #[cfg(test)]
 mod timer_test;
+#[cfg(test)]
+mod wait_test;
 #[cfg(test)]
 mod world;
 

@@ -52,7 +52,7 @@ pub(crate) const NO_EXECUTE_USER: u64 = 1 << 54;
 /// Ignored by hardware (bits 58:55): the capability by which it was mapped has the right `WRITE`.
 pub(crate) const MAY_WRITE: u64 = 1 << 55;
 /// What every page has.
-const EVERY_PAGE: u64 =
+pub(crate) const EVERY_PAGE: u64 =
     TABLE_OR_PAGE | USER | INNER_SHAREABLE | ACCESSED | NOT_GLOBAL | NO_EXECUTE_KERNEL;
 
 /// The attributes of a page: of a frame with these [`user`] bits, mapped by a capability with

@@ -50,6 +50,7 @@ extern "C" fn settle() -> u64 {
             leave_user_space(kernel.memory.get(kernel.machine(), machine::NULL_ROOT));
         }
         settle_once(kernel);
+        look_for_interrupt(kernel);
         if kernel.current().is_none() {
             kernel.choose();
         }

@@ -13,9 +13,18 @@ from ..call import Call
 from ..claim import Claim
 from ..contracts import Contract
 from ..layout import Layout
-from . import capability, context, create, frame, irq, lookup, region, send, thread
+from . import capability, context, create, frame, irq, lookup, page_table, region, send, thread
 
-FAMILIES: tuple[ModuleType, ...] = (capability, context, create, frame, irq, region, thread)
+FAMILIES: tuple[ModuleType, ...] = (
+    capability,
+    context,
+    create,
+    frame,
+    irq,
+    page_table,
+    region,
+    thread,
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,8 @@ class Subject:
 def _subjects() -> tuple[Subject, ...]:
     shared = [Subject(c.function, None, c) for c in lookup.CONTRACTS]
     calls = [Subject(tell.__name__, tell) for family in FAMILIES for tell in family.CALLS]
-    return (*shared, Subject("find_send_gate", send.find_send_gate), *calls)
+    functions = [Subject(tell.__name__, tell) for tell in page_table.FUNCTIONS]
+    return (*shared, Subject("find_send_gate", send.find_send_gate), *functions, *calls)
 
 
 SUBJECTS = _subjects()

@@ -5,6 +5,7 @@ mod large;
 mod maker;
 mod messages;
 mod objects;
+mod refused;
 mod time;
 
 pub use large::large_system;
@@ -138,5 +139,23 @@ pub const ALL: &[Configuration] = &[
         has: "2 threads and the registers of one",
         states: [32_000, 330_000],
         build: time::debugging,
+    },
+    Configuration {
+        name: "ranges",
+        has: "a space with a pool, 3 frames, 3 runs of pages",
+        states: [16_000, 330_000],
+        build: refused::ranges,
+    },
+    Configuration {
+        name: "wrong arguments",
+        has: "one of every object, and bad names of each",
+        states: [64, 1_000],
+        build: refused::functions,
+    },
+    Configuration {
+        name: "wrong messages",
+        has: "2 threads, an endpoint, a gate, and bad names of each",
+        states: [256, 20_000],
+        build: refused::messages,
     },
 ];

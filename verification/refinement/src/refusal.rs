@@ -64,7 +64,7 @@ fn may_change(action: &Action, error: Error) -> bool {
     }
 }
 
-/// Whether a word is one of the registers that a call of `thread` may change.
+/// Whether a word is one of the registers that a call of `thread` may change, or what is kept of `x18`.
 fn is_register(place: Place, thread: Number<Thread>) -> bool {
     let Place::Word { frame, word } = place else {
         return false;
@@ -75,5 +75,5 @@ fn is_register(place: Place, thread: Number<Thread>) -> bool {
     }
     let field = word - usize::try_from(unit * 8).unwrap_or(0);
     let registers = thread::X.word()..thread::X.word() + 21;
-    registers.contains(&field) || field == thread::PSTATE.word()
+    registers.contains(&field) || field == thread::PSTATE.word() || field == thread::WINDOW.word()
 }

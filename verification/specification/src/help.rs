@@ -106,8 +106,12 @@ impl State {
         }
     }
 
-    /// Whoever `sender` waits for runs on the time of `helper`.
+    /// Whoever `sender` waits for runs on the time of `helper`. Where a server receives nobody is waited
+    /// for: the message is taken, or turned away.
     fn help(&mut self, helper: Number, sender: Number) {
+        if self.take_up(sender) {
+            return;
+        }
         match self.way_from(sender) {
             Way::Ends(end) => {
                 if let Some(context) = self.threads[&end].context {

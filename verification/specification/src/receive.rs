@@ -117,6 +117,33 @@ impl State {
         self.dispatch();
     }
 
+    /// If `waiting` waits to send where a server receives, that one takes the first message, or turns it
+    /// away: the answer is whether it was so. It is so behind messages that a server without time of its own turned
+    /// away, which cannot go on by itself.
+    pub(crate) fn take_up(&mut self, waiting: Number) -> bool {
+        let Wait::Send { endpoint, .. } = self.threads[&waiting].wait else {
+            return false;
+        };
+        let it = &self.endpoints[&endpoint];
+        let (Some(&server), Some(&sender), Some(_)) =
+            (it.servers.last(), it.senders.first(), it.id)
+        else {
+            return false;
+        };
+        self.leave_queue(sender, endpoint);
+        match self.take_message(sender, server) {
+            Ok(context) => {
+                self.take_server(endpoint, server);
+                self.resume_on(server, context);
+            }
+            Err(error) => {
+                let held = self.threads[&sender].context;
+                self.wake_refused(sender, held, error);
+            }
+        }
+        true
+    }
+
     /// Takes the message of `sender`, which is in no queue any more: the answer is the context with which
     /// the server goes on, if not its own.
     fn take_message(&mut self, sender: Number, server: Number) -> Result<Option<Number>, Error> {

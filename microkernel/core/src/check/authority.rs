@@ -74,8 +74,10 @@ impl<M: Memory + Copy> Kernel<M> {
         let is_ordered = first <= limit && limit <= first.wrapping_add(count);
         ensure(is_ordered, "FIRST <= LIMIT <= end of an allowance", at)?;
         let named: Number<Allowance> = self.memory.link(self.machine(), begins.at(first));
+        let is_alive = self.memory.get(allowance, allowance::ID) != 0;
+        // One that dies gives its numbers back at once.
         ensure(
-            named == allowance,
+            (named == allowance) == is_alive,
             "the machine knows where an allowance begins",
             at,
         )

@@ -7,7 +7,7 @@ use crate::create::{frame_number, unit_bit};
 use crate::frame::{PAGE_BITS, SPACE_BITS};
 use crate::kernel::Kernel;
 use crate::large::LARGE_FRAMES;
-use crate::mapping::{DEVICE_MEMORY, NO_EXECUTE_KERNEL, NO_EXECUTE_USER, READ_ONLY, USER};
+use crate::mapping::{DEVICE_MEMORY, EVERY_PAGE, MAY_WRITE, NO_EXECUTE_USER, READ_ONLY};
 use crate::memory::{Fields, Memory};
 use crate::object::{
     Frame, FrameKind, Number, PageTable, Record, Shadow, Space, UNITS_PER_FRAME, entry, record,
@@ -15,8 +15,8 @@ use crate::object::{
 };
 use crate::record::{first_of, shadow_at};
 use crate::space::{
-    BLOCK_LEVEL, FIRST_LEVEL, LAST_LEVEL, LEVEL_SHIFT, TABLE, TABLE_ENTRIES, frame_of, index_at,
-    slot_at, table_descriptor,
+    BLOCK_LEVEL, DESCRIPTOR_ADDRESS, FIRST_LEVEL, LAST_LEVEL, LEVEL_SHIFT, TABLE, TABLE_ENTRIES,
+    frame_of, index_at, slot_at, table_descriptor,
 };
 
 /// No list of frames is longer: as many as 64 GiB have.
@@ -164,10 +164,16 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Writable or executable, never both, over all mappings of a frame.
     fn check_attributes(&self, frame: Frame, descriptor: u64) -> Checked {
         let bits = self.memory.entry(frame, entry::SPACE);
-        let is_user = descriptor & (USER | NO_EXECUTE_KERNEL) == USER | NO_EXECUTE_KERNEL;
+        let is_large = bits & user::LARGE != 0;
+        let chosen = DESCRIPTOR_ADDRESS | READ_ONLY | NO_EXECUTE_USER | DEVICE_MEMORY | MAY_WRITE;
+        let always = if is_large {
+            EVERY_PAGE & !TABLE
+        } else {
+            EVERY_PAGE
+        };
         ensure(
-            is_user,
-            "a page is for EL0 and never executed by EL1",
+            descriptor & !chosen == always,
+            "a page is valid, for EL0, and never executed by EL1",
             frame.0,
         )?;
         let is_writable = descriptor & READ_ONLY == 0;
@@ -295,7 +301,14 @@ impl<M: Memory + Copy> Kernel<M> {
         let has_tables = self.memory.get(space, space::ROOT) != 0;
         let kind = self.memory.kind(frame);
         if kind == FrameKind::Pool as u8 {
+            let is_clean = self.memory.entry(frame, entry::ID) == 0
+                && self.memory.entry(frame, entry::SPACE) == space.into_raw();
+            ensure(is_clean, "a frame of a pool says no more", frame.0)?;
             return self.check_zero_frame(frame);
+        }
+        if kind == FrameKind::Shadow as u8 {
+            let next = self.memory.entry(frame, entry::RECORDS);
+            ensure(next == 0, "a shadow is in no list", frame.0)?;
         }
         if kind == FrameKind::Records as u8 {
             let used = self.memory.entry(frame, entry::ID);

@@ -272,8 +272,10 @@ impl<M: Memory + Copy> Kernel<M> {
         self.count_member(irq, irq::NOTIFICATION, &mut tallies.irqs);
         let line = self.memory.get(irq, irq::LINE);
         let user: Number<Irq> = self.memory.link(self.machine(), machine::IRQS.at(line));
+        let is_alive = self.memory.get(irq, irq::ID) != 0;
+        // One that dies gives its line back at once.
         ensure(
-            user == irq,
+            (user == irq) == is_alive,
             "the machine knows the interrupt of a line",
             irq.into_raw(),
         )

@@ -1,7 +1,7 @@
 use super::*;
 use crate::allowance::MERGE_NUMBERS;
 use crate::host::LINES;
-use ipc_abi::time::TimeGrant;
+use ipc_abi::time::{SHARE_WHOLE, TimeGrant};
 
 fn split(fixture: &Fixture, allowance: u64, count: u64) -> (u64, u64) {
     fixture.create(|k, o, d| k.allowance_split(MEMORY, o, d, allowance, count))
@@ -138,4 +138,37 @@ fn asids_run_out_and_come_back() {
     fixture.host.drain_all();
     let root = fixture.free_frame() + 1;
     fixture.create(make(root));
+}
+
+#[test]
+fn time_that_was_given_away_is_not_given_again() {
+    let fixture = Fixture::new();
+    let grant = |share| TimeGrant {
+        priority: 9,
+        unlimited: 7,
+        share,
+    };
+    let (child, _) = split(&fixture, TIME, grant(SHARE_WHOLE / 4).into_raw());
+    let (destination, _) = fixture.slot();
+    let object = fixture.free_place();
+    let left = SHARE_WHOLE - SHARE_WHOLE / 4;
+    let again = |share| {
+        move |k: Kernel<&HostMemory>| {
+            k.allowance_split(MEMORY, object, destination, TIME, grant(share).into_raw())
+        }
+    };
+    fixture.refuse(Error::Exhausted, again(left + 1));
+    assert_eq!(fixture.call(again(left)), Ok(0));
+    fixture.refuse(Error::BadArgument, |k| k.allowance_merge(child, 1));
+}
+
+#[test]
+fn time_itself_can_end() {
+    let fixture = Fixture::new();
+    let (_, child) = split(&fixture, TIME, 0);
+    assert_eq!(fixture.call(|k| k.destroy(TIME)), Ok(0));
+    fixture.host.drain_all();
+    fixture.check();
+    assert!(fixture.is_free(child / UNITS_PER_FRAME));
+    assert!(fixture.kernel().current().is_none());
 }

@@ -91,8 +91,11 @@ fn registers_hold_what_was_written() {
         ),
     ] {
         fixture.refuse(Error::BadArgument, |k| k.thread_write(thread, raw, bad));
-        assert_eq!(fixture.call(|k| k.thread_write(thread, raw, good)), Ok(0));
-        assert_eq!(fixture.call(|k| k.thread_read(thread, raw)), Ok(good));
+        // What was there before goes.
+        for value in [good, 0] {
+            assert_eq!(fixture.call(|k| k.thread_write(thread, raw, value)), Ok(0));
+            assert_eq!(fixture.call(|k| k.thread_read(thread, raw)), Ok(value));
+        }
     }
     for raw in [
         37,
@@ -189,6 +192,19 @@ fn floating_registers_never_survive_their_thread() {
     assert_eq!(owner(), number.into_raw());
     assert_eq!(fixture.call(|k| k.destroy(thread)), Ok(0));
     assert_eq!(owner(), 0);
+}
+
+#[test]
+fn floating_registers_stay_while_the_thread_may_use_them() {
+    let fixture = Fixture::new();
+    let (thread, _) = new_thread(&fixture);
+    for (flags, value) in [(1, 0), (1, 7), (0, 0), (1, 0)] {
+        assert_eq!(fixture.call(|k| k.thread_configure(thread, flags)), Ok(0));
+        if flags == 1 {
+            assert_eq!(fixture.call(|k| k.thread_read(thread, 70)), Ok(value));
+            assert_eq!(fixture.call(|k| k.thread_write(thread, 70, 7)), Ok(0));
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@ use ipc_abi::boot::FirstHandle;
 
 use super::*;
 use crate::memory::Fields;
-use crate::object::{Number, Thread, core_state, machine, thread};
+use crate::object::{CORES_MAX, Endpoint, Number, Thread, core_state, endpoint, machine, thread};
 
 fn dying(fixture: &Fixture) -> u64 {
     fixture
@@ -192,5 +192,20 @@ fn dying_objects_are_taken_apart_in_order() {
             fixture.check();
         }
         assert!(fixture.is_free(number / 64));
+    }
+}
+
+#[test]
+fn an_endpoint_is_idle_when_nobody_is_there_on_any_core() {
+    let fixture = Fixture::new();
+    let number: Number<Endpoint> = Number::from_raw(fixture.create_endpoint().1);
+    let kernel = fixture.kernel();
+    let cores = (0..CORES_MAX as u64).map(|core| 2 * core);
+    let fields = cores.flat_map(|at| [endpoint::SERVERS.at(at), endpoint::TAKEN.at(at)]);
+    for field in fields.chain([endpoint::WAITING, endpoint::GATES]) {
+        assert!(kernel.is_idle(number));
+        kernel.memory.set(number, field, 1);
+        assert!(!kernel.is_idle(number), "word {}", field.word());
+        kernel.memory.set(number, field, 0);
     }
 }

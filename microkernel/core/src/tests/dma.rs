@@ -184,6 +184,23 @@ fn a_device_that_dies_keeps_what_it_was_given_in_quarantine() {
 }
 
 #[test]
+fn a_device_that_is_dying_releases_nothing() {
+    let fixture = Fixture::new();
+    let registers = device(&fixture, 0);
+    assert_eq!(fixture.call(|k| k.device_confirm_reset(registers)), Ok(0));
+    let (frame, number) = fixture.create_frame();
+    assert!(fixture.call(|k| k.frame_give(frame, registers)).is_ok());
+    assert_eq!(fixture.call(|k| k.destroy(frame)), Ok(0));
+    fixture.host.memory.quiet_runs.set(0);
+    assert_eq!(fixture.kernel().destroy(registers), Ok(0));
+    let answer = fixture.kernel().reclaim(MEMORY, number);
+    assert_eq!(answer, Err(Error::Quarantined));
+    fixture.host.memory.quiet_runs.set(u64::MAX);
+    fixture.host.drain_all();
+    fixture.refuse(Error::Quarantined, |k| k.reclaim(MEMORY, number));
+}
+
+#[test]
 fn resets_never_come_round_to_none() {
     let fixture = Fixture::new();
     let registers = device(&fixture, 0);

@@ -302,3 +302,28 @@ fn records_fill_more_than_one_frame_and_are_used_again() {
     assert_eq!(fixture.call(|k| k.unmap(space, BASE)), Ok(0));
     assert_eq!(map(0), Ok(0));
 }
+
+#[test]
+fn map_finds_handles_in_later_chunks() {
+    let fixture = Fixture::new();
+    let (frame, number) = fixture.create_frame();
+    let (space, space_number) = fixture.create_space();
+    fixture.donate(space, 5);
+    let chunk = fixture.free_frame();
+    let extended = fixture.call(|k| k.table_extend(TABLE, MEMORY, chunk));
+    assert_eq!(extended, Ok(0));
+    for (near, far) in [(frame, 300), (space, 301)] {
+        let copied = fixture.call(|k| k.capability_copy(near, place(far), 255));
+        assert_eq!(copied, Ok(0));
+    }
+    fixture.refuse(Error::BadArgument, |k| k.map(301, 300, BASE, 9));
+    assert_eq!(fixture.call(|k| k.map(301, frame, BASE, READ)), Ok(0));
+    assert_eq!(
+        fixture.call(|k| k.map(space, 300, BASE + 0x1000, READ)),
+        Ok(0)
+    );
+    for address in [BASE, BASE + 0x1000] {
+        let descriptor = walk(&fixture, space_number, address).expect("a page");
+        assert_eq!(frame_of(descriptor), Frame(number));
+    }
+}

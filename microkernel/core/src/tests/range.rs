@@ -1,6 +1,7 @@
 use super::*;
+use crate::kernel::Effect;
 use crate::object::{Number, Space, space};
-use crate::range::{RANGE_PAGES, RUN_PAGES};
+use crate::range::{PAGES_ONE_BY_ONE, RANGE_PAGES, RUN_PAGES};
 use ipc_abi::boot::USER_END;
 use ipc_abi::capability::{Access, FrameMode};
 
@@ -251,4 +252,39 @@ fn a_range_that_needs_memory_says_so_where_it_does() {
     bench.fixture.donate(space, 2);
     let arguments = [space, bench.first + 5, BASE, READ, 15];
     assert_eq!(bench.fixture.range_call(MAP, &arguments), (None, 15));
+}
+
+#[test]
+fn a_handle_beyond_the_table_is_refused_where_a_table_of_pages_is() {
+    let bench = Bench::new(1);
+    assert_eq!(bench.map(BASE, 1), (None, 1));
+    for handle in [256, u64::MAX] {
+        let arguments = [bench.space, handle, BASE + PAGE, READ, 1];
+        let answer = bench.fixture.range_call(MAP, &arguments);
+        assert_eq!(answer, (Some(Error::BadHandle), 0));
+    }
+}
+
+#[test]
+fn few_pages_are_forgotten_one_by_one_and_many_with_their_space() {
+    let bench = Bench::new(20);
+    assert_eq!(bench.map(BASE, 20), (None, 20));
+    let asid = bench.fixture.kernel().memory.get(bench.number, space::ASID);
+    let performed = |pages: u64| {
+        bench.fixture.host.performed.borrow_mut().clear();
+        let arguments = [bench.space, BASE, READ, pages];
+        let answer = bench.fixture.range_call(PROTECT, &arguments);
+        assert_eq!(answer, (None, pages));
+        bench.fixture.host.performed.take()
+    };
+    for pages in 1..=PAGES_ONE_BY_ONE {
+        let page = |page| Effect::InvalidatePage {
+            asid,
+            address: BASE + page * PAGE,
+        };
+        let expected: std::vec::Vec<_> = (0..pages).map(page).collect();
+        assert_eq!(performed(pages), expected);
+    }
+    let expected = [Effect::InvalidateSpace { asid }];
+    assert_eq!(performed(PAGES_ONE_BY_ONE + 1), expected);
 }

@@ -166,6 +166,7 @@ fn threads_of_a_dead_space_stop_with_nothing_mapped() {
     assert_eq!(kernel.memory.get(target, thread::STATE), state::STOPPED);
     let null = kernel.memory.get(kernel.machine(), machine::NULL_ROOT);
     assert_eq!(kernel.memory.get(target, thread::ROOT), null);
+    fixture.refuse(Error::NotMapped, |k| k.thread_peek(thread, 0x20_0000));
     assert_eq!(fixture.call(|k| k.destroy(thread)), Ok(0));
 }
 

@@ -1,0 +1,433 @@
+"""Page tables: what addresses mean to the processor before and after a call.
+
+Descriptors are told by `translation`, which knows them from the architecture. Beside results and memory,
+each claim shows what the walks of *all* addresses of *all* spaces yield afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import z3
+
+from .. import tables, translation
+from ..call import Call, Frame, Object, Word, word
+from ..claim import argument_of
+from ..contracts import ANSWERS, Elsewhere
+from ..kernel_state import KernelState, Slot, direct, first_of, frame_of, is_link, link_of, number_of
+from ..memory import NUMBER_BITS, OBJECTS, RANK_ARRAY, Update
+from ..translation import Descriptor, Request
+
+# What `access` asks for: to read, and no more, to write, or to execute.
+READ, READ_WRITE, READ_EXECUTE = 1, 3, 5
+PAGE_BYTES = 1 << translation.PAGE_SHIFT
+BLOCK_SHIFT = translation.PAGE_SHIFT + translation.INDEX_BITS
+BLOCK_BYTES = 1 << BLOCK_SHIFT
+# In the bits that the hardware ignores: the mapping's capability has the right to write.
+MAY_WRITE = 1
+# The address in a page's descriptor, as far as the kernel's frames reach.
+OUTPUT_MASK = (1 << 46) - PAGE_BYTES
+# Of a frame's entry: the space of its first mapping, and the page there.
+SPACE_BITS = (1 << NUMBER_BITS) - 1
+PAGE_BITS = (1 << 28) - 1
+
+
+def page_of(address: Word) -> Word:
+    """The virtual page of an address."""
+    return z3.simplify(z3.Extract(translation.ADDRESS_BITS - 1, translation.PAGE_SHIFT, address))
+
+
+@dataclass(frozen=True)
+class Way:
+    """The tables through which an address goes: frames and indices, and the descriptors there."""
+
+    path: list[tables.Entry]
+    found: list[Descriptor]
+
+    @property
+    def has_middle(self) -> z3.BoolRef:
+        return self.found[0].is_table
+
+    @property
+    def has_last(self) -> z3.BoolRef:
+        return z3.And(self.found[0].is_table, self.found[1].is_table)
+
+    @property
+    def is_block(self) -> z3.BoolRef:
+        return z3.And(self.found[0].is_table, self.found[1].is_block)
+
+    @property
+    def is_page(self) -> z3.BoolRef:
+        return z3.And(self.has_last, self.found[2].is_page)
+
+    @property
+    def leaf(self) -> Descriptor:
+        """What maps the address, if something does."""
+        return Descriptor(z3.If(self.has_last, self.found[2].word, self.found[1].word))
+
+
+def note_entry(it: Call, entry: tables.Entry, *, is_write: bool = False) -> None:
+    """A descriptor that the function reads or writes."""
+    frame, index = entry
+    right = it.now.is_frame(frame, "PageTable")
+    it.note("descriptor", OBJECTS, _address_in(frame, index), right, is_write=is_write)
+
+
+def _address_in(frame: Word, index: Word) -> Word:
+    """The address of a word of a frame."""
+    return direct(z3.Concat(frame, index, z3.BitVecVal(0, 3)))
+
+
+def find_way(it: Call, space: Object, address: Word) -> Way:
+    """The walk of an address, as far as there are tables."""
+    page = page_of(address)
+    it.assume(*tables.way_is_sound(it.before, space.number, page))
+    it.note_field(space, "ROOT")
+    path = tables.path_of(it.now, space.number, page)
+    found = [Descriptor(tables.read_entry(it.now, *entry)) for entry in path]
+    way = Way(path, found)
+    note_entry(it, path[0])
+    with it.when(way.has_middle):
+        note_entry(it, path[1])
+    with it.when(way.has_last):
+        note_entry(it, path[2])
+    return way
+
+
+def write_entry(it: Call, entry: tables.Entry, value: Word) -> None:
+    """Writes a descriptor."""
+    note_entry(it, entry, is_write=True)
+    it.store(*tables.written_entry(*entry, value))
+
+
+def check_page_address(it: Call, address: Word) -> None:
+    """Refuses what is no page of user memory."""
+    it.refuse("Misaligned", address & (PAGE_BYTES - 1) != 0)
+    it.refuse("OutOfRange", z3.LShR(address, translation.ADDRESS_BITS) != 0)
+
+
+def find_leaf(it: Call, way: Way, address: Word) -> None:
+    """Refuses an address that nothing maps, or that is inside a block."""
+    it.refuse("NotMapped", z3.Not(z3.Or(way.is_page, way.is_block)))
+    it.refuse("Misaligned", z3.And(way.is_block, address & (BLOCK_BYTES - 1) != 0))
+
+
+def request_of(it: Call, frame: Frame, access: Word, may_write: z3.BoolRef) -> Request:
+    """What an access means for a frame, by a capability; `AccessDenied` for what neither allows."""
+    user = it.layout.constants
+    bits = frame["SPACE"]
+    is_code, is_device = bits & user["user.CODE"] != 0, bits & user["user.DEVICE"] != 0
+    writes, executes = access == READ_WRITE, access == READ_EXECUTE
+    it.refuse("AccessDenied", z3.And(writes, z3.Or(is_code, z3.Not(may_write))))
+    it.refuse("AccessDenied", z3.And(executes, z3.Not(z3.And(is_code, may_write))))
+    kinds = [z3.BitVecVal(kind, 3) for kind in (translation.DEVICE, translation.NORMAL)]
+    notes = [z3.BitVecVal(note, 4) for note in (MAY_WRITE, 0)]
+    return Request(writes, executes, z3.If(is_device, *kinds), z3.If(may_write, *notes))
+
+
+def check_access(it: Call, access: Word) -> None:
+    """Refuses what is no access."""
+    known = z3.Or(*(access == value for value in (READ, READ_WRITE, READ_EXECUTE)))
+    it.refuse("BadArgument", z3.Not(known))
+
+
+@dataclass(frozen=True)
+class AnyWalk:
+    """The walk of any page of any living space."""
+
+    before: KernelState
+    space: Word
+    page: Word
+
+    @staticmethod
+    def of(it: Call) -> AnyWalk:
+        space = z3.BitVec("any_space", NUMBER_BITS)
+        return AnyWalk(it.before, space, z3.BitVec("any_page", translation.PAGE_BITS))
+
+    def assumptions(self, others: list[tables.Entry]) -> list[z3.BoolRef]:
+        """The invariants of what it meets, and that it is apart from another walk."""
+        mine = tables.path_of(self.before, self.space, self.page)
+        return [
+            self.before.is_live(self.space, "AddressSpace"),
+            *tables.way_is_sound(self.before, self.space, self.page),
+            *tables.ways_are_apart(self.before, mine, others),
+        ]
+
+
+def show_translations(
+    it: Call, path: list[tables.Entry], is_here: z3.BoolRef, wanted: translation.Translation
+) -> None:
+    """Now: where `is_here` holds of `any_space` and `any_page`, the walk yields what is wanted, and
+    everywhere else what it did before; `path` is the one to where something was written.
+    """
+    walk = AnyWalk.of(it)
+    old = tables.walk_of(it.before, walk.space, walk.page)
+    new = tables.walk_of(it.now, walk.space, walk.page)
+    extra = walk.assumptions(path)
+    it.show("other addresses", z3.Implies(z3.Not(is_here), new.same(old)), *extra)
+    if not z3.is_false(is_here):
+        it.show("the address", z3.Implies(is_here, new.same(wanted)), *extra)
+
+
+def is_same_place(it: Call, space: Object, address: Word, is_block: z3.BoolRef) -> z3.BoolRef:
+    """Whether `any_page` of `any_space` is the page or in the block at an address."""
+    walk, page = AnyWalk.of(it), page_of(address)
+    top, low = translation.PAGE_BITS - 1, translation.INDEX_BITS
+    in_block = z3.Extract(top, low, walk.page) == z3.Extract(top, low, page)
+    same = z3.If(is_block, in_block, walk.page == page)
+    return z3.And(walk.space == space.number, same)
+
+
+def protect(it: Call, handle: Word, address: Word, access: Word) -> None:
+    """Changes what may be done with a page or block, and nothing else."""
+    it.rules = tuple(tables.rules())
+    space = it.find(handle, "AddressSpace", "WRITE")
+    check_access(it, access)
+    check_page_address(it, address)
+    way = find_way(it, space, address)
+    find_leaf(it, way, address)
+    leaf = way.leaf
+    frame = it.frame(tables.frame_in(leaf.output))
+    request = request_of(it, frame, access, leaf.note == MAY_WRITE)
+    changed = request.leaf(leaf.output, way.has_last)
+    with it.when(way.has_last):
+        write_entry(it, way.path[2], changed)
+    with it.when(z3.Not(way.has_last)):
+        write_entry(it, way.path[1], changed)
+    it.leave("InvalidatePage", space["ASID"], address)
+    walk = AnyWalk.of(it)
+    old = tables.walk_of(it.before, walk.space, walk.page)
+    is_here = is_same_place(it, space, address, way.is_block)
+    show_translations(it, way.path, is_here, request.translation(old.output))
+    it.done()
+
+
+# The pool of a space, and what is made of its frames.
+
+
+def pop_pool(it: Call, space: Object, kind: str) -> Frame:
+    """Takes the first frame of a pool that is not empty, for use as a kind."""
+    first = it.frame(space["POOL"])
+    it.assume(*tables.pools_are_counted(it.before, space.number))
+    it.assume(*tables.pool_frame_is_sound(it.before, first.number, z3.BitVecVal(0, 9)))
+    space["POOL"] = first["RECORDS"]
+    first["RECORDS"] = 0
+    space["POOL_COUNT"] = space["POOL_COUNT"] - 1
+    first.set_kind(kind)
+    return first
+
+
+def count_up(it: Call, table: Word) -> None:
+    """A table has one descriptor more."""
+    frame = it.frame(table)
+    frame["ID"] = frame["ID"] + 1
+
+
+def make_table(it: Call, space: Object, entry: tables.Entry, level: Word) -> Frame:
+    """A new table of a level, all zero, for an entry of the one above."""
+    number = it.frame(space["POOL"]).number
+    for below in (translation.BLOCK_LEVEL, translation.LAST_LEVEL):
+        index = translation.index_of(below, AnyWalk.of(it).page)
+        it.assume(*tables.pool_frame_is_sound(it.before, number, index))
+    it.assume(*tables.pool_is_apart(it.before, number))
+    frame = pop_pool(it, space, "PageTable")
+    frame["SPACE"] = it.link(space) | level << 60
+    write_entry(it, entry, translation.table_descriptor(tables.output_of(frame.number)))
+    count_up(it, entry[0])
+    return frame
+
+
+def set_first(it: Call, space: Object, frame: Frame, address: Word) -> None:
+    """A frame that is mapped nowhere is mapped here."""
+    bits, page = frame["SPACE"], frame["ADDRESS"]
+    frame["SPACE"] = bits | it.link(space)
+    frame["ADDRESS"] = page | z3.LShR(address, translation.PAGE_SHIFT)
+
+
+def make_next_table(it: Call, space: Word, table: Word, level: Word, address: Word) -> None:
+    """The table below one, on the way to an address; a new one of the pool if there is none."""
+    it.rules = tuple(tables.rules())
+    found, frame = it.object("AddressSpace", number_of(space)), frame_of(number_of(table))
+    it.require(is_link(space), it.before.is_live(found.number, "AddressSpace"))
+    it.require(table == link_of(first_of(frame)), tables.is_in_use(it.before, frame))
+    it.require(tables.owner_of(it.before, frame) == found.number)
+    is_first = level == translation.FIRST_LEVEL
+    it.require(z3.Or(is_first, level == translation.BLOCK_LEVEL))
+    it.require(z3.ZeroExt(60, tables.level_of(it.before, frame)) == level)
+    page = page_of(address)
+    levels = (translation.FIRST_LEVEL, translation.BLOCK_LEVEL)
+    index = z3.If(is_first, *(translation.index_of(at, page) for at in levels))
+    entry = (frame, index)
+    note_entry(it, entry)
+    it.assume(*tables.entry_is_sound(it.before, *entry))
+    old = Descriptor(tables.read_entry(it.before, *entry))
+    has_pool = it.before.field(found.number, "AddressSpace.POOL_COUNT") != 0
+    it.require(z3.Or(old.is_table, z3.And(old.word == 0, has_pool)))
+    there = link_of(first_of(tables.frame_in(old.output)))
+    it.end("there", old.is_table, {"x0": there})
+    made = make_table(it, found, entry, level + 1)
+    show_translations(it, [], z3.BoolVal(False), translation.UNMAPPED)
+    it.end("made", z3.BoolVal(True), {"x0": link_of(first_of(made.number))})
+
+
+def push_pool(it: Call, space: Object, frame: Frame) -> None:
+    """Gives a frame that is all zero back to the pool."""
+    count, link = space["POOL_COUNT"], widened(frame)
+    frame.set_kind("Pool")
+    frame["ID"] = 0
+    frame["SPACE"] = it.link(space)
+    frame["RECORDS"] = space["POOL"]
+    space["POOL"] = link
+    space["POOL_COUNT"] = count + 1
+    it.store(Update(RANK_ARRAY, frame.number, count + 1))
+
+
+def return_table(it: Call, space: Object, entry: tables.Entry, table: Word) -> None:
+    """Gives the table to which an entry leads, which is empty, and its shadow back to the pool."""
+    it.assume(*tables.table_is_apart(it.before, entry, table))
+    frame = it.frame(table)
+    link = frame["RECORDS"]
+    with it.when(link != 0):
+        push_pool(it, space, it.frame(link))
+    push_pool(it, space, frame)
+
+
+def drop_last_table(it: Call, space: Word, address: Word) -> None:
+    """Gives the last table for an address, which is empty, back, and the one above if it becomes so."""
+    it.rules = tuple(tables.rules())
+    found, page = it.object("AddressSpace", number_of(space)), page_of(address)
+    it.require(is_link(space), it.before.is_live(found.number, "AddressSpace"))
+    it.require(z3.LShR(address, translation.ADDRESS_BITS) == 0)
+    it.assume(*tables.pools_are_counted(it.before, found.number))
+    it.assume(z3.ULT(it.before.field(found.number, "AddressSpace.POOL_COUNT"), 1 << 62))
+    way = find_way(it, found, address)
+    root, middle, last = way.path
+    for index in tables.every_index(AnyWalk.of(it).page):
+        empty = tables.read_entry(it.before, last[0], index) == 0
+        it.require(z3.Implies(way.has_last, empty))
+        it.assume(*tables.count_is_sound(it.before, middle[0], middle[1], index))
+    it.end("nothing", z3.Not(way.has_last), {})
+    return_table(it, found, middle, last[0])
+    write_entry(it, middle, word(0))
+    table = it.frame(middle[0])
+    table["ID"] = table["ID"] - 1
+    with it.when(table["ID"] == 0):
+        return_table(it, found, root, middle[0])
+        write_entry(it, root, word(0))
+        first = it.frame(root[0])
+        first["ID"] = first["ID"] - 1
+    show_translations(it, way.path, z3.BoolVal(False), translation.UNMAPPED)
+    it.end("dropped", z3.BoolVal(True), {})
+
+
+def map(it: Call, handle: Word, memory: Word, address: Word, access: Word) -> None:
+    """Maps a frame; where frames of the pool may be needed, that is left to `map_with_pool`."""
+    it.rules = tuple(tables.rules())
+    space = find_inline(it, handle, "AddressSpace", "WRITE", memory)
+    space = it.object("AddressSpace", space.number())
+    slot = find_inline(it, memory, "Frame", "")
+    frame = it.frame(frame_of(slot.number()))
+    check_access(it, access)
+    check_page_address(it, address)
+    it.refuse("AccessDenied", slot.rights() & it.layout.rights["READ"] == 0)
+    may_write = slot.rights() & it.layout.rights["WRITE"] != 0
+    request = request_of(it, frame, access, may_write)
+    leaf = request.leaf(tables.output_of(frame.number), z3.BoolVal(True))
+    way = find_way(it, space, address)
+    it.refuse("AlreadyMapped", z3.And(way.has_last, way.found[2].word != 0))
+    first_or_large = frame["SPACE"] & (SPACE_BITS | it.layout.constants["user.LARGE"])
+    needs_pool = z3.Or(z3.Not(way.has_last), first_or_large != 0)
+    attributes = leaf & ~word(OUTPUT_MASK)
+    rest = called("map_with_pool", it.link(space), widened(frame), address, attributes)
+    it.go("map_with_pool", needs_pool, {**answered(), **rest})
+    set_first(it, space, frame, address)
+    write_entry(it, way.path[2], leaf)
+    count_up(it, way.path[2][0])
+    is_here = is_same_place(it, space, address, z3.BoolVal(False))
+    show_translations(it, way.path, is_here, request.translation(tables.output_of(frame.number)))
+    it.done()
+
+
+def unmap(it: Call, handle: Word, address: Word) -> None:
+    """Unmaps a page; blocks, records and a table's last page are left to two other functions."""
+    it.rules = tuple(tables.rules())
+    space = it.find(handle, "AddressSpace", "WRITE")
+    check_page_address(it, address)
+    way = find_way(it, space, address)
+    large = {**answered(), **called("unmap_large", it.link(space), address)}
+    it.go("unmap_large", z3.Not(way.has_last), large)
+    it.refuse("NotMapped", way.found[2].word == 0)
+    table, leaf = it.frame(way.path[2][0]), way.found[2]
+    frame = it.frame(tables.frame_in(leaf.output))
+    seldom = table["RECORDS"] != 0
+    with it.when(z3.Not(seldom)):
+        count = table["ID"]
+    rest = called(
+        "clear_page_seldom",
+        it.link(space),
+        it.link(it.object("PageTable", first_of(table.number))),
+        address,
+        widened(frame),
+    )
+    seldom = z3.Or(seldom, z3.ULE(count, 1))
+    it.go("clear_page_seldom", seldom, {"x0": word(0), "x1": word(0), **rest})
+    clear_first(frame)
+    write_entry(it, way.path[2], word(0))
+    table["ID"] = table["ID"] - 1
+    it.leave("InvalidatePage", space["ASID"], address)
+    is_here = is_same_place(it, space, address, z3.BoolVal(False))
+    show_translations(it, way.path, is_here, translation.UNMAPPED)
+    it.done()
+
+
+def clear_first(frame: Frame) -> None:
+    """A frame has no first mapping any more."""
+    bits, page = frame["SPACE"], frame["ADDRESS"]
+    frame["SPACE"] = bits & ~word(SPACE_BITS)
+    frame["ADDRESS"] = page & ~word(PAGE_BITS)
+
+
+def find_inline(
+    it: Call, handle: Word, kind: str, right: str, following: Word | None = None
+) -> Slot:
+    """The capability of a live object, which the function itself may look up; `following` is the next
+    handle, of which the first part is read before this one's object.
+    """
+    slot = it.capability(it.current(), handle)
+    if following is not None:
+        thread = it.current()
+        is_in_view = z3.simplify((following & ~thread["MASK"]) == 0)
+        it.slot(number_of(thread["SLOTS"]), z3.Extract(7, 0, following), is_in_view)
+    if right:
+        it.check(slot, it.kind(kind), it.rights(right))
+        return slot
+    it.refuse("WrongKind", slot.kind() != it.kind(kind))
+    it.refuse("Stale", z3.Not(it.is_live(slot, it.kind(kind))))
+    return slot
+
+
+def widened(frame: Frame) -> Word:
+    """The number of a frame as an argument."""
+    return z3.ZeroExt(64 - frame.number.size(), frame.number)
+
+
+def answered() -> dict[str, Word]:
+    """What a system call answers, of which another function has the answer."""
+    is_error, value = z3.Extract(0, 0, ANSWERS[0]) == 1, ANSWERS[1]
+    return {"x0": z3.If(is_error, value, word(0)), "x1": z3.If(is_error, word(0), value)}
+
+
+def called(function: str, *arguments: Word) -> dict[str, Word]:
+    """The arguments with which a function is called."""
+    return {argument_of(function, at): value for at, value in enumerate(arguments)}
+
+
+CALLS = (protect,)
+# Of the first two, what a page needs whose table is there.
+FUNCTIONS = (map, unmap, make_next_table, drop_last_table)
+# What they call for the rest.
+ELSEWHERE = (
+    Elsewhere("map_with_pool", 4),
+    Elsewhere("unmap_large", 2),
+    Elsewhere("clear_page_seldom", 4),
+)
