@@ -25,7 +25,9 @@ from .memory import (
     KINDS_ARRAY,
     OBJECTS,
     UNIT_WORDS,
+    WINDOWS,
     Memory,
+    Window,
 )
 from .program import Program
 
@@ -216,3 +218,18 @@ def _register(name: str) -> int:
 def evaluate(state: ConcreteState, terms: Sequence[z3.ExprRef]) -> list[int]:
     """The values of terms in one state."""
     return state.evaluate(Program(terms))
+
+
+def window_of(address: z3.BitVecRef) -> Window | None:
+    """The window in which an address lies, or begins: what is added is an offset in the window."""
+    for window in WINDOWS:
+        if z3.is_true(z3.simplify(window.holds(address))):
+            return window
+    (first,) = evaluate(ConcreteState(), [address])
+    found = [window for window in WINDOWS if first >> window.bits == window.base >> window.bits]
+    return found[0] if found else None
+
+
+def are_apart(first: z3.BitVecRef, second: z3.BitVecRef) -> bool:
+    """Whether two addresses lie in different windows."""
+    return window_of(first) is not window_of(second)

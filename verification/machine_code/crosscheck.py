@@ -1,6 +1,6 @@
 """The executor against the emulator, and the specification against both.
 
-States come from the solvers: for each outcome one in which it happens and the assumptions hold.
+States come from a solver: for each outcome one in which it happens and the assumptions hold.
 Random changes of these are kept if the assumptions still hold; where no function is summarised by
 its contract, also if not, as long as every address lies in a window.
 """
@@ -27,11 +27,11 @@ from .concrete import (
 from .execute import Run
 from .image import Image
 from .kernel_state import DESCRIBED, FRAME_BITS
-from .logic import conjunction, reads_of
+from .logic import conjunction, parts_of, reads_of
 from .memory import ARRAYS, UNITS_PER_FRAME_BITS
 from .program import Program
 from .proof import result_of
-from .solve import find_model
+from .solve import find_values
 
 SEED = 20_260_101
 # How often a change is tried before a state is given up.
@@ -43,29 +43,34 @@ Difference = str
 
 
 def witness(claim: Claim, condition: z3.BoolRef) -> ConcreteState | None:
-    """A sound state in which the condition holds; `None` if the solvers find none."""
+    """A sound state in which the condition holds; `None` if the solver finds none."""
     constraints = [*claim.assumptions, condition]
-    model = find_model(constraints)
-    if model is None:
+    symbols = [item for item in parts_of(constraints) if _is_symbol(item)]
+    reads = list(reads_of(constraints))
+    terms = {f"symbol_{place}": symbol for place, symbol in enumerate(symbols)}
+    for place, (array, index) in enumerate(reads):
+        terms[f"index_{place}"] = index
+        terms[f"content_{place}"] = z3.Select(array, index)
+    values = find_values(constraints, terms)
+    if values is None:
         return None
     state = ConcreteState()
-    for symbol in model.decls():
-        if symbol.arity() == 0 and z3.is_bv_sort(symbol.range()):
-            state.symbols[symbol.name()] = model[symbol].as_long()
-
-    def value(term: z3.ExprRef) -> int:
-        return model.eval(term, model_completion=True).as_long()
-
+    for place, symbol in enumerate(symbols):
+        state.symbols[symbol.decl().name()] = values[f"symbol_{place}"]
     described = set()
     arrays = {name: place for place, name in enumerate(ARRAY_NAMES)}
-    for array, index in reads_of(constraints):
-        content, row = value(z3.Select(array, index)), value(index)
+    for place, (array, _) in enumerate(reads):
+        content, row = values[f"content_{place}"], values[f"index_{place}"]
         if array.eq(DESCRIBED):
             described |= {row} if content else set()
         else:
             state.rows[arrays[array.decl().name()]][row] = content
     state.described = frozenset(described)
     return state
+
+
+def _is_symbol(item: z3.ExprRef) -> bool:
+    return z3.is_bv(item) and z3.is_const(item) and not z3.is_bv_value(item)
 
 
 class Judge:

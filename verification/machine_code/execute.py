@@ -17,10 +17,11 @@ import pyvex
 import z3
 
 from . import condition, expression
+from .concrete import are_apart, window_of
 from .image import INSTRUCTION_BYTES, Function, Image
 from .lift import Instruction, LiftError, Lifter, System
-from .memory import WINDOWS, Memory, Window, likely_window
-from .words import choice_of
+from .memory import Memory, Window
+from .words import choice_of, split_by
 from .state import (
     REGISTER_OFFSETS,
     Frame,
@@ -101,7 +102,7 @@ class Run:
     stops: dict[int, State] = field(default_factory=dict)
     # Reads of registers that change by themselves: each has a symbol of its own.
     volatile: list[z3.BitVecRef] = field(default_factory=list)
-    # The functions that were not executed, call by call, and what they require of their callers.
+    # The functions that were not executed, and what they require of their callers.
     summaries: list[str] = field(default_factory=list)
     requirements: list[Requirement] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
@@ -402,7 +403,7 @@ class Executor:
     def _load(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
         if not z3.is_bv_value(address):
             chosen = choice_of(address)
-            address = address if chosen is None else chosen
+            address = split_by(address, are_apart) if chosen is None else chosen
         if z3.is_app_of(address, z3.Z3_OP_ITE):
             return self._load_choice(state, address, size)
         if self._private_place(address, size) is not None:
@@ -478,13 +479,8 @@ class Executor:
 
     def _window(self, state: State, address: z3.BitVecRef) -> Window:
         """The window in which an address can lie; that it always does is an obligation."""
-        if (likely := likely_window(address)) is not None:
-            return likely
-        solver = z3.SolverFor("QF_AUFBV")
-        solver.add(*self.hypotheses, *state.guard)
-        for window in WINDOWS:
-            if solver.check(window.holds(address)) == z3.sat:
-                return window
+        if (window := window_of(address)) is not None:
+            return window
         raise ExecutionError(
             f"{state.address:#x}: `{self._instruction.text}` is outside the kernel's memory"
         )

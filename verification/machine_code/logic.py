@@ -27,6 +27,13 @@ def disjunction(terms: Iterable[z3.BoolRef]) -> z3.BoolRef:
     return items[0] if len(items) == 1 else z3.Or(*items)
 
 
+def conjuncts(term: z3.BoolRef) -> list[z3.BoolRef]:
+    """The terms of which a term is the conjunction."""
+    if not z3.is_and(term):
+        return [] if z3.is_true(term) else [term]
+    return [part for child in term.children() for part in conjuncts(child)]
+
+
 def parts_of(terms: Iterable[z3.ExprRef]) -> Iterator[z3.ExprRef]:
     """Every part of some terms, each once."""
     seen: set[int] = set()

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import z3
 
-from .words import constant_part, low_bits, part_of_sum
+from .words import low_bits, part_of_sum
 
 WORD_BYTES = 8
 UNIT_BITS = 6
@@ -54,16 +54,6 @@ OBJECTS = Window("objects", 0xFFFF_0000_0000_0000, NUMBER_BITS + UNIT_BITS)
 KINDS = Window("kinds", 0xFFFF_8000_0000_0000, FRAME_BITS)
 ENTRIES = Window("entries", 0xFFFF_9000_0000_0000, FRAME_BITS + ENTRY_BITS)
 WINDOWS = (OBJECTS, KINDS, ENTRIES)
-
-
-def likely_window(address: z3.BitVecRef) -> Window | None:
-    """The window in which an address must be, or in which the constant part of it is."""
-    for window in WINDOWS:
-        if z3.is_true(z3.simplify(window.holds(address))):
-            return window
-    base = constant_part(address)
-    known = (window for window in WINDOWS if base >> window.bits == window.base >> window.bits)
-    return next(known, None)
 
 
 class AccessError(Exception):

@@ -13,7 +13,7 @@ from .contracts import Contract, Contracts, private_of
 from .execute import STACK, Access, Executor, Rules, Run
 from .image import Image
 from .invariants import rules as invariants
-from .logic import conjunction, disjunction
+from .logic import conjunction, conjuncts, disjunction
 from .memory import ARRAYS, KINDS, RANK_ARRAY, WORD_BYTES, Memory, Update
 from .program import Program
 from .state import State
@@ -30,10 +30,6 @@ TRANSLATION = "translations"
 CONVENTION = "registers"
 GROUPS = (RESULT, MEMORY, RETURNS, PLACE, KIND, KEPT, TRANSLATION, CONVENTION)
 
-# How many obligations of a group are one question, as long as all of them hold.
-BUNDLES = {KEPT: 1, TRANSLATION: 1}
-BUNDLE = 24
-
 
 @dataclass(frozen=True)
 class Obligation:
@@ -45,6 +41,8 @@ class Obligation:
     goal: z3.BoolRef
     # An instance of an invariant that only this obligation uses.
     extra: tuple[z3.BoolRef, ...] = ()
+    # Whether each part of the goal, such as a store, is a question of its own.
+    is_apart: bool = False
 
     def statement(self) -> z3.BoolRef:
         """What has to follow from the assumptions, simplified."""
@@ -87,29 +85,21 @@ def of_the_claim(claim: Claim) -> Iterator[Obligation]:
         yield Obligation(TRANSLATION, fact.name, fact.condition, fact.goal, fact.extra)
 
 
-def discharge(
-    claim: Claim, bundle: Sequence[Obligation], *, by_both: bool = True
-) -> list[Verdict]:
-    """Asks the solvers: about all together, and if they do not all hold, about each.
+def discharge(claim: Claim, obligation: Obligation, *, by_both: bool = True) -> Verdict:
+    """Asks the solvers.
 
     `by_both`: also of what follows from the claim alone, whatever the machine code is.
     """
-    is_claim_alone = bundle[0].group in (KEPT, TRANSLATION)
+    if z3.is_true(obligation.statement()):
+        return Verdict.PROVED
+    hypotheses = [*claim.assumptions]
+    for term in (obligation.guard, *obligation.extra):
+        hypotheses += conjuncts(term)
+    goals = conjuncts(obligation.goal) if obligation.is_apart else [obligation.goal]
+    is_claim_alone = obligation.group in (KEPT, TRANSLATION)
     ask = prove_by_one if is_claim_alone and not by_both else prove
-    together = conjunction(o.statement() for o in bundle)
-    verdict = Verdict.PROVED if z3.is_true(together) else ask(claim.assumptions, together)
-    if verdict is Verdict.PROVED or len(bundle) == 1:
-        return [verdict] * len(bundle)
-    return [ask(claim.assumptions, o.statement()) for o in bundle]
-
-
-def bundles(all_of_them: Sequence[Obligation]) -> Iterator[list[int]]:
-    """The obligations by number, in groups that become one question each."""
-    for group in GROUPS:
-        mine = [i for i, o in enumerate(all_of_them) if o.group == group]
-        size = BUNDLES.get(group, BUNDLE)
-        for first in range(0, len(mine), size):
-            yield mine[first : first + size]
+    verdicts = (ask(hypotheses, goal) for goal in goals)
+    return next((v for v in verdicts if v is not Verdict.PROVED), Verdict.PROVED)
 
 
 def is_mutant_refuted(claim: Claim, done: Run, sound: Sequence[ConcreteState]) -> bool:
@@ -148,7 +138,8 @@ def _memory(claim: Claim, done: Run) -> Iterator[Obligation]:
         return
     for outcome in claim.outcomes:
         goal = same_stores(done.end.memory, outcome.memory)
-        yield Obligation(MEMORY, outcome.name, outcome.condition, goal)
+        changes = bool(outcome.memory.updates)
+        yield Obligation(MEMORY, outcome.name, outcome.condition, goal, is_apart=changes)
 
 
 def same_stores(first: Memory, second: Memory) -> z3.BoolRef:

@@ -1,8 +1,12 @@
-"""Two independent solvers, Z3 and Bitwuzla, that must agree on every obligation."""
+"""Two independent solvers, Z3 and Bitwuzla, that must agree on every obligation.
+
+Bitwuzla is asked first, and tells which of the hypotheses it needed: a few of some hundred. Z3 is
+then asked whether the goal follows from those alone, which is more than was to be shown.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
 import bitwuzla
@@ -10,11 +14,9 @@ import z3
 
 SOLVER_MILLISECONDS = 120_000
 
-# Z3's own ways first; if they give up, one that works in words alone: arrays become functions,
-# functions become fresh words with congruence, words become bits.
-_FIRST_MILLISECONDS = 20_000
-_FIRST = z3.Tactic("qfaufbv")
-_SECOND = z3.Then(
+# One way of Z3 that works in words alone (arrays become functions, functions become fresh words with
+# congruence, words become bits); if it gives up, Z3's own ways.
+_FIRST = z3.Then(
     z3.With("simplify", elim_and=True, flat=True),
     "propagate-values",
     "solve-eqs",
@@ -26,6 +28,8 @@ _SECOND = z3.Then(
     "bit-blast",
     "sat",
 )
+_SECOND = z3.Tactic("qfaufbv")
+_SECOND_MILLISECONDS = 30_000
 
 
 class Verdict(Enum):
@@ -39,36 +43,41 @@ class Verdict(Enum):
 
 def prove(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef) -> Verdict:
     """Asks both solvers."""
-    answers = {_ask_z3(hypotheses, goal), _ask_bitwuzla(hypotheses, goal)}
-    if len(answers) == 1:
-        return answers.pop()
-    return Verdict.UNKNOWN if Verdict.UNKNOWN in answers else Verdict.DISAGREEMENT
+    verdict, needed = _ask_bitwuzla([*hypotheses, z3.Not(goal)])
+    if verdict is not Verdict.PROVED:
+        return verdict
+    second = _ask_z3(needed)
+    return Verdict.DISAGREEMENT if second is Verdict.REFUTED else second
 
 
 def prove_by_one(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef) -> Verdict:
     """Asks the faster one only."""
-    return _ask_bitwuzla(hypotheses, goal)
+    return _ask_bitwuzla([*hypotheses, z3.Not(goal)])[0]
 
 
-def find_model(constraints: Sequence[z3.BoolRef]) -> z3.ModelRef | None:
-    """A state in which the constraints hold, if both solvers say that there is one."""
-    if _ask_bitwuzla(constraints, z3.BoolVal(False)) is not Verdict.REFUTED:
+def find_values(
+    constraints: Sequence[z3.BoolRef], terms: Mapping[str, z3.BitVecRef]
+) -> dict[str, int] | None:
+    """What the terms are in a state in which the constraints hold; `None` if there is none."""
+    probes = [z3.BitVec(name, term.size()) == term for name, term in terms.items()]
+    parser = _parse([*constraints, *probes], bitwuzla.Option.PRODUCE_MODELS)
+    solver = parser.bitwuzla()
+    if solver.check_sat() != bitwuzla.Result.SAT:
         return None
-    solver = _FIRST.solver()
-    solver.add(*constraints)
-    return solver.model() if solver.check() == z3.sat else None
+    symbols = {term.symbol(): term for term in parser.get_declared_funs()}
+    return {name: int(solver.get_value(symbols[name]).value(10)) for name in terms}
 
 
 def is_refuted(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef) -> bool:
     """Whether one solver finds a counterexample: for mutants, where nothing rests on the other."""
-    return _ask_bitwuzla(hypotheses, goal) is Verdict.REFUTED
+    return prove_by_one(hypotheses, goal) is Verdict.REFUTED
 
 
-def _ask_z3(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef) -> Verdict:
-    for tactic, milliseconds in ((_FIRST, _FIRST_MILLISECONDS), (_SECOND, SOLVER_MILLISECONDS)):
+def _ask_z3(assertions: Sequence[z3.BoolRef]) -> Verdict:
+    for tactic, milliseconds in ((_FIRST, SOLVER_MILLISECONDS), (_SECOND, _SECOND_MILLISECONDS)):
         solver = tactic.solver()
         solver.set("timeout", milliseconds)
-        solver.add(*hypotheses, z3.Not(goal))
+        solver.add(*assertions)
         answer = solver.check()
         if answer == z3.unsat:
             return Verdict.PROVED
@@ -77,15 +86,24 @@ def _ask_z3(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef) -> Verdict:
     return Verdict.UNKNOWN
 
 
-def _ask_bitwuzla(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef) -> Verdict:
+def _ask_bitwuzla(assertions: Sequence[z3.BoolRef]) -> tuple[Verdict, list[z3.BoolRef]]:
+    """Whether the assertions contradict each other, and which of them do."""
+    different = list({item.get_id(): item for item in assertions}.values())
+    solver = _parse(different, bitwuzla.Option.PRODUCE_UNSAT_CORES).bitwuzla()
+    told = {item.id(): place for place, item in enumerate(solver.get_assertions())}
+    answer = solver.check_sat()
+    if answer == bitwuzla.Result.UNSAT:
+        core = sorted(told[item.id()] for item in solver.get_unsat_core())
+        return Verdict.PROVED, [different[place] for place in core]
+    return Verdict.REFUTED if answer == bitwuzla.Result.SAT else Verdict.UNKNOWN, []
+
+
+def _parse(assertions: Sequence[z3.BoolRef], option: bitwuzla.Option) -> bitwuzla.Parser:
     question = z3.Solver()
-    question.add(*hypotheses, z3.Not(goal))
-    text = "(set-logic QF_ABV)\n" + question.to_smt2()
+    question.add(*assertions)
     options = bitwuzla.Options()
     options.set(bitwuzla.Option.TIME_LIMIT_PER, SOLVER_MILLISECONDS)
+    options.set(option, True)
     parser = bitwuzla.Parser(bitwuzla.TermManager(), options)
-    parser.parse(text, True, False)
-    answer = parser.bitwuzla().check_sat()
-    if answer == bitwuzla.Result.UNSAT:
-        return Verdict.PROVED
-    return Verdict.REFUTED if answer == bitwuzla.Result.SAT else Verdict.UNKNOWN
+    parser.parse("(set-logic QF_ABV)\n" + question.to_smt2(), True, False)
+    return parser

@@ -211,8 +211,9 @@ class Telling:
 
     def refuse(self, error: str, condition: z3.BoolRef) -> None:
         """Ends with an error if the condition holds; what was written before stays."""
+        count = len(self.outcomes)
         self.end(error, condition, self.failure(word(self.layout.errors[error])))
-        self.outcomes[-1] = replace(self.outcomes[-1], is_refusal=True)
+        self.outcomes[count:] = [replace(o, is_refusal=True) for o in self.outcomes[count:]]
 
     def done(self, value: Word | int = 0, condition: z3.BoolRef | None = None) -> None:
         """Ends with success, if the condition holds."""
@@ -221,8 +222,10 @@ class Telling:
         self.end(name, z3.BoolVal(True) if condition is None else condition, results)
 
     def end(self, name: str, condition: z3.BoolRef, results: dict[str, Word]) -> None:
-        """Ends with these results if the condition holds."""
+        """Ends with these results if the condition holds; one that never does is no end."""
         condition = z3.simplify(conjunction([*self._conditions, condition]))
+        if z3.is_false(condition):
+            return
         here = conjunction([*self._reached, condition])
         self.outcomes.append(Outcome(name, here, results, self.now.memory))
         self._reached.append(z3.simplify(z3.Not(condition)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import z3
 
 
@@ -80,13 +82,6 @@ def _possible_bits(term: z3.BitVecRef, width: int) -> int:
     return mask
 
 
-def constant_part(term: z3.BitVecRef) -> int:
-    """The sum of what is constant in a sum."""
-    if not z3.is_app_of(term, z3.Z3_OP_BADD):
-        return 0
-    return sum(part.as_long() for part in term.children() if z3.is_bv_value(part)) % 2**64
-
-
 # How many conditions can decide a choice among constants.
 CHOICES_MAX = 4
 
@@ -106,6 +101,33 @@ def choice_of(term: z3.BitVecRef, depth: int = CHOICES_MAX) -> z3.BitVecRef | No
     if leaves[0] is None or leaves[1] is None:
         return None
     return z3.If(condition, leaves[0], leaves[1])
+
+
+def split_by(
+    term: z3.BitVecRef, differs: Callable[[z3.BitVecRef, z3.BitVecRef], bool]
+) -> z3.BitVecRef:
+    """The term as a choice by one of its conditions whose two sides differ; itself if none does."""
+    for condition in _conditions(term):
+        sides = [
+            z3.simplify(z3.substitute(term, (condition, z3.BoolVal(value))))
+            for value in (True, False)
+        ]
+        if differs(*sides):
+            return z3.If(condition, *sides)
+    return term
+
+
+def _conditions(term: z3.BitVecRef) -> Iterator[z3.BoolRef]:
+    """The conditions of the choices in a term, but for those inside of what it reads."""
+    stack, seen = [term], set()
+    while stack:
+        item = stack.pop()
+        if item.get_id() in seen or z3.is_select(item):
+            continue
+        seen.add(item.get_id())
+        if z3.is_app_of(item, z3.Z3_OP_ITE):
+            yield item.arg(0)
+        stack += item.children()
 
 
 def _first_condition(term: z3.BitVecRef) -> z3.BoolRef | None:

@@ -6,13 +6,14 @@ answers with counts and texts.
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from . import crosscheck, mutants, proof
+from . import crosscheck, mutants, proof, record
 from .claims import SUBJECTS, page_table
 from .claims.lookup import CONTRACTS
 from .concrete import ConcreteState
@@ -21,9 +22,12 @@ from .image import Image
 from .layout import Layout
 from .mutants import REFUSALS, SURVIVALS, Fate, Mutant, Trial
 from .program import ProgramError
+from .record import Proved
 from .solve import Verdict
 
 FUNCTIONS = "functions"
+ANEW = "anew"
+CHANGES = "changes"
 OUTCOMES = "outcomes"
 EXECUTIONS = "executions"
 MUTANTS = "mutants"
@@ -31,33 +35,24 @@ MUTANTS = "mutants"
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is tried of each function, beside the proof itself."""
+    """How much is tried of each function."""
 
     states: int
     mutants: int
+    # Whether every branch of the lookups is mutated.
     every_branch: bool
-    # Whether both solvers are asked about the invariants too.
-    by_both: bool
+    # Whether all is solved anew, by both solvers, or that for which there is no record.
+    is_all: bool
 
 
-# What the tests have time for.
-QUICK = [
-    "capability_seldom",
-    "find_slot",
-    "find_empty_slot",
-    "find_raw",
-    "find_place",
-    "find_send_gate",
-    "context_inspect",
-    "context_set_handler",
-    "protect",
-    "map",
-    "unmap",
-    "make_next_table",
-]
+BOUNDED = Extent(states=12, mutants=2, every_branch=False, is_all=False)
+ALL = Extent(states=60, mutants=6, every_branch=True, is_all=True)
 
-BOUNDED = Extent(states=12, mutants=2, every_branch=False, by_both=False)
-ALL = Extent(states=150, mutants=12, every_branch=True, by_both=True)
+# How many functions with a record are solved anew all the same, and by which hash they are chosen.
+CHOSEN = 3
+
+# What is asked only with `--all` until it is on record: it takes long.
+LONG = ("drop_last_table",)
 
 
 @dataclass
@@ -66,6 +61,8 @@ class Found:
 
     subject: str
     line: str = ""
+    # The digest of what was proved here, if both solvers were asked.
+    digest: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     failures: dict[str, list[str]] = field(default_factory=dict)
 
@@ -76,27 +73,46 @@ class Found:
 
 
 def check_all(image: Image, layout: Layout, extent: Extent, names: list[str]) -> Iterator[Found]:
-    """Checks every subject (or those named), as they are done."""
-    wanted = names or ([] if extent is ALL else QUICK)
-    chosen = [i for i, s in enumerate(SUBJECTS) if not wanted or s.name in wanted]
-    with multiprocessing.Pool(os.cpu_count(), _begin, (image, layout, extent)) as pool:
-        yield from pool.imap_unordered(_check, chosen, chunksize=1)
+    """Checks every subject (or those named), as they are done.
+
+    Each has a process of its own, which knows no terms of others.
+    """
+    places = {subject.name: place for place, subject in enumerate(SUBJECTS)}
+    known = record.load()
+    left_out = () if extent.is_all else set(LONG) - known.keys()
+    chosen = [places[name] for name in names or places if names or name not in left_out]
+    anew = chosen_anew(image)
+    tasks = [(i, extent.is_all or bool(names) or SUBJECTS[i].name in anew) for i in chosen]
+    tasks.sort(key=lambda task: not task[1])
+    begin = (image, layout, extent, known)
+    with multiprocessing.Pool(os.cpu_count(), _begin, begin, maxtasksperchild=1) as pool:
+        yield from pool.imap_unordered(_check, tasks, chunksize=1)
 
 
-_task: tuple[Image, Layout, Extent]
+def chosen_anew(image: Image) -> list[str]:
+    """The functions that are solved anew though they are on record: others for each image."""
+    names = record.load().keys() & {subject.name for subject in SUBJECTS}
+    return sorted(names, key=lambda n: hashlib.sha256(f"{image.sha256} {n}".encode()).digest())[
+        :CHOSEN
+    ]
 
 
-def _begin(image: Image, layout: Layout, extent: Extent) -> None:
+_task: tuple[Image, Layout, Extent, dict[str, Proved]]
+
+
+def _begin(image: Image, layout: Layout, extent: Extent, known: dict[str, Proved]) -> None:
     global _task
-    _task = (image, layout, extent)
+    _task = (image, layout, extent, known)
 
 
-def _check(index: int) -> Found:
-    image, layout, extent = _task
-    found = Found(SUBJECTS[index].name)
+def _check(task: tuple[int, bool]) -> Found:
+    image, layout, extent, known = _task
+    index, is_anew = task
+    name = SUBJECTS[index].name
+    found = Found(name)
     started = time.process_time()
     try:
-        _Bench(image, layout, index, found).check(extent)
+        _Bench(image, layout, index, found).check(extent, is_anew, known.get(name))
     except (*REFUSALS, ProgramError) as error:
         found.add(proof.RESULT, 0, [f"the function cannot be checked: {error}"])
     found.line += f", {time.process_time() - started:.0f} s"
@@ -120,23 +136,56 @@ class _Bench:
             f"{self.run.stack_bytes} bytes of stack, {len(self.obligations)} obligations"
         )
 
-    def check(self, extent: Extent) -> None:
-        """Makes all checks."""
-        self._prove(extent.by_both)
-        if self.run.end is not None:
-            self._execute(extent)
-        self._mutate(extent)
-
-    def _prove(self, by_both: bool) -> None:
-        is_proved = self.run.end is not None
-        for bundle in proof.bundles(self.obligations):
-            mine = [self.obligations[i] for i in bundle]
-            verdicts = proof.discharge(self.claim, mine, by_both=by_both)
-            pairs = zip(mine, verdicts, strict=True)
-            failures = [f"{o.name}: {v.value}" for o, v in pairs if v is not Verdict.PROVED]
-            self.found.add(mine[0].group, len(mine) - len(failures), failures)
-            is_proved = is_proved and not failures
+    def check(self, extent: Extent, is_anew: bool, known: Proved | None) -> None:
+        """Makes all checks; what is on record is not asked again unless it is to be anew."""
+        digest = record.digest(self.claim, self.obligations)
+        is_known = known is not None and known.digest == digest
+        if extent.is_all and known is not None and not is_known:
+            failure = "its record in `proved.toml` is stale: `run --write`"
+            self.found.add(FUNCTIONS, 0, [failure])
+        is_proved = self._prove(is_anew, is_known)
         self.found.add(FUNCTIONS, int(is_proved), [])
+        self.found.add(ANEW, int(is_proved and (is_anew or not is_known)), [])
+        if is_anew and is_proved:
+            self.found.digest = digest
+        if is_anew or not is_known:
+            if self.run.end is not None:
+                self._execute(extent)
+            self._mutate(extent)
+        self._change(digest)
+
+    def _prove(self, is_anew: bool, is_known: bool) -> bool:
+        is_proved = self.run.end is not None
+        for obligation in self.obligations:
+            if is_anew or not is_known:
+                verdict = proof.discharge(self.claim, obligation, by_both=is_anew)
+            else:
+                verdict = Verdict.PROVED
+            is_right = verdict is Verdict.PROVED
+            failures = [] if is_right else [f"{obligation.name}: {verdict.value}"]
+            self.found.add(obligation.group, int(is_right), failures)
+            is_proved = is_proved and is_right
+        return is_proved
+
+    def _change(self, digest: str) -> None:
+        """A branch that is decided otherwise leads to other questions, or is refused."""
+        branches = mutants.missing_checks(self.image, self.run.reached)
+        inverted = [m for m in branches if m.change == mutants.INVERTED]
+        if not inverted:
+            return
+        place = int(digest, 16) % len(inverted)
+        other = self._digest_of(inverted[place])
+        name = inverted[place].describe(self.image)
+        failures = [f"{name}: the same questions"] if other == digest else []
+        self.found.add(CHANGES, int(other != digest), failures)
+
+    def _digest_of(self, mutant: Mutant) -> str | None:
+        image = self.image.patched(mutant.address, mutant.encoding)
+        try:
+            changed = proof.run(image, self.claim, self.contracts, self.run.own)
+        except REFUSALS:
+            return None
+        return record.digest(self.claim, proof.obligations(self.claim, changed))
 
     def _execute(self, extent: Extent) -> None:
         """Shows that every outcome can happen, and that the emulator sees what is claimed."""
@@ -182,7 +231,7 @@ class _Bench:
         reached = self.run.reached
         seed = f"{crosscheck.SEED} {self.claim.function}"
         some = mutants.sample(self.image, reached, seed, extent.mutants)
-        if not extent.every_branch:
+        if not extent.every_branch or self.run.own is None:
             return some
         branches = [m for m in mutants.missing_checks(self.image, reached) if m.is_branch]
         return list(dict.fromkeys([*branches, *some]))

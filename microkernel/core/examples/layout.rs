@@ -4,6 +4,7 @@
 
 use ipc_abi::call::{CacheOperation, PlatformCount, PlatformOperation};
 use ipc_abi::capability::{FrameMode, Kind, Rights, ThreadState};
+use ipc_abi::debug::thread_flag;
 use ipc_abi::error::Error;
 use pecan_core::kernel::Effect;
 use pecan_core::object::{
@@ -81,6 +82,7 @@ fn constants() -> Rows {
     rows.extend(constants!("state.", state: NEW, LIVE, STOPPED));
     rows.extend(constants!("sending.", sending: CALL, ONE_WAY, FAULT));
     rows.extend(constants!("flag.", flag: FLOATING, FOREIGN, STEPPING, WATCHED, DEBUG));
+    rows.extend(constants!("thread_flag.", thread_flag: ALL));
     rows.extend(constants!("special.", special:
         SIGNALLED, CALLER_GONE, OWN_TIME, DEADLINE, FOREIGN, DEBUG));
     rows.extend(constants!("wait.", wait:

@@ -39,6 +39,4 @@ def capability_inspect(it: Call, place: Word) -> None:
     it.done(exists | z3.ZeroExt(48, z3.Concat(slot.rights(), slot.kind())))
 
 
-CALLS = (capability_copy, capability_delete)
-# Told, and not yet proved.
-DRAFTS = (capability_inspect,)
+CALLS = (capability_copy, capability_delete, capability_inspect)

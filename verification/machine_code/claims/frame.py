@@ -147,6 +147,11 @@ def thread_set_buffer(it: Call, handle: Word, buffer: Word) -> None:
     it.done()
 
 
-CALLS = (frame_inspect, frame_set_mode, frame_maintain, frame_give, device_confirm_reset)
-# Told, and not yet proved.
-DRAFTS = (thread_set_buffer,)
+CALLS = (
+    frame_inspect,
+    frame_set_mode,
+    frame_maintain,
+    frame_give,
+    device_confirm_reset,
+    thread_set_buffer,
+)

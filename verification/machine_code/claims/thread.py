@@ -45,7 +45,7 @@ def thread_configure(it: Call, handle: Word, flags: Word) -> None:
     """Floating-point registers, and calls that are faults."""
     names = it.layout.constants
     thread = it.find(handle, "Thread", "WRITE")
-    known = names["flag.FLOATING"] | names["flag.FOREIGN"]
+    known = names["thread_flag.ALL"]
     it.refuse("BadArgument", flags & ~word(known) != 0)
     it.refuse("NotStopped", thread["STATE"] == names["state.LIVE"])
     old = thread["FLAGS"]
