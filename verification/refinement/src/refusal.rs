@@ -58,6 +58,7 @@ fn may_change(action: &Action, error: Error) -> bool {
         Error::Again => true,
         // Who sent what cannot be taken was turned away before.
         Error::WouldBlock => call == SystemCall::TryReceive,
+        Error::TimedOut => call == SystemCall::ReceiveUntil,
         // The news that the caller died is told once.
         Error::Died => matches!(call, SystemCall::SaveCaller | SystemCall::ReplyTo),
         _ => false,
@@ -75,5 +76,6 @@ fn is_register(place: Place, thread: Number<Thread>) -> bool {
     }
     let field = word - usize::try_from(unit * 8).unwrap_or(0);
     let registers = thread::X.word()..thread::X.word() + 21;
-    registers.contains(&field) || field == thread::PSTATE.word() || field == thread::WINDOW.word()
+    let kept = [thread::PSTATE.word(), thread::WINDOW.word()];
+    registers.contains(&field) || kept.contains(&field)
 }
