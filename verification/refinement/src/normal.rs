@@ -41,7 +41,7 @@ pub struct Care {
 }
 
 /// Every object of a pool, living or dying: `visit(kind byte, number)`.
-pub fn for_each_object(arena: &Arena, mut visit: impl FnMut(u8, u64)) {
+fn for_each_object(arena: &Arena, mut visit: impl FnMut(u8, u64)) {
     for frame in arena.frames() {
         let kind = arena.kind(frame);
         if !is_pool(kind) {

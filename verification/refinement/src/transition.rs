@@ -3,18 +3,13 @@
 use std::cell::Cell;
 
 use ipc_abi::call::{SYSTEM_CALL_COUNT, SystemCall};
-use ipc_abi::capability::Kind;
 use ipc_abi::error::Error;
 use pecan_core::memory::{Fields, Memory};
-use pecan_core::object::{
-    Core, FrameKind, Irq, Notification, Number, Thread, UNITS_PER_FRAME, core_state, flag, irq,
-    machine, notification, special, thread,
-};
+use pecan_core::object::{Irq, Number, core_state, flag, irq, machine, thread};
 
 use crate::action::{Action, Result as Answer, call_of};
-use crate::arena::Arena;
 use crate::machine::Host;
-use crate::normal::{Care, for_each_object};
+use crate::normal::Care;
 use crate::refusal;
 use crate::twin::{Twin, whole};
 
@@ -146,7 +141,6 @@ pub fn check_new(scene: &Scene, twin: &Twin, mark: usize) -> Result<(), String> 
     let arena = &scene.host.arena;
     let checked = scene.host.kernel().check_all(arena.frames());
     checked.map_err(|violation| format!("{violation:x?}"))?;
-    check_marks(arena)?;
     let state = whole(arena);
     state
         .check_all()
@@ -156,55 +150,6 @@ pub fn check_new(scene: &Scene, twin: &Twin, mark: usize) -> Result<(), String> 
     } else {
         Err("the projection of what was written is not that of everything".to_owned())
     }
-}
-
-/// What only the fast path reads, so that nothing else here could notice it: a thread whose bound
-/// notification has signals is marked, and so is one that serves its caller on its own time; the bits of a
-/// slot that a capability does not use are zero.
-fn check_marks(arena: &Arena) -> Result<(), String> {
-    let view = &arena;
-    let mut wrong = None;
-    for_each_object(arena, |kind, number| {
-        if kind != Kind::Thread as u8 {
-            return;
-        }
-        let thread: Number<Thread> = Number::from_raw(number);
-        let bound: Number<Notification> = view.link(thread, thread::BOUND);
-        let has_signals = !bound.is_none() && view.get(bound, notification::BITS) != 0;
-        let marks = view.get(thread, thread::SPECIAL);
-        let is_marked = marks & special::SIGNALLED != 0;
-        let gives_away = uses_own_time(arena, thread) && marks & special::OWN_TIME == 0;
-        let flags = view.get(thread, thread::FLAGS);
-        let is_foreign = (flags & flag::FOREIGN != 0) == (marks & special::FOREIGN != 0);
-        let is_debugged = (flags & flag::DEBUG != 0) == (marks & special::DEBUG != 0);
-        if has_signals != is_marked || gives_away || !is_foreign || !is_debugged {
-            wrong = Some(number);
-        }
-    });
-    for frame in arena.frames() {
-        if view.kind(frame) == FrameKind::Slots as u8 {
-            let word = |slot: usize| view.load(frame.0 * UNITS_PER_FRAME, slot * 2 + 1);
-            let is_odd = |slot: &usize| word(*slot) & UNUSED_BITS != 0;
-            wrong = wrong.or((0..256).find(is_odd).map(|_| frame.0));
-        }
-    }
-    match wrong {
-        None => Ok(()),
-        Some(number) => Err(format!("{number:#x} would mislead the fast path")),
-    }
-}
-
-/// Bits of the second word of a slot that are zero: below and above the object's number.
-const UNUSED_BITS: u64 = 0x3F | 0b11 << 46;
-
-/// Whether a thread is current and serves its caller on the context that it owns.
-fn uses_own_time(arena: &Arena, thread: Number<Thread>) -> bool {
-    let view = &arena;
-    let core: Number<Core> = Number::from_raw(view.core());
-    let own = view.get(thread, thread::OWN_CONTEXT);
-    view.get(core, core_state::CURRENT) == thread.into_raw()
-        && view.get(thread, thread::CALLER) != 0
-        && view.get(core, core_state::CONTEXT) == own
 }
 
 /// Whether something can happen in the state that `scene` is in.

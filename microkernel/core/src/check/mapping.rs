@@ -3,6 +3,7 @@
 use ipc_abi::capability::Kind;
 
 use super::{Checked, Tallies, ensure};
+use crate::capability::Slot;
 use crate::create::{frame_number, unit_bit};
 use crate::frame::{PAGE_BITS, SPACE_BITS};
 use crate::kernel::Kernel;
@@ -10,8 +11,8 @@ use crate::large::LARGE_FRAMES;
 use crate::mapping::{DEVICE_MEMORY, EVERY_PAGE, MAY_WRITE, NO_EXECUTE_USER, READ_ONLY};
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    Frame, FrameKind, Number, PageTable, Record, Shadow, Space, UNITS_PER_FRAME, entry, record,
-    space, thread, user,
+    Frame, FrameKind, Number, PageTable, Record, Shadow, Slots, Space, UNITS_PER_FRAME, entry,
+    record, space, thread, user,
 };
 use crate::record::{first_of, shadow_at};
 use crate::space::{
@@ -19,6 +20,8 @@ use crate::space::{
     frame_of, index_at, slot_at, table_descriptor,
 };
 
+/// Bits of a slot's second word that are zero: below and above the object's number.
+const UNUSED_BITS: u64 = 0x3F | 0b11 << 46;
 /// No list of frames is longer: as many as 64 GiB have.
 const LONGEST_LIST: u64 = 1 << 24;
 
@@ -428,6 +431,11 @@ impl<M: Memory + Copy> Kernel<M> {
                 == number
         });
         ensure(is_listed, "a table knows its chunks", frame.0)?;
+        let chunk: Number<Slots> = Number::from_raw(number);
+        for index in 0..crate::object::table::CHUNK_SLOTS {
+            let word = self.read_slot(Slot { chunk, index }).word;
+            ensure(word & UNUSED_BITS == 0, "a slot says no more", frame.0)?;
+        }
         let is_first = self.memory.get(table, crate::object::table::CHUNK) == number;
         let slot = self.memory.load(number, 0) | self.memory.load(number, 1);
         ensure(

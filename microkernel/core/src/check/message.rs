@@ -10,7 +10,7 @@ use crate::list::List;
 use crate::memory::{Fields, Memory};
 use crate::object::{
     BANDS, CORES_MAX, Endpoint, Gate, Irq, LIGHT, Notification, Number, Reply, Thread, endpoint,
-    gate, irq, machine, notification, reply, sending, special, state, thread, wait,
+    gate, irq, machine, notification, reply, sending, state, thread, wait,
 };
 use crate::queue::{GATE_CALLERS, REPLIES};
 
@@ -229,10 +229,6 @@ impl<M: Memory + Copy> Kernel<M> {
             ensure(is_thread, "a notification is bound to a thread", at)?;
             let back: Number<Notification> = self.memory.link(bound, thread::BOUND);
             ensure(back == target, "a bound thread names its notification", at)?;
-            let bits = self.memory.get(target, notification::BITS);
-            let special = self.memory.get(bound, thread::SPECIAL);
-            let is_noted = bits == 0 || special & special::SIGNALLED != 0;
-            ensure(is_noted, "a bound thread is told of signals", at)?;
         }
         Ok(())
     }

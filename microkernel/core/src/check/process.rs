@@ -13,8 +13,8 @@ use crate::extra::{link_word, special_of};
 use crate::kernel::Kernel;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    CapTable, Context, Frame, FrameKind, Number, Slots, Space, Thread, context, flag, machine,
-    notification, space, special, state, table, thread,
+    CapTable, Context, Frame, FrameKind, Notification, Number, Slots, Space, Thread, context, flag,
+    machine, notification, space, special, state, table, thread,
 };
 
 impl<M: Memory + Copy> Kernel<M> {
@@ -75,13 +75,20 @@ impl<M: Memory + Copy> Kernel<M> {
             let owner = self.buffer_owner(buffer);
             ensure(owner == thread, "a message buffer names its thread", at)?;
         }
-        let bound = self.memory.link(thread, thread::BOUND);
+        let bound: Number<Notification> = self.memory.link(thread, thread::BOUND);
         if !bound.is_none() {
             let is_live = self.is_object(bound.into_raw(), Kind::Notification);
             ensure(is_live, "a thread is bound to a notification", at)?;
             let back: Number<Thread> = self.memory.link(bound, notification::BOUND);
             ensure(back == thread, "a bound notification names its thread", at)?;
         }
+        let has_signals = !bound.is_none() && self.memory.get(bound, notification::BITS) != 0;
+        let is_marked = self.memory.get(thread, thread::SPECIAL) & special::SIGNALLED != 0;
+        ensure(
+            has_signals == is_marked,
+            "a bound thread is told of signals",
+            at,
+        )?;
         let own: Number<Context> = self.memory.link(thread, thread::OWN_CONTEXT);
         if !own.is_none() {
             let is_context = self.is_object(own.into_raw(), Kind::SchedulingContext);
