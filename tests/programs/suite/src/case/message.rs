@@ -4,7 +4,7 @@ use ipc_abi::call::{SystemCall, Window};
 use ipc_abi::capability::Rights;
 use ipc_abi::error::Error;
 use ipc_abi::tag::Tag;
-use test_kit::{Agent, Fact, Message, Step, World};
+use test_kit::{Agent, Fact, Failure, Message, Step, World};
 
 use super::{HIGH, HIGHER, Topic, call, receive};
 
@@ -265,31 +265,63 @@ fn receiver_asks_again_after_eight_refusals(world: &mut World) -> Fact {
         others.push(world.agent(HIGHER)?);
     }
     for receiving in receiving {
-        if receiving == SystemCall::ReplyReceive {
-            world.run(first, &[call(gate, 6)])?;
-            world.must_message(SystemCall::Receive, &Message::to(endpoint, 1))?;
-        }
-        for client in &others {
-            world.run(*client, &[unwanted])?;
-            // Each of those who wait already may lend this thread its priority.
-            for _ in &others {
-                world.must(SystemCall::Yield, &[])?;
+        // An interrupt that is pending makes the kernel ask earlier: then once more.
+        let mut refused = 0;
+        for _ in 0..INTERRUPTED_ROUNDS {
+            if receiving == SystemCall::ReplyReceive {
+                world.run(first, &[call(gate, 6)])?;
+                world.must_message(SystemCall::Receive, &Message::to(endpoint, 1))?;
+            }
+            for client in &others {
+                world.run(*client, &[unwanted])?;
+                // Each of those who wait already may lend this thread its priority.
+                for _ in &others {
+                    world.must(SystemCall::Yield, &[])?;
+                }
+            }
+            refused = refused_at_once(world, receiving, endpoint, &others)?;
+            if receiving == SystemCall::ReplyReceive {
+                world.received(first, 0)?;
+            }
+            if refused == 8 {
+                break;
             }
         }
-        world.refuse_message(receiving, &Message::to(endpoint, 1), Error::Again)?;
-        for client in others.iter().take(8) {
-            world.expect_refused(*client, 0, Error::NoSlots)?;
-        }
-        world.expect_inside(others[8], 0)?;
-        if receiving == SystemCall::ReplyReceive {
-            world.received(first, 0)?;
-        }
-        // The ninth is turned away as well; then nobody is left.
-        let none = Message::to(endpoint, 1);
-        world.refuse_message(SystemCall::TryReceive, &none, Error::WouldBlock)?;
-        world.expect_refused(others[8], 0, Error::NoSlots)?;
+        Failure::unless_same("callers turned away at once", refused, 8)?;
     }
     let waiting = world.agent(HIGH)?;
     world.run(waiting, &[receive(endpoint)])?;
     world.expect_inside(waiting, 0)
+}
+
+/// Times that an interrupt may come just while the kernel turns callers away.
+const INTERRUPTED_ROUNDS: usize = 10;
+
+/// Has the kernel turn callers away with one call that must be refused with `Again`, then the others with
+/// polls. Answers how many the first call turned away, which must be those who came first.
+fn refused_at_once(
+    world: &mut World,
+    receiving: SystemCall,
+    endpoint: u64,
+    callers: &[Agent],
+) -> Result<u64, Failure> {
+    let message = Message::to(endpoint, 1);
+    world.refuse_message(receiving, &message, Error::Again)?;
+    let is_refused = |caller: &&Agent| world.expect_inside(**caller, 0).is_err();
+    let refused = callers.iter().take_while(is_refused).count();
+    for caller in &callers[refused..] {
+        world.expect_inside(*caller, 0)?;
+    }
+    // What is left is turned away as well; then nobody is left.
+    let mut left = Some(Error::Again);
+    for _ in callers {
+        if left == Some(Error::Again) {
+            left = world.message(SystemCall::TryReceive, &message).refusal();
+        }
+    }
+    world.expect(SystemCall::TryReceive, left, Error::WouldBlock)?;
+    for caller in callers {
+        world.expect_refused(*caller, 0, Error::NoSlots)?;
+    }
+    Ok(refused as u64)
 }
