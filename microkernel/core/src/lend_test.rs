@@ -97,6 +97,19 @@ fn caller_whose_time_died_in_the_queue_is_served_on_the_time_of_its_server() {
 }
 
 #[test]
+fn server_that_destroys_the_time_of_its_caller_says_that_it_serves_on_its_own() {
+    let p = pair();
+    p.world.message(SystemCall::Call, p.gate, FULL, 100);
+    assert_eq!(p.world.current(), p.server.thread);
+    p.world.kernel().destroy(p.client.context).expect("it dies");
+    p.world.leave();
+    assert_eq!(p.world.current(), p.server.thread);
+    let own = p.world.number_of(p.server.context);
+    assert_eq!(p.world.kernel().current_context(), own);
+    expect_off_the_fast_path(&p.world, p.server);
+}
+
+#[test]
 fn server_in_the_middle_of_a_chain_that_lost_its_time_goes_on_with_its_own() {
     let mut p = pair();
     let inner = p.world.endpoint();
