@@ -28,6 +28,8 @@ pub mod death;
 mod death_test;
 pub mod debug;
 pub mod destroy;
+#[cfg(test)]
+mod drain_test;
 pub mod dma;
 pub mod extra;
 pub mod fault;
