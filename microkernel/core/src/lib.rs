@@ -28,9 +28,9 @@ pub mod death;
 mod death_test;
 pub mod debug;
 pub mod destroy;
+pub mod dma;
 #[cfg(test)]
 mod drain_test;
-pub mod dma;
 pub mod extra;
 pub mod fault;
 #[cfg(test)]
