@@ -113,7 +113,8 @@ class Snapshot:
         """The rules that only some calls keep."""
         for kind in invariants.VACANT:
             for number in self._objects(kind):
-                yield f"place {number:#x} for {kind}", f"places for {kind}", {"any_object": number}
+                symbols = {"any_object": number}
+                yield f"place {number:#x} for {kind}", f"places for {kind}", symbols
         for number in self._objects("Allowance"):
             yield f"allowance {number:#x}", "allowances", {"any_object": number}
         for frame in self._frames("LargeHead"):

@@ -13,7 +13,20 @@ from ..call import Call
 from ..claim import Claim
 from ..contracts import Contract
 from ..layout import Layout
-from . import allowance, capability, context, create, debug, frame, irq, lookup, page_table, region, send, thread
+from . import (
+    allowance,
+    capability,
+    context,
+    create,
+    debug,
+    frame,
+    irq,
+    lookup,
+    page_table,
+    region,
+    send,
+    thread,
+)
 
 FAMILIES: tuple[ModuleType, ...] = (
     allowance,

@@ -135,7 +135,7 @@ def create_space(
     space = vacancy.item
     it.assume(*invariants.vacant_is_zero(it.before, space.number, "AddressSpace"))
     allowance = find_allowance(it, allowances, "ASID")
-    frame = check_whole(it, vacancy.region, root)
+    frame = check_whole(it, vacancy.region, root, is_memory=True)
     it.refuse("NotFree", root == z3.LShR(place, 6))
     unused = in_range(
         it, lambda at: ~bits_of(it, "ASID", at), allowance["FIRST"], allowance["LIMIT"]

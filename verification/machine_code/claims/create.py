@@ -31,11 +31,14 @@ def check_own(it: Call, region: Object, number: Word) -> None:
     it.refuse("NotWhole", z3.UGE(number, region["LIMIT"]))
 
 
-def check_whole(it: Call, region: Object, number: Word) -> Frame:
-    """The same, and the frame is memory, and free."""
+def check_whole(it: Call, region: Object, number: Word, *, is_memory: bool = False) -> Frame:
+    """The same, and the frame is memory, which may be known of the region, and free."""
     frame = it.region_frame(region, number)
     check_own(it, region, number)
-    it.refuse("OutOfRange", region["DEVICE"] != 0)
+    if is_memory:
+        it.note_field(region, "DEVICE")
+    else:
+        it.refuse("OutOfRange", region["DEVICE"] != 0)
     it.refuse("NotFree", z3.Not(frame.is_kind("Free")))
     return frame
 
@@ -120,7 +123,7 @@ def create_table(
     """A new capability table with 256 slots."""
     it.rules = (invariants.vacancies("CapTable"),)
     vacancy = find_vacancy(it, (region, place, destination), "CapTable")
-    frame = check_whole(it, vacancy.region, slots)
+    frame = check_whole(it, vacancy.region, slots, is_memory=True)
     it.refuse("NotFree", slots == z3.LShR(place, 6))
     table = vacancy.item
     it.assume(*invariants.vacant_is_zero(it.before, table.number, "CapTable"))
@@ -309,16 +312,16 @@ CALLS = (
     create_endpoint,
     create_notification,
     create_reply,
+    create_thread,
     create_context,
     create_frame,
     table_extend,
     space_donate,
+    space_withdraw,
 )
 # Told, and not yet proved.
 DRAFTS = (
     create_table,
     create_gate,
-    create_thread,
     create_large_frame,
-    space_withdraw,
 )

@@ -63,7 +63,8 @@ class Register:
 
 def _place_of(it: Call, register: Register) -> Word:
     """The word of the thread in which a register is kept."""
-    at = {name: word(it.layout.word(f"Thread.{name}")) for name in it.layout.objects["Thread"].fields}
+    fields = it.layout.objects["Thread"].fields
+    at = {name: word(place) for name, place in fields.items()}
     number = register.number
     choices = [
         (z3.ULT(number, GENERAL), at["X"] + number),
