@@ -42,7 +42,7 @@ class AnyState(Paths):
     def _load(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
         return WORD(address) if size == 8 else BYTE(address)
 
-    def _store(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
+    def store(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
         assert isinstance(state.memory, AnyMemory)
         state.memory = replace(state.memory, stores=(*state.memory.stores, (address, value)))
 

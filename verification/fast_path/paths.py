@@ -96,7 +96,7 @@ class Paths(Executor):
     def _load(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
         return _fields(state).load(self._without_choices(state, address), size)
 
-    def _store(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
+    def store(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
         state.memory = _fields(state).store(self._without_choices(state, address), value)
 
 
