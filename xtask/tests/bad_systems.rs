@@ -106,7 +106,7 @@ fn graph_of_the_shipped_system_says_who_reaches_whom() {
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     for line in [
         "shell priority 100",
-        "-> supervisor (halt)",
+        "-> supervisor (halt, kill)",
         "-> bench-partner passing capabilities",
     ] {
         assert!(
