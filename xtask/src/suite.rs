@@ -3,7 +3,7 @@
 use crate::bench::{self, Reference};
 use crate::check;
 use crate::count::{Count, parse_failure, parse_summary};
-use crate::image::{self, Image, Programs};
+use crate::image::{Image, Programs, SystemChoice};
 use crate::install::Permission;
 use crate::step::{self, Step};
 use crate::toolchain::Toolchain;
@@ -26,6 +26,8 @@ const GHOST_VARIABLE: &str = "PECAN_GHOST";
 enum Part {
     Checks,
     Host,
+    /// What one server has on the host.
+    Server,
     Image,
     Verification,
     Emulator,
@@ -46,6 +48,7 @@ impl Part {
         match self {
             Self::Checks => "checks",
             Self::Host => "host",
+            Self::Server => "server",
             Self::Image => "image",
             Self::Verification => "verification",
             Self::Emulator => "emulator",
@@ -56,7 +59,7 @@ impl Part {
     /// Whether the part runs under a filter: those of single tests filter themselves.
     fn is_wanted(self, filter: Option<&str>) -> bool {
         match self {
-            Self::Host | Self::Emulator | Self::Image => true,
+            Self::Host | Self::Server | Self::Emulator | Self::Image => true,
             Self::Checks | Self::Verification | Self::Figures => {
                 filter.is_none_or(|filter| self.name().contains(filter))
             }
@@ -91,6 +94,20 @@ pub(crate) fn run_with_ghost(toolchain: &Toolchain, filter: Option<&str>) -> Res
     let mut suite = Suite::new(toolchain, filter, Permission::Refuse)?;
     suite.is_with_ghost = true;
     suite.run_parts([Part::Image, Part::Emulator])
+}
+
+/// Runs the tests of one server.
+pub(crate) fn run_server(server: &str, prepare: impl Fn() -> Result<Toolchain>) -> Result<()> {
+    let toolchain = prepare()?;
+    let topic = format!("{server}::");
+    let mut suite = Suite::new(&toolchain, Some(&topic), Permission::Refuse)?;
+    let folder = format!("servers/{server}");
+    suite.packages.retain(|package| package.folder == folder);
+    anyhow::ensure!(
+        !suite.packages.is_empty(),
+        "there is no server `{server}`: servers/ has no folder of this name"
+    );
+    suite.run_parts([Part::Server, Part::Emulator])
 }
 
 struct Suite<'a> {
@@ -147,6 +164,7 @@ impl<'a> Suite<'a> {
         match part {
             Part::Checks => self.run_checks(),
             Part::Host => self.run_host_tests(),
+            Part::Server => self.run_server_tests(),
             Part::Image => self.build_image(),
             Part::Verification => self.run_verification(),
             Part::Emulator => self.run_emulator_tests(),
@@ -194,6 +212,18 @@ impl<'a> Suite<'a> {
         Ok(())
     }
 
+    /// The checks and the host tests of one server.
+    fn run_server_tests(&mut self) -> Result<()> {
+        for check in check::run_server(self.toolchain, &self.packages)? {
+            self.add(&check.name, check.problem.is_none());
+        }
+        let mut libraries = self.cargo_test("--lib");
+        for package in &self.packages {
+            libraries.args(["--package", &package.specification]);
+        }
+        self.run_tests("host tests", &mut libraries)
+    }
+
     fn cargo_test(&self, option: &str) -> Command {
         let mut cargo = self.toolchain.cargo();
         cargo.args(["test", option]);
@@ -202,7 +232,7 @@ impl<'a> Suite<'a> {
 
     fn build_image(&mut self) -> Result<()> {
         let programs = Programs::build_all(self.toolchain)?;
-        self.image = Some(programs.assemble(image::DEFAULT_SYSTEM)?);
+        self.image = Some(programs.assemble(&SystemChoice::of_tree(None))?);
         if self.filter.is_none() {
             println!("image: ok");
             self.add("image", true);
@@ -227,7 +257,6 @@ impl<'a> Suite<'a> {
     }
 
     fn run_emulator_tests(&mut self) -> Result<()> {
-        anyhow::ensure!(self.image.is_some(), "the emulator tests need the image");
         let mut cargo = self.cargo_test("--package");
         cargo.arg(EMULATOR_TESTS);
         cargo.env("PECAN_TOOLCHAIN", self.toolchain.kind().name());
