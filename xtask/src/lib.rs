@@ -28,6 +28,7 @@ pub mod system;
 mod tidy;
 pub mod toolchain;
 pub mod transcript;
+mod tutorial;
 mod verify;
 pub mod workspace;
 

@@ -7,6 +7,7 @@ use crate::image::{Image, Programs, SystemChoice};
 use crate::install::Permission;
 use crate::step::{self, Step};
 use crate::toolchain::Toolchain;
+use crate::tutorial;
 use crate::verify;
 use crate::workspace::{self, Package, Place};
 use anyhow::Result;
@@ -32,16 +33,18 @@ enum Part {
     Verification,
     Emulator,
     Figures,
+    Tutorial,
 }
 
 impl Part {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Checks,
         Self::Host,
         Self::Image,
         Self::Verification,
         Self::Emulator,
         Self::Figures,
+        Self::Tutorial,
     ];
 
     fn name(self) -> &'static str {
@@ -53,14 +56,21 @@ impl Part {
             Self::Verification => "verification",
             Self::Emulator => "emulator",
             Self::Figures => "figures",
+            Self::Tutorial => "tutorial",
         }
     }
 
+    /// Parts that need nothing of the others: a filter that is their name runs nothing else.
+    const ALONE: [Self; 2] = [Self::Checks, Self::Tutorial];
+
     /// Whether the part runs under a filter: those of single tests filter themselves.
     fn is_wanted(self, filter: Option<&str>) -> bool {
+        if let Some(alone) = Self::ALONE.iter().find(|it| Some(it.name()) == filter) {
+            return self == *alone;
+        }
         match self {
             Self::Host | Self::Server | Self::Emulator | Self::Image => true,
-            Self::Checks | Self::Verification | Self::Figures => {
+            Self::Checks | Self::Verification | Self::Figures | Self::Tutorial => {
                 filter.is_none_or(|filter| self.name().contains(filter))
             }
         }
@@ -169,6 +179,7 @@ impl<'a> Suite<'a> {
             Part::Verification => self.run_verification(),
             Part::Emulator => self.run_emulator_tests(),
             Part::Figures => self.judge_figures(),
+            Part::Tutorial => self.perform_tutorial(),
         }
     }
 
@@ -286,6 +297,13 @@ impl<'a> Suite<'a> {
         Ok(())
     }
 
+    fn perform_tutorial(&mut self) -> Result<()> {
+        let elapsed = tutorial::perform(self.toolchain)?;
+        println!("tutorial: ok ({:.1} s)", elapsed.as_secs_f64());
+        self.add("tutorial", true);
+        Ok(())
+    }
+
     /// Runs a command that prints summaries, prints what matters of it, and adds up.
     fn run_tests(&mut self, name: &str, command: &mut Command) -> Result<()> {
         let mut count = Count::default();
@@ -330,5 +348,7 @@ mod tests {
         assert!(Part::Emulator.is_wanted(Some("boots")));
         assert!(!Part::Verification.is_wanted(Some("boots")));
         assert!(Part::Verification.is_wanted(Some("verification")));
+        let wanted = Part::ALL.iter().filter(|it| it.is_wanted(Some("tutorial")));
+        assert_eq!(wanted.collect::<Vec<_>>(), [&Part::Tutorial]);
     }
 }
