@@ -24,6 +24,16 @@ fn case(topic: &str, name: &str, run: fn(&Workshop) -> Result<()>) -> Case {
     (format!("{topic}::{name}"), Box::new(run))
 }
 
+/// The topics: a file each.
+const TOPICS: &[fn() -> Vec<Case>] = &[
+    boot::cases,
+    shell::cases,
+    crash::cases,
+    siege::cases,
+    deaths::cases,
+    // `./x new-server` adds a line above this one.
+];
+
 fn main() -> ExitCode {
     match run(&Arguments::from_args()) {
         Ok(code) => code,
@@ -36,9 +46,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
     let workshop = Arc::new(Workshop::open()?);
-    let cases = boot::cases().into_iter().chain(shell::cases());
-    let cases = cases.chain(crash::cases()).chain(siege::cases());
-    let cases = cases.chain(deaths::cases());
+    let cases = TOPICS.iter().flat_map(|cases| cases());
     let trials = cases.map(|(name, run)| {
         let workshop = Arc::clone(&workshop);
         Trial::test(name, move || {

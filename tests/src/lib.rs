@@ -15,10 +15,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use xtask::image::{Image, Kernel, Programs};
+use xtask::image::{Image, Kernel, Programs, SystemChoice};
 use xtask::machine::{ExceptionLevel, Machine};
 use xtask::monitor::Monitor;
 use xtask::session::{Answer, Session, SessionError};
+use xtask::toolchain::Toolchain;
 use xtask::transcript::Status;
 
 /// How long a boot may take; an emulator that counts instructions on a busy host is slow.
@@ -47,35 +48,24 @@ pub struct BootOptions {
     pub machine: Machine,
 }
 
-/// The compiled programs, and the systems that were put together from them so far.
+/// The systems that were compiled and put together so far.
 pub struct Workshop {
-    shipped: Programs,
-    checking: Option<Programs>,
-    ghost: Option<Programs>,
+    toolchain: Toolchain,
+    has_ghost: bool,
     ghosts: Arc<Ghosts>,
-    images: Mutex<BTreeMap<(String, Kernel), Image>>,
+    images: Mutex<BTreeMap<(SystemChoice, Kernel), Image>>,
 }
 
 impl Workshop {
-    /// Compiles everything with the toolchain of the environment.
+    /// Makes ready to compile with the toolchain of the environment.
     ///
     /// # Errors
-    /// If the toolchain is not complete or something does not compile.
+    /// If the toolchain is not complete.
     pub fn open() -> Result<Self> {
-        let toolchain = xtask::prepared_toolchain()?;
-        let shipped = Programs::build_all(&toolchain)?;
-        let build = |which| shipped.with_kernel(&toolchain, which);
-        // The ghost's kernel has the assertions too.
-        let (checking, ghost) = if std::env::var_os(GHOST_VARIABLE).is_some() {
-            (None, Some(build(Kernel::Ghost)?))
-        } else {
-            (Some(build(Kernel::Checking)?), None)
-        };
         Ok(Self {
-            checking,
-            ghost,
+            toolchain: xtask::prepared_toolchain()?,
+            has_ghost: std::env::var_os(GHOST_VARIABLE).is_some(),
             ghosts: Arc::default(),
-            shipped,
             images: Mutex::default(),
         })
     }
@@ -83,7 +73,7 @@ impl Workshop {
     /// Whether every system runs on the kernel with its ghost.
     #[must_use]
     pub fn has_ghost(&self) -> bool {
-        self.ghost.is_some()
+        self.has_ghost
     }
 
     /// How long something may take that may take `bound` without a ghost.
@@ -176,24 +166,26 @@ impl Workshop {
     }
 
     fn image(&self, options: &BootOptions) -> Result<Image> {
-        let name = name_of(options);
-        let kernel = match self.ghost {
-            Some(_) => Kernel::Ghost,
-            None => options.kernel,
+        let choice = SystemChoice::of_tree(options.system.as_deref());
+        // The ghost's kernel has the assertions too.
+        let kernel = if self.has_ghost {
+            Kernel::Ghost
+        } else {
+            options.kernel
         };
-        let key = (name.to_owned(), kernel);
-        let programs = match kernel {
-            Kernel::Shipped => Some(&self.shipped),
-            Kernel::Checking => self.checking.as_ref(),
-            Kernel::Ghost => self.ghost.as_ref(),
-        };
-        let programs = programs.context("this kernel was not built")?;
+        let key = (choice, kernel);
         // A case that panicked while it held the lock has left a map that is whole.
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(image) = images.get(&key) {
             return Ok(image.clone());
         }
-        let image = programs.assemble(name)?;
+        // While others wait: cargo does one thing at a time anyhow.
+        let programs = Programs::build_for(&self.toolchain, &key.0)?;
+        let programs = match kernel {
+            Kernel::Shipped => programs,
+            Kernel::Checking | Kernel::Ghost => programs.with_kernel(&self.toolchain, kernel)?,
+        };
+        let image = programs.assemble(&key.0)?;
         images.insert(key, image.clone());
         Ok(image)
     }

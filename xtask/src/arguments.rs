@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Inspect(InspectArguments),
     /// Counts the instructions of IPC and compares them with seL4's and Linux's.
     Bench(BenchArguments),
+    /// Writes a new server that works: interface, program, tests, command of the shell.
+    NewServer(NewServerArguments),
     /// Checks formatting, lints, the rules of the house and the bounds of the kernel.
     Check,
     /// Formats the Rust code.
@@ -103,6 +105,10 @@ pub(crate) struct SystemArguments {
     /// A system of tests/systems by name, or the one of the board.
     #[arg(long = "system", value_name = "NAME", default_value = crate::image::DEFAULT_SYSTEM)]
     pub name: String,
+    /// Adds the server in this folder, which is outside of the tree: its programs, and the processes
+    /// of its system.toml. May be given several times.
+    #[arg(long, value_name = "PATH")]
+    pub with: Vec<PathBuf>,
 }
 
 /// Arguments of `./x image`.
@@ -126,6 +132,21 @@ pub(crate) struct TestArguments {
     /// left is compared with what it should have.
     #[arg(long)]
     pub ghost: bool,
+    /// Runs only what one server has: formatting, lints, its own tests, and those in the emulator
+    /// that are called after it.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["filter", "ghost"])]
+    pub server: Option<String>,
+}
+
+/// Arguments of `./x new-server`.
+#[derive(Debug, Args)]
+pub(crate) struct NewServerArguments {
+    /// What it is called: a small letter, then small letters, digits and hyphens.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Writes it into this folder, outside of the tree: a package of its own for `./x run --with`.
+    #[arg(long, value_name = "PATH")]
+    pub outside: Option<PathBuf>,
 }
 
 /// Arguments of `./x verify`.

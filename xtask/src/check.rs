@@ -40,11 +40,8 @@ pub(crate) fn format(toolchain: &Toolchain) -> Result<()> {
 /// Runs all checks and prints each outcome.
 pub(crate) fn run(toolchain: &Toolchain) -> Result<Vec<Check>> {
     let packages = workspace::packages(toolchain.cargo())?;
-    let mut format = toolchain.cargo();
-    // Names only: `./x fmt` mends them.
-    format.args(["fmt", "--all", "--check", "--", "--files-with-diff"]);
     let mut checks = vec![
-        command("format", &mut format)?,
+        command("format", &mut check_format(toolchain))?,
         command(
             "clippy on the host",
             &mut clippy_on_host(toolchain, &packages),
@@ -64,6 +61,33 @@ pub(crate) fn run(toolchain: &Toolchain) -> Result<Vec<Check>> {
     checks.push(report("claims table".to_owned(), verify::check_table()));
     checks.push(bounded(toolchain)?);
     Ok(checks)
+}
+
+/// The packages that a new server changes besides its own.
+const SERVER_PARTS: [&str; 2] = ["ipc-abi", "shell"];
+
+/// Runs the checks that a server can break, and prints each outcome.
+pub(crate) fn run_server(toolchain: &Toolchain, packages: &[Package]) -> Result<Vec<Check>> {
+    let mut lints = toolchain.cargo();
+    lints.args(["clippy", "--tests", "--lib"]);
+    for package in packages {
+        lints.args(["--package", &package.specification]);
+    }
+    for package in SERVER_PARTS {
+        lints.args(["--package", package]);
+    }
+    lints.args(["--", "-D", "warnings"]);
+    Ok(vec![
+        command("format", &mut check_format(toolchain))?,
+        command("lints", &mut lints)?,
+    ])
+}
+
+/// Names only: `./x fmt` mends them.
+fn check_format(toolchain: &Toolchain) -> Command {
+    let mut format = toolchain.cargo();
+    format.args(["fmt", "--all", "--check", "--", "--files-with-diff"]);
+    format
 }
 
 /// The longest stretch of the kernel that nothing interrupts.

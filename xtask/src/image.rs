@@ -1,11 +1,15 @@
 //! Builds what boots: the kernel's image and the boot package of a system.
 
 use crate::flat;
+use crate::outside;
 use crate::step::Step;
+use crate::system;
+use crate::system::rule::Declared;
 use crate::toolchain::{Kind, Toolchain};
 use crate::workspace::{self, Package, TARGET};
 use anyhow::{Context, Result, bail, ensure};
 use object::{Object, ObjectSymbol};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -96,11 +100,55 @@ impl Image {
     }
 }
 
+/// Which system is built.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SystemChoice {
+    name: String,
+    /// The folders of servers that are added.
+    outside: Vec<PathBuf>,
+}
+
+impl SystemChoice {
+    /// A system of the tree by name; the board's own if `None`.
+    #[must_use]
+    pub fn of_tree(name: Option<&str>) -> Self {
+        Self {
+            name: name.unwrap_or(DEFAULT_SYSTEM).to_owned(),
+            outside: Vec::new(),
+        }
+    }
+
+    /// The same with the servers in these folders.
+    ///
+    /// # Errors
+    /// If there is no such folder.
+    pub(crate) fn with(name: &str, folders: &[PathBuf]) -> Result<Self> {
+        let find = |folder: &PathBuf| {
+            let found = fs::canonicalize(folder);
+            found.with_context(|| format!("there is no folder {}", folder.display()))
+        };
+        Ok(Self {
+            outside: folders.iter().map(find).collect::<Result<_>>()?,
+            ..Self::of_tree(Some(name))
+        })
+    }
+
+    /// Reads and checks its declaration.
+    pub(crate) fn load(&self) -> Result<Declared> {
+        let declaration = find_system(&self.name)?;
+        system::load_with(&declaration, &board_file(), &self.outside)
+    }
+
+    /// The folder of its image.
+    fn folder(&self) -> String {
+        let names = self.outside.iter().filter_map(|folder| folder.file_name());
+        let names = names.map(|name| format!("+{}", name.to_string_lossy()));
+        names.fold(self.name.clone(), |folder, name| folder + &name)
+    }
+}
+
 /// Where a system is declared: the board's own, or a small one of the tests.
-///
-/// # Errors
-/// If there is none of that name.
-pub fn find_system(name: &str) -> Result<PathBuf> {
+fn find_system(name: &str) -> Result<PathBuf> {
     let root = workspace::root();
     let path = if name == DEFAULT_SYSTEM {
         root.join("boards/qemu-virt/system.toml")
@@ -122,7 +170,7 @@ pub fn find_system(name: &str) -> Result<PathBuf> {
 }
 
 /// Where the board is declared.
-pub(crate) fn board_file() -> PathBuf {
+fn board_file() -> PathBuf {
     workspace::root().join("boards/qemu-virt/board.toml")
 }
 
@@ -130,8 +178,8 @@ pub(crate) fn board_file() -> PathBuf {
 #[derive(Clone, Debug)]
 pub struct Programs {
     kernel: PathBuf,
-    folder: PathBuf,
-    names: Vec<String>,
+    /// The ELF files, by name.
+    programs: BTreeMap<String, PathBuf>,
     images: PathBuf,
 }
 
@@ -145,9 +193,25 @@ impl Programs {
     }
 
     /// Compiles the kernel and the programs of one system.
-    fn build_for(toolchain: &Toolchain, system: &str) -> Result<Self> {
-        let names = crate::system::programs(&find_system(system)?, &board_file())?;
-        Self::build(toolchain, |name| names.iter().any(|own| own == name))
+    ///
+    /// # Errors
+    /// If there is no such system, or something does not compile; the compiler's messages have been
+    /// shown.
+    pub fn build_for(toolchain: &Toolchain, choice: &SystemChoice) -> Result<Self> {
+        let declared = choice.load()?;
+        let names = system::programs(&declared);
+        let mut programs = Self::build(toolchain, |name| names.contains(name))?;
+        for folder in &choice.outside {
+            for (name, path) in outside::build(toolchain, folder)? {
+                let other = programs.programs.insert(name.clone(), path);
+                ensure!(
+                    other.is_none(),
+                    "{}: another program of the system is called `{name}`",
+                    folder.display()
+                );
+            }
+        }
+        Ok(programs)
     }
 
     fn build(toolchain: &Toolchain, is_wanted: impl Fn(&str) -> bool) -> Result<Self> {
@@ -170,9 +234,10 @@ impl Programs {
         let names = programs.iter().filter_map(|package| package.program());
         Ok(Self {
             kernel: folder.join(program),
-            names: names.map(str::to_owned).collect(),
+            programs: names
+                .map(|name| (name.to_owned(), folder.join(name)))
+                .collect(),
             images: target.join("images"),
-            folder,
         })
     }
 
@@ -181,10 +246,11 @@ impl Programs {
     /// # Errors
     /// If the tree has no such program.
     pub fn find(&self, name: &str) -> Result<PathBuf> {
-        if !self.names.iter().any(|own| own == name) {
-            bail!("no program {name}: there are {}", self.names.join(", "));
-        }
-        Ok(self.folder.join(name))
+        let Some(path) = self.programs.get(name) else {
+            let names: Vec<&str> = self.programs.keys().map(String::as_str).collect();
+            bail!("no program {name}: there are {}", names.join(", "));
+        };
+        Ok(path.clone())
     }
 
     /// Takes another kernel instead of the one that ships; compiles it.
@@ -215,9 +281,9 @@ impl Programs {
     ///
     /// # Errors
     /// If the system breaks a rule of the builder, or a file cannot be written.
-    pub fn assemble(&self, system: &str) -> Result<Image> {
-        let declaration = find_system(system)?;
-        let folder = self.images.join(system);
+    pub fn assemble(&self, choice: &SystemChoice) -> Result<Image> {
+        let declared = choice.load()?;
+        let folder = self.images.join(choice.folder());
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let image = Image {
             kernel_elf: self.kernel.clone(),
@@ -227,12 +293,7 @@ impl Programs {
         let elf = fs::read(&self.kernel)
             .with_context(|| format!("cannot read {}", self.kernel.display()))?;
         write(&image.kernel, &flat::flatten(&elf)?)?;
-        crate::system::build(
-            &declaration,
-            &board_file(),
-            &|name| self.find(name),
-            &image.package,
-        )?;
+        system::build(&declared, &|name| self.find(name), &image.package)?;
         Ok(image)
     }
 }
@@ -243,16 +304,16 @@ pub(crate) fn build_kernel(toolchain: &Toolchain) -> Result<PathBuf> {
 }
 
 /// Compiles what one system needs and puts it together.
-pub(crate) fn build(toolchain: &Toolchain, system: &str) -> Result<Image> {
-    Programs::build_for(toolchain, system)?.assemble(system)
+pub(crate) fn build(toolchain: &Toolchain, choice: &SystemChoice) -> Result<Image> {
+    Programs::build_for(toolchain, choice)?.assemble(choice)
 }
 
 /// The same with the ghost's kernel.
-pub(crate) fn build_with_ghost(toolchain: &Toolchain, system: &str) -> Result<Image> {
-    let programs = Programs::build_for(toolchain, system)?;
+pub(crate) fn build_with_ghost(toolchain: &Toolchain, choice: &SystemChoice) -> Result<Image> {
+    let programs = Programs::build_for(toolchain, choice)?;
     programs
         .with_kernel(toolchain, Kernel::Ghost)?
-        .assemble(system)
+        .assemble(choice)
 }
 
 /// Whether a package is a program that runs in user space.
@@ -302,6 +363,18 @@ mod tests {
             text.ends_with("tests/systems/no-such-system.toml"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn image_of_a_system_with_more_has_a_folder_of_its_own() {
+        let choice = SystemChoice::of_tree(None);
+        assert_eq!(choice.folder(), "default");
+        let servers = workspace::root().join("servers/log");
+        let more = SystemChoice::with("default", &[servers]).expect("it is there");
+        assert_eq!(more.folder(), "default+log");
+        let nowhere = PathBuf::from("no/such/folder");
+        let error = SystemChoice::with("default", &[nowhere]).expect_err("it is not");
+        assert_eq!(error.to_string(), "there is no folder no/such/folder");
     }
 
     #[test]

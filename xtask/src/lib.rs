@@ -18,7 +18,9 @@ mod inspect;
 mod install;
 pub mod machine;
 pub mod monitor;
+mod outside;
 mod run;
+mod server;
 pub mod session;
 mod step;
 mod suite;
@@ -26,12 +28,16 @@ pub mod system;
 mod tidy;
 pub mod toolchain;
 pub mod transcript;
+mod tutorial;
 mod verify;
 pub mod workspace;
 
 use anyhow::Result;
-use arguments::{Arguments, Command, ImageArguments, ToolchainArgument};
+use arguments::{
+    Arguments, Command, ImageArguments, SystemArguments, TestArguments, ToolchainArgument,
+};
 use clap::{Parser, ValueEnum};
+use image::SystemChoice;
 use install::{Installer, Missing, Permission};
 use std::process::ExitCode;
 use toolchain::{Purpose, Toolchain};
@@ -82,20 +88,24 @@ fn execute(arguments: &Arguments) -> Result<()> {
     let prepare = |purpose| Toolchain::prepare(request, purpose, &installer);
     match &arguments.command {
         Command::Run(run) => {
-            image::find_system(&run.system.name)?;
+            let choice = choose(&run.system)?;
             run::check(run)?;
             let build = if run.ghost {
                 image::build_with_ghost
             } else {
                 image::build
             };
-            let image = build(&prepare(Purpose::Run)?, &run.system.name)?;
+            let image = build(&prepare(Purpose::Run)?, &choice)?;
             run::run(run, &image)
         }
         Command::Image(image) => build_image(image, || prepare(Purpose::Build)),
         Command::Test(test) if test.ghost => {
             suite::run_with_ghost(&prepare(Purpose::Run)?, test.filter.as_deref())
         }
+        Command::Test(TestArguments {
+            server: Some(server),
+            ..
+        }) => suite::run_server(server, || prepare(Purpose::Server)),
         Command::Test(test) => {
             suite::run(&prepare(Purpose::Test)?, test.filter.as_deref(), permission)
         }
@@ -107,25 +117,34 @@ fn execute(arguments: &Arguments) -> Result<()> {
             inspect::inspect(&arguments.elf, &arguments.report, arguments.action())
         }
         Command::Bench(bench) => {
-            let image = image::build(&prepare(Purpose::Run)?, image::DEFAULT_SYSTEM)?;
+            let choice = SystemChoice::of_tree(None);
+            let image = image::build(&prepare(Purpose::Run)?, &choice)?;
             bench::bench(bench, &image)
         }
+        Command::NewServer(new) => server::new_server(new, || prepare(Purpose::Check)),
         Command::Check => check::check(&prepare(Purpose::Check)?),
         Command::Fmt => check::format(&prepare(Purpose::Check)?),
     }
 }
 
 fn build_image(arguments: &ImageArguments, prepare: impl Fn() -> Result<Toolchain>) -> Result<()> {
-    let declaration = image::find_system(&arguments.system.name)?;
+    let choice = choose(&arguments.system)?;
     if arguments.graph {
-        print!("{}", system::graph(&declaration, &image::board_file())?);
+        print!("{}", system::graph::draw(&choice.load()?));
         return Ok(());
     }
-    let image = image::build(&prepare()?, &arguments.system.name)?;
+    let image = image::build(&prepare()?, &choice)?;
     println!("kernel with symbols: {}", image.kernel_elf.display());
     println!("kernel image: {}", image.kernel.display());
     println!("boot package: {}", image.package.display());
     Ok(())
+}
+
+/// The system that the command line names; it keeps every rule.
+fn choose(arguments: &SystemArguments) -> Result<SystemChoice> {
+    let choice = SystemChoice::with(&arguments.name, &arguments.with)?;
+    choice.load()?;
+    Ok(choice)
 }
 
 /// What the command line or else the environment asks for.

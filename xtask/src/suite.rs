@@ -3,10 +3,11 @@
 use crate::bench::{self, Reference};
 use crate::check;
 use crate::count::{Count, parse_failure, parse_summary};
-use crate::image::{self, Image, Programs};
+use crate::image::{Image, Programs, SystemChoice};
 use crate::install::Permission;
 use crate::step::{self, Step};
 use crate::toolchain::Toolchain;
+use crate::tutorial;
 use crate::verify;
 use crate::workspace::{self, Package, Place};
 use anyhow::Result;
@@ -26,38 +27,50 @@ const GHOST_VARIABLE: &str = "PECAN_GHOST";
 enum Part {
     Checks,
     Host,
+    /// What one server has on the host.
+    Server,
     Image,
     Verification,
     Emulator,
     Figures,
+    Tutorial,
 }
 
 impl Part {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Checks,
         Self::Host,
         Self::Image,
         Self::Verification,
         Self::Emulator,
         Self::Figures,
+        Self::Tutorial,
     ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Checks => "checks",
             Self::Host => "host",
+            Self::Server => "server",
             Self::Image => "image",
             Self::Verification => "verification",
             Self::Emulator => "emulator",
             Self::Figures => "figures",
+            Self::Tutorial => "tutorial",
         }
     }
 
+    /// Parts that need nothing of the others: a filter that is their name runs nothing else.
+    const ALONE: [Self; 2] = [Self::Checks, Self::Tutorial];
+
     /// Whether the part runs under a filter: those of single tests filter themselves.
     fn is_wanted(self, filter: Option<&str>) -> bool {
+        if let Some(alone) = Self::ALONE.iter().find(|it| Some(it.name()) == filter) {
+            return self == *alone;
+        }
         match self {
-            Self::Host | Self::Emulator | Self::Image => true,
-            Self::Checks | Self::Verification | Self::Figures => {
+            Self::Host | Self::Server | Self::Emulator | Self::Image => true,
+            Self::Checks | Self::Verification | Self::Figures | Self::Tutorial => {
                 filter.is_none_or(|filter| self.name().contains(filter))
             }
         }
@@ -91,6 +104,20 @@ pub(crate) fn run_with_ghost(toolchain: &Toolchain, filter: Option<&str>) -> Res
     let mut suite = Suite::new(toolchain, filter, Permission::Refuse)?;
     suite.is_with_ghost = true;
     suite.run_parts([Part::Image, Part::Emulator])
+}
+
+/// Runs the tests of one server.
+pub(crate) fn run_server(server: &str, prepare: impl Fn() -> Result<Toolchain>) -> Result<()> {
+    let toolchain = prepare()?;
+    let topic = format!("{server}::");
+    let mut suite = Suite::new(&toolchain, Some(&topic), Permission::Refuse)?;
+    let folder = format!("servers/{server}");
+    suite.packages.retain(|package| package.folder == folder);
+    anyhow::ensure!(
+        !suite.packages.is_empty(),
+        "there is no server `{server}`: servers/ has no folder of this name"
+    );
+    suite.run_parts([Part::Server, Part::Emulator])
 }
 
 struct Suite<'a> {
@@ -147,10 +174,12 @@ impl<'a> Suite<'a> {
         match part {
             Part::Checks => self.run_checks(),
             Part::Host => self.run_host_tests(),
+            Part::Server => self.run_server_tests(),
             Part::Image => self.build_image(),
             Part::Verification => self.run_verification(),
             Part::Emulator => self.run_emulator_tests(),
             Part::Figures => self.judge_figures(),
+            Part::Tutorial => self.perform_tutorial(),
         }
     }
 
@@ -194,6 +223,18 @@ impl<'a> Suite<'a> {
         Ok(())
     }
 
+    /// The checks and the host tests of one server.
+    fn run_server_tests(&mut self) -> Result<()> {
+        for check in check::run_server(self.toolchain, &self.packages)? {
+            self.add(&check.name, check.problem.is_none());
+        }
+        let mut libraries = self.cargo_test("--lib");
+        for package in &self.packages {
+            libraries.args(["--package", &package.specification]);
+        }
+        self.run_tests("host tests", &mut libraries)
+    }
+
     fn cargo_test(&self, option: &str) -> Command {
         let mut cargo = self.toolchain.cargo();
         cargo.args(["test", option]);
@@ -202,7 +243,7 @@ impl<'a> Suite<'a> {
 
     fn build_image(&mut self) -> Result<()> {
         let programs = Programs::build_all(self.toolchain)?;
-        self.image = Some(programs.assemble(image::DEFAULT_SYSTEM)?);
+        self.image = Some(programs.assemble(&SystemChoice::of_tree(None))?);
         if self.filter.is_none() {
             println!("image: ok");
             self.add("image", true);
@@ -227,7 +268,6 @@ impl<'a> Suite<'a> {
     }
 
     fn run_emulator_tests(&mut self) -> Result<()> {
-        anyhow::ensure!(self.image.is_some(), "the emulator tests need the image");
         let mut cargo = self.cargo_test("--package");
         cargo.arg(EMULATOR_TESTS);
         cargo.env("PECAN_TOOLCHAIN", self.toolchain.kind().name());
@@ -254,6 +294,13 @@ impl<'a> Suite<'a> {
             }
             self.add(&verdict.name, verdict.problem.is_none());
         }
+        Ok(())
+    }
+
+    fn perform_tutorial(&mut self) -> Result<()> {
+        let elapsed = tutorial::perform(self.toolchain)?;
+        println!("tutorial: ok ({:.1} s)", elapsed.as_secs_f64());
+        self.add("tutorial", true);
         Ok(())
     }
 
@@ -301,5 +348,7 @@ mod tests {
         assert!(Part::Emulator.is_wanted(Some("boots")));
         assert!(!Part::Verification.is_wanted(Some("boots")));
         assert!(Part::Verification.is_wanted(Some("verification")));
+        let wanted = Part::ALL.iter().filter(|it| it.is_wanted(Some("tutorial")));
+        assert_eq!(wanted.collect::<Vec<_>>(), [&Part::Tutorial]);
     }
 }

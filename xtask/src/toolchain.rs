@@ -10,10 +10,11 @@ pub(crate) use facts::{Facts, find_on_path};
 use crate::arguments::ToolchainArgument;
 use crate::install::{self, Installer};
 use crate::workspace::{self, TARGET};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::fmt;
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A Rust version: `1.N`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +65,8 @@ pub(crate) enum Purpose {
     Run,
     /// To format and lint; nothing is booted.
     Check,
+    /// To check, boot and test one server.
+    Server,
     /// To prove; nothing is booted.
     Prove,
     /// All of it.
@@ -73,12 +76,12 @@ pub(crate) enum Purpose {
 impl Purpose {
     /// Whether something is booted.
     pub(crate) fn runs(self) -> bool {
-        matches!(self, Self::Run | Self::Test)
+        matches!(self, Self::Run | Self::Server | Self::Test)
     }
 
     /// Whether the code is formatted or linted.
     pub(crate) fn checks(self) -> bool {
-        matches!(self, Self::Check | Self::Test)
+        matches!(self, Self::Check | Self::Server | Self::Test)
     }
 
     /// Whether something is proved.
@@ -229,6 +232,29 @@ impl Toolchain {
         let mut command = Command::new(self.cargo_program());
         self.set_environment(&mut command);
         command
+    }
+
+    /// Formats a Rust source as `./x fmt` does.
+    pub(crate) fn format(&self, source: &str) -> Result<String> {
+        let mut formatter = Command::new(match self.kind {
+            Kind::Rustup => "rustfmt",
+            Kind::Debian => "/usr/bin/rustfmt",
+        });
+        self.set_environment(&mut formatter);
+        formatter.args(["--edition", "2024", "--emit", "stdout"]);
+        formatter.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = formatter.spawn().context("cannot run rustfmt")?;
+        if let Some(mut input) = child.stdin.take() {
+            // What it does not read it complains about by its status.
+            let _ended = input.write_all(source.as_bytes());
+        }
+        let output = child.wait_with_output().context("cannot run rustfmt")?;
+        ensure!(
+            output.status.success(),
+            "rustfmt refused ({})",
+            output.status
+        );
+        String::from_utf8(output.stdout).context("rustfmt writes no text")
     }
 
     fn cargo_program(&self) -> &'static str {

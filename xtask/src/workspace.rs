@@ -107,20 +107,9 @@ struct MetadataPackage {
 }
 
 /// The packages of the workspace, as the given cargo sees them.
-pub(crate) fn packages(mut cargo: Command) -> Result<Vec<Package>> {
+pub(crate) fn packages(cargo: Command) -> Result<Vec<Package>> {
     let root = root();
-    cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
-    let output = cargo
-        .current_dir(&root)
-        .output()
-        .context("cannot run cargo metadata")?;
-    anyhow::ensure!(
-        output.status.success(),
-        "cargo metadata failed:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let metadata: Metadata =
-        serde_json::from_slice(&output.stdout).context("cargo metadata is not understood")?;
+    let metadata = read_metadata(cargo, &root.join("Cargo.toml"))?;
     let packages = metadata.packages.into_iter().map(|package| {
         let folder = package.manifest_path.parent().unwrap_or(&root);
         let folder = folder.strip_prefix(&root).unwrap_or(folder);
@@ -132,6 +121,24 @@ pub(crate) fn packages(mut cargo: Command) -> Result<Vec<Package>> {
         }
     });
     Ok(packages.collect())
+}
+
+/// The targets of the packages of another workspace.
+pub(crate) fn targets_of(cargo: Command, manifest: &Path) -> Result<Vec<Target>> {
+    let packages = read_metadata(cargo, manifest)?.packages.into_iter();
+    Ok(packages.flat_map(|package| package.targets).collect())
+}
+
+fn read_metadata(mut cargo: Command, manifest: &Path) -> Result<Metadata> {
+    cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
+    cargo.arg("--manifest-path").arg(manifest);
+    let output = cargo.output().context("cannot run cargo metadata")?;
+    anyhow::ensure!(
+        output.status.success(),
+        "cargo metadata failed:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).context("cargo metadata is not understood")
 }
 
 #[cfg(test)]

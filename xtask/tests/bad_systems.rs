@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use xtask::system::rule::{BOARD_RULES, Rule, SYSTEM_RULES};
-use xtask::system::{graph, load};
+use xtask::system::{graph::draw, load, load_with};
 
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -92,6 +92,28 @@ fn unknown_keys_are_refused_with_their_line() {
 }
 
 #[test]
+fn rules_hold_with_processes_from_outside() {
+    for name in examples("tests/bad-outside") {
+        let folder = here("tests/bad-outside").join(&name);
+        let path = folder.join("system.toml");
+        let error = load_with(&good_system(), &good_board(), &[folder]).expect_err(&name);
+        assert_eq!(error.root_cause().to_string(), promise(&path), "{name}");
+        let place = format!("{} does not make sense", path.display());
+        assert_eq!(error.to_string(), place);
+    }
+    let nowhere = here("tests/no-such-folder");
+    let error = load_with(
+        &good_system(),
+        &good_board(),
+        std::slice::from_ref(&nowhere),
+    );
+    assert_eq!(
+        error.expect_err("there is none").to_string(),
+        format!("cannot read {}", nowhere.join("system.toml").display())
+    );
+}
+
+#[test]
 fn missing_file_is_named() {
     let error = load(&here("nowhere.toml"), &good_board()).expect_err("there is none");
     assert_eq!(
@@ -102,11 +124,11 @@ fn missing_file_is_named() {
 
 #[test]
 fn graph_of_the_shipped_system_says_who_reaches_whom() {
-    let text = graph(&good_system(), &good_board()).expect("the shipped system is good");
+    let text = draw(&load(&good_system(), &good_board()).expect("the shipped system is good"));
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     for line in [
         "shell priority 100",
-        "-> supervisor (halt)",
+        "-> supervisor (halt, kill)",
         "-> bench-partner passing capabilities",
     ] {
         assert!(
@@ -123,7 +145,7 @@ fn book() -> String {
 
 #[test]
 fn book_shows_the_graph_of_the_shipped_system() {
-    let text = graph(&good_system(), &good_board()).expect("the shipped system is good");
+    let text = draw(&load(&good_system(), &good_board()).expect("the shipped system is good"));
     assert!(
         book().contains(&text),
         "docs/book/system.md does not show\n{text}"

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bench_partner;
+pub mod command;
 pub mod console;
 pub mod supervisor;
 

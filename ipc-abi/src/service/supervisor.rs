@@ -45,14 +45,25 @@ pub trait Supervisor {
     /// `log`; one caller waits at a time. Refusals: `NotPermitted`, `Busy`.
     #[method(5)]
     fn next_line(&mut self, caller: Caller) -> Deferrable<Result<Line, SupervisorError>>;
+
+    /// Ends the process with this number as a crash does: its policy says whether it is started
+    /// again. Needs the permission `kill`.
+    ///
+    /// # Errors
+    ///
+    /// `NotPermitted`, `NoSuchProcess`, `NotRunning`, `Itself`.
+    #[method(6)]
+    fn kill(&mut self, caller: Caller, number: u32) -> Result<(), SupervisorError>;
 }
 
 /// The permissions that a caller of the supervisor can have, by number.
-pub const PERMISSIONS: &[&str] = &["halt", "log"];
+pub const PERMISSIONS: &[&str] = &["halt", "log", "kill"];
 /// May switch the machine off.
 pub const PERMISSION_HALT: u32 = 0;
 /// May take the lines that the supervisor has to say.
 pub const PERMISSION_LOG: u32 = 1;
+/// May end processes.
+pub const PERMISSION_KILL: u32 = 2;
 
 /// The most bytes of a line that the supervisor says.
 pub const LINE_BYTES: usize = 400;
@@ -146,4 +157,6 @@ pub enum SupervisorError {
     Busy,
     /// The kernel refused to switch the machine off.
     Refused,
+    /// The supervisor does not end itself. Switch the machine off.
+    Itself,
 }

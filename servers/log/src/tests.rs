@@ -29,6 +29,10 @@ impl Supervisor for Lines {
         Err(SupervisorError::NotPermitted)
     }
 
+    fn kill(&mut self, _caller: Caller, _number: u32) -> Result<(), SupervisorError> {
+        Err(SupervisorError::NotPermitted)
+    }
+
     fn next_line(&mut self, _caller: Caller) -> Deferrable<Result<Line, SupervisorError>> {
         Deferrable::Now(self.0.pop_front().ok_or(SupervisorError::NotPermitted))
     }

@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::service::{self, ServiceCommand};
 use crate::words::{WordError, split_words};
 
 /// A command, ready to be carried out.
@@ -32,6 +33,10 @@ pub enum Command {
     Info,
     /// Makes the shell itself crash.
     Crash(Crash),
+    /// Ends a process.
+    Kill(String),
+    /// Asks a service, with these words.
+    Service(&'static ServiceCommand, Vec<String>),
     /// Switches the machine off.
     Halt,
 }
@@ -69,7 +74,8 @@ pub struct Description {
     arguments_max: usize,
 }
 
-const fn describe(
+/// Describes a command.
+pub(crate) const fn describe(
     name: &'static str,
     arguments: &'static str,
     arguments_max: usize,
@@ -83,7 +89,7 @@ const fn describe(
     }
 }
 
-/// All commands.
+/// All commands but those of services.
 pub const COMMANDS: &[Description] = &[
     describe(
         "help",
@@ -119,16 +125,33 @@ pub const COMMANDS: &[Description] = &[
         1,
         "makes this shell crash (default: panic)",
     ),
+    describe(
+        "kill",
+        "process",
+        1,
+        "ends a process; its policy says whether it is started again",
+    ),
     describe("halt", "", 0, "switches the machine off"),
 ];
+
+/// The descriptions of all commands, in the order of `help`.
+pub fn descriptions() -> impl Iterator<Item = &'static Description> {
+    let services = service::COMMANDS.iter().map(|it| &it.description);
+    COMMANDS.iter().chain(services)
+}
 
 /// Why a line is no command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandError {
     /// The line cannot be cut into words. Mend it as the error says.
     Words(WordError),
-    /// There is no command of this name. Look at `help`.
-    Unknown(String),
+    /// There is no command of this name; perhaps a process is one. Look at `help`.
+    Unknown {
+        /// The name.
+        name: String,
+        /// The words behind it.
+        words: Vec<String>,
+    },
     /// The command takes fewer words. Leave out this one and what follows.
     TooMany {
         /// The command.
@@ -136,6 +159,8 @@ pub enum CommandError {
         /// The first word too many.
         word: String,
     },
+    /// The command needs a word more. Add it.
+    Missing(&'static Description),
     /// `help` about something that is no command. Look at `help`.
     NoTopic(String),
     /// `crash` in a way that it does not know. Choose one of [`Crash::ALL`].
@@ -146,19 +171,17 @@ impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CommandError::Words(error) => error.fmt(f),
-            CommandError::Unknown(name) => {
+            CommandError::Unknown { name, .. } => {
                 write!(f, "unknown command '{name}': 'help' lists the commands")
             }
             CommandError::TooMany { command, word } => {
-                let Description {
-                    name, arguments, ..
-                } = command;
-                write!(f, "{name}: unexpected argument '{word}': usage: {name}")?;
-                if arguments.is_empty() {
-                    Ok(())
-                } else {
-                    write!(f, " {arguments}")
-                }
+                let name = command.name;
+                write!(f, "{name}: unexpected argument '{word}': ")?;
+                write_usage(command, f)
+            }
+            CommandError::Missing(command) => {
+                write!(f, "{}: an argument is missing: ", command.name)?;
+                write_usage(command, f)
             }
             CommandError::NoTopic(name) => {
                 write!(
@@ -177,6 +200,18 @@ impl fmt::Display for CommandError {
     }
 }
 
+fn write_usage(command: &Description, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Description {
+        name, arguments, ..
+    } = command;
+    write!(f, "usage: {name}")?;
+    if arguments.is_empty() {
+        Ok(())
+    } else {
+        write!(f, " {arguments}")
+    }
+}
+
 /// Reads a line.
 ///
 /// # Errors
@@ -188,13 +223,17 @@ pub fn parse_command(line: &str) -> Result<Command, CommandError> {
         return Ok(Command::Nothing);
     };
     let Some(description) = find_description(&name) else {
-        return Err(CommandError::Unknown(name));
+        let words = words.collect();
+        return Err(CommandError::Unknown { name, words });
     };
     if let Some(word) = words.clone().nth(description.arguments_max) {
         return Err(CommandError::TooMany {
             command: description,
             word,
         });
+    }
+    if let Some(command) = service::find(description) {
+        return Ok(Command::Service(command, words.collect()));
     }
     let first = words.clone().next();
     Ok(match description.name {
@@ -207,13 +246,17 @@ pub fn parse_command(line: &str) -> Result<Command, CommandError> {
         "uptime" => Command::Uptime,
         "info" => Command::Info,
         "crash" => Command::Crash(first.map_or(Ok(Crash::Panic), find_crash)?),
+        "kill" => Command::Kill(first.ok_or(CommandError::Missing(description))?),
         "halt" => Command::Halt,
-        _ => return Err(CommandError::Unknown(name)),
+        _ => {
+            let words = words.collect();
+            return Err(CommandError::Unknown { name, words });
+        }
     })
 }
 
 fn find_description(name: &str) -> Option<&'static Description> {
-    COMMANDS.iter().find(|description| description.name == name)
+    descriptions().find(|description| description.name == name)
 }
 
 fn find_topic(name: String) -> Result<&'static Description, CommandError> {
@@ -240,9 +283,15 @@ mod tests {
 
     #[test]
     fn every_listed_command_is_understood() {
-        for description in COMMANDS {
-            let command = parse_command(description.name);
-            assert!(command.is_ok(), "{}: {command:?}", description.name);
+        for description in descriptions() {
+            // What is not in brackets must be there.
+            let line = match description.arguments {
+                "" => description.name.to_string(),
+                arguments if arguments.starts_with('[') => description.name.to_string(),
+                arguments => alloc::format!("{} {arguments}", description.name),
+            };
+            let command = parse_command(&line);
+            assert!(command.is_ok(), "{line:?}: {command:?}");
             let help = parse_command(&alloc::format!("help {}", description.name));
             assert_eq!(help, Ok(Command::Help(Some(description))));
         }
@@ -299,6 +348,10 @@ mod tests {
         assert_eq!(
             refusal("crash burn"),
             "crash: unknown way to crash 'burn': one of panic, null, undefined"
+        );
+        assert_eq!(
+            refusal("kill"),
+            "kill: an argument is missing: usage: kill process"
         );
         assert_eq!(refusal("echo 'a"), "the quote ' is not closed");
     }

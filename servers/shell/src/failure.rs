@@ -1,6 +1,6 @@
 //! Why a command failed, in words.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
 
 use ipc_abi::call::SystemCall;
@@ -8,6 +8,7 @@ use ipc_abi::error::Error;
 use ipc_abi::interface::{CallError, Failure};
 use ipc_abi::service::bench::{BenchError, Grant, Refusal};
 use ipc_abi::service::supervisor::SupervisorError;
+use userlib::EnvironmentError;
 
 use crate::command::CommandError;
 
@@ -21,9 +22,64 @@ pub enum CommandFailure {
     /// The bench program refused or did not answer.
     Bench(Failure<BenchError>),
     /// There is no process of this name.
-    NoProcess(String),
+    NoProcess {
+        /// Which command was asked about it.
+        command: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// The command of a service failed.
+    Service {
+        /// The service.
+        service: String,
+        /// Why.
+        failure: ServiceFailure,
+    },
     /// The name of no figure contains this text.
     NoFigure(String),
+}
+
+/// Why the command of a service failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceFailure {
+    /// The shell has no way to the service. Mend `system.toml`.
+    NotGranted(EnvironmentError),
+    /// The service did not answer.
+    NoAnswer(CallError),
+    /// The service refused; why, in its own words.
+    Refused(String),
+    /// This word is no number that the service could take.
+    NoNumber(String),
+}
+
+impl From<CallError> for ServiceFailure {
+    fn from(error: CallError) -> Self {
+        ServiceFailure::NoAnswer(error)
+    }
+}
+
+impl<E: fmt::Display> From<Failure<E>> for ServiceFailure {
+    fn from(failure: Failure<E>) -> Self {
+        match failure {
+            Failure::Service(error) => ServiceFailure::Refused(error.to_string()),
+            Failure::Call(error) => ServiceFailure::NoAnswer(error),
+        }
+    }
+}
+
+impl fmt::Display for ServiceFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServiceFailure::NotGranted(error) => {
+                write!(f, "system.toml does not let this shell call it: {error}")
+            }
+            ServiceFailure::NoAnswer(error) => write!(f, "no answer: {}", error.name()),
+            ServiceFailure::Refused(reason) => f.write_str(reason),
+            ServiceFailure::NoNumber(word) => {
+                write!(f, "'{word}' is no number, or one that it cannot take")
+            }
+        }
+    }
 }
 
 impl From<CommandError> for CommandFailure {
@@ -60,12 +116,13 @@ impl fmt::Display for CommandFailure {
                 write_no_answer("supervisor", *error, f)
             }
             CommandFailure::Bench(Failure::Call(error)) => write_no_answer("bench", *error, f),
-            CommandFailure::NoProcess(name) => {
+            CommandFailure::NoProcess { command, name } => {
                 write!(
                     f,
-                    "caps: there is no process '{name}': 'ps' lists the processes"
+                    "{command}: there is no process '{name}': 'ps' lists the processes"
                 )
             }
+            CommandFailure::Service { service, failure } => write!(f, "{service}: {failure}"),
             CommandFailure::NoFigure(filter) => {
                 write!(f, "bench: no figure has '{filter}' in its name")
             }
@@ -80,12 +137,13 @@ fn write_no_answer(service: &str, error: CallError, f: &mut fmt::Formatter<'_>) 
 fn describe_supervisor_error(error: SupervisorError) -> &'static str {
     match error {
         SupervisorError::NoSuchProcess => "there is no such process",
-        SupervisorError::NotRunning => "the process is dead and has no capabilities",
+        SupervisorError::NotRunning => "the process is dead",
         SupervisorError::NotPermitted => {
             "not permitted: system.toml does not grant it to this shell"
         }
         SupervisorError::Busy => "somebody else takes its lines",
         SupervisorError::Refused => "the kernel refused to switch the machine off",
+        SupervisorError::Itself => "the supervisor does not end itself: 'halt' ends the system",
     }
 }
 
@@ -124,7 +182,6 @@ fn write_bench_error(error: BenchError, f: &mut fmt::Formatter<'_>) -> fmt::Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::ToString;
 
     #[test]
     fn failures_say_whose_and_why() {
@@ -150,10 +207,42 @@ mod tests {
                 "bench: system.toml does not grant time",
             ),
             (
-                CommandFailure::NoProcess("x".into()),
+                CommandFailure::NoProcess {
+                    command: "caps",
+                    name: "x".into(),
+                },
                 "caps: there is no process 'x': 'ps' lists the processes",
             ),
         ] {
+            assert_eq!(failure.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn failures_of_a_service_say_whose_and_why() {
+        let missing = EnvironmentError::Missing("x".try_into().expect("it is short"));
+        let died = CallError::Refused(Error::Died);
+        for (failure, text) in [
+            (
+                ServiceFailure::NotGranted(missing),
+                "x: system.toml does not let this shell call it: nothing is called `x`",
+            ),
+            (ServiceFailure::from(died), "x: no answer: Died"),
+            (
+                ServiceFailure::from(Failure::<&str>::Call(died)),
+                "x: no answer: Died",
+            ),
+            (
+                ServiceFailure::from(Failure::Service("no more")),
+                "x: no more",
+            ),
+            (
+                ServiceFailure::NoNumber("y".into()),
+                "x: 'y' is no number, or one that it cannot take",
+            ),
+        ] {
+            let service = "x".into();
+            let failure = CommandFailure::Service { service, failure };
             assert_eq!(failure.to_string(), text);
         }
     }

@@ -8,6 +8,7 @@ pub mod command;
 pub mod failure;
 pub mod info;
 pub mod report;
+pub mod service;
 pub mod shell;
 pub mod system;
 pub mod table;

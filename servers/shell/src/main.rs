@@ -8,7 +8,7 @@ use userlib::Environment;
 userlib::entry!(run);
 
 fn run(environment: Environment) {
-    let mut shell = match shell::system::start(&environment) {
+    let mut shell = match shell::system::start(environment) {
         Ok(shell) => shell,
         Err(error) => panic!("the shell cannot start: {error:?}"),
     };

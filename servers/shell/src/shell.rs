@@ -8,13 +8,16 @@ use ipc_abi::boot::KernelInfo;
 use ipc_abi::interface::{CallError, Failure, Transport};
 use ipc_abi::manifest::Name;
 use ipc_abi::service::bench::{BenchClient, BenchError, Figure, FigureName};
+use ipc_abi::service::command::CommandText;
 use ipc_abi::service::console::{ConsoleClient, ConsoleError, LineText, WRITE_BYTES};
 use ipc_abi::service::supervisor::{ProcessInfo, SlotInfo, SupervisorClient, SupervisorError};
+use userlib::{EnvironmentError, Gate};
 
-use crate::command::{COMMANDS, Command, Crash, Description, parse_command};
-use crate::failure::CommandFailure;
+use crate::command::{Command, CommandError, Crash, Description, descriptions, parse_command};
+use crate::failure::{CommandFailure, ServiceFailure};
 use crate::info::describe_info;
 use crate::report::{describe_rights, draw_capabilities, draw_memory, draw_processes};
+use crate::service::ServiceCommand;
 use crate::table::{Align, Table};
 use crate::unit::write_duration;
 
@@ -38,6 +41,19 @@ pub trait Machine {
     fn ticks(&self) -> u64;
     /// The cycle counter.
     fn cycles(&self) -> u64;
+    /// The way to the service of this name.
+    ///
+    /// # Errors
+    ///
+    /// That `system.toml` grants none.
+    fn gate(&self, service: &str) -> Result<Gate, EnvironmentError>;
+    /// Hands words, each ended by a line feed, to the process of this name, if there is a way to
+    /// one that is a command.
+    ///
+    /// # Errors
+    ///
+    /// Why the command failed.
+    fn ask(&self, command: &str, words: &str) -> Result<Option<CommandText>, ServiceFailure>;
     /// Crashes this process.
     fn crash(&mut self, how: Crash);
 }
@@ -138,7 +154,10 @@ impl<C: Transport, S: Transport, B: Transport, M: Machine> Shell<C, S, B, M> {
                 let result = self.carry_out(command)?;
                 self.conclude(result)
             }
-            Err(error) => self.conclude(Err(CommandFailure::Line(error))),
+            Err(error) => {
+                let result = self.ask_process(error);
+                self.conclude(result)
+            }
         }
     }
 
@@ -169,6 +188,8 @@ impl<C: Transport, S: Transport, B: Transport, M: Machine> Shell<C, S, B, M> {
                 self.machine.crash(how);
                 Ok(String::from("the crash did not happen\n"))
             }
+            Command::Kill(name) => self.kill(name),
+            Command::Service(command, words) => self.ask(command, &words),
             Command::Halt => self.halt(),
         })
     }
@@ -193,14 +214,7 @@ impl<C: Transport, S: Transport, B: Transport, M: Machine> Shell<C, S, B, M> {
 
     fn report_capabilities(&mut self, name: Option<String>) -> Result<String, CommandFailure> {
         let name = name.unwrap_or_else(|| self.identity.name.as_str().to_string());
-        let processes = self.list_processes()?;
-        let found = processes
-            .iter()
-            .position(|process| process.name == name.as_str());
-        let number = found.and_then(|number| u32::try_from(number).ok());
-        let Some(number) = number else {
-            return Err(CommandFailure::NoProcess(name));
-        };
+        let number = self.find_process("caps", name)?;
         let mut slots: Vec<SlotInfo> = Vec::new();
         let mut from = 0;
         while let Some(slot) = self.services.supervisor.capability(number, from)? {
@@ -212,6 +226,53 @@ impl<C: Transport, S: Transport, B: Transport, M: Machine> Shell<C, S, B, M> {
             draw_capabilities(&slots),
             describe_rights()
         ))
+    }
+
+    /// The number of a process that `command` was asked about.
+    fn find_process(&mut self, command: &'static str, name: String) -> Result<u32, CommandFailure> {
+        let processes = self.list_processes()?;
+        let mut numbered = (0..).zip(&processes);
+        let found = numbered.find(|(_, process)| process.name == name.as_str());
+        found
+            .map(|(number, _)| number)
+            .ok_or(CommandFailure::NoProcess { command, name })
+    }
+
+    fn kill(&mut self, name: String) -> Result<String, CommandFailure> {
+        let number = self.find_process("kill", name)?;
+        self.services.supervisor.kill(number)?;
+        Ok(String::new())
+    }
+
+    fn ask(
+        &mut self,
+        command: &ServiceCommand,
+        words: &[String],
+    ) -> Result<String, CommandFailure> {
+        let service = command.description.name;
+        let gate = self.machine.gate(service);
+        let answer = gate.map_err(ServiceFailure::NotGranted);
+        let answer = answer.and_then(|gate| (command.run)(gate, words));
+        answer.map_err(|failure| CommandFailure::Service {
+            service: service.to_string(),
+            failure,
+        })
+    }
+
+    /// Hands a line that is no command of the shell to the process that it names, if that is one.
+    fn ask_process(&mut self, error: CommandError) -> Result<String, CommandFailure> {
+        let CommandError::Unknown { name, words } = &error else {
+            return Err(error.into());
+        };
+        let words: String = words.iter().map(|word| format!("{word}\n")).collect();
+        match self.machine.ask(name, &words) {
+            Ok(Some(text)) => Ok(text.as_str().to_string()),
+            Ok(None) => Err(error.into()),
+            Err(failure) => Err(CommandFailure::Service {
+                service: name.clone(),
+                failure,
+            }),
+        }
     }
 
     fn report_uptime(&self) -> String {
@@ -320,7 +381,7 @@ fn write_figure(name: &str, unit: &str, figure: Figure) -> String {
 
 fn write_help(topic: Option<&'static Description>) -> String {
     let mut table = Table::new(&[("COMMAND", Align::Left), ("WHAT IT DOES", Align::Left)]);
-    for description in COMMANDS {
+    for description in descriptions() {
         if topic.is_none_or(|topic| topic == description) {
             let Description {
                 name,

@@ -4,6 +4,7 @@ use ipc_abi::boot::KernelInfo;
 use ipc_abi::interface::ConnectError;
 use ipc_abi::manifest::Name;
 use ipc_abi::service::bench::BenchClient;
+use ipc_abi::service::command::{CommandClient, CommandText};
 use ipc_abi::service::console::ConsoleClient;
 use ipc_abi::service::supervisor::SupervisorClient;
 use userlib::{
@@ -12,11 +13,14 @@ use userlib::{
 };
 
 use crate::command::Crash;
+use crate::failure::ServiceFailure;
 use crate::shell::{Identity, Machine, Services, Shell};
 
 /// The machine that the shell runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Processor;
+#[derive(Debug)]
+pub struct Processor {
+    environment: Environment,
+}
 
 impl Machine for Processor {
     fn info(&self) -> KernelInfo {
@@ -29,6 +33,22 @@ impl Machine for Processor {
 
     fn cycles(&self) -> u64 {
         read_cycles()
+    }
+
+    fn gate(&self, service: &str) -> Result<Gate, EnvironmentError> {
+        self.environment.gate(service)
+    }
+
+    fn ask(&self, command: &str, words: &str) -> Result<Option<CommandText>, ServiceFailure> {
+        let Ok(gate) = self.environment.gate(command) else {
+            return Ok(None);
+        };
+        match CommandClient::connect(gate) {
+            Ok(mut client) => Ok(Some(client.run(words)?)),
+            // A service, but no command.
+            Err(ConnectError::SchemaMismatch { .. }) => Ok(None),
+            Err(ConnectError::Call(error)) => Err(error.into()),
+        }
     }
 
     fn crash(&mut self, how: Crash) {
@@ -63,7 +83,7 @@ impl From<EnvironmentError> for StartError {
 /// # Errors
 ///
 /// What it was not given, or which service does not fit.
-pub fn start(environment: &Environment) -> Result<KernelShell, StartError> {
+pub fn start(environment: Environment) -> Result<KernelShell, StartError> {
     let not_fit = |service| move |error| StartError::Connect(service, error);
     let services = Services {
         console: ConsoleClient::connect(environment.gate("console")?)
@@ -77,5 +97,5 @@ pub fn start(environment: &Environment) -> Result<KernelShell, StartError> {
         name,
         incarnation: environment.incarnation(),
     };
-    Ok(Shell::new(services, Processor, identity))
+    Ok(Shell::new(services, Processor { environment }, identity))
 }

@@ -1,7 +1,7 @@
 //! The supervisor: makes the system, watches it, tells about it.
 //!
 //! ```text
-//!             start            on_fault                  restart
+//!             start         on_fault, kill               restart
 //!   (manifest) ----> running ------------> taken apart ----------> running
 //!                                               | policy says no
 //!                                               v
@@ -17,8 +17,8 @@ use ipc_abi::call::Place;
 use ipc_abi::interface::{Caller, Deferrable};
 use ipc_abi::manifest::{Badge, ManifestError, Processes, Restart};
 use ipc_abi::service::supervisor::{
-    Line, MemoryInfo, PERMISSION_HALT, PERMISSION_LOG, ProcessInfo, ProcessState, SlotInfo,
-    Supervisor as Service, SupervisorError,
+    Line, MemoryInfo, PERMISSION_HALT, PERMISSION_KILL, PERMISSION_LOG, ProcessInfo, ProcessState,
+    SlotInfo, Supervisor as Service, SupervisorError,
 };
 use userlib::{Events, Fault, FaultAnswer};
 
@@ -148,10 +148,26 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         self.endpoint
     }
 
-    /// A process faulted: tells why, takes it apart, and starts it again if its policy says so. Its
-    /// thread is gone then, so there is nothing to answer.
+    /// A process faulted: tells why, and ends its life. Its thread is gone then, so there is nothing
+    /// to answer.
     fn handle_fault(&mut self, fault: Fault) {
         let number = usize::from(Badge::from_raw(fault.badge).client());
+        let Some(process) = self.processes.get(number) else {
+            return;
+        };
+        let Some(instance) = &process.instance else {
+            return;
+        };
+        let description = &process.description;
+        let name = description.name.as_str();
+        let symbols = Symbols::new(self.package, &description.program);
+        let mut memory = instance.memory(&mut self.store.kernel);
+        let report = report(&fault, name, &symbols, &mut memory);
+        self.end_life(number, report);
+    }
+
+    /// Takes a process apart, says why, and starts it again if its policy says so.
+    fn end_life(&mut self, number: usize, reason: Line) {
         let Some(process) = self.processes.get_mut(number) else {
             return;
         };
@@ -160,9 +176,6 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         };
         let description = &process.description;
         let name = description.name.as_str();
-        let symbols = Symbols::new(self.package, &description.program);
-        let mut memory = instance.memory(&mut self.store.kernel);
-        let report = report(&fault, name, &symbols, &mut memory);
         let mut lost = instance.end(&mut self.store);
         lost += grant::empty(&mut self.store, &process.grants);
         let now = self.store.kernel.now_ticks();
@@ -184,7 +197,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         if self.reader == u8::try_from(number).ok() {
             self.reader = None;
         }
-        self.say(report);
+        self.say(reason);
         loss.into_iter().for_each(|line| self.say(line));
         match last_words {
             None => self.restart(number),
@@ -373,6 +386,28 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
         }
         self.reader = Some(badge.client());
         Deferrable::Later
+    }
+
+    fn kill(&mut self, caller: Caller, number: u32) -> Result<(), SupervisorError> {
+        let badge = Badge::from_raw(caller.badge);
+        if !badge.has_permission(PERMISSION_KILL) {
+            return Err(SupervisorError::NotPermitted);
+        }
+        let number = number as usize;
+        if number == OWN_NUMBER {
+            return Err(SupervisorError::Itself);
+        }
+        let victim = self.processes.get(number);
+        let victim = victim.ok_or(SupervisorError::NoSuchProcess)?;
+        if victim.instance.is_none() {
+            return Err(SupervisorError::NotRunning);
+        }
+        let name = victim.description.name.as_str();
+        let killer = self.processes.get(usize::from(badge.client()));
+        let killer = killer.map_or("nobody", |killer| killer.description.name.as_str());
+        let reason = line(format_args!("{name} was killed by {killer}"));
+        self.end_life(number, reason);
+        Ok(())
     }
 }
 

@@ -139,6 +139,52 @@ fn what_dies_too_often_stays_dead_and_wakes_who_waits() {
 }
 
 #[test]
+fn killed_process_is_started_again_as_its_policy_says() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let before = supervisor.memory();
+    let killer = caller(2, PERMISSION_KILL);
+    assert_eq!(supervisor.kill(killer, 1), Ok(()));
+    supervisor.store.kernel.check();
+    assert_eq!(supervisor.memory(), before);
+    assert_eq!(lines(&mut supervisor), ["worker was killed by other"]);
+    let restarts = |supervisor: &mut Supervisor<'_, HostKernel<'_>>| {
+        supervisor.process(1).map(|process| process.restarts)
+    };
+    assert_eq!(restarts(&mut supervisor), Ok(1));
+    for _ in 1..LIMIT {
+        assert_eq!(supervisor.kill(killer, 1), Ok(()));
+    }
+    assert_eq!(supervisor.kill(killer, 1), Ok(()));
+    assert_eq!(
+        supervisor.kill(killer, 1),
+        Err(SupervisorError::NotRunning),
+        "one death past the limit was the last"
+    );
+    // One that ends itself gets no answer, and everybody else goes on.
+    assert_eq!(supervisor.kill(killer, 2), Ok(()));
+    supervisor.store.kernel.check();
+}
+
+#[test]
+fn who_may_not_kill_kills_nobody() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let stranger = caller(2, PERMISSION_HALT);
+    for number in [0, 1, 3] {
+        let refusal = supervisor.kill(stranger, number);
+        assert_eq!(refusal, Err(SupervisorError::NotPermitted));
+    }
+    let killer = caller(2, PERMISSION_KILL);
+    assert_eq!(supervisor.kill(killer, 0), Err(SupervisorError::Itself));
+    assert_eq!(
+        supervisor.kill(killer, 3),
+        Err(SupervisorError::NoSuchProcess)
+    );
+    assert_eq!(lines(&mut supervisor), [""; 0]);
+}
+
+#[test]
 fn what_is_never_started_again_stays_dead() {
     let (machine, package) = (boot(), default_package());
     let mut supervisor = start(&machine, &package);

@@ -116,6 +116,7 @@ fn ask_supervisor(way: &mut Answers) {
     let _ = client.capability(1, 2);
     let _ = client.halt();
     let _ = client.next_line();
+    let _ = client.kill(1);
 }
 
 fn ask_bench(way: &mut Answers) {
@@ -199,6 +200,14 @@ impl Supervisor for Stub {
         match caller.badge {
             0 => Deferrable::Now(Ok(Line::new())),
             _ => Deferrable::Later,
+        }
+    }
+
+    fn kill(&mut self, caller: Caller, number: u32) -> Result<(), SupervisorError> {
+        match (caller.badge, number) {
+            (0, 0) => Err(SupervisorError::Itself),
+            (0, _) => Ok(()),
+            _ => Err(SupervisorError::NotPermitted),
         }
     }
 }

@@ -70,6 +70,9 @@ pub struct Process {
     /// Whom it may call.
     #[serde(default)]
     pub calls: Vec<Call>,
+    /// Who may call it: for a process from outside of the tree.
+    #[serde(default)]
+    pub callers: Vec<String>,
     /// What it drives.
     #[serde(default)]
     pub devices: Vec<String>,

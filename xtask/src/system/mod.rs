@@ -6,6 +6,7 @@
 
 pub mod declaration;
 pub mod graph;
+pub mod outside;
 pub mod package;
 pub mod program;
 pub mod resolve;
@@ -13,30 +14,29 @@ pub mod rule;
 pub mod size;
 pub mod symbol;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use outside::Fragment;
 use rule::{BOARD_RULES, Declared, SYSTEM_RULES};
 
 /// The program that the first process runs.
 pub const SUPERVISOR: &str = "supervisor";
 
-/// Builds the package of the system `system_toml` on the board `board_toml` into the file `out`;
-/// `images` finds the ELF file of a program by its name.
+/// Builds the package of a system into the file `out`; `images` finds the ELF file of a program by
+/// its name.
 ///
 /// # Errors
 ///
-/// What is wrong with the files or a program, and where.
+/// What is wrong with a program.
 pub fn build(
-    system_toml: &Path,
-    board_toml: &Path,
+    declared: &Declared,
     images: &dyn Fn(&str) -> Result<PathBuf>,
     out: &Path,
 ) -> Result<()> {
-    let declared = load(system_toml, board_toml)?;
-    let entries = resolve::resolve(&declared)?;
+    let entries = resolve::resolve(declared)?;
     let mut programs = BTreeMap::new();
     for entry in &entries {
         if !programs.contains_key(&entry.program) {
@@ -48,31 +48,11 @@ pub fn build(
     std::fs::write(out, package).with_context(|| format!("cannot write {}", out.display()))
 }
 
-/// Draws who can reach whom in the system `system_toml` on the board `board_toml`.
-///
-/// # Errors
-///
-/// What is wrong with the files, and where.
-pub fn graph(system_toml: &Path, board_toml: &Path) -> Result<String> {
-    Ok(graph::draw(&load(system_toml, board_toml)?))
-}
-
-/// The programs that the system `system_toml` on the board `board_toml` runs, each once.
-///
-/// # Errors
-///
-/// What is wrong with the files, and where.
-pub fn programs(system_toml: &Path, board_toml: &Path) -> Result<Vec<String>> {
-    let declared = load(system_toml, board_toml)?;
-    let mut names: Vec<String> = declared
-        .system
-        .process
-        .into_iter()
-        .map(|process| process.program)
-        .collect();
-    names.sort();
-    names.dedup();
-    Ok(names)
+/// The programs that a system runs, each once.
+#[must_use]
+pub fn programs(declared: &Declared) -> BTreeSet<&str> {
+    let processes = declared.system.process.iter();
+    processes.map(|process| process.program.as_str()).collect()
 }
 
 /// Reads and checks the two files.
@@ -87,6 +67,39 @@ pub fn load(system_toml: &Path, board_toml: &Path) -> Result<Declared> {
     };
     rule::check(BOARD_RULES, &declared).context(nonsense(board_toml))?;
     rule::check(SYSTEM_RULES, &declared).context(nonsense(system_toml))?;
+    Ok(declared)
+}
+
+/// The same with the processes of folders outside of the tree.
+///
+/// # Errors
+///
+/// What is wrong with the files, and where.
+pub fn load_with(system_toml: &Path, board_toml: &Path, outside: &[PathBuf]) -> Result<Declared> {
+    let mut declared = load(system_toml, board_toml)?;
+    for folder in outside {
+        let fragment = Fragment::load(folder)?;
+        let failure = || nonsense(&folder.join(outside::FRAGMENT));
+        fragment
+            .add_to(&mut declared.system)
+            .with_context(failure)?;
+        rule::check(SYSTEM_RULES, &declared).with_context(failure)?;
+    }
+    Ok(declared)
+}
+
+/// Reads and checks the texts of the two files.
+///
+/// # Errors
+///
+/// What is wrong with them.
+pub fn check_texts(system: &str, board: &str) -> Result<Declared> {
+    let declared = Declared {
+        board: declaration::parse(board)?,
+        system: declaration::parse(system)?,
+    };
+    rule::check(BOARD_RULES, &declared)?;
+    rule::check(SYSTEM_RULES, &declared)?;
     Ok(declared)
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Files larger than this are no text that people write.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -50,6 +50,21 @@ impl File {
 /// Reads all text files of the tree but what is built.
 pub(crate) fn read_tree(root: &Path) -> Result<Vec<File>> {
     let mut files = Vec::new();
+    for path in find_files(root)? {
+        if fs::metadata(root.join(&path))?.len() > FILE_BYTES_MAX {
+            continue;
+        }
+        if let Ok(text) = String::from_utf8(fs::read(root.join(&path))?) {
+            files.push(File::new(&path.display().to_string(), &text));
+        }
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(files)
+}
+
+/// The files of the tree, from its root, but what is built.
+pub(crate) fn find_files(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {
         let entries =
@@ -66,18 +81,12 @@ pub(crate) fn read_tree(root: &Path) -> Result<Vec<File>> {
                 if !is_hidden && name != "target" && name != "__pycache__" {
                     folders.push(entry.path());
                 }
-            } else if kind.is_file() && entry.metadata()?.len() <= FILE_BYTES_MAX {
-                let bytes = fs::read(entry.path())?;
-                let Ok(text) = String::from_utf8(bytes) else {
-                    continue;
-                };
+            } else if kind.is_file() {
                 let path = entry.path();
-                let path = path.strip_prefix(root).unwrap_or(&path);
-                files.push(File::new(&path.display().to_string(), &text));
+                files.push(path.strip_prefix(root).unwrap_or(&path).to_path_buf());
             }
         }
     }
-    files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)
 }
 

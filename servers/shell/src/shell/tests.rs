@@ -1,9 +1,11 @@
 use super::*;
+use crate::command::COMMANDS;
 use alloc::vec;
 use core::cell::RefCell;
 use ipc_abi::boot::KernelInfo;
 use ipc_abi::interface::{Caller, Deferrable, Local};
 use ipc_abi::service::bench::{Bench, BenchInterface, Unit};
+use ipc_abi::service::command::text;
 use ipc_abi::service::console::{Console, ConsoleInterface, Statistics};
 use ipc_abi::service::supervisor::{
     Line, MemoryInfo, ProcessState, Supervisor, SupervisorError, SupervisorInterface,
@@ -81,6 +83,13 @@ impl Supervisor for FakeSupervisor {
     fn next_line(&mut self, _caller: Caller) -> Deferrable<Result<Line, SupervisorError>> {
         Deferrable::Now(Err(SupervisorError::NotPermitted))
     }
+
+    fn kill(&mut self, _caller: Caller, number: u32) -> Result<(), SupervisorError> {
+        match number {
+            0 => Err(SupervisorError::Itself),
+            _ => Ok(()),
+        }
+    }
 }
 
 struct FakeBench;
@@ -132,6 +141,19 @@ impl Machine for FakeMachine<'_> {
 
     fn cycles(&self) -> u64 {
         777
+    }
+
+    fn gate(&self, service: &str) -> Result<Gate, EnvironmentError> {
+        let name = Name::try_from(service).expect("a short name");
+        Err(EnvironmentError::Missing(name))
+    }
+
+    fn ask(&self, command: &str, words: &str) -> Result<Option<CommandText>, ServiceFailure> {
+        match command {
+            "ask" => Ok(Some(text(format_args!("{words:?}\n")))),
+            "fail" => Err(ServiceFailure::Refused(words.to_string())),
+            _ => Ok(None),
+        }
     }
 
     fn crash(&mut self, how: Crash) {
@@ -237,6 +259,41 @@ fn halting_without_the_permission_is_refused() {
     let screen = screen_of(0, &["halt", ""]);
     assert!(screen.contains("supervisor: not permitted"), "{screen}");
     assert!(screen.ends_with("pecan!> \n"));
+}
+
+#[test]
+fn killing_says_what_it_cannot() {
+    assert_eq!(
+        screen_of(0, &["kill shell", "kill supervisor", "kill nobody", ""]),
+        "pecan> kill shell\n\
+         pecan> kill supervisor\n\
+         supervisor: the supervisor does not end itself: 'halt' ends the system\n\
+         pecan!> kill nobody\n\
+         kill: there is no process 'nobody': 'ps' lists the processes\n\
+         pecan!> \n"
+    );
+}
+
+#[test]
+fn line_of_no_command_goes_to_the_process_that_is_one() {
+    assert_eq!(
+        screen_of(0, &["ask a 'b  c'", "ask", "fail x", "asks", ""]),
+        "pecan> ask a 'b  c'\n\"a\\nb  c\\n\"\n\
+         pecan> ask\n\"\"\n\
+         pecan> fail x\nfail: x\n\n\
+         pecan!> asks\nunknown command 'asks': 'help' lists the commands\n\
+         pecan!> \n"
+    );
+}
+
+#[test]
+fn services_that_are_not_granted_are_named() {
+    for command in crate::service::COMMANDS {
+        let name = command.description.name;
+        let screen = screen_of(0, &[name]);
+        let refusal = format!("{name}: system.toml does not let this shell call it");
+        assert!(screen.contains(&refusal), "{screen}");
+    }
 }
 
 #[test]

@@ -63,6 +63,20 @@ pub(super) fn callees_are_few(declared: &Declared) -> Result<()> {
     Ok(())
 }
 
+/// In one file each right stands once, with who has it. [`crate::system::outside`] turns callers
+/// into calls.
+pub(super) fn callers_are_outside(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        ensure!(
+            process.callers.is_empty(),
+            "process `{}` has `callers`, which are for processes from outside of the tree: give \
+             the callers `calls`",
+            process.name
+        );
+    }
+    Ok(())
+}
+
 pub(super) fn permissions_exist(declared: &Declared) -> Result<()> {
     for process in &declared.system.process {
         for call in &process.calls {

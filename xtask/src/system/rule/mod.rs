@@ -78,6 +78,7 @@ pub const SYSTEM_RULES: &[Rule] = &[
     rule("call-twice", call::callee_is_named_once),
     rule("call-count", call::callees_are_few),
     rule("call-permission", call::permissions_exist),
+    rule("caller-inside", call::callers_are_outside),
     rule("call-cycle", call::nobody_waits_for_itself),
     rule("device-unknown", device::device_exists),
     rule("device-owner", device::device_has_one_driver),

@@ -1,0 +1,235 @@
+//! Files to be written: all of them or none.
+
+use anyhow::{Context, Result, ensure};
+use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// What is to be written, in this order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Plan {
+    changes: Vec<Change>,
+}
+
+#[derive(Clone, Debug)]
+struct Change {
+    /// From the folder in which the plan is carried out.
+    path: PathBuf,
+    /// What was there; `None` for a file that is new.
+    before: Option<String>,
+    after: String,
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for change in &self.changes {
+            let what = if change.before.is_some() {
+                "changed"
+            } else {
+                "new"
+            };
+            writeln!(formatter, "  {what:<7}  {}", change.path.display())?;
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// Plans a new file.
+    pub(super) fn create(&mut self, path: &str, text: String) {
+        self.changes.push(Change {
+            path: path.into(),
+            before: None,
+            after: text,
+        });
+    }
+
+    /// Plans a change of a file that is `before` now.
+    pub(super) fn edit(&mut self, path: &str, before: String, after: String) {
+        self.changes.push(Change {
+            path: path.into(),
+            before: Some(before),
+            after,
+        });
+    }
+
+    /// Writes the files into a folder. What is there and not to be edited is never overwritten; if
+    /// one cannot be written, those before it are undone.
+    pub(super) fn carry_out(&self, root: &Path) -> Result<()> {
+        let mut made = Vec::new();
+        for (done, change) in self.changes.iter().enumerate() {
+            let Err(error) = change.carry_out(root, &mut made) else {
+                continue;
+            };
+            let earlier = self.changes.get(..done).unwrap_or_default();
+            let undone = earlier.iter().rev().try_for_each(|it| it.undo(root));
+            // The innermost last: one that somebody else put a file into stays.
+            let emptied = made.iter().rev().try_for_each(fs::remove_dir);
+            return match undone.and(emptied.map_err(anyhow::Error::from)) {
+                Ok(()) => Err(error.context("nothing was written")),
+                Err(other) => Err(error.context(format!("and not all could be undone: {other:#}"))),
+            };
+        }
+        Ok(())
+    }
+}
+
+impl Change {
+    fn carry_out(&self, root: &Path, made: &mut Vec<PathBuf>) -> Result<()> {
+        let path = root.join(&self.path);
+        let failure = || format!("cannot write {}", self.path.display());
+        if let Some(before) = &self.before {
+            let now = fs::read_to_string(&path).with_context(failure)?;
+            ensure!(now == *before, "{} changed meanwhile", self.path.display());
+            return fs::write(&path, &self.after).with_context(failure);
+        }
+        make_parents(&path, made).with_context(failure)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = file
+            .as_mut()
+            .map_err(|error| std::io::Error::from(error.kind()));
+        let written = file.and_then(|file| file.write_all(self.after.as_bytes()));
+        written.with_context(failure)
+    }
+
+    fn undo(&self, root: &Path) -> Result<()> {
+        let path = root.join(&self.path);
+        let undone = match &self.before {
+            Some(before) => fs::write(&path, before),
+            None => fs::remove_file(&path),
+        };
+        undone.with_context(|| format!("cannot put back {}", self.path.display()))
+    }
+}
+
+/// Makes the folders above a file that are not there; adds them to `made`, the outermost first.
+fn make_parents(path: &Path, made: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .skip(1)
+        .take_while(|it| !it.exists())
+        .collect();
+    for folder in missing.into_iter().rev() {
+        fs::create_dir(folder)?;
+        made.push(folder.to_path_buf());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// A folder with `old` in it, which is removed at the end.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir();
+            let path = path.join(format!("pecan-plan-{}-{name}", std::process::id()));
+            fs::create_dir_all(&path).expect("there is room");
+            fs::write(path.join("old"), "before").expect("there is room");
+            Self(path)
+        }
+
+        fn files(&self) -> BTreeMap<String, String> {
+            let mut files = BTreeMap::new();
+            let mut folders = vec![self.0.clone()];
+            while let Some(folder) = folders.pop() {
+                for entry in fs::read_dir(folder).expect("it is there") {
+                    let path = entry.expect("it is there").path();
+                    let name = path.strip_prefix(&self.0).expect("it is inside");
+                    let name = name.display().to_string();
+                    if path.is_dir() {
+                        files.insert(name + "/", String::new());
+                        folders.push(path);
+                    } else {
+                        files.insert(name, fs::read_to_string(&path).expect("it is text"));
+                    }
+                }
+            }
+            files
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            // It is in the folder for temporary files anyhow.
+            let _left = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn plan(last: &str) -> Plan {
+        let mut plan = Plan::default();
+        plan.create("a/b/new", "new".to_owned());
+        plan.edit("old", "before".to_owned(), "after".to_owned());
+        plan.create(last, "last".to_owned());
+        plan
+    }
+
+    #[test]
+    fn all_is_written_and_told() {
+        let folder = Folder::new("all");
+        let plan = plan("a/last");
+        plan.carry_out(&folder.0).expect("nothing is in the way");
+        let files = folder.files();
+        let texts: Vec<(&str, &str)> = files.iter().map(|(a, b)| (&**a, &**b)).collect();
+        assert_eq!(
+            texts,
+            [
+                ("a/", ""),
+                ("a/b/", ""),
+                ("a/b/new", "new"),
+                ("a/last", "last"),
+                ("old", "after"),
+            ]
+        );
+        assert_eq!(
+            plan.to_string(),
+            "  new      a/b/new\n  changed  old\n  new      a/last\n"
+        );
+    }
+
+    #[test]
+    fn failure_half_way_leaves_everything_as_it_was() {
+        // `old` is a file: there is no folder of that name.
+        let folder = Folder::new("half");
+        let before = folder.files();
+        let error = plan("old/last")
+            .carry_out(&folder.0)
+            .expect_err("old is a file");
+        assert_eq!(error.to_string(), "nothing was written");
+        assert!(
+            format!("{error:#}").contains("cannot write old/last"),
+            "{error:#}"
+        );
+        assert_eq!(folder.files(), before);
+    }
+
+    #[test]
+    fn what_is_there_is_not_overwritten() {
+        let folder = Folder::new("there");
+        let before = folder.files();
+        let error = plan("old").carry_out(&folder.0).expect_err("it is there");
+        assert!(
+            format!("{error:#}").contains("cannot write old"),
+            "{error:#}"
+        );
+        assert_eq!(folder.files(), before);
+    }
+
+    #[test]
+    fn file_that_changed_meanwhile_is_not_edited() {
+        let folder = Folder::new("changed");
+        fs::write(folder.0.join("old"), "other").expect("there is room");
+        let before = folder.files();
+        let error = plan("last").carry_out(&folder.0).expect_err("it changed");
+        assert_eq!(
+            format!("{error:#}"),
+            "nothing was written: old changed meanwhile"
+        );
+        assert_eq!(folder.files(), before);
+    }
+}
