@@ -50,12 +50,18 @@ impl Transport for Gate {
     fn call_short(&mut self, request: Message, used_words: usize) -> Result<Incoming, CallError> {
         Ok(syscall::call_short(self.handle, request, used_words))
     }
+
+    #[inline(always)]
+    fn send(&mut self, message: Message) -> Result<(), CallError> {
+        syscall::send(self.handle, message).map_err(CallError::Refused)
+    }
 }
 
 impl Gate {
     /// The same way in, for clients that wait for answers until `deadline` only: then a method fails
     /// with the refusal `TimedOut`. What the server does with the request is its own affair; an
-    /// answer that still comes is dropped.
+    /// answer that still comes is dropped. What is sent one way is refused with `WouldBlock` if the
+    /// server is not receiving.
     #[must_use]
     pub const fn until(self, deadline: Deadline) -> TimedGate {
         TimedGate {
@@ -82,6 +88,11 @@ impl Transport for TimedGate {
     fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
         let (handle, ticks) = (self.gate.handle, self.deadline.ticks());
         Ok(syscall::call_until(handle, request, Window::NONE, ticks))
+    }
+
+    /// Does not wait at all: there is no sending until a deadline.
+    fn send(&mut self, message: Message) -> Result<(), CallError> {
+        syscall::try_send(self.gate.handle, message).map_err(CallError::Refused)
     }
 }
 

@@ -28,7 +28,7 @@ pub use counter::{
     kernel_info, read_counter_hertz, read_cycles, read_cycles_twice, read_ticks, start_cycles,
 };
 pub use device::{Device, DeviceError, IrqLine};
-pub use environment::{Environment, EnvironmentError};
+pub use environment::{Environment, EnvironmentError, ServiceError};
 pub use gate::{Endpoint, Gate, Notification, ReplyPlace, TimedGate};
 pub use memory::{PageWindow, WindowError, package};
 pub use panic::PANIC_TEXT_BYTES;

@@ -5,8 +5,8 @@
 
 use ipc_abi::error::Error;
 use ipc_abi::fault::{FaultCause, FaultReply, FaultWord};
-use ipc_abi::interface::server::reply_protocol_error;
-use ipc_abi::interface::{Dispatch, ProtocolError, Replier};
+use ipc_abi::interface::server::{is_one_way, reply_protocol_error};
+use ipc_abi::interface::{Dispatch, Interface, ProtocolError, Replier};
 use ipc_abi::message::{Incoming, MESSAGE_WORDS, Message};
 use ipc_abi::tag::{MessageKind, Tag};
 
@@ -202,7 +202,7 @@ fn run<I: Dispatch<S>, S>(
     loop {
         let is_one_way = match message.tag.into_raw() & Tag::KERNEL_BITS {
             0 => false,
-            _ if message.tag.kind() == Some(MessageKind::OneWay) => true,
+            _ if is_to_be_done::<I>(message.tag) => true,
             _ => {
                 message = match handle_event(message, server, ears) {
                     Step::Reply(reply) => source.reply_receive(reply, MESSAGE_WORDS),
@@ -215,6 +215,12 @@ fn run<I: Dispatch<S>, S>(
         message.tag = message.tag.with_kind(MessageKind::Message);
         message = I::dispatch(server, message, &mut buffer, Fused { source, is_one_way });
     }
+}
+
+/// Whether this is a one-way message to a method that nobody waits for.
+#[inline(never)]
+fn is_to_be_done<I: Interface>(tag: Tag) -> bool {
+    tag.kind() == Some(MessageKind::OneWay) && is_one_way::<I>(tag.method())
 }
 
 /// What to do next.
@@ -237,7 +243,8 @@ fn handle_event<S>(message: Incoming, server: &mut S, ears: &impl Ears<S>) -> St
                 .into_message(),
         ),
         Some(MessageKind::Refusal) => after_refusal(message.tag),
-        // Requests do not come here; a kind from a later kernel is passed over.
+        // One-way messages to methods that answer, which nobody would hear. Calls do not come here; a
+        // kind from a later kernel is passed over.
         Some(MessageKind::Message | MessageKind::OneWay) | None => Step::Receive,
     }
 }

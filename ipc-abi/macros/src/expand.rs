@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::Attribute;
 
-use crate::method::{Method, Returns, Source};
+use crate::method::{Kind, Method, Returns, Source};
 use crate::model::Interface;
 
 /// Makes everything.
@@ -19,14 +19,20 @@ pub(crate) fn expand(interface: &Interface) -> TokenStream {
 fn expand_marker(interface: &Interface) -> TokenStream {
     let (visibility, name) = (&interface.item.vis, &interface.item.ident);
     let marker = format_ident!("{name}Interface");
+    let client = format_ident!("{name}Client");
     let text = name.to_string();
     let (version, schema) = (interface.version, interface.schema());
     let docs = format!("The interface [`{name}`]: what it is, and its dispatcher.");
     let methods = interface.methods.iter().map(|method| {
-        let (number, name, signature) =
-            (method.number, method.name.to_string(), method.signature());
+        let (name, signature) = (method.name.to_string(), method.signature());
+        let number = method.number.value;
+        let kind = match method.kind {
+            Kind::Call => quote!(Call),
+            Kind::OneWay => quote!(OneWay),
+        };
         quote!(::ipc_abi::interface::MethodInfo {
             number: #number, name: #name, signature: #signature,
+            kind: ::ipc_abi::interface::MethodKind::#kind,
         })
     });
     let replies = interface
@@ -41,9 +47,15 @@ fn expand_marker(interface: &Interface) -> TokenStream {
 
         impl ::ipc_abi::interface::Interface for #marker {
             const NAME: &'static str = #text;
-            const VERSION: u32 = #version;
-            const SCHEMA_HASH: u64 = ::ipc_abi::interface::schema_hash(#schema);
+            const SCHEMA: ::ipc_abi::interface::Schema =
+                ::ipc_abi::interface::Schema::of(#text, #version, #schema);
             const METHODS: &'static [::ipc_abi::interface::MethodInfo] = &[#(#methods),*];
+
+            type Client<T> = #client<T>;
+
+            fn client<T: ::ipc_abi::interface::Transport>(transport: T) -> #client<T> {
+                #client::new(transport)
+            }
         }
 
         impl #marker { #(#replies)* }
@@ -135,13 +147,7 @@ fn expand_dispatcher(interface: &Interface) -> TokenStream {
                 use ::ipc_abi::interface::server as support;
                 let error = match request.tag.method() {
                     #(#arms)*
-                    _ => match support::read_schema_request(request, buffer) {
-                        Ok(()) => {
-                            let hash = <Self as ::ipc_abi::interface::Interface>::SCHEMA_HASH;
-                            return support::answer(&hash, buffer, replier);
-                        }
-                        Err(error) => error,
-                    },
+                    _ => return support::answer_for_all::<Self, B, R>(&request, buffer, replier),
                 };
                 support::answer_protocol_error(error, replier)
             }
@@ -150,7 +156,7 @@ fn expand_dispatcher(interface: &Interface) -> TokenStream {
 }
 
 fn expand_arm(interface: &Interface, method: &Method) -> TokenStream {
-    let (name, number, function) = (&interface.item.ident, method.number, &method.name);
+    let (name, number, function) = (&interface.item.ident, method.number.value, &method.name);
     let from_message = method
         .arguments
         .iter()
@@ -236,7 +242,7 @@ fn expand_client(interface: &Interface) -> TokenStream {
 }
 
 fn expand_client_method(method: &Method) -> TokenStream {
-    let (name, number, docs) = (&method.name, method.number, &method.docs);
+    let (name, number, docs) = (&method.name, method.number.value, &method.docs);
     let shown = method
         .arguments
         .iter()
@@ -254,6 +260,10 @@ fn expand_client_method(method: &Method) -> TokenStream {
     let (encoded, value) = (wire.encoded_type(written), wire.unwrap(&quote!(value)));
     let client = quote!(::ipc_abi::interface::client);
     let (returned, body) = match &method.returns.error {
+        None if method.kind == Kind::OneWay => (
+            quote!(::core::result::Result<(), ::ipc_abi::interface::CallError>),
+            quote!(#client::tell(&mut self.transport, #number, #arguments)),
+        ),
         None => (
             quote!(::core::result::Result<#written, ::ipc_abi::interface::CallError>),
             quote! {

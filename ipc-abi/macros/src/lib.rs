@@ -8,6 +8,7 @@
 mod expand;
 mod method;
 mod model;
+mod number;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -17,12 +18,13 @@ use syn::parse_macro_input;
 
 /// Makes a client, a dispatcher and a marker type from a trait; see `ipc_abi::interface`.
 ///
-/// `#[interface(version = 1)]` stands before the trait, `#[method(1)]` before each method.
+/// `#[interface(version = 1)]` stands before the trait, `#[method(1)]` before each method. What methods
+/// that are gone had is reserved: `#[interface(version = 2, reserved(3, "old_name"))]`.
 #[proc_macro_attribute]
 pub fn interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let version = parse_macro_input!(arguments as model::Version);
+    let arguments = parse_macro_input!(arguments as model::Arguments);
     let item = parse_macro_input!(item as syn::ItemTrait);
-    match model::Interface::read(version, item) {
+    match model::Interface::read(arguments, item) {
         Ok(interface) => expand::expand(&interface).into(),
         Err(error) => error.into_compile_error().into(),
     }

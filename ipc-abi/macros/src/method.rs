@@ -1,12 +1,14 @@
 //! A method of an interface, as its author wrote it and checked.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
+use syn::parse::{Parse, ParseStream};
 use syn::{
-    Attribute, Error, FnArg, Ident, LitInt, Pat, PatType, Result, ReturnType, Signature,
+    Attribute, Error, FnArg, Ident, LitInt, Pat, PatType, Result, ReturnType, Signature, Token,
     TraitItemFn, Type,
 };
 
+use crate::number::Number;
 use crate::wire::{Wire, parameters_of};
 
 /// Names that every client has beside the trait's methods.
@@ -15,9 +17,9 @@ const CLIENT_NAMES: &[&str] = &["new", "connect", "transport"];
 /// A method.
 pub(crate) struct Method {
     /// Its number.
-    pub(crate) number: u16,
-    /// Where the number is written.
-    pub(crate) number_span: Span,
+    pub(crate) number: Number,
+    /// How it is answered.
+    pub(crate) kind: Kind,
     /// Its name.
     pub(crate) name: Ident,
     /// Its documentation.
@@ -26,6 +28,15 @@ pub(crate) struct Method {
     pub(crate) arguments: Vec<Argument>,
     /// What it returns.
     pub(crate) returns: Returns,
+}
+
+/// How a method is answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// By one reply.
+    Call,
+    /// Not at all.
+    OneWay,
 }
 
 /// An argument.
@@ -63,19 +74,23 @@ pub(crate) struct Returns {
 impl Method {
     /// Reads a method and takes the `#[method]` attribute off it.
     pub(crate) fn read(item: &mut TraitItemFn) -> Result<Method> {
-        let number = take_number(item)?;
+        let (number, kind) = take_attribute(item)?;
         check_shape(item)?;
         let mut inputs = item.sig.inputs.iter();
         check_receiver(inputs.next(), &item.sig)?;
         let arguments: Result<Vec<Argument>> = inputs.map(Argument::read).collect();
+        if let (Kind::OneWay, ReturnType::Type(_, written)) = (kind, &item.sig.output) {
+            let message = "a one-way method returns nothing: nobody waits for it";
+            return Err(Error::new_spanned(written, message));
+        }
         let docs = item
             .attrs
             .iter()
             .filter(|attribute| attribute.path().is_ident("doc"))
             .cloned();
         Ok(Method {
-            number: read_number(&number)?,
-            number_span: number.span(),
+            number: Number::read(&number)?,
+            kind,
             name: item.sig.ident.clone(),
             docs: docs.collect(),
             arguments: arguments?,
@@ -85,7 +100,12 @@ impl Method {
 
     /// The line of the schema that describes it.
     pub(crate) fn schema_line(&self) -> String {
-        format!("{} {}{}\n", self.number, self.name, self.signature())
+        let kind = match self.kind {
+            Kind::Call => "",
+            Kind::OneWay => " one_way",
+        };
+        let (number, name) = (self.number.value, &self.name);
+        format!("{number} {name}{}{kind}\n", self.signature())
     }
 
     /// Its arguments and what it returns, as they are hashed.
@@ -113,7 +133,38 @@ fn compact(written: &Type) -> String {
         .collect()
 }
 
-fn take_number(item: &mut TraitItemFn) -> Result<LitInt> {
+/// What stands in `#[method(…)]`.
+struct MethodArguments {
+    number: LitInt,
+    kind: Kind,
+}
+
+impl Parse for MethodArguments {
+    fn parse(input: ParseStream<'_>) -> Result<MethodArguments> {
+        let message = "write `#[method(1)]` or `#[method(1, one_way)]`";
+        let number = input
+            .parse::<LitInt>()
+            .map_err(|error| Error::new(error.span(), message))?;
+        if input.is_empty() {
+            let kind = Kind::Call;
+            return Ok(MethodArguments { number, kind });
+        }
+        input.parse::<Token![,]>()?;
+        let word: Ident = input
+            .parse()
+            .map_err(|error| Error::new(error.span(), message))?;
+        if word != "one_way" {
+            return Err(Error::new(word.span(), message));
+        }
+        if !input.is_empty() {
+            return Err(input.error(message));
+        }
+        let kind = Kind::OneWay;
+        Ok(MethodArguments { number, kind })
+    }
+}
+
+fn take_attribute(item: &mut TraitItemFn) -> Result<(LitInt, Kind)> {
     let Some(index) = item
         .attrs
         .iter()
@@ -122,7 +173,8 @@ fn take_number(item: &mut TraitItemFn) -> Result<LitInt> {
         let message = "this method has no number: write `#[method(…)]` before it";
         return Err(Error::new(item.sig.ident.span(), message));
     };
-    let number = item.attrs.remove(index).parse_args::<LitInt>()?;
+    let attribute = item.attrs.remove(index);
+    let MethodArguments { number, kind } = attribute.parse_args()?;
     match item
         .attrs
         .iter()
@@ -132,22 +184,8 @@ fn take_number(item: &mut TraitItemFn) -> Result<LitInt> {
             second,
             "this method has a number already",
         )),
-        None => Ok(number),
+        None => Ok((number, kind)),
     }
-}
-
-fn read_number(literal: &LitInt) -> Result<u16> {
-    let number: u16 = literal.base10_parse().map_err(|_| {
-        Error::new(
-            literal.span(),
-            format!("a method number is from 1 to {}", u16::MAX),
-        )
-    })?;
-    if number == 0 {
-        let message = "method 0 is every interface's own: it returns the schema hash";
-        return Err(Error::new(literal.span(), message));
-    }
-    Ok(number)
 }
 
 fn check_shape(item: &TraitItemFn) -> Result<()> {

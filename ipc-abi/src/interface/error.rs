@@ -1,5 +1,8 @@
 //! What can go wrong between a client and a service, and who is to blame.
 
+use core::fmt;
+
+use super::Schema;
 use crate::error::Error;
 use crate::message::LongBufferError;
 
@@ -151,6 +154,12 @@ impl CallError {
     }
 }
 
+impl fmt::Display for CallError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
 impl From<LongBufferError> for CallError {
     fn from(error: LongBufferError) -> CallError {
         CallError::Request(EncodeError::from(error))
@@ -192,11 +201,48 @@ pub enum ConnectError {
     Call(CallError),
     /// The service was built from another interface. Rebuild the older side.
     SchemaMismatch {
-        /// The client's schema hash.
-        ours: u64,
-        /// The service's schema hash.
-        theirs: u64,
+        /// The name of the client's interface.
+        interface: &'static str,
+        /// The client's schema.
+        ours: Schema,
+        /// The service's schema.
+        theirs: Schema,
     },
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (interface, ours, theirs) = match self {
+            ConnectError::Call(error) => {
+                return write!(formatter, "the service does not tell its schema: {error}");
+            }
+            ConnectError::SchemaMismatch {
+                interface,
+                ours,
+                theirs,
+            } => (interface, ours, theirs),
+        };
+        if ours.name != theirs.name {
+            return write!(
+                formatter,
+                "the service speaks something else than `{interface}`"
+            );
+        }
+        if ours.version != theirs.version {
+            return write!(
+                formatter,
+                "the service speaks `{interface}` version {}, this program version {}: rebuild the \
+                 older one",
+                theirs.version, ours.version
+            );
+        }
+        write!(
+            formatter,
+            "the service and this program speak `{interface}` version {}, but not the same ({:016x} \
+             and {:016x}): rebuild both",
+            ours.version, theirs.hash, ours.hash
+        )
+    }
 }
 
 impl From<CallError> for ConnectError {

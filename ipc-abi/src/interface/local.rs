@@ -2,7 +2,7 @@
 
 use super::client::Transport;
 use super::error::CallError;
-use super::server::{Dispatch, Replier};
+use super::server::{Dispatch, Replier, is_one_way};
 use crate::message::{Incoming, LongBuffer, LongBufferError, Message};
 use crate::tag::Tag;
 
@@ -96,6 +96,14 @@ impl<I: Dispatch<S>, S> Transport for Local<I, S> {
             words: request.words,
         };
         I::dispatch(&mut self.server, request, &mut self.buffer, Return)
+    }
+
+    fn send(&mut self, message: Message) -> Result<(), CallError> {
+        if is_one_way::<I>(message.tag.method()) {
+            // Nobody hears what comes of it.
+            let _ = self.call(message);
+        }
+        Ok(())
     }
 }
 

@@ -28,13 +28,21 @@
 //! | made of `trait Adder` | what it is |
 //! |---|---|
 //! | `AdderClient<T>` | the trait's methods, over a [`Transport`] |
-//! | `AdderInterface` | its name, version and schema ([`Interface`]), and its dispatcher ([`Dispatch`]) |
+//! | `AdderInterface` | its name, schema and methods ([`Interface`]), and its dispatcher ([`Dispatch`]) |
 //!
 //! | a method returns | the server | the client gets |
 //! |---|---|---|
 //! | `T` | returns it | `Result<T, CallError>` |
 //! | `Result<T, E>` | returns it | `Result<T, Failure<E>>` |
 //! | `Deferrable<T>`, `Deferrable<Result<T, E>>` | may answer later, with what `AdderInterface::<method>_reply` makes | the same as without `Deferrable` |
+//!
+//! A method that nobody waits for is `#[method(2, one_way)]` and returns nothing: the client gets
+//! `Result<(), CallError>` as soon as the service has the message. It comes at most once, and not at
+//! all if the service dies over it. If a client calls such a method all the same, the reply is empty; a
+//! method that returns something is not done when it comes one way.
+//!
+//! Numbers start at 1 and leave none out. A method that is taken away leaves its number and its name
+//! behind, so that nobody gives them another meaning: `#[interface(version = 2, reserved(2, "note"))]`.
 //!
 //! What cannot be sent is refused by the compiler, at the place of the mistake:
 //!
@@ -73,19 +81,63 @@ pub use error::{CallError, ConnectError, EncodeError, Failure, Misbehavior, Prot
 pub use local::{HostBuffer, Local};
 pub use server::{Caller, Deferrable, Dispatch, Replier};
 
-/// The method that every interface has: no arguments, returns the schema hash as a `u64`.
+/// The method that every interface has: no arguments, returns a [`Schema`] as `(u64, u64, u32)`.
 pub const METHOD_SCHEMA: u16 = 0;
+/// The greatest number of a method of a trait; those above are for every interface's own.
+pub const METHOD_MAX: u16 = 65_000;
 
 /// What an interface is.
 pub trait Interface {
     /// The trait's name.
     const NAME: &'static str;
-    /// The version that its author gave it.
-    const VERSION: u32;
-    /// A hash over its name, version, and the number, name and types of each method, as written.
-    const SCHEMA_HASH: u64;
+    /// What tells it from others.
+    const SCHEMA: Schema;
     /// Its methods, in the order of their numbers.
     const METHODS: &'static [MethodInfo];
+
+    /// Its client over a transport.
+    type Client<T>;
+
+    /// Makes a client without asking whether the service has the same schema.
+    fn client<T: Transport>(transport: T) -> Self::Client<T>;
+}
+
+/// What tells an interface from others, and from itself as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// A hash over its name, version, and the number, name, kind and types of each method, as
+    /// written.
+    pub hash: u64,
+    /// A hash over its name.
+    pub name: u64,
+    /// The version that its author gave it.
+    pub version: u32,
+}
+
+impl Schema {
+    /// The schema of the interface called `name`, of which `text` tells all.
+    #[must_use]
+    pub const fn of(name: &str, version: u32, text: &str) -> Schema {
+        Schema {
+            hash: schema_hash(text),
+            name: schema_hash(name),
+            version,
+        }
+    }
+
+    /// The values that travel.
+    const fn into_values(self) -> (u64, u64, u32) {
+        (self.hash, self.name, self.version)
+    }
+
+    /// Takes what travelled.
+    const fn from_values((hash, name, version): (u64, u64, u32)) -> Schema {
+        Schema {
+            hash,
+            name,
+            version,
+        }
+    }
 }
 
 /// What a method is.
@@ -95,8 +147,19 @@ pub struct MethodInfo {
     pub number: u16,
     /// Its name.
     pub name: &'static str,
+    /// How it is answered.
+    pub kind: MethodKind,
     /// Its arguments and what it returns, as they are hashed.
     pub signature: &'static str,
+}
+
+/// How a method is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MethodKind {
+    /// By one reply.
+    Call,
+    /// Not at all.
+    OneWay,
 }
 
 /// The schema hash of an interface: FNV-1a, 64 bits, over its text.

@@ -3,7 +3,8 @@
 use super::error::{EncodeError, ProtocolError, status};
 use super::payload::{EncodeOutcome, encode, used_words, with_bytes};
 use super::wire::{Decode, Encode, Reader};
-use super::{Interface, METHOD_SCHEMA};
+use super::{Interface, METHOD_SCHEMA, MethodKind};
+use crate::manifest::Badge;
 use crate::message::{Incoming, LongBuffer, Message};
 use crate::tag::Tag;
 
@@ -47,19 +48,43 @@ pub enum Deferrable<T> {
 /// Who calls: an argument of this type does not travel in the message, the kernel vouches for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The badge of the gate through which the call came.
-    pub badge: u64,
+    badge: Badge,
 }
 
 impl Caller {
+    /// Who calls through the gate with this badge.
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(badge: Badge) -> Caller {
+        Caller { badge }
+    }
+
     /// Who sent `request`.
     #[inline(always)]
     #[must_use]
     pub const fn of(request: &Incoming) -> Caller {
-        Caller {
-            badge: request.badge,
-        }
+        Caller::new(Badge::from_raw(request.badge))
     }
+
+    /// The number of the client's process.
+    #[must_use]
+    pub const fn client(self) -> u8 {
+        self.badge.client()
+    }
+
+    /// Whether `system.toml` gives the client the permission with this number.
+    #[must_use]
+    pub const fn has_permission(self, permission: u32) -> bool {
+        self.badge.has_permission(permission)
+    }
+}
+
+/// Whether `method` is one that nobody waits for. A message that came one way is handed to a dispatcher
+/// only then: nobody could hear what another method answers.
+#[must_use]
+pub fn is_one_way<I: Interface>(method: u16) -> bool {
+    let found = I::METHODS.iter().find(|info| info.number == method);
+    found.is_some_and(|info| info.kind == MethodKind::OneWay)
 }
 
 /// Lends the request's bytes to `method`, which takes the arguments of `size` bytes (if that is
@@ -108,20 +133,20 @@ fn misfit(tag: Tag, size: usize) -> ProtocolError {
     }
 }
 
-/// Reads a request for no method of the trait: if it is well made, it asks for the schema hash.
-///
-/// # Errors
-///
-/// `UnknownMethod`, or what is wrong with the request.
+/// Answers a request for no method of the trait: that for the schema, which every interface has.
 #[inline(never)]
-pub fn read_schema_request<B: LongBuffer>(
-    request: Incoming,
+pub fn answer_for_all<I: Interface, B: LongBuffer, R: Replier>(
+    request: &Incoming,
     buffer: &mut B,
-) -> Result<(), ProtocolError> {
+    replier: R,
+) -> R::Next {
     if request.tag.method() != METHOD_SCHEMA {
-        return Err(ProtocolError::UnknownMethod);
+        return answer_protocol_error(ProtocolError::UnknownMethod, replier);
     }
-    with_request(&request, buffer, Some(0), |reader| reader.all())
+    match with_request(request, buffer, Some(0), |reader| reader.all()) {
+        Ok(()) => answer(&I::SCHEMA.into_values(), buffer, replier),
+        Err(error) => answer_protocol_error(error, replier),
+    }
 }
 
 /// How many bytes a list of arguments takes, if that is always the same.

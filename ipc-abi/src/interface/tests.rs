@@ -1,5 +1,7 @@
 //! The macro, the encoding and the dispatcher, through the in-process transport.
 
+extern crate std;
+
 use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,8 @@ use super::*;
 use crate::interface;
 use crate::message::{Incoming, Message, words_from_bytes};
 use crate::tag::Tag;
+
+mod connect;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum SampleError {
@@ -23,7 +27,7 @@ struct Point {
 type Text = String<2000>;
 
 /// A service that does one of everything.
-#[interface(version = 3)]
+#[interface(version = 3, reserved(13, "gone", 14))]
 trait Sample {
     /// Adds.
     #[method(1)]
@@ -61,9 +65,15 @@ trait Sample {
     /// Cannot answer in one message.
     #[method(12)]
     fn flood(&mut self) -> Vec<u8, 5000>;
+    /// Is not answered.
+    #[method(15, one_way)]
+    fn note(&mut self, text: &str);
 }
 
-struct Server;
+#[derive(Default)]
+struct Server {
+    notes: u32,
+}
 
 impl Sample for Server {
     fn add(&mut self, left: u64, right: u64) -> u64 {
@@ -105,7 +115,7 @@ impl Sample for Server {
     }
 
     fn who(&mut self, caller: Caller, salt: u64) -> u64 {
-        caller.badge ^ salt
+        u64::from(caller.client()) ^ salt
     }
 
     fn nothing(&mut self) {}
@@ -129,17 +139,21 @@ impl Sample for Server {
     fn flood(&mut self) -> Vec<u8, 5000> {
         core::iter::repeat_n(7, 5000).collect()
     }
+
+    fn note(&mut self, text: &str) {
+        self.notes += u32::try_from(text.len()).expect("it is short");
+    }
 }
 
 type Way = Local<SampleInterface, Server>;
 
 fn client() -> SampleClient<Way> {
-    SampleClient::connect(Way::new(Server)).expect("the schemas are the same")
+    SampleClient::connect(Way::new(Server::default())).expect("the schemas are the same")
 }
 
 /// Sends a request of one's own making and returns the reply's status and length.
 fn raw(tag: Tag, bytes: &[u8]) -> (u16, usize) {
-    let mut way = Way::new(Server);
+    let mut way = Way::new(Server::default());
     let mut short = [0; Tag::REGISTER_BYTES];
     if tag.is_long() {
         way.write(bytes).expect("it fits");
@@ -187,7 +201,7 @@ fn every_method_gives_what_the_server_returns() {
 
 #[test]
 fn badge_reaches_the_method_and_not_the_client() {
-    let mut client = SampleClient::new(Way::new(Server).with_badge(0xF0));
+    let mut client = SampleClient::new(Way::new(Server::default()).with_badge(0xF0));
     assert_eq!(client.who(0x0F), Ok(0xFF));
 }
 
@@ -340,7 +354,7 @@ fn random_requests_are_answered() {
         state ^= state << 17;
         state
     };
-    let mut way = Way::new(Server);
+    let mut way = Way::new(Server::default());
     for _ in 0..100_000 {
         let mut words = [0; 16];
         words.fill_with(&mut next);
@@ -383,32 +397,27 @@ fn nonsense_of_a_service_is_blamed_on_it() {
 }
 
 #[test]
-fn other_schema_is_refused_at_connect() {
-    let fake = Fake::replying(Tag::new(error::status::OK, 8));
-    let error = SampleClient::connect(fake).map(drop);
-    let ours = SampleInterface::SCHEMA_HASH;
-    assert_eq!(error, Err(ConnectError::SchemaMismatch { ours, theirs: 0 }));
+fn one_way_method_is_done_and_a_call_of_it_answered_with_nothing() {
+    let mut client = client();
+    assert_eq!(client.note("abc"), Ok(()));
+    assert_eq!(client.transport().server().notes, 3);
+    assert_eq!(raw_short(15, &[1, b'a']), error::status::OK);
+    assert_eq!(
+        raw_short(15, &[2, b'a']),
+        ProtocolError::Truncated.into_raw()
+    );
 }
 
 #[test]
-fn schema_is_the_hash_of_the_written_methods() {
-    assert_eq!(
-        (SampleInterface::NAME, SampleInterface::VERSION),
-        ("Sample", 3)
-    );
-    assert_eq!(schema_hash(""), 0xCBF2_9CE4_8422_2325);
-    assert_eq!(schema_hash("a"), 0xAF63_DC4C_8601_EC8C);
-    let signature = |number| {
-        SampleInterface::METHODS
-            .iter()
-            .find(|method| method.number == number)
-            .unwrap()
-            .signature
-    };
-    assert_eq!(signature(1), "(u64,u64)->u64");
-    assert_eq!(signature(2), "(&str)->Result<u32,SampleError>");
-    assert_eq!(signature(7), "(u64)->u64");
-    assert_eq!(signature(9), "(bool)->Result<u64,SampleError>");
+fn method_that_answers_is_not_done_one_way() {
+    let mut way = Way::new(Server::default());
+    for (method, notes) in [(15, 1), (2, 1), (METHOD_SCHEMA, 1), (99, 1), (15, 2)] {
+        let mut bytes = [0; Tag::REGISTER_BYTES];
+        bytes[..2].copy_from_slice(&[1, b'a']);
+        let message = Message::from_bytes(method, 2, &bytes);
+        assert_eq!(way.send(message), Ok(()));
+        assert_eq!(way.server().notes, notes);
+    }
 }
 
 /// Answers everything alike and keeps what was sent last.
@@ -441,6 +450,11 @@ impl Transport for Fake {
     fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
         self.sent = request;
         Ok(self.reply)
+    }
+
+    fn send(&mut self, message: Message) -> Result<(), CallError> {
+        self.sent = message;
+        Ok(())
     }
 }
 

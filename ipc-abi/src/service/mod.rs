@@ -5,6 +5,8 @@ pub mod bench_partner;
 pub mod console;
 pub mod supervisor;
 
+use crate::manifest::PERMISSIONS_MAX;
+
 /// The names of the permissions that the service `name` knows beyond "may call", by number;
 /// `system.toml` grants them by name.
 #[must_use]
@@ -14,3 +16,8 @@ pub fn permissions(name: &str) -> &'static [&'static str] {
         _ => &[],
     }
 }
+
+const _: () = assert!(
+    supervisor::PERMISSIONS.len() <= PERMISSIONS_MAX as usize,
+    "each permission is a bit of a badge"
+);

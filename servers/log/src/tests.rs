@@ -72,6 +72,10 @@ impl Transport for Dying {
         }
         self.screen.call(request)
     }
+
+    fn send(&mut self, message: Message) -> Result<(), CallError> {
+        self.screen.send(message)
+    }
 }
 
 fn supervisor(lines: &[&str]) -> SupervisorClient<Local<SupervisorInterface, Lines>> {

@@ -351,7 +351,7 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
     }
 
     fn halt(&mut self, caller: Caller) -> Result<(), SupervisorError> {
-        if !Badge::from_raw(caller.badge).has_permission(PERMISSION_HALT) {
+        if !caller.has_permission(PERMISSION_HALT) {
             return Err(SupervisorError::NotPermitted);
         }
         self.store
@@ -361,8 +361,7 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
     }
 
     fn next_line(&mut self, caller: Caller) -> Deferrable<Result<Line, SupervisorError>> {
-        let badge = Badge::from_raw(caller.badge);
-        if !badge.has_permission(PERMISSION_LOG) {
+        if !caller.has_permission(PERMISSION_LOG) {
             return Deferrable::Now(Err(SupervisorError::NotPermitted));
         }
         if let Some(line) = self.log.take() {
@@ -371,7 +370,7 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
         if self.reader.is_some() || self.store.kernel.save_caller(self.reply).is_err() {
             return Deferrable::Now(Err(SupervisorError::Busy));
         }
-        self.reader = Some(badge.client());
+        self.reader = Some(caller.client());
         Deferrable::Later
     }
 }

@@ -44,9 +44,7 @@ fn lines<K: Kernel>(supervisor: &mut Supervisor<'_, K>) -> Vec<String> {
 }
 
 fn caller(number: u8, permission: u32) -> Caller {
-    Caller {
-        badge: Badge::new(number, 1 << permission).into_raw(),
-    }
+    Caller::new(Badge::new(number, 1 << permission))
 }
 
 const REPORT: &str = "worker crashed: cannot read at 0x18 (at 0x200000, in no function)";

@@ -16,11 +16,15 @@ trait Adder {
     /// Never answers at once.
     #[method(2)]
     fn later(&mut self) -> Deferrable<u64>;
+    /// Is not answered.
+    #[method(3, one_way)]
+    fn note(&mut self, number: u64);
 }
 
 #[derive(Default)]
 struct Server {
     calls: u32,
+    notes: Vec<u64>,
     signals: Vec<u64>,
     faults: Vec<Fault>,
 }
@@ -33,6 +37,10 @@ impl Adder for Server {
 
     fn later(&mut self) -> Deferrable<u64> {
         Deferrable::Later
+    }
+
+    fn note(&mut self, number: u64) {
+        self.notes.push(number);
     }
 }
 
@@ -123,8 +131,8 @@ fn request_is_answered_by_the_call_that_receives_the_next() {
 #[test]
 fn schema_is_told() {
     let (_, deeds) = play(&[message(Tag::new(METHOD_SCHEMA, 0), &[])]);
-    let hash = <AdderInterface as ipc_abi::interface::Interface>::SCHEMA_HASH;
-    assert_eq!(deeds[1], Some((0, 8, hash)));
+    let hash = <AdderInterface as Interface>::SCHEMA.hash;
+    assert_eq!(deeds[1], Some((0, 20, hash)));
 }
 
 #[test]
@@ -144,11 +152,29 @@ fn bad_requests_are_refused_and_the_loop_goes_on() {
 
 #[test]
 fn one_way_message_is_done_and_not_answered() {
-    let tag = Tag::new(1, 16).with_kind(MessageKind::OneWay);
-    let malformed = Tag::new(1, 1).with_kind(MessageKind::OneWay);
-    let (server, deeds) = play(&[message(tag, &[2, 3]), message(malformed, &[])]);
-    assert_eq!(server.calls, 1);
+    let tag = Tag::new(3, 8).with_kind(MessageKind::OneWay);
+    let malformed = Tag::new(3, 1).with_kind(MessageKind::OneWay);
+    let (server, deeds) = play(&[message(tag, &[2]), message(malformed, &[])]);
+    assert_eq!(server.notes, [2]);
     assert_eq!(deeds, [None, None, None]);
+}
+
+#[test]
+fn one_way_method_that_is_called_is_answered_with_nothing() {
+    let (server, deeds) = play(&[message(Tag::new(3, 8), &[2])]);
+    assert_eq!(server.notes, [2]);
+    assert_eq!(deeds, [None, Some((0, 0, 0))]);
+}
+
+#[test]
+fn what_returns_something_is_not_done_when_nobody_waits_for_it() {
+    let one_way = |method, length| {
+        let tag = Tag::new(method, length).with_kind(MessageKind::OneWay);
+        message(tag, &[2, 3])
+    };
+    let (server, deeds) = play(&[one_way(1, 16), one_way(METHOD_SCHEMA, 0), one_way(99, 0)]);
+    assert_eq!(server.calls, 0);
+    assert_eq!(deeds, [None; 4]);
 }
 
 #[test]
