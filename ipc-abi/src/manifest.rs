@@ -27,7 +27,7 @@ pub const PERMISSIONS_MAX: u32 = 31;
 /// The most devices of one process.
 pub const DEVICES_MAX: usize = 8;
 /// The most callers that one process can keep waiting.
-pub const REPLIES_MAX: usize = 8;
+pub const REPLIES_MAX: usize = 32;
 /// The most interrupt lines of one device.
 pub const DEVICE_LINES_MAX: usize = 4;
 /// The most interrupt lines of one process: one bit of its notification each.
@@ -66,7 +66,7 @@ pub struct Process {
     pub restart: Restart,
     /// Whether it has an endpoint, where it serves under its own name.
     pub serves: bool,
-    /// How many callers it can keep waiting: reply objects, as the handles `reply`.
+    /// How many callers it can keep waiting: reply objects.
     pub replies: u8,
     /// What it may call.
     pub calls: Vec<Call, CALLS_MAX>,

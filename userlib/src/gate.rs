@@ -182,35 +182,3 @@ impl Notification {
         syscall::wait_until(self.handle, deadline.ticks())
     }
 }
-
-/// A reply object: a place for one caller that is answered later.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ReplyPlace {
-    handle: u32,
-}
-
-impl ReplyPlace {
-    /// The place that `handle` names.
-    #[must_use]
-    pub const fn new(handle: u32) -> ReplyPlace {
-        ReplyPlace { handle }
-    }
-
-    /// Keeps the caller that is being served; its method then returns `Deferrable::Later`.
-    ///
-    /// # Errors
-    ///
-    /// `InUse` if a caller is kept already; those of `save_caller`.
-    pub fn keep(&mut self) -> Result<(), Error> {
-        syscall::save_caller(self.handle)
-    }
-
-    /// Answers the caller that was kept.
-    ///
-    /// # Errors
-    ///
-    /// `NoCaller` if none is kept, or it died; those of `reply_to`.
-    pub fn answer(&mut self, reply: Message) -> Result<(), Error> {
-        syscall::reply_to(self.handle, reply)
-    }
-}

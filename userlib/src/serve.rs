@@ -5,12 +5,14 @@
 
 use ipc_abi::error::Error;
 use ipc_abi::fault::{FaultCause, FaultReply, FaultWord};
+use ipc_abi::interface::promise::{Desk, Ticket};
 use ipc_abi::interface::server::{is_one_way, reply_protocol_error};
 use ipc_abi::interface::{Dispatch, Interface, ProtocolError, Replier};
 use ipc_abi::message::{Incoming, MESSAGE_WORDS, Message};
 use ipc_abi::tag::{MessageKind, Tag};
 
 use crate::buffer::MessageBuffer;
+use crate::desk::DESK;
 use crate::gate::Endpoint;
 
 /// What a server hears beside requests.
@@ -157,8 +159,14 @@ impl<E: Source> Replier for Fused<E> {
         }
     }
 
+    fn keep(&self) -> Result<(&'static dyn Desk, Ticket), ProtocolError> {
+        let ticket = DESK.keep()?;
+        Ok((&DESK, ticket))
+    }
+
     #[inline(always)]
     fn later(self) -> Incoming {
+        DESK.end_idling();
         self.source.receive()
     }
 }
@@ -235,7 +243,9 @@ enum Step {
 fn handle_event<S>(message: Incoming, server: &mut S, ears: &impl Ears<S>) -> Step {
     match message.tag.kind() {
         Some(MessageKind::Signal) => {
+            DESK.begin_idling();
             ears.signal(server, message.words[0]);
+            DESK.end_idling();
             Step::Receive
         }
         Some(MessageKind::Fault) => Step::Reply(
@@ -255,7 +265,7 @@ fn after_refusal(tag: Tag) -> Step {
     match tag.error() {
         // The caller is gone, or the call did one bounded step.
         Some(Error::NoCaller | Error::Again) => Step::Receive,
-        // The server said that it answers later, but keeps nobody.
+        // The server received by itself, and left a caller unanswered.
         Some(Error::CallerWaits) => Step::Reply(reply_protocol_error(ProtocolError::Unanswered)),
         // The reply cannot be sent as it is.
         Some(Error::NoBuffer) => Step::Reply(reply_protocol_error(ProtocolError::NoBuffer)),

@@ -29,17 +29,13 @@ fn expand_marker(interface: &Interface) -> TokenStream {
         let kind = match method.kind {
             Kind::Call => quote!(Call),
             Kind::OneWay => quote!(OneWay),
+            Kind::Late => quote!(Late),
         };
         quote!(::ipc_abi::interface::MethodInfo {
             number: #number, name: #name, signature: #signature,
             kind: ::ipc_abi::interface::MethodKind::#kind,
         })
     });
-    let replies = interface
-        .methods
-        .iter()
-        .filter(|method| method.returns.is_deferrable);
-    let replies = replies.map(expand_reply);
     quote! {
         #[doc = #docs]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,73 +53,53 @@ fn expand_marker(interface: &Interface) -> TokenStream {
                 #client::new(transport)
             }
         }
-
-        impl #marker { #(#replies)* }
     }
 }
 
-/// Makes the function that makes a late reply.
-fn expand_reply(method: &Method) -> TokenStream {
-    let name = format_ident!("{}_reply", method.name);
-    let docs = format!(
-        "The late reply of `{}`, for a caller that was saved.",
-        method.name
-    );
-    let written = &method.returns.written;
-    let message = expand_message(&method.returns, &quote!(value));
-    quote! {
-        #[doc = #docs]
-        #[must_use]
-        pub fn #name<B: ::ipc_abi::message::LongBuffer>(
-            value: #written,
-            buffer: &mut B,
-        ) -> ::ipc_abi::message::Message {
-            #message
+/// Makes the function that writes the answer to a promise.
+fn expand_encoder(returns: &Returns) -> TokenStream {
+    let server = quote!(::ipc_abi::interface::server);
+    let written = &returns.written;
+    let (_, wire) = &returns.value;
+    let message = match &returns.error {
+        None => {
+            let value = wire.wrap_referent(&quote!(value));
+            quote!(#server::reply(&#value, buffer))
         }
+        Some((_, error_wire)) => {
+            let result = wire.wrap_referent(&quote!(result));
+            let error = error_wire.wrap_referent(&quote!(error));
+            quote! {
+                match value {
+                    Ok(result) => #server::reply(&#result, buffer),
+                    Err(error) => #server::reply_service_error(&#error, buffer),
+                }
+            }
+        }
+    };
+    quote! {
+        |value: &#written, buffer: &mut dyn ::ipc_abi::message::LongWriter| #message
     }
 }
 
-/// Makes the message that carries `value`, which is what stands behind `Deferrable`.
-fn expand_message(returns: &Returns, value: &TokenStream) -> TokenStream {
+/// Answers with `value`, which is what a method returned.
+fn expand_answer(returns: &Returns) -> TokenStream {
     let server = quote!(::ipc_abi::interface::server);
-    expand_result(returns, value, &|result, error| {
-        let function = if error {
-            quote!(reply_service_error)
-        } else {
-            quote!(reply)
-        };
-        quote!(#server::#function(&#result, buffer))
-    })
-}
-
-/// Answers with `value`, which is what stands behind `Deferrable`.
-fn expand_answer(returns: &Returns, value: &TokenStream) -> TokenStream {
-    let server = quote!(::ipc_abi::interface::server);
-    expand_result(returns, value, &|result, error| {
-        let function = if error {
-            quote!(answer_service_error)
-        } else {
-            quote!(answer)
-        };
-        quote!(#server::#function(&#result, buffer, replier))
-    })
-}
-
-/// Does `step` to what is written for `value`; its flag tells that this is the service's error.
-fn expand_result(
-    returns: &Returns,
-    value: &TokenStream,
-    step: &dyn Fn(TokenStream, bool) -> TokenStream,
-) -> TokenStream {
-    let Some((_, wire)) = &returns.error else {
-        return step(returns.value.1.wrap(value), false);
-    };
-    let result = step(returns.value.1.wrap(&quote!(result)), false);
-    let error = step(wire.wrap(&quote!(error)), true);
-    quote! {
-        match #value {
-            Ok(result) => #result,
-            Err(error) => #error,
+    let (_, wire) = &returns.value;
+    match &returns.error {
+        None => {
+            let value = wire.wrap(&quote!(value));
+            quote!(#server::answer(&#value, buffer, replier))
+        }
+        Some((_, error_wire)) => {
+            let result = wire.wrap(&quote!(result));
+            let error = error_wire.wrap(&quote!(error));
+            quote! {
+                match value {
+                    Ok(result) => #server::answer(&#result, buffer, replier),
+                    Err(error) => #server::answer_service_error(&#error, buffer, replier),
+                }
+            }
         }
     }
 }
@@ -172,24 +148,28 @@ fn expand_arm(interface: &Interface, method: &Method) -> TokenStream {
         .arguments
         .iter()
         .map(crate::method::Argument::handed_value);
-    let answer = expand_answer(&method.returns, &quote!(value));
-    let done = if method.returns.is_deferrable {
-        quote! {
-            Ok(::ipc_abi::interface::Deferrable::Now(value)) => return #answer,
-            Ok(::ipc_abi::interface::Deferrable::Later) => return replier.later(),
-        }
-    } else {
-        quote!(Ok(value) => return #answer,)
-    };
+    let mut handed: Vec<_> = handed.collect();
+    let mut promise = None;
+    let mut answer = expand_answer(&method.returns);
+    if method.kind == Kind::Late {
+        let encode = expand_encoder(&method.returns);
+        promise = Some(quote!(let promise = support::promise(&request, &replier, #encode)?;));
+        handed.push(quote!(promise));
+        answer = quote!({
+            let () = value;
+            replier.later()
+        });
+    }
     quote! {
         #number => {
             let size = support::size_of_arguments::<#types>();
             let result = support::with_request(&request, buffer, size, |reader| {
                 let (#(#names,)*) = reader.all::<#types>()?;
+                #promise
                 Ok(<S as #name>::#function(server, #(#handed),*))
             });
             match result {
-                #done
+                Ok(value) => return #answer,
                 Err(error) => error,
             }
         }

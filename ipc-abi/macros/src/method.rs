@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     Call,
     /// Not at all.
     OneWay,
+    /// By a reply that may come later: it takes a promise.
+    Late,
 }
 
 /// An argument.
@@ -61,9 +63,7 @@ pub(crate) enum Source {
 
 /// What a method returns.
 pub(crate) struct Returns {
-    /// Whether the server may answer later.
-    pub(crate) is_deferrable: bool,
-    /// The type behind `Deferrable`, as written.
+    /// The type, as written: behind `->`, or in `Promise`.
     pub(crate) written: Type,
     /// What it returns when all is well.
     pub(crate) value: (Type, Wire),
@@ -76,13 +76,12 @@ impl Method {
     pub(crate) fn read(item: &mut TraitItemFn) -> Result<Method> {
         let (number, kind) = take_attribute(item)?;
         check_shape(item)?;
-        let mut inputs = item.sig.inputs.iter();
-        check_receiver(inputs.next(), &item.sig)?;
-        let arguments: Result<Vec<Argument>> = inputs.map(Argument::read).collect();
-        if let (Kind::OneWay, ReturnType::Type(_, written)) = (kind, &item.sig.output) {
-            let message = "a one-way method returns nothing: nobody waits for it";
-            return Err(Error::new_spanned(written, message));
-        }
+        let mut inputs: Vec<&FnArg> = item.sig.inputs.iter().collect();
+        let receiver = (!inputs.is_empty()).then(|| inputs.remove(0));
+        check_receiver(receiver, &item.sig)?;
+        let promised = take_promise(&mut inputs)?;
+        let arguments: Result<Vec<Argument>> = inputs.into_iter().map(Argument::read).collect();
+        let (kind, returns) = read_answer(kind, promised, &item.sig.output)?;
         let docs = item
             .attrs
             .iter()
@@ -94,7 +93,7 @@ impl Method {
             name: item.sig.ident.clone(),
             docs: docs.collect(),
             arguments: arguments?,
-            returns: Returns::read(&item.sig.output)?,
+            returns,
         })
     }
 
@@ -103,6 +102,7 @@ impl Method {
         let kind = match self.kind {
             Kind::Call => "",
             Kind::OneWay => " one_way",
+            Kind::Late => " late",
         };
         let (number, name) = (self.number.value, &self.name);
         format!("{number} {name}{}{kind}\n", self.signature())
@@ -131,6 +131,56 @@ fn compact(written: &Type) -> String {
         .to_string()
         .split_whitespace()
         .collect()
+}
+
+/// Takes the promise out of the arguments, if there is one; tells its type.
+fn take_promise<'a>(inputs: &mut Vec<&'a FnArg>) -> Result<Option<&'a Type>> {
+    let is_promise = |input: &&FnArg| match input {
+        FnArg::Typed(input) => parameters_of(&input.ty, "Promise").is_some(),
+        FnArg::Receiver(_) => false,
+    };
+    let Some(index) = inputs.iter().position(is_promise) else {
+        return Ok(None);
+    };
+    if index + 1 != inputs.len() {
+        let message = "a promise is the last argument, and there is one";
+        return Err(Error::new_spanned(inputs[index], message));
+    }
+    match inputs.pop() {
+        Some(FnArg::Typed(input)) => Ok(Some(&input.ty)),
+        Some(FnArg::Receiver(_)) | None => Ok(None),
+    }
+}
+
+/// Reads how a method is answered.
+fn read_answer(
+    kind: Kind,
+    promised: Option<&Type>,
+    output: &ReturnType,
+) -> Result<(Kind, Returns)> {
+    let unit: Type = syn::parse_quote!(());
+    match (kind, promised, output) {
+        (Kind::OneWay, Some(promise), _) => {
+            let message = "a one-way method has no promise: nobody waits for it";
+            Err(Error::new_spanned(promise, message))
+        }
+        (Kind::OneWay, None, ReturnType::Type(_, written)) => {
+            let message = "a one-way method returns nothing: nobody waits for it";
+            Err(Error::new_spanned(written, message))
+        }
+        (_, Some(_), ReturnType::Type(_, written)) => {
+            let message = "a method with a promise returns nothing: the promise is answered";
+            Err(Error::new_spanned(written, message))
+        }
+        (_, Some(promise), ReturnType::Default) => {
+            match parameters_of(promise, "Promise").as_deref() {
+                Some([inner]) => Ok((Kind::Late, Returns::read(inner)?)),
+                _ => Err(Error::new_spanned(promise, "write `Promise<T>`")),
+            }
+        }
+        (_, None, ReturnType::Default) => Ok((kind, Returns::read(&unit)?)),
+        (_, None, ReturnType::Type(_, written)) => Ok((kind, Returns::read(written)?)),
+    }
 }
 
 /// What stands in `#[method(…)]`.
@@ -331,32 +381,18 @@ impl Source {
 }
 
 impl Returns {
-    fn read(output: &ReturnType) -> Result<Returns> {
-        let whole: Type = match output {
-            ReturnType::Default => syn::parse_quote!(()),
-            ReturnType::Type(_, written) => (**written).clone(),
-        };
-        let deferred = parameters_of(&whole, "Deferrable");
-        let is_deferrable = deferred.is_some();
-        let written = match deferred.as_deref() {
-            Some([inner]) => (*inner).clone(),
-            Some(_) => {
-                return Err(Error::new_spanned(&whole, "write `Deferrable<T>`"));
-            }
-            None => whole.clone(),
-        };
-        let parts = parameters_of(&written, "Result");
+    fn read(written: &Type) -> Result<Returns> {
+        let parts = parameters_of(written, "Result");
         let (value, error) = match parts.as_deref() {
             Some([value, error]) => (owned(value)?, Some(owned(error)?)),
             Some(_) => {
                 let message = "write `Result<T, E>` with both types: they are sent";
-                return Err(Error::new_spanned(&written, message));
+                return Err(Error::new_spanned(written, message));
             }
-            None => (owned(&written)?, None),
+            None => (owned(written)?, None),
         };
         Ok(Returns {
-            is_deferrable,
-            written,
+            written: written.clone(),
             value,
             error,
         })

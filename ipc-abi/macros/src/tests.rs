@@ -254,10 +254,32 @@ fn result_can_be_sent() {
     refuses("Result<&str, u32>", message, "&str");
     let message = "write `Result<T, E>` with both types: they are sent";
     refuses("Result<u32>", message, "Result<u32>");
-    refuses("Deferrable<Result<u32>>", message, "Result<u32>");
-    refuses("Deferrable", "write `Deferrable<T>`", "Deferrable");
     let message = "the width of `usize` differs between machines: say how wide the number is";
     refuses("Result<usize, u32>", message, "usize");
+}
+
+#[test]
+fn promise_is_the_answer() {
+    let refuses = |rest: &str, message: &str, place: &str| {
+        refuses_method(
+            &format!("#[method(1)] fn go(&mut self, {rest};"),
+            message,
+            place,
+        );
+    };
+    let message = "a promise is the last argument, and there is one";
+    refuses("a: Promise<u8>, b: u8)", message, "a: Promise<u8>");
+    refuses("a: Promise<u8>, b: Promise<u8>)", message, "a: Promise<u8>");
+    let message = "a method with a promise returns nothing: the promise is answered";
+    refuses("a: Promise<u8>) -> u8", message, "u8");
+    refuses("a: Promise)", "write `Promise<T>`", "Promise");
+    let message = "write `Result<T, E>` with both types: they are sent";
+    refuses("a: Promise<Result<u32>>)", message, "Result<u32>");
+    let message = "the width of `usize` differs between machines: say how wide the number is";
+    refuses("a: Promise<usize>)", message, "usize");
+    let message = "a one-way method has no promise: nobody waits for it";
+    let method = "#[method(1, one_way)] fn go(&mut self, a: Promise<u8>);";
+    refuses_method(method, message, "Promise<u8>");
 }
 
 #[test]
@@ -294,11 +316,12 @@ fn schema_is_the_written_types_by_number() {
         #[method(2)] fn b(&mut self, who: Caller, text: & str) -> Result < u32 , Wrong >;
         #[method(1)] fn a(&mut self);
         #[method(3, one_way)] fn c(&mut self, number: u8);
+        #[method(4)] fn d(&mut self, promise: Promise<u8>);
     }";
     let item = syn::parse_str(source).expect("it is a trait");
     let interface = Interface::read(arguments, item).expect("it is an interface");
     assert_eq!(
         interface.schema(),
-        "Sample 2\n1 a()->()\n2 b(&str)->Result<u32,Wrong>\n3 c(u8)->() one_way\n"
+        "Sample 2\n1 a()->()\n2 b(&str)->Result<u32,Wrong>\n3 c(u8)->() one_way\n4 d()->u8 late\n"
     );
 }

@@ -92,6 +92,16 @@ impl Wire {
         }
     }
 
+    /// Makes what is written from `value`, a reference to the value.
+    pub(crate) fn wrap_referent(&self, value: &TokenStream) -> TokenStream {
+        match self {
+            Wire::Native => quote!(*#value),
+            Wire::Serialized => quote!(::ipc_abi::interface::wire::Serialized(#value)),
+            Wire::Tuple(elements) if elements.is_empty() => quote!(()),
+            Wire::Tuple(elements) => each(elements, value, Wire::wrap_referent),
+        }
+    }
+
     /// Makes the value from what was read, `encoded`.
     pub(crate) fn unwrap(&self, encoded: &TokenStream) -> TokenStream {
         match self {

@@ -79,8 +79,11 @@ protocol_errors! {
     28 ReplyTooLong,
     /// What the method returned cannot be encoded. The service is to blame.
     29 ReplyUnencodable,
-    /// The service meant to answer later, but did not keep its caller. The service is to blame.
+    /// The service dropped what it was to answer later. The service is to blame.
     30 Unanswered,
+    /// Every place for late answers is taken. Ask again; `replies` in `system.toml` says how many
+    /// there are.
+    31 NoPlace,
 }
 
 impl ProtocolError {

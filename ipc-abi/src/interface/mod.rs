@@ -34,7 +34,7 @@
 //! |---|---|---|
 //! | `T` | returns it | `Result<T, CallError>` |
 //! | `Result<T, E>` | returns it | `Result<T, Failure<E>>` |
-//! | `Deferrable<T>`, `Deferrable<Result<T, E>>` | may answer later, with what `AdderInterface::<method>_reply` makes | the same as without `Deferrable` |
+//! | nothing, but takes a [`Promise<T>`](Promise) last | answers that, now or later | what it gets if the method returns `T` |
 //!
 //! A method that nobody waits for is `#[method(2, one_way)]` and returns nothing: the client gets
 //! `Result<(), CallError>` as soon as the service has the message. It comes at most once, and not at
@@ -71,15 +71,19 @@
 
 pub mod client;
 pub mod error;
+#[cfg(not(target_os = "none"))]
 mod local;
 mod payload;
+pub mod promise;
 pub mod server;
 pub mod wire;
 
 pub use client::Transport;
 pub use error::{CallError, ConnectError, EncodeError, Failure, Misbehavior, ProtocolError};
-pub use local::{HostBuffer, Local};
-pub use server::{Caller, Deferrable, Dispatch, Replier};
+#[cfg(not(target_os = "none"))]
+pub use local::{Answer, HostBuffer, Local};
+pub use promise::Promise;
+pub use server::{Caller, Dispatch, Replier};
 
 /// The method that every interface has: no arguments, returns a [`Schema`] as `(u64, u64, u32)`.
 pub const METHOD_SCHEMA: u16 = 0;
@@ -160,6 +164,8 @@ pub enum MethodKind {
     Call,
     /// Not at all.
     OneWay,
+    /// By a reply that may come later.
+    Late,
 }
 
 /// The schema hash of an interface: FNV-1a, 64 bits, over its text.

@@ -2,7 +2,7 @@
 
 use super::error::{EncodeError, ProtocolError};
 use super::wire::{Encode, Sink};
-use crate::message::{Incoming, LongBuffer, MESSAGE_WORDS, Message, bytes_from_words};
+use crate::message::{Incoming, LongBuffer, LongWriter, MESSAGE_WORDS, Message, bytes_from_words};
 use crate::tag::Tag;
 
 /// The bytes of a message that surely fits in registers.
@@ -43,13 +43,13 @@ impl Sink for ShortSink {
 
 /// The bytes of a message that starts out in registers and moves to the message buffer when it
 /// does not fit.
-struct SpillingSink<'a, B> {
+struct SpillingSink<'a, B: ?Sized> {
     short: [u8; Tag::REGISTER_BYTES],
     position: usize,
     buffer: &'a mut B,
 }
 
-impl<'a, B: LongBuffer> SpillingSink<'a, B> {
+impl<'a, B: LongWriter + ?Sized> SpillingSink<'a, B> {
     const fn new(buffer: &'a mut B) -> SpillingSink<'a, B> {
         SpillingSink {
             short: [0; Tag::REGISTER_BYTES],
@@ -81,7 +81,7 @@ impl<'a, B: LongBuffer> SpillingSink<'a, B> {
     }
 }
 
-impl<B: LongBuffer> Sink for SpillingSink<'_, B> {
+impl<B: LongWriter + ?Sized> Sink for SpillingSink<'_, B> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let end = self.position.saturating_add(bytes.len());
         match self.short.get_mut(self.position..end) {
@@ -114,7 +114,7 @@ pub(super) const fn used_words<T: Encode>() -> usize {
 
 /// Makes the message that carries `value`.
 #[inline(always)]
-pub(super) fn encode<T: Encode, B: LongBuffer>(
+pub(super) fn encode<T: Encode, B: LongWriter + ?Sized>(
     method: u16,
     value: &T,
     buffer: &mut B,
@@ -136,7 +136,11 @@ pub(super) fn encode<T: Encode, B: LongBuffer>(
 }
 
 #[inline(never)]
-fn encode_any<T: Encode, B: LongBuffer>(method: u16, value: &T, buffer: &mut B) -> EncodeOutcome {
+fn encode_any<T: Encode, B: LongWriter + ?Sized>(
+    method: u16,
+    value: &T,
+    buffer: &mut B,
+) -> EncodeOutcome {
     let mut sink = SpillingSink::new(buffer);
     if let Err(error) = value.encode(&mut sink) {
         return EncodeOutcome::Refused(error);

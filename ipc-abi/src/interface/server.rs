@@ -2,10 +2,11 @@
 
 use super::error::{EncodeError, ProtocolError, status};
 use super::payload::{EncodeOutcome, encode, used_words, with_bytes};
+use super::promise::{Desk, Encoder, Promise, Ticket};
 use super::wire::{Decode, Encode, Reader};
 use super::{Interface, METHOD_SCHEMA, MethodKind};
 use crate::manifest::Badge;
-use crate::message::{Incoming, LongBuffer, Message};
+use crate::message::{Incoming, LongBuffer, LongWriter, Message};
 use crate::tag::Tag;
 
 /// Hands requests to a server `S`: implemented by an interface's marker type for every `S` that
@@ -29,20 +30,15 @@ pub trait Replier {
     /// Sends `reply`, of which at most the first `used_words` words are not zero.
     fn reply(self, reply: Message, used_words: usize) -> Self::Next;
 
-    /// Sends nothing: the server keeps the caller and answers later.
-    fn later(self) -> Self::Next;
-}
+    /// Gives the caller a place to wait for a late answer, before its method is called.
+    ///
+    /// # Errors
+    ///
+    /// `NoPlace`.
+    fn keep(&self) -> Result<(&'static dyn Desk, Ticket), ProtocolError>;
 
-/// What a method returns that may answer later.
-///
-/// A server that returns `Later` has saved its caller, and answers with what the interface's
-/// `<method>_reply` makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deferrable<T> {
-    /// The answer.
-    Now(T),
-    /// There is none yet.
-    Later,
+    /// Sends nothing: the caller was kept.
+    fn later(self) -> Self::Next;
 }
 
 /// Who calls: an argument of this type does not travel in the message, the kernel vouches for it.
@@ -77,6 +73,20 @@ impl Caller {
     pub const fn has_permission(self, permission: u32) -> bool {
         self.badge.has_permission(permission)
     }
+}
+
+/// Makes the promise to answer the caller of `request`.
+///
+/// # Errors
+///
+/// `NoPlace`.
+pub fn promise<T, R: Replier>(
+    request: &Incoming,
+    replier: &R,
+    encode: Encoder<T>,
+) -> Result<Promise<T>, ProtocolError> {
+    let place = replier.keep()?;
+    Ok(Promise::new(place, Caller::of(request), encode))
 }
 
 /// Whether `method` is one that nobody waits for. A message that came one way is handed to a dispatcher
@@ -185,14 +195,17 @@ pub fn answer_protocol_error<R: Replier>(error: ProtocolError, replier: R) -> R:
 /// The reply that carries what a method returned.
 #[inline(always)]
 #[must_use]
-pub fn reply<R: Encode, B: LongBuffer>(value: &R, buffer: &mut B) -> Message {
+pub fn reply<R: Encode, B: LongWriter + ?Sized>(value: &R, buffer: &mut B) -> Message {
     reply_with(status::OK, value, buffer)
 }
 
 /// The reply that carries a service's own error.
 #[inline(always)]
 #[must_use]
-pub fn reply_service_error<E: Encode, B: LongBuffer>(error: &E, buffer: &mut B) -> Message {
+pub fn reply_service_error<E: Encode, B: LongWriter + ?Sized>(
+    error: &E,
+    buffer: &mut B,
+) -> Message {
     reply_with(status::SERVICE_ERROR, error, buffer)
 }
 
@@ -204,7 +217,11 @@ pub const fn reply_protocol_error(error: ProtocolError) -> Message {
 }
 
 #[inline(always)]
-fn reply_with<R: Encode, B: LongBuffer>(status: u16, value: &R, buffer: &mut B) -> Message {
+fn reply_with<R: Encode, B: LongWriter + ?Sized>(
+    status: u16,
+    value: &R,
+    buffer: &mut B,
+) -> Message {
     match encode(status, value, buffer) {
         EncodeOutcome::Message(message) => message,
         EncodeOutcome::Refused(EncodeError::TooLong) => {

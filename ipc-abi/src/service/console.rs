@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::interface;
-use crate::interface::Deferrable;
+use crate::interface::Promise;
 
 /// Text to the screen, lines from the keyboard. Any number of clients write; one at a time reads.
-#[interface(version = 1)]
+#[interface(version = 2)]
 pub trait Console {
     /// Puts text on the screen; each LF ends a line. A line that is being edited stays below it.
     /// At most [`WRITE_BYTES`].
@@ -18,9 +18,9 @@ pub trait Console {
     fn write(&mut self, text: &[u8]) -> Result<(), ConsoleError>;
 
     /// Lets a person enter a line behind `prompt` (at most [`PROMPT_BYTES`]), and answers when it is
-    /// complete. A cancelled line is empty. Refusals: `PromptTooLong`, `Busy`, `CannotWait`.
+    /// complete. A cancelled line is empty. Refusals: `PromptTooLong`, `Busy`.
     #[method(2)]
-    fn read_line(&mut self, prompt: &str) -> Deferrable<Result<LineText, ConsoleError>>;
+    fn read_line(&mut self, prompt: &str, promise: Promise<Result<LineText, ConsoleError>>);
 
     /// What came over the line, and what was lost.
     #[method(3)]
@@ -36,9 +36,6 @@ pub enum ConsoleError {
     PromptTooLong,
     /// Somebody else reads. Try again when they have their line.
     Busy,
-    /// The console cannot keep a caller waiting: it was not given what that takes. Mend
-    /// `system.toml`.
-    CannotWait,
 }
 
 /// The most bytes of a line that a person enters.

@@ -6,7 +6,7 @@ use heapless::String;
 use serde::{Deserialize, Serialize};
 
 use crate::interface;
-use crate::interface::{Caller, Deferrable};
+use crate::interface::{Caller, Promise};
 use crate::manifest::Name;
 
 /// What runs, what it takes, what it may do; power; what there is to say.
@@ -44,7 +44,7 @@ pub trait Supervisor {
     /// Takes the oldest line that the supervisor has to say, or waits for one. Needs the permission
     /// `log`; one caller waits at a time. Refusals: `NotPermitted`, `Busy`.
     #[method(5)]
-    fn next_line(&mut self, caller: Caller) -> Deferrable<Result<Line, SupervisorError>>;
+    fn next_line(&mut self, caller: Caller, promise: Promise<Result<Line, SupervisorError>>);
 }
 
 /// The permissions that a caller of the supervisor can have, by number.

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::vec::Vec;
 
-use ipc_abi::interface::{Caller, Deferrable, HostBuffer, Local};
+use ipc_abi::interface::{Caller, HostBuffer, Local, Promise};
 use ipc_abi::message::{Incoming, Message};
 use ipc_abi::service::console::{Console, ConsoleInterface, LineText, Statistics};
 use ipc_abi::service::supervisor::{
@@ -29,8 +29,8 @@ impl Supervisor for Lines {
         Err(SupervisorError::NotPermitted)
     }
 
-    fn next_line(&mut self, _caller: Caller) -> Deferrable<Result<Line, SupervisorError>> {
-        Deferrable::Now(self.0.pop_front().ok_or(SupervisorError::NotPermitted))
+    fn next_line(&mut self, _caller: Caller, promise: Promise<Result<Line, SupervisorError>>) {
+        promise.answer(self.0.pop_front().ok_or(SupervisorError::NotPermitted));
     }
 }
 
@@ -43,8 +43,8 @@ impl Console for Screen {
         Ok(())
     }
 
-    fn read_line(&mut self, _prompt: &str) -> Deferrable<Result<LineText, ConsoleError>> {
-        Deferrable::Now(Err(ConsoleError::CannotWait))
+    fn read_line(&mut self, _prompt: &str, promise: Promise<Result<LineText, ConsoleError>>) {
+        promise.answer(Err(ConsoleError::Busy));
     }
 
     fn statistics(&mut self) -> Statistics {

@@ -14,7 +14,7 @@ use core::fmt;
 
 use ipc_abi::boot::{FIRST_FREE_SLOT, FirstHandle};
 use ipc_abi::call::Place;
-use ipc_abi::interface::{Caller, Deferrable};
+use ipc_abi::interface::{Caller, Promise};
 use ipc_abi::manifest::{Badge, ManifestError, Processes, Restart};
 use ipc_abi::service::supervisor::{
     Line, MemoryInfo, PERMISSION_HALT, PERMISSION_LOG, ProcessInfo, ProcessState, SlotInfo,
@@ -42,6 +42,8 @@ const FIRST_TABLE_SLOTS: u32 = 256;
 const OWN_SPACE_FRAMES: usize = 6;
 /// Slots of a table that one `capability` call looks at.
 const LOOK_SLOTS: u32 = 256;
+/// Reply objects: one for who waits for a line, one for who is told that somebody does.
+const REPLIES: usize = 2;
 /// The number of the supervisor itself.
 const OWN_NUMBER: usize = 0;
 
@@ -93,8 +95,8 @@ pub struct Supervisor<'a, K> {
     processes: Vec<Process>,
     endpoints: Vec<Option<Handle>>,
     endpoint: Handle,
-    reply: Handle,
-    reader: Option<u8>,
+    replies: Vec<Handle>,
+    reader: Option<Promise<Result<Line, SupervisorError>>>,
     log: Log,
     hertz: u64,
     boot_frames: u64,
@@ -119,7 +121,10 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             store.donate(&mut own, FirstHandle::Space as Handle)?;
         }
         let endpoint = store.make(&mut own, Object::Endpoint)?;
-        let reply = store.make(&mut own, Object::Reply)?;
+        let mut replies = Vec::new();
+        for _ in 0..REPLIES {
+            replies.push(store.make(&mut own, Object::Reply)?);
+        }
         let endpoints = make_estates(&mut store, &mut processes, endpoint)?;
         if let Some(process) = processes.get_mut(OWN_NUMBER) {
             process.estate = own;
@@ -130,7 +135,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             processes,
             endpoints,
             endpoint,
-            reply,
+            replies,
             reader: None,
             log: Log::default(),
             hertz: boot.hertz,
@@ -146,6 +151,12 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
     #[must_use]
     pub const fn endpoint(&self) -> Handle {
         self.endpoint
+    }
+
+    /// Its reply objects.
+    #[must_use]
+    pub fn replies(&self) -> &[Handle] {
+        &self.replies
     }
 
     /// A process faulted: tells why, takes it apart, and starts it again if its policy says so. Its
@@ -181,7 +192,8 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
                 "supervisor: {lost} frames of {name} did not come back"
             ))
         });
-        if self.reader == u8::try_from(number).ok() {
+        let is_dead = |reader: &Promise<_>| usize::from(reader.caller().client()) == number;
+        if self.reader.as_ref().is_some_and(is_dead) {
             self.reader = None;
         }
         self.say(report);
@@ -252,15 +264,18 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
     /// Says a line: to the waiting reader, or to the log.
     fn say(&mut self, line: Line) {
         self.log.push(line);
-        if self.reader.is_none() {
-            return;
+        if let Some(reader) = self.reader.take() {
+            self.tell(reader);
         }
-        self.reader = None;
-        let Some(line) = self.log.take() else { return };
-        let answer = Ok(line);
-        if self.store.kernel.answer_line(self.reply, &answer).is_err()
-            && let Ok(line) = answer
-        {
+    }
+
+    /// Gives the oldest line to `reader`, who waits on if there is none.
+    fn tell(&mut self, reader: Promise<Result<Line, SupervisorError>>) {
+        let Some(line) = self.log.take() else {
+            self.reader = Some(reader);
+            return;
+        };
+        if let Err(Ok(line)) = reader.try_answer(Ok(line)) {
             self.log.put_back(line);
         }
     }
@@ -360,18 +375,15 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
             .map_err(|_| SupervisorError::Refused)
     }
 
-    fn next_line(&mut self, caller: Caller) -> Deferrable<Result<Line, SupervisorError>> {
+    fn next_line(&mut self, caller: Caller, promise: Promise<Result<Line, SupervisorError>>) {
         if !caller.has_permission(PERMISSION_LOG) {
-            return Deferrable::Now(Err(SupervisorError::NotPermitted));
+            return promise.answer(Err(SupervisorError::NotPermitted));
         }
-        if let Some(line) = self.log.take() {
-            return Deferrable::Now(Ok(line));
+        let is_waiting = |reader: &Promise<_>| !reader.is_abandoned();
+        if self.reader.as_ref().is_some_and(is_waiting) {
+            return promise.answer(Err(SupervisorError::Busy));
         }
-        if self.reader.is_some() || self.store.kernel.save_caller(self.reply).is_err() {
-            return Deferrable::Now(Err(SupervisorError::Busy));
-        }
-        self.reader = Some(caller.client());
-        Deferrable::Later
+        self.tell(promise);
     }
 }
 

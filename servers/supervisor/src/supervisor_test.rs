@@ -3,6 +3,8 @@ use std::vec::Vec;
 
 use ipc_abi::capability::Kind;
 use ipc_abi::fault::FaultCause;
+use ipc_abi::interface::{CallError, Failure, Local};
+use ipc_abi::service::supervisor::{SupervisorClient, SupervisorInterface};
 use pecan_core::host::HostMachine;
 
 use super::*;
@@ -354,47 +356,64 @@ fn only_who_may_switches_off() {
     assert!(supervisor.store.kernel.is_off);
 }
 
+type Way<'a> = Local<SupervisorInterface, Supervisor<'a, HostKernel<'a>>>;
+
+/// Asks for the next line, as this client.
+fn ask(way: &mut Way<'_>, number: u8, permission: u32) -> Result<Line, Failure<SupervisorError>> {
+    way.call_as(Badge::new(number, 1 << permission));
+    SupervisorClient::new(way).next_line()
+}
+
+/// The line that a waiting reader got meanwhile.
+fn late_line(way: &mut Way<'_>) -> Option<Line> {
+    let answer = way.take_answer()?;
+    let line = SupervisorClient::new(answer).next_line();
+    Some(line.expect("it is a line"))
+}
+
+const WAITS: Result<Line, Failure<SupervisorError>> = Err(Failure::Call(CallError::Deferred));
+
 #[test]
 fn lines_go_to_one_waiting_reader_or_are_kept() {
     let (machine, package) = (boot(), default_package());
-    let mut supervisor = start(&machine, &package);
-    let reader = caller(2, PERMISSION_LOG);
-    let stranger = supervisor.next_line(caller(2, PERMISSION_HALT));
-    assert_eq!(
-        stranger,
-        Deferrable::Now(Err(SupervisorError::NotPermitted))
-    );
-    assert_eq!(supervisor.next_line(reader), Deferrable::Later);
-    assert_eq!(
-        supervisor.next_line(reader),
-        Deferrable::Now(Err(SupervisorError::Busy))
-    );
-    supervisor.on_fault(fault(1));
-    supervisor.on_fault(fault(1));
+    let mut way = Way::new(start(&machine, &package));
+    let refused = |error| Err(Failure::Service(error));
+    let stranger = ask(&mut way, 2, PERMISSION_HALT);
+    assert_eq!(stranger, refused(SupervisorError::NotPermitted));
+    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
+    let second = ask(&mut way, 2, PERMISSION_LOG);
+    assert_eq!(second, refused(SupervisorError::Busy));
+    way.server().on_fault(fault(1));
+    way.server().on_fault(fault(1));
     let report = Line::try_from(REPORT).expect("it is short");
-    assert_eq!(supervisor.store.kernel.answers, [Ok(report.clone())]);
-    assert_eq!(supervisor.next_line(reader), Deferrable::Now(Ok(report)));
-    assert_eq!(supervisor.next_line(reader), Deferrable::Later);
+    assert_eq!(late_line(&mut way), Some(report.clone()));
+    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), Ok(report));
+    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
 }
 
 #[test]
 fn line_that_the_reader_does_not_live_to_hear_is_kept() {
     let (machine, package) = (boot(), default_package());
-    let mut supervisor = start(&machine, &package);
-    assert_eq!(
-        supervisor.next_line(caller(1, PERMISSION_LOG)),
-        Deferrable::Later
-    );
-    supervisor.store.kernel.has_saved = false;
-    supervisor.on_fault(fault(1));
-    assert_eq!(lines(&mut supervisor), [REPORT]);
-    assert_eq!(
-        supervisor.next_line(caller(1, PERMISSION_LOG)),
-        Deferrable::Later
-    );
-    supervisor.store.kernel.has_saved = false;
-    supervisor.on_fault(fault(2));
-    assert_eq!(lines(&mut supervisor).len(), 2);
+    let mut way = Way::new(start(&machine, &package));
+    assert_eq!(ask(&mut way, 1, PERMISSION_LOG), WAITS);
+    way.disconnect(1);
+    way.server().on_fault(fault(2));
+    assert_eq!(lines(way.server()).len(), 2);
+    // It is the reader itself that dies.
+    assert_eq!(ask(&mut way, 1, PERMISSION_LOG), WAITS);
+    way.server().on_fault(fault(1));
+    assert_eq!(lines(way.server()), [REPORT]);
+}
+
+#[test]
+fn successor_of_a_reader_that_gave_up_waits_in_its_place() {
+    let (machine, package) = (boot(), default_package());
+    let mut way = Way::new(start(&machine, &package));
+    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
+    way.disconnect(2);
+    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
+    way.server().on_fault(fault(1));
+    assert_eq!(late_line(&mut way).as_deref(), Some(REPORT));
 }
 
 #[test]

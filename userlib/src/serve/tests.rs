@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use super::*;
 use ipc_abi::interface;
-use ipc_abi::interface::{Deferrable, METHOD_SCHEMA};
+use ipc_abi::interface::{METHOD_SCHEMA, Promise};
 
 /// A service.
 #[interface(version = 1)]
@@ -13,9 +13,9 @@ trait Adder {
     /// Adds.
     #[method(1)]
     fn add(&mut self, left: u64, right: u64) -> u64;
-    /// Never answers at once.
+    /// Answers later.
     #[method(2)]
-    fn later(&mut self) -> Deferrable<u64>;
+    fn later(&mut self, promise: Promise<u64>);
     /// Is not answered.
     #[method(3, one_way)]
     fn note(&mut self, number: u64);
@@ -35,8 +35,9 @@ impl Adder for Server {
         left + right
     }
 
-    fn later(&mut self) -> Deferrable<u64> {
-        Deferrable::Later
+    fn later(&mut self, promise: Promise<u64>) {
+        self.calls += 1;
+        promise.answer(7);
     }
 
     fn note(&mut self, number: u64) {
@@ -178,13 +179,19 @@ fn what_returns_something_is_not_done_when_nobody_waits_for_it() {
 }
 
 #[test]
-fn deferred_call_is_not_answered_unless_its_caller_was_not_kept() {
-    let later = message(Tag::new(2, 0), &[]);
-    let (_, deeds) = play(&[later]);
-    assert_eq!(deeds, [None, None]);
-    let (_, deeds) = play(&[later, refusal(Error::CallerWaits)]);
+fn caller_that_finds_no_place_to_wait_is_told_and_its_method_not_called() {
+    // A test has no reply objects.
+    let (server, deeds) = play(&[message(Tag::new(2, 0), &[])]);
+    let no_place = Some((ProtocolError::NoPlace.into_raw(), 0, 0));
+    assert_eq!(deeds, [None, no_place]);
+    assert_eq!(server.calls, 0);
+}
+
+#[test]
+fn caller_that_the_server_received_itself_and_forgot_is_told() {
+    let (_, deeds) = play(&[refusal(Error::CallerWaits)]);
     let unanswered = Some((ProtocolError::Unanswered.into_raw(), 0, 0));
-    assert_eq!(deeds, [None, None, unanswered]);
+    assert_eq!(deeds, [None, unanswered]);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 
 use super::input::Input;
 use super::{Bug, plant};
-use ipc_abi::interface::{CallError, Caller, Deferrable, Dispatch, HostBuffer, Local, Transport};
-use ipc_abi::manifest::Name;
-use ipc_abi::message::{Incoming, LongBuffer, MESSAGE_WORDS, Message};
+use ipc_abi::interface::{CallError, Caller, Dispatch, HostBuffer, Local, Promise, Transport};
+use ipc_abi::manifest::{Badge, Name};
+use ipc_abi::message::{Incoming, LongWriter, MESSAGE_WORDS, Message};
 use ipc_abi::service::bench::{Bench, BenchClient, BenchError, BenchInterface};
 use ipc_abi::service::bench::{Figure, FigureName, Unit};
 use ipc_abi::service::bench_partner::{Partner, PartnerClient, PartnerInterface};
@@ -48,7 +48,8 @@ fn message(input: &mut Input<'_>) -> Incoming {
 /// A request of any sort is answered, or kept for later, and equal ones equally.
 fn serve<I: Dispatch<Stub>>(request: Incoming, long: &[u8], bug: Bug) {
     let answer = || {
-        let mut way = Local::<I, Stub>::new(Stub { bug }).with_badge(request.badge);
+        let mut way = Local::<I, Stub>::new(Stub { bug, line: None })
+            .with_badge(Badge::from_raw(request.badge));
         let bytes = long.get(..Tag::BUFFER_BYTES).unwrap_or(long);
         way.write(bytes).expect("it fits the buffer");
         way.call(Message {
@@ -141,6 +142,7 @@ fn ask_partner(way: &mut Answers) {
 /// Serves everything.
 struct Stub {
     bug: Bug,
+    line: Option<Promise<Result<LineText, ConsoleError>>>,
 }
 
 impl Console for Stub {
@@ -152,10 +154,10 @@ impl Console for Stub {
         }
     }
 
-    fn read_line(&mut self, prompt: &str) -> Deferrable<Result<LineText, ConsoleError>> {
+    fn read_line(&mut self, prompt: &str, promise: Promise<Result<LineText, ConsoleError>>) {
         match LineText::try_from(prompt) {
-            Ok(line) => Deferrable::Now(Ok(line)),
-            Err(_) => Deferrable::Later,
+            Ok(line) => promise.answer(Ok(line)),
+            Err(_) => self.line = Some(promise),
         }
     }
 
@@ -199,10 +201,10 @@ impl Supervisor for Stub {
         }
     }
 
-    fn next_line(&mut self, caller: Caller) -> Deferrable<Result<Line, SupervisorError>> {
+    fn next_line(&mut self, caller: Caller, promise: Promise<Result<Line, SupervisorError>>) {
         match caller.client() {
-            0 => Deferrable::Now(Ok(Line::new())),
-            _ => Deferrable::Later,
+            0 => promise.answer(Ok(Line::new())),
+            _ => drop(promise),
         }
     }
 }
@@ -238,12 +240,12 @@ impl Partner for Stub {
         left.wrapping_add(right)
     }
 
-    fn enter(&mut self, mode: u64) -> Deferrable<u64> {
-        Deferrable::Now(mode)
+    fn enter(&mut self, mode: u64, promise: Promise<u64>) {
+        promise.answer(mode);
     }
 
-    fn take_turns(&mut self, _count: u64) -> Deferrable<u64> {
-        Deferrable::Later
+    fn take_turns(&mut self, _count: u64, promise: Promise<u64>) {
+        drop(promise);
     }
 
     fn turns_taken(&mut self) -> u64 {

@@ -81,5 +81,5 @@ fn schema_is_the_hash_of_the_written_methods() {
     assert_eq!(signature(1), "(u64,u64)->u64");
     assert_eq!(signature(2), "(&str)->Result<u32,SampleError>");
     assert_eq!(signature(7), "(u64)->u64");
-    assert_eq!(signature(9), "(bool)->Result<u64,SampleError>");
+    assert_eq!(signature(9), "(bool)->Result<(u64,Point),SampleError>");
 }

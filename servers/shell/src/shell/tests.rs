@@ -2,7 +2,7 @@ use super::*;
 use alloc::vec;
 use core::cell::RefCell;
 use ipc_abi::boot::KernelInfo;
-use ipc_abi::interface::{Caller, Deferrable, Local};
+use ipc_abi::interface::{Caller, Local, Promise};
 use ipc_abi::service::bench::{Bench, BenchInterface, Unit};
 use ipc_abi::service::console::{Console, ConsoleInterface, Statistics};
 use ipc_abi::service::supervisor::{
@@ -22,15 +22,15 @@ impl Console for FakeConsole<'_> {
         Ok(())
     }
 
-    fn read_line(&mut self, prompt: &str) -> Deferrable<Result<LineText, ConsoleError>> {
+    fn read_line(&mut self, prompt: &str, promise: Promise<Result<LineText, ConsoleError>>) {
         if self.lines.is_empty() {
-            return Deferrable::Now(Err(ConsoleError::CannotWait));
+            return promise.answer(Err(ConsoleError::Busy));
         }
         let line = self.lines.remove(0);
         self.screen
             .borrow_mut()
             .push_str(&format!("{prompt}{line}\n"));
-        Deferrable::Now(Ok(LineText::try_from(line).expect("a short line")))
+        promise.answer(Ok(LineText::try_from(line).expect("a short line")));
     }
 
     fn statistics(&mut self) -> Statistics {
@@ -78,8 +78,8 @@ impl Supervisor for FakeSupervisor {
         Err(SupervisorError::NotPermitted)
     }
 
-    fn next_line(&mut self, _caller: Caller) -> Deferrable<Result<Line, SupervisorError>> {
-        Deferrable::Now(Err(SupervisorError::NotPermitted))
+    fn next_line(&mut self, _caller: Caller, promise: Promise<Result<Line, SupervisorError>>) {
+        promise.answer(Err(SupervisorError::NotPermitted));
     }
 }
 
@@ -154,10 +154,7 @@ fn screen_of(incarnation: u32, lines: &[&'static str]) -> String {
     let name = Name::try_from("shell").expect("a short name");
     let machine = FakeMachine { crashes: &crashes };
     let mut shell = Shell::new(services, machine, Identity { name, incarnation });
-    assert_eq!(
-        shell.run(),
-        ConsoleFailure::Refused(ConsoleError::CannotWait)
-    );
+    assert_eq!(shell.run(), ConsoleFailure::Refused(ConsoleError::Busy));
     drop(shell);
     screen.into_inner()
 }
@@ -258,8 +255,8 @@ fn long_output_is_written_in_pieces() {
             self.0.write(text)
         }
 
-        fn read_line(&mut self, prompt: &str) -> Deferrable<Result<LineText, ConsoleError>> {
-            self.0.read_line(prompt)
+        fn read_line(&mut self, prompt: &str, promise: Promise<Result<LineText, ConsoleError>>) {
+            self.0.read_line(prompt, promise);
         }
 
         fn statistics(&mut self) -> Statistics {
