@@ -43,37 +43,78 @@ impl Sink for ShortSink {
 
 /// The bytes of a message that starts out in registers and moves to the message buffer when it
 /// does not fit.
+///
+/// In registers they are put where they go at once, a word at a time: copying them from a place to the next
+/// costs more than all else.
 struct SpillingSink<'a, B: ?Sized> {
-    short: [u8; Tag::REGISTER_BYTES],
+    words: &'a mut [u64; MESSAGE_WORDS],
+    /// The bytes that do not fill a word yet; those behind them are zero.
+    begun: u64,
     position: usize,
     buffer: &'a mut B,
 }
 
-impl<'a, B: LongWriter + ?Sized> SpillingSink<'a, B> {
-    const fn new(buffer: &'a mut B) -> SpillingSink<'a, B> {
-        SpillingSink {
-            short: [0; Tag::REGISTER_BYTES],
-            position: 0,
-            buffer,
+impl<B: LongWriter + ?Sized> SpillingSink<'_, B> {
+    /// By how many bits the next byte is above the first of its word, in the lowest six bits: what is
+    /// above them does not matter to `wrapping_shl` and `wrapping_shr`.
+    #[inline(always)]
+    const fn shift(&self) -> u32 {
+        (self.position.to_le_bytes()[0] as u32).wrapping_mul(8)
+    }
+
+    /// Puts the last word down, which may not be full.
+    #[inline(always)]
+    fn finish(&mut self) {
+        if let Some(word) = self.words.get_mut(self.position / 8) {
+            *word = self.begun;
         }
     }
 
-    /// How many bytes were put: more than [`Tag::REGISTER_BYTES`] if they are in the buffer.
-    const fn length(&self) -> usize {
-        self.position
+    #[inline(always)]
+    fn put_short(&mut self, bytes: &[u8]) {
+        let shift = self.shift();
+        let mut begun = self.begun;
+        let places = self.words.get_mut(self.position / 8..).unwrap_or_default();
+        let chunks = bytes.chunks_exact(8);
+        let rest = chunks.remainder();
+        for (place, chunk) in places.iter_mut().zip(chunks) {
+            let value = chunk
+                .first_chunk()
+                .map_or(0, |chunk| u64::from_le_bytes(*chunk));
+            *place = begun | value.wrapping_shl(shift);
+            // The bytes that did not fit: 64 less `shift` to the right, which is none if `shift` is 0.
+            begun = (value >> 1).wrapping_shr(!shift);
+        }
+        self.begun = begun;
+        let whole = bytes.len().wrapping_sub(rest.len());
+        self.position = self.position.wrapping_add(whole);
+        for byte in rest {
+            self.put_byte(*byte);
+        }
     }
 
-    /// The bytes, if they are in registers.
-    const fn short(&self) -> &[u8; Tag::REGISTER_BYTES] {
-        &self.short
+    #[inline(always)]
+    fn put_byte(&mut self, byte: u8) {
+        self.begun |= u64::from(byte).wrapping_shl(self.shift());
+        if self.position % 8 == 7 {
+            self.finish();
+            self.begun = 0;
+        }
+        self.position = self.position.wrapping_add(1);
     }
 
+    #[inline(never)]
     fn put_long(&mut self, bytes: &[u8], end: usize) -> Result<(), EncodeError> {
         if end > Tag::BUFFER_BYTES {
             return Err(EncodeError::TooLong);
         }
-        if let Some(short) = self.short.get(..self.position) {
+        if self.position <= Tag::REGISTER_BYTES {
+            self.finish();
+            let short = bytes_from_words(self.words);
+            let short = short.get(..self.position).ok_or(EncodeError::TooLong)?;
             self.buffer.write(0, short)?;
+            *self.words = [0; MESSAGE_WORDS];
+            self.begun = 0;
         }
         self.buffer.write(self.position, bytes)?;
         self.position = end;
@@ -82,16 +123,14 @@ impl<'a, B: LongWriter + ?Sized> SpillingSink<'a, B> {
 }
 
 impl<B: LongWriter + ?Sized> Sink for SpillingSink<'_, B> {
+    #[inline(always)]
     fn put(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let end = self.position.saturating_add(bytes.len());
-        match self.short.get_mut(self.position..end) {
-            Some(place) => {
-                place.copy_from_slice(bytes);
-                self.position = end;
-                Ok(())
-            }
-            None => self.put_long(bytes, end),
+        if end > Tag::REGISTER_BYTES {
+            return self.put_long(bytes, end);
         }
+        self.put_short(bytes);
+        Ok(())
     }
 }
 
@@ -131,32 +170,39 @@ pub(super) fn encode<T: Encode, B: LongWriter + ?Sized>(
                 Err(error) => EncodeOutcome::Refused(error),
             }
         }
-        Some(_) | None => encode_any(method, value, buffer),
+        Some(_) | None => {
+            // Hidden from the compiler, which would call a function that clears memory byte by byte.
+            let mut words = [core::hint::black_box(0); MESSAGE_WORDS];
+            match encode_any(method, value, buffer, &mut words) {
+                Ok(tag) => EncodeOutcome::Message(Message { tag, words }),
+                Err(error) => EncodeOutcome::Refused(error),
+            }
+        }
     }
 }
 
+/// Writes `value` into the words, which are zero, or into the buffer; tells the tag.
 #[inline(never)]
 fn encode_any<T: Encode, B: LongWriter + ?Sized>(
     method: u16,
     value: &T,
     buffer: &mut B,
-) -> EncodeOutcome {
-    let mut sink = SpillingSink::new(buffer);
-    if let Err(error) = value.encode(&mut sink) {
-        return EncodeOutcome::Refused(error);
-    }
-    let length = sink.length();
-    let Ok(bytes) = u16::try_from(length) else {
-        return EncodeOutcome::Refused(EncodeError::TooLong);
+    words: &mut [u64; MESSAGE_WORDS],
+) -> Result<Tag, EncodeError> {
+    let mut sink = SpillingSink {
+        words,
+        begun: 0,
+        position: 0,
+        buffer,
     };
-    EncodeOutcome::Message(if length <= Tag::REGISTER_BYTES {
-        Message::from_bytes(method, bytes, sink.short())
-    } else {
-        Message {
-            tag: Tag::new(method, bytes).with_long(),
-            ..Message::default()
-        }
-    })
+    value.encode(&mut sink)?;
+    let length = u16::try_from(sink.position).map_err(|_| EncodeError::TooLong)?;
+    let tag = Tag::new(method, length);
+    if usize::from(length) > Tag::REGISTER_BYTES {
+        return Ok(tag.with_long());
+    }
+    sink.finish();
+    Ok(tag)
 }
 
 /// Lends the bytes of a message, wherever they are, to `reader`.
@@ -176,6 +222,41 @@ pub(super) fn with_bytes<B: LongBuffer, R>(
         }
         return buffer.read(length, reader)?;
     }
-    let bytes = bytes_from_words(&message.words);
-    reader(bytes.get(..length).ok_or(ProtocolError::Truncated)?)
+    let bytes = ShiftedBytes::new(&message.words);
+    reader(bytes.get(length).ok_or(ProtocolError::Truncated)?)
 }
+
+/// The bytes of words, so that not the first but the second is aligned as a word is: many a request begins
+/// with a text, whose length is a byte, and a text is looked through word by word.
+#[repr(C, align(8))]
+struct ShiftedBytes([[u8; 8]; MESSAGE_WORDS + 1]);
+
+impl ShiftedBytes {
+    /// Where the first byte is.
+    const OFFSET: usize = 7;
+
+    #[inline(always)]
+    fn new(words: &[u64; MESSAGE_WORDS]) -> ShiftedBytes {
+        let mut places = [[0; 8]; MESSAGE_WORDS + 1];
+        let mut before = 0;
+        for (place, word) in places.iter_mut().zip(words) {
+            *place = (before >> 8 | word << 56).to_le_bytes();
+            before = *word;
+        }
+        if let Some(last) = places.last_mut() {
+            *last = (before >> 8).to_le_bytes();
+        }
+        ShiftedBytes(places)
+    }
+
+    /// The first `length` bytes; `None` if there are not so many.
+    #[inline(always)]
+    fn get(&self, length: usize) -> Option<&[u8]> {
+        let bytes = self.0.as_flattened().get(ShiftedBytes::OFFSET..)?;
+        bytes.get(..length)
+    }
+}
+
+#[cfg(test)]
+#[path = "payload_test.rs"]
+mod tests;

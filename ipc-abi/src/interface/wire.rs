@@ -5,7 +5,7 @@
 //! plain postcard, as [`Serialized`]. Either way the bytes are what postcard makes of a struct with
 //! these fields, the integers marked `postcard::fixint::le`.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::error::{EncodeError, ProtocolError};
 
@@ -89,6 +89,25 @@ impl<'a> Reader<'a> {
         Ok(*taken)
     }
 
+    /// Takes as many bytes as the count before them says.
+    #[inline]
+    fn take_counted(&mut self) -> Result<&'a [u8], ProtocolError> {
+        let count = match self.rest.split_first() {
+            Some((count @ ..0x80, rest)) => {
+                self.rest = rest;
+                usize::from(*count)
+            }
+            Some(_) | None => self.take_postcard()?,
+        };
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(count)
+            .ok_or(ProtocolError::Truncated)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    #[inline(never)]
     fn take_postcard<T: Deserialize<'a>>(&mut self) -> Result<T, ProtocolError> {
         let (value, rest) = postcard::take_from_bytes(self.rest).map_err(decode_error)?;
         self.rest = rest;
@@ -161,6 +180,7 @@ impl Decode<'_> for bool {
 impl Encode for &str {
     const SIZE: Option<usize> = None;
 
+    #[inline]
     fn encode<S: Sink>(&self, sink: &mut S) -> Result<(), EncodeError> {
         self.as_bytes().encode(sink)
     }
@@ -169,34 +189,42 @@ impl Encode for &str {
 impl<'a> Decode<'a> for &'a str {
     const SIZE: Option<usize> = None;
 
+    #[inline]
     fn decode(reader: &mut Reader<'a>) -> Result<&'a str, ProtocolError> {
-        reader.take_postcard()
+        core::str::from_utf8(reader.take_counted()?).map_err(|_| ProtocolError::BadUtf8)
     }
 }
 
 impl Encode for &[u8] {
     const SIZE: Option<usize> = None;
 
+    #[inline]
     fn encode<S: Sink>(&self, sink: &mut S) -> Result<(), EncodeError> {
-        encode_with_postcard(&Bytes(self), sink)
+        put_count(self.len(), sink)?;
+        sink.put(self)
     }
 }
 
 impl<'a> Decode<'a> for &'a [u8] {
     const SIZE: Option<usize> = None;
 
+    #[inline]
     fn decode(reader: &mut Reader<'a>) -> Result<&'a [u8], ProtocolError> {
-        reader.take_postcard()
+        reader.take_counted()
     }
 }
 
-/// Bytes that are copied at once, not one by one as serde does with a slice.
-struct Bytes<'a>(&'a [u8]);
-
-impl Serialize for Bytes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
+/// Writes how many bytes follow, as postcard does: seven bits a byte, the least significant first, the
+/// top bit set in all but the last.
+#[inline]
+fn put_count<S: Sink>(count: usize, sink: &mut S) -> Result<(), EncodeError> {
+    let low = |rest: usize| rest.to_le_bytes()[0] & 0x7F;
+    let mut rest = count;
+    while rest > 0x7F {
+        sink.put(&[low(rest) | 0x80])?;
+        rest >>= 7;
     }
+    sink.put(&[low(rest)])
 }
 
 const fn add(left: Option<usize>, right: Option<usize>) -> Option<usize> {

@@ -1,4 +1,4 @@
-//! What the bench program's partner understands: one typed method, and modes of raw messages.
+//! What the bench program's partner understands: typed methods, and modes of raw messages.
 //!
 //! The partner is a process of its own, so that calls to it cross address spaces. It serves
 //! [`Partner`]; after [`Partner::enter`] it serves raw messages in a [`mode`] until one comes with the
@@ -26,6 +26,11 @@ pub trait Partner {
     /// How many yields of the last [`Partner::take_turns`] are done.
     #[method(4)]
     fn turns_taken(&mut self) -> u64;
+
+    /// How many bytes the text has, and its first byte above them: bits 31:8. This is the call of the
+    /// figure with a text.
+    #[method(5)]
+    fn measure_text(&mut self, text: &str) -> u32;
 }
 
 /// How the partner serves raw messages.

@@ -81,4 +81,9 @@ impl Partner for Server {
     fn turns_taken(&mut self) -> u64 {
         self.turns
     }
+
+    fn measure_text(&mut self, text: &str) -> u32 {
+        let first = text.bytes().next().map_or(0, u32::from);
+        u32::try_from(text.len()).unwrap_or(u32::MAX) | first << 8
+    }
 }

@@ -38,6 +38,7 @@ pub const FIGURES: &[(&str, Measurement)] = &[
     ("ipc/call-reply/same-space", measure_same_space),
     ("ipc/call-reply/floating-point", measure_floating),
     ("ipc/call-reply/typed", measure_typed),
+    ("ipc/call-reply/string-64", measure_text),
     ("ipc/call-reply/1024-bytes", measure_long),
     ("ipc/call-reply/deadline", measure_deadline),
     ("ipc/call/one-capability", measure_capability),
@@ -151,6 +152,21 @@ fn measure_typed(rig: &mut Rig) -> Result<Summary, BenchError> {
         || client.add(left, right),
         |sum| match sum {
             Ok(42) => Ok(()),
+            Ok(_) => Err(BenchError::PartnerMisbehavior),
+            Err(error) => Err(no_answer(error)),
+        },
+    )
+}
+
+fn measure_text(rig: &mut Rig) -> Result<Summary, BenchError> {
+    const TEXT: &str = "a text of sixty-four bytes, as long as the path of a file can be";
+    const { assert!(TEXT.len() == 64) };
+    let mut client = rig.partner.client();
+    let text = black_box(TEXT);
+    measure(
+        || client.measure_text(text),
+        |answer| match answer {
+            Ok(answer) if answer == 64 | u32::from(b'a') << 8 => Ok(()),
             Ok(_) => Err(BenchError::PartnerMisbehavior),
             Err(error) => Err(no_answer(error)),
         },

@@ -251,4 +251,8 @@ impl Partner for Stub {
     fn turns_taken(&mut self) -> u64 {
         0
     }
+
+    fn measure_text(&mut self, text: &str) -> u32 {
+        u32::try_from(text.len()).unwrap_or(u32::MAX)
+    }
 }
