@@ -5,6 +5,8 @@
     reason = "the enums of the syntax tree grow; what is not named is refused"
 )]
 
+mod client;
+mod dispatcher;
 mod expand;
 mod method;
 mod model;

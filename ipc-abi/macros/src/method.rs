@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     OneWay,
     /// By a reply that may come later: it takes a promise.
     Late,
+    /// By a list: it takes a batch.
+    Stream,
 }
 
 /// An argument.
@@ -65,7 +67,7 @@ pub(crate) enum Source {
 pub(crate) struct Returns {
     /// The type, as written: behind `->`, or in `Promise`.
     pub(crate) written: Type,
-    /// What it returns when all is well.
+    /// What it returns when all is well; of a list, an item.
     pub(crate) value: (Type, Wire),
     /// Its error, if it has one.
     pub(crate) error: Option<(Type, Wire)>,
@@ -79,9 +81,9 @@ impl Method {
         let mut inputs: Vec<&FnArg> = item.sig.inputs.iter().collect();
         let receiver = (!inputs.is_empty()).then(|| inputs.remove(0));
         check_receiver(receiver, &item.sig)?;
-        let promised = take_promise(&mut inputs)?;
+        let taken = take_answer(&mut inputs)?;
         let arguments: Result<Vec<Argument>> = inputs.into_iter().map(Argument::read).collect();
-        let (kind, returns) = read_answer(kind, promised, &item.sig.output)?;
+        let (kind, returns) = read_answer(kind, taken, &item.sig.output)?;
         let docs = item
             .attrs
             .iter()
@@ -97,12 +99,25 @@ impl Method {
         })
     }
 
+    /// What the client gets, as text.
+    fn returned(&self) -> String {
+        let (item, _) = &self.returns.value;
+        match (self.kind, &self.returns.error) {
+            (Kind::Stream, None) => format!("[{}]", compact(item)),
+            (Kind::Stream, Some((error, _))) => {
+                format!("Result<[{}],{}>", compact(item), compact(error))
+            }
+            _ => compact(&self.returns.written),
+        }
+    }
+
     /// The line of the schema that describes it.
     pub(crate) fn schema_line(&self) -> String {
         let kind = match self.kind {
             Kind::Call => "",
             Kind::OneWay => " one_way",
             Kind::Late => " late",
+            Kind::Stream => " stream",
         };
         let (number, name) = (self.number.value, &self.name);
         format!("{number} {name}{}{kind}\n", self.signature())
@@ -113,14 +128,10 @@ impl Method {
         let arguments: Vec<String> = self
             .arguments
             .iter()
-            .filter(|argument| !matches!(argument.source, Source::Caller))
+            .filter(|argument| argument.is_sent())
             .map(|argument| compact(&argument.written))
             .collect();
-        format!(
-            "({})->{}",
-            arguments.join(","),
-            compact(&self.returns.written)
-        )
+        format!("({})->{}", arguments.join(","), self.returned())
     }
 }
 
@@ -133,51 +144,103 @@ fn compact(written: &Type) -> String {
         .collect()
 }
 
-/// Takes the promise out of the arguments, if there is one; tells its type.
-fn take_promise<'a>(inputs: &mut Vec<&'a FnArg>) -> Result<Option<&'a Type>> {
-    let is_promise = |input: &&FnArg| match input {
-        FnArg::Typed(input) => parameters_of(&input.ty, "Promise").is_some(),
-        FnArg::Receiver(_) => false,
-    };
-    let Some(index) = inputs.iter().position(is_promise) else {
+/// An argument by which a method answers.
+enum Answer<'a> {
+    Promise(&'a Type),
+    Batch(&'a Type),
+}
+
+impl<'a> Answer<'a> {
+    fn of(input: &'a FnArg) -> Option<Answer<'a>> {
+        let FnArg::Typed(PatType { ty, .. }) = input else {
+            return None;
+        };
+        let inner = match &**ty {
+            Type::Reference(reference) => &*reference.elem,
+            other => other,
+        };
+        if parameters_of(inner, "Promise").is_some() {
+            Some(Answer::Promise(ty))
+        } else if parameters_of(inner, "Batch").is_some() {
+            Some(Answer::Batch(ty))
+        } else {
+            None
+        }
+    }
+
+    /// What is promised.
+    fn promised(written: &Type) -> Result<Returns> {
+        match parameters_of(written, "Promise").as_deref() {
+            Some([inner]) => Returns::read(inner),
+            _ => Err(Error::new_spanned(written, "write `Promise<T>`")),
+        }
+    }
+
+    /// What is listed.
+    fn listed(written: &Type, output: &ReturnType) -> Result<Returns> {
+        let wrong = || Error::new_spanned(written, "write `&mut Batch<'_, T>`");
+        let Type::Reference(reference) = written else {
+            return Err(wrong());
+        };
+        let parameters = parameters_of(&reference.elem, "Batch");
+        let item = match (parameters.as_deref(), &reference.mutability) {
+            (Some([item]), Some(_)) => owned(item)?,
+            _ => return Err(wrong()),
+        };
+        let unit: Type = syn::parse_quote!(());
+        let written = match output {
+            ReturnType::Default => &unit,
+            ReturnType::Type(_, written) => &**written,
+        };
+        let returns = Returns::read(written)?;
+        if !matches!(&returns.value.0, Type::Tuple(tuple) if tuple.elems.is_empty()) {
+            let message = "a method with a batch returns nothing or `Result<(), E>`: what it lists is in \
+                           the batch";
+            return Err(Error::new_spanned(written, message));
+        }
+        Ok(Returns {
+            value: item,
+            ..returns
+        })
+    }
+}
+
+/// Takes the promise or the batch out of the arguments, if there is one.
+fn take_answer<'a>(inputs: &mut Vec<&'a FnArg>) -> Result<Option<Answer<'a>>> {
+    let Some(index) = inputs.iter().position(|input| Answer::of(input).is_some()) else {
         return Ok(None);
     };
     if index + 1 != inputs.len() {
-        let message = "a promise is the last argument, and there is one";
+        let message = "a promise or a batch is the last argument, and there is one";
         return Err(Error::new_spanned(inputs[index], message));
     }
-    match inputs.pop() {
-        Some(FnArg::Typed(input)) => Ok(Some(&input.ty)),
-        Some(FnArg::Receiver(_)) | None => Ok(None),
-    }
+    Ok(inputs.pop().and_then(Answer::of))
 }
 
 /// Reads how a method is answered.
 fn read_answer(
     kind: Kind,
-    promised: Option<&Type>,
+    taken: Option<Answer<'_>>,
     output: &ReturnType,
 ) -> Result<(Kind, Returns)> {
     let unit: Type = syn::parse_quote!(());
-    match (kind, promised, output) {
-        (Kind::OneWay, Some(promise), _) => {
-            let message = "a one-way method has no promise: nobody waits for it";
-            Err(Error::new_spanned(promise, message))
+    match (kind, taken, output) {
+        (Kind::OneWay, Some(Answer::Promise(written) | Answer::Batch(written)), _) => {
+            let message = "a one-way method answers nothing: nobody waits for it";
+            Err(Error::new_spanned(written, message))
         }
         (Kind::OneWay, None, ReturnType::Type(_, written)) => {
             let message = "a one-way method returns nothing: nobody waits for it";
             Err(Error::new_spanned(written, message))
         }
-        (_, Some(_), ReturnType::Type(_, written)) => {
+        (_, Some(Answer::Promise(_)), ReturnType::Type(_, written)) => {
             let message = "a method with a promise returns nothing: the promise is answered";
             Err(Error::new_spanned(written, message))
         }
-        (_, Some(promise), ReturnType::Default) => {
-            match parameters_of(promise, "Promise").as_deref() {
-                Some([inner]) => Ok((Kind::Late, Returns::read(inner)?)),
-                _ => Err(Error::new_spanned(promise, "write `Promise<T>`")),
-            }
+        (_, Some(Answer::Promise(promise)), ReturnType::Default) => {
+            Ok((Kind::Late, Answer::promised(promise)?))
         }
+        (_, Some(Answer::Batch(batch)), _) => Ok((Kind::Stream, Answer::listed(batch, output)?)),
         (_, None, ReturnType::Default) => Ok((kind, Returns::read(&unit)?)),
         (_, None, ReturnType::Type(_, written)) => Ok((kind, Returns::read(written)?)),
     }
@@ -324,6 +387,11 @@ impl Argument {
         })
     }
 
+    /// Whether it is in the message.
+    pub(crate) const fn is_sent(&self) -> bool {
+        !matches!(self.source, Source::Caller)
+    }
+
     /// Its name in the dispatcher.
     pub(crate) fn decoded_name(&self) -> Ident {
         format_ident!("argument_{}", self.name)
@@ -344,6 +412,16 @@ impl Argument {
         match &self.source {
             Source::Caller => None,
             Source::Value(wire) => Some(wire.wrap(&quote!(#name))),
+            Source::Reference(_) => Some(Wire::Serialized.wrap(&quote!(#name))),
+        }
+    }
+
+    /// What the client writes into each of several messages, if anything.
+    pub(crate) fn encoded_again(&self) -> Option<TokenStream> {
+        let name = &self.name;
+        match &self.source {
+            Source::Caller => None,
+            Source::Value(wire) => Some(wire.wrap_referent(&quote!((&#name)))),
             Source::Reference(_) => Some(Wire::Serialized.wrap(&quote!(#name))),
         }
     }

@@ -267,7 +267,7 @@ fn promise_is_the_answer() {
             place,
         );
     };
-    let message = "a promise is the last argument, and there is one";
+    let message = "a promise or a batch is the last argument, and there is one";
     refuses("a: Promise<u8>, b: u8)", message, "a: Promise<u8>");
     refuses("a: Promise<u8>, b: Promise<u8>)", message, "a: Promise<u8>");
     let message = "a method with a promise returns nothing: the promise is answered";
@@ -277,9 +277,50 @@ fn promise_is_the_answer() {
     refuses("a: Promise<Result<u32>>)", message, "Result<u32>");
     let message = "the width of `usize` differs between machines: say how wide the number is";
     refuses("a: Promise<usize>)", message, "usize");
-    let message = "a one-way method has no promise: nobody waits for it";
+    let message = "a one-way method answers nothing: nobody waits for it";
     let method = "#[method(1, one_way)] fn go(&mut self, a: Promise<u8>);";
     refuses_method(method, message, "Promise<u8>");
+}
+
+#[test]
+fn batch_is_the_list() {
+    let refuses = |rest: &str, message: &str, place: &str| {
+        refuses_method(
+            &format!("#[method(1)] fn go(&mut self, {rest};"),
+            message,
+            place,
+        );
+    };
+    let message = "a promise or a batch is the last argument, and there is one";
+    refuses(
+        "a: &mut Batch<'_, u8>, b: u8)",
+        message,
+        "a: &mut Batch<'_, u8>",
+    );
+    refuses(
+        "a: Promise<u8>, b: &mut Batch<'_, u8>)",
+        message,
+        "a: Promise<u8>",
+    );
+    let message =
+        "a method with a batch returns nothing or `Result<(), E>`: what it lists is in the batch";
+    refuses("a: &mut Batch<'_, u8>) -> u8", message, "u8");
+    refuses(
+        "a: &mut Batch<'_, u8>) -> Result<u8, u8>",
+        message,
+        "Result<u8, u8>",
+    );
+    let message = "write `&mut Batch<'_, T>`";
+    refuses("a: Batch<'_, u8>)", message, "Batch<'_, u8>");
+    refuses("a: &Batch<'_, u8>)", message, "&Batch<'_, u8>");
+    refuses("a: &mut Batch<'_>)", message, "&mut Batch<'_>");
+    let message = "a method returns what it owns: the reply outlives the call";
+    refuses("a: &mut Batch<'_, &str>)", message, "&str");
+    let message = "the width of `usize` differs between machines: say how wide the number is";
+    refuses("a: &mut Batch<'_, usize>)", message, "usize");
+    let message = "a one-way method answers nothing: nobody waits for it";
+    let method = "#[method(1, one_way)] fn go(&mut self, a: &mut Batch<'_, u8>);";
+    refuses_method(method, message, "&mut Batch<'_, u8>");
 }
 
 #[test]
@@ -317,11 +358,14 @@ fn schema_is_the_written_types_by_number() {
         #[method(1)] fn a(&mut self);
         #[method(3, one_way)] fn c(&mut self, number: u8);
         #[method(4)] fn d(&mut self, promise: Promise<u8>);
+        #[method(5)] fn e(&mut self, a: u8, batch: &mut Batch<'_, Entry>) -> Result<(), Wrong>;
+        #[method(6)] fn f(&mut self, batch: &mut Batch<'_, u32>);
     }";
     let item = syn::parse_str(source).expect("it is a trait");
     let interface = Interface::read(arguments, item).expect("it is an interface");
     assert_eq!(
         interface.schema(),
-        "Sample 2\n1 a()->()\n2 b(&str)->Result<u32,Wrong>\n3 c(u8)->() one_way\n4 d()->u8 late\n"
+        "Sample 2\n1 a()->()\n2 b(&str)->Result<u32,Wrong>\n3 c(u8)->() one_way\n4 d()->u8 late\n\
+         5 e(u8)->Result<[Entry],Wrong> stream\n6 f()->[u32] stream\n"
     );
 }

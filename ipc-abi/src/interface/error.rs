@@ -152,6 +152,7 @@ impl CallError {
             CallError::PeerMisbehavior(Misbehavior::Malformed(_)) => "Malformed",
             CallError::PeerMisbehavior(Misbehavior::NoReply) => "NoReply",
             CallError::PeerMisbehavior(Misbehavior::NoSuchError) => "NoSuchError",
+            CallError::PeerMisbehavior(Misbehavior::NoProgress) => "NoProgress",
             CallError::Deferred => "Deferred",
         }
     }
@@ -180,6 +181,8 @@ pub enum Misbehavior {
     NoReply,
     /// It answered with an error of its own, but the method has none.
     NoSuchError,
+    /// It told where a list goes on, but not further than before.
+    NoProgress,
 }
 
 /// Why a method that can fail brought no result.

@@ -35,6 +35,7 @@
 //! | `T` | returns it | `Result<T, CallError>` |
 //! | `Result<T, E>` | returns it | `Result<T, Failure<E>>` |
 //! | nothing, but takes a [`Promise<T>`](Promise) last | answers that, now or later | what it gets if the method returns `T` |
+//! | nothing or `Result<(), E>`, but takes a [`&mut Batch<'_, T>`](Batch) last | fills it | an iterator over `Result<T, CallError>` or `Result<T, Failure<E>>` |
 //!
 //! A method that nobody waits for is `#[method(2, one_way)]` and returns nothing: the client gets
 //! `Result<(), CallError>` as soon as the service has the message. It comes at most once, and not at
@@ -69,6 +70,7 @@
     )
 )]
 
+pub mod batch;
 pub mod client;
 pub mod error;
 #[cfg(not(target_os = "none"))]
@@ -78,6 +80,7 @@ pub mod promise;
 pub mod server;
 pub mod wire;
 
+pub use batch::{Batch, Full};
 pub use client::Transport;
 pub use error::{CallError, ConnectError, EncodeError, Failure, Misbehavior, ProtocolError};
 #[cfg(not(target_os = "none"))]
@@ -166,6 +169,8 @@ pub enum MethodKind {
     OneWay,
     /// By a reply that may come later.
     Late,
+    /// By a list, in one reply or several.
+    Stream,
 }
 
 /// The schema hash of an interface: FNV-1a, 64 bits, over its text.

@@ -1,5 +1,7 @@
 //! The serving side: what the dispatchers that `#[interface]` makes are made of.
 
+pub use super::batch::BATCH_BYTES;
+use super::batch::{Contents, Sent};
 use super::error::{EncodeError, ProtocolError, status};
 use super::payload::{EncodeOutcome, encode, used_words, with_bytes};
 use super::promise::{Desk, Encoder, Promise, Ticket};
@@ -174,6 +176,19 @@ pub fn answer<T: Encode, B: LongBuffer, R: Replier>(
     replier: R,
 ) -> R::Next {
     replier.reply(reply(value, buffer), used_words::<T>())
+}
+
+/// Answers with a part of a list.
+pub fn answer_batch<B: LongBuffer, R: Replier>(
+    closed: Result<Contents, ProtocolError>,
+    bytes: &[u8; BATCH_BYTES],
+    buffer: &mut B,
+    replier: R,
+) -> R::Next {
+    match closed {
+        Ok(contents) => answer(&Sent { contents, bytes }, buffer, replier),
+        Err(error) => answer_protocol_error(error, replier),
+    }
 }
 
 /// Answers with a service's own error.

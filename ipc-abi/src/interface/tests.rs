@@ -11,6 +11,7 @@ use crate::manifest::Badge;
 use crate::message::{Incoming, Message, words_from_bytes};
 use crate::tag::Tag;
 
+mod batch;
 mod connect;
 mod promise;
 

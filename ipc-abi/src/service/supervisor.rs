@@ -6,32 +6,15 @@ use heapless::String;
 use serde::{Deserialize, Serialize};
 
 use crate::interface;
-use crate::interface::{Caller, Promise};
+use crate::interface::{Batch, Caller, Promise};
 use crate::manifest::Name;
 
 /// What runs, what it takes, what it may do; power; what there is to say.
-#[interface(version = 1)]
+#[interface(version = 2, reserved(1, "process", 3, "capability"))]
 pub trait Supervisor {
-    /// Tells about the process with this number; processes count from 0.
-    ///
-    /// # Errors
-    ///
-    /// `NoSuchProcess`.
-    #[method(1)]
-    fn process(&mut self, number: u32) -> Result<ProcessInfo, SupervisorError>;
-
     /// Tells about the machine's memory.
     #[method(2)]
     fn memory(&mut self) -> MemoryInfo;
-
-    /// Tells about the first occupied slot, from `slot` on, of a process's capability table; `None`
-    /// if there is none.
-    ///
-    /// # Errors
-    ///
-    /// `NoSuchProcess`, `NotRunning`.
-    #[method(3)]
-    fn capability(&mut self, process: u32, slot: u32) -> Result<Option<SlotInfo>, SupervisorError>;
 
     /// Switches the machine off; comes back only with an error. Needs the permission `halt`.
     ///
@@ -45,6 +28,22 @@ pub trait Supervisor {
     /// `log`; one caller waits at a time. Refusals: `NotPermitted`, `Busy`.
     #[method(5)]
     fn next_line(&mut self, caller: Caller, promise: Promise<Result<Line, SupervisorError>>);
+
+    /// Lists the processes, in the order of their numbers, which count from 0.
+    #[method(6)]
+    fn processes(&mut self, batch: &mut Batch<'_, ProcessInfo>);
+
+    /// Lists the occupied slots of the capability table of the process with this number.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchProcess`, `NotRunning`.
+    #[method(7)]
+    fn capabilities(
+        &mut self,
+        process: u32,
+        batch: &mut Batch<'_, SlotInfo>,
+    ) -> Result<(), SupervisorError>;
 }
 
 /// The permissions that a caller of the supervisor can have, by number.

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::vec::Vec;
 
-use ipc_abi::interface::{Caller, HostBuffer, Local, Promise};
+use ipc_abi::interface::{Batch, Caller, HostBuffer, Local, Promise};
 use ipc_abi::message::{Incoming, Message};
 use ipc_abi::service::console::{Console, ConsoleInterface, LineText, Statistics};
 use ipc_abi::service::supervisor::{
@@ -13,16 +13,18 @@ use super::*;
 struct Lines(VecDeque<Line>);
 
 impl Supervisor for Lines {
-    fn process(&mut self, _number: u32) -> Result<ProcessInfo, SupervisorError> {
-        Err(SupervisorError::NoSuchProcess)
-    }
+    fn processes(&mut self, _batch: &mut Batch<'_, ProcessInfo>) {}
 
     fn memory(&mut self) -> MemoryInfo {
         MemoryInfo::default()
     }
 
-    fn capability(&mut self, _: u32, _: u32) -> Result<Option<SlotInfo>, SupervisorError> {
-        Ok(None)
+    fn capabilities(
+        &mut self,
+        _process: u32,
+        _batch: &mut Batch<'_, SlotInfo>,
+    ) -> Result<(), SupervisorError> {
+        Ok(())
     }
 
     fn halt(&mut self, _caller: Caller) -> Result<(), SupervisorError> {

@@ -14,7 +14,7 @@ use core::fmt;
 
 use ipc_abi::boot::{FIRST_FREE_SLOT, FirstHandle};
 use ipc_abi::call::Place;
-use ipc_abi::interface::{Caller, Promise};
+use ipc_abi::interface::{Batch, Caller, Promise};
 use ipc_abi::manifest::{Badge, ManifestError, Processes, Restart};
 use ipc_abi::service::supervisor::{
     Line, MemoryInfo, PERMISSION_HALT, PERMISSION_LOG, ProcessInfo, ProcessState, SlotInfo,
@@ -40,7 +40,7 @@ const FIRST_TABLE_SLOTS: u32 = 256;
 /// Frames for the tables and records of the supervisor's own address space: where it looks into
 /// frames of others, it maps one page at one address.
 const OWN_SPACE_FRAMES: usize = 6;
-/// Slots of a table that one `capability` call looks at.
+/// Slots of a table that are looked at for one batch of `capabilities`.
 const LOOK_SLOTS: u32 = 256;
 /// Reply objects: one for who waits for a line, one for who is told that somebody does.
 const REPLIES: usize = 2;
@@ -280,6 +280,33 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         }
     }
 
+    /// Tells about the process with this number.
+    fn process(&mut self, number: usize) -> Result<ProcessInfo, SupervisorError> {
+        let process = self.processes.get(number);
+        let process = process.ok_or(SupervisorError::NoSuchProcess)?;
+        let state = match &process.instance {
+            None if number == OWN_NUMBER => ProcessState::Ready,
+            None => ProcessState::Dead,
+            Some(instance) => match self.store.kernel.inspect_thread(instance.thread) {
+                Ok(state) => process_state(state),
+                Err(_) => ProcessState::Stopped,
+            },
+        };
+        let boot_frames = if number == OWN_NUMBER {
+            self.boot_frames
+        } else {
+            0
+        };
+        let frames = process.frames() + boot_frames;
+        Ok(ProcessInfo {
+            name: process.description.name.clone(),
+            state,
+            priority: process.description.priority,
+            restarts: process.restarts,
+            frames: u32::try_from(frames).unwrap_or(u32::MAX),
+        })
+    }
+
     /// The table of a process, by a handle of the supervisor's own.
     fn table(&self, number: u32) -> Result<Handle, SupervisorError> {
         let number = number as usize;
@@ -306,32 +333,6 @@ impl<K: Kernel> Events for Supervisor<'_, K> {
 }
 
 impl<K: Kernel> Service for Supervisor<'_, K> {
-    fn process(&mut self, number: u32) -> Result<ProcessInfo, SupervisorError> {
-        let process = self.processes.get(number as usize);
-        let process = process.ok_or(SupervisorError::NoSuchProcess)?;
-        let state = match &process.instance {
-            None if number as usize == OWN_NUMBER => ProcessState::Ready,
-            None => ProcessState::Dead,
-            Some(instance) => match self.store.kernel.inspect_thread(instance.thread) {
-                Ok(state) => process_state(state),
-                Err(_) => ProcessState::Stopped,
-            },
-        };
-        let boot_frames = if number as usize == OWN_NUMBER {
-            self.boot_frames
-        } else {
-            0
-        };
-        let frames = process.frames() + boot_frames;
-        Ok(ProcessInfo {
-            name: process.description.name.clone(),
-            state,
-            priority: process.description.priority,
-            restarts: process.restarts,
-            frames: u32::try_from(frames).unwrap_or(u32::MAX),
-        })
-    }
-
     fn memory(&mut self) -> MemoryInfo {
         let regions = self
             .processes
@@ -343,26 +344,6 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
             free_frames: self.store.frames.free(),
             lost_frames: self.store.frames.lost(),
         }
-    }
-
-    fn capability(&mut self, process: u32, slot: u32) -> Result<Option<SlotInfo>, SupervisorError> {
-        let table = self.table(process)?;
-        let first = slot.max(1);
-        for slot in first..first.saturating_add(LOOK_SLOTS) {
-            // The kernel refuses a slot behind the table's end.
-            let Ok(found) = self.store.kernel.inspect(Place::new(table, slot)) else {
-                break;
-            };
-            if let Some(kind) = found.kind() {
-                return Ok(Some(SlotInfo {
-                    slot,
-                    kind: kind as u8,
-                    rights: found.rights().into_raw(),
-                    is_live: found.is_live(),
-                }));
-            }
-        }
-        Ok(None)
     }
 
     fn halt(&mut self, caller: Caller) -> Result<(), SupervisorError> {
@@ -384,6 +365,45 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
             return promise.answer(Err(SupervisorError::Busy));
         }
         self.tell(promise);
+    }
+
+    fn processes(&mut self, batch: &mut Batch<'_, ProcessInfo>) {
+        let mut position = batch.position();
+        // A position that is no number of a process is behind the last.
+        while let Ok(info) = self.process(usize::try_from(position).unwrap_or(usize::MAX)) {
+            position += 1;
+            if batch.push(&info, position).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn capabilities(
+        &mut self,
+        process: u32,
+        batch: &mut Batch<'_, SlotInfo>,
+    ) -> Result<(), SupervisorError> {
+        let table = self.table(process)?;
+        let first = u32::try_from(batch.position()).unwrap_or(u32::MAX).max(1);
+        let end = first.saturating_add(LOOK_SLOTS);
+        for slot in first..end {
+            // The kernel refuses a slot behind the table's end.
+            let Ok(found) = self.store.kernel.inspect(Place::new(table, slot)) else {
+                return Ok(());
+            };
+            let Some(kind) = found.kind() else { continue };
+            let info = SlotInfo {
+                slot,
+                kind: kind as u8,
+                rights: found.rights().into_raw(),
+                is_live: found.is_live(),
+            };
+            if batch.push(&info, u64::from(slot) + 1).is_err() {
+                return Ok(());
+            }
+        }
+        batch.pause(u64::from(end));
+        Ok(())
     }
 }
 

@@ -45,6 +45,13 @@ fn lines<K: Kernel>(supervisor: &mut Supervisor<'_, K>) -> Vec<String> {
         .collect()
 }
 
+type Way<'a> = Local<SupervisorInterface, Supervisor<'a, HostKernel<'a>>>;
+
+/// The occupied slots of a process.
+fn slots(way: &mut Way<'_>, process: u32) -> Result<Vec<SlotInfo>, Failure<SupervisorError>> {
+    SupervisorClient::new(way).capabilities(process).collect()
+}
+
 fn caller(number: u8, permission: u32) -> Caller {
     Caller::new(Badge::new(number, 1 << permission))
 }
@@ -57,9 +64,11 @@ fn every_frame_is_somebodys_or_free() {
     let mut supervisor = start(&machine, &package);
     supervisor.store.kernel.check();
     assert_eq!(lines(&mut supervisor), [""; 0]);
-    let processes: Vec<ProcessInfo> = (0..3)
-        .map(|number| supervisor.process(number).expect("it is there"))
-        .collect();
+    let memory = supervisor.memory();
+    let mut way = Way::new(supervisor);
+    let mut client = SupervisorClient::new(&mut way);
+    let processes: Result<Vec<ProcessInfo>, CallError> = client.processes().collect();
+    let processes = processes.expect("they are listed");
     let names: Vec<&str> = processes
         .iter()
         .map(|process| process.name.as_str())
@@ -70,8 +79,6 @@ fn every_frame_is_somebodys_or_free() {
             .iter()
             .all(|process| process.state == ProcessState::Ready)
     );
-    assert_eq!(supervisor.process(3), Err(SupervisorError::NoSuchProcess));
-    let memory = supervisor.memory();
     let taken: u64 = processes
         .iter()
         .map(|process| u64::from(process.frames))
@@ -125,17 +132,17 @@ fn what_dies_too_often_stays_dead_and_wakes_who_waits() {
         dead.frames, region,
         "only its region, which nobody else can have, is left"
     );
-    assert_eq!(
-        supervisor.capability(1, 0),
-        Err(SupervisorError::NotRunning)
-    );
+    let mut way = Way::new(supervisor);
+    let refusal = Failure::Service(SupervisorError::NotRunning);
+    assert_eq!(slots(&mut way, 1), Err(refusal));
+    let supervisor = way.server();
     let found = supervisor
         .store
         .kernel
         .inspect(Place::new(FirstHandle::Table as u32, endpoint));
     assert_eq!(found.map(|found| found.kind()), Ok(None));
     supervisor.on_fault(fault(1));
-    assert_eq!(lines(&mut supervisor), [""; 0]);
+    assert_eq!(lines(supervisor), [""; 0]);
 }
 
 #[test]
@@ -146,16 +153,9 @@ fn what_is_never_started_again_stays_dead() {
     assert_eq!(lines(&mut supervisor)[1], "supervisor: other stays dead");
     // Its client is started without the way to it.
     supervisor.on_fault(fault(1));
-    let gates = |supervisor: &mut Supervisor<'_, HostKernel<'_>>| {
-        let slots = (1..40).filter_map(|slot| supervisor.capability(1, slot).ok().flatten());
-        let mut slots: Vec<SlotInfo> = slots.collect();
-        slots.dedup();
-        slots
-            .iter()
-            .filter(|slot| slot.kind == Kind::Gate as u8)
-            .count()
-    };
-    assert_eq!(gates(&mut supervisor), 1);
+    let slots = slots(&mut Way::new(supervisor), 1).expect("it runs");
+    let gates = slots.iter().filter(|slot| slot.kind == Kind::Gate as u8);
+    assert_eq!(gates.count(), 1);
 }
 
 #[test]
@@ -310,14 +310,13 @@ fn panic_is_read_from_the_stack_of_the_dead() {
 #[test]
 fn capabilities_are_those_of_the_manifest() {
     let (machine, package) = (boot(), default_package());
-    let mut supervisor = start(&machine, &package);
-    let mut found = Vec::new();
-    let mut slot = 0;
-    while let Some(info) = supervisor.capability(1, slot).expect("it runs") {
-        assert!(info.is_live);
-        found.push((Kind::from_raw(info.kind).expect("a kind"), info.rights));
-        slot = info.slot + 1;
-    }
+    let mut way = Way::new(start(&machine, &package));
+    let found = slots(&mut way, 1).expect("it runs");
+    assert!(found.iter().all(|info| info.is_live));
+    let found: Vec<(Kind, u8)> = found
+        .iter()
+        .map(|info| (Kind::from_raw(info.kind).expect("a kind"), info.rights))
+        .collect();
     let (user, receive, send) = (0x30, 0x10, 0x0D);
     let expected = [
         (Kind::CapTable, user),
@@ -339,10 +338,8 @@ fn capabilities_are_those_of_the_manifest() {
         (Kind::SchedulingContext, user),
     ];
     assert_eq!(found, expected);
-    assert_eq!(
-        supervisor.capability(9, 0),
-        Err(SupervisorError::NoSuchProcess)
-    );
+    let refusal = Failure::Service(SupervisorError::NoSuchProcess);
+    assert_eq!(slots(&mut way, 9), Err(refusal));
 }
 
 #[test]
@@ -355,8 +352,6 @@ fn only_who_may_switches_off() {
     assert_eq!(supervisor.halt(caller(1, PERMISSION_HALT)), Ok(()));
     assert!(supervisor.store.kernel.is_off);
 }
-
-type Way<'a> = Local<SupervisorInterface, Supervisor<'a, HostKernel<'a>>>;
 
 /// Asks for the next line, as this client.
 fn ask(way: &mut Way<'_>, number: u8, permission: u32) -> Result<Line, Failure<SupervisorError>> {

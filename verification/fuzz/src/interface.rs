@@ -3,7 +3,9 @@
 
 use super::input::Input;
 use super::{Bug, plant};
-use ipc_abi::interface::{CallError, Caller, Dispatch, HostBuffer, Local, Promise, Transport};
+use ipc_abi::interface::{
+    Batch, CallError, Caller, Dispatch, HostBuffer, Local, Promise, Transport,
+};
 use ipc_abi::manifest::{Badge, Name};
 use ipc_abi::message::{Incoming, LongWriter, MESSAGE_WORDS, Message};
 use ipc_abi::service::bench::{Bench, BenchClient, BenchError, BenchInterface};
@@ -116,9 +118,10 @@ fn ask_console(way: &mut Answers) {
 
 fn ask_supervisor(way: &mut Answers) {
     let mut client = SupervisorClient::new(way);
-    let _ = client.process(1);
+    // A service that always has more is listened to for so long.
+    let _ = client.processes().take(1_000).count();
     let _ = client.memory();
-    let _ = client.capability(1, 2);
+    let _ = client.capabilities(1).take(1_000).count();
     let _ = client.halt();
     let _ = client.next_line();
 }
@@ -167,16 +170,20 @@ impl Console for Stub {
 }
 
 impl Supervisor for Stub {
-    fn process(&mut self, number: u32) -> Result<ProcessInfo, SupervisorError> {
-        match number {
-            0 => Err(SupervisorError::NoSuchProcess),
-            _ => Ok(ProcessInfo {
+    fn processes(&mut self, batch: &mut Batch<'_, ProcessInfo>) {
+        let mut position = batch.position();
+        while position % 1_000 != 0 {
+            position = position.wrapping_add(1);
+            let info = ProcessInfo {
                 name: Name::new(),
                 state: ProcessState::Ready,
                 priority: 1,
-                restarts: number,
+                restarts: u32::from(position.to_le_bytes()[0]),
                 frames: 2,
-            }),
+            };
+            if batch.push(&info, position).is_err() {
+                return;
+            }
         }
     }
 
@@ -184,14 +191,16 @@ impl Supervisor for Stub {
         MemoryInfo::default()
     }
 
-    fn capability(&mut self, process: u32, slot: u32) -> Result<Option<SlotInfo>, SupervisorError> {
-        let info = SlotInfo {
-            slot,
-            kind: 1,
-            rights: 2,
-            is_live: true,
-        };
-        Ok((process == slot).then_some(info))
+    fn capabilities(
+        &mut self,
+        process: u32,
+        batch: &mut Batch<'_, SlotInfo>,
+    ) -> Result<(), SupervisorError> {
+        if process == 0 {
+            return Err(SupervisorError::NoSuchProcess);
+        }
+        batch.pause(batch.position().saturating_add(u64::from(process)));
+        Ok(())
     }
 
     fn halt(&mut self, caller: Caller) -> Result<(), SupervisorError> {

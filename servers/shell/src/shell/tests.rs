@@ -2,7 +2,7 @@ use super::*;
 use alloc::vec;
 use core::cell::RefCell;
 use ipc_abi::boot::KernelInfo;
-use ipc_abi::interface::{Caller, Local, Promise};
+use ipc_abi::interface::{Batch, Caller, Local, Promise};
 use ipc_abi::service::bench::{Bench, BenchInterface, Unit};
 use ipc_abi::service::console::{Console, ConsoleInterface, Statistics};
 use ipc_abi::service::supervisor::{
@@ -41,18 +41,24 @@ impl Console for FakeConsole<'_> {
 struct FakeSupervisor;
 
 impl Supervisor for FakeSupervisor {
-    fn process(&mut self, number: u32) -> Result<ProcessInfo, SupervisorError> {
-        let names = ["supervisor", "shell"];
-        let name = names
-            .get(number as usize)
-            .ok_or(SupervisorError::NoSuchProcess)?;
-        Ok(ProcessInfo {
+    fn processes(&mut self, batch: &mut Batch<'_, ProcessInfo>) {
+        // One batch each.
+        let Some((name, next)) = ["supervisor", "shell"]
+            .iter()
+            .zip(1..)
+            .find(|(_, next)| *next > batch.position())
+        else {
+            return;
+        };
+        let info = ProcessInfo {
             name: Name::try_from(*name).expect("a short name"),
             state: ProcessState::Receiving,
             priority: 100,
             restarts: 0,
             frames: 16,
-        })
+        };
+        batch.push(&info, next).expect("it is the first");
+        batch.pause(next);
     }
 
     fn memory(&mut self) -> MemoryInfo {
@@ -63,15 +69,21 @@ impl Supervisor for FakeSupervisor {
         }
     }
 
-    fn capability(&mut self, process: u32, slot: u32) -> Result<Option<SlotInfo>, SupervisorError> {
-        let slots = [3, 7].into_iter().filter(|_| process == 1);
-        let next = slots.filter(|occupied| *occupied >= slot).min();
-        Ok(next.map(|slot| SlotInfo {
-            slot,
-            kind: 10,
-            rights: 1,
-            is_live: true,
-        }))
+    fn capabilities(
+        &mut self,
+        process: u32,
+        batch: &mut Batch<'_, SlotInfo>,
+    ) -> Result<(), SupervisorError> {
+        for slot in [3, 7].into_iter().filter(|_| process == 1) {
+            let info = SlotInfo {
+                slot,
+                kind: 10,
+                rights: 1,
+                is_live: true,
+            };
+            batch.push(&info, u64::from(slot) + 1).expect("it fits");
+        }
+        Ok(())
     }
 
     fn halt(&mut self, _caller: Caller) -> Result<(), SupervisorError> {
