@@ -22,4 +22,6 @@ pub mod startup;
 pub mod tag;
 pub mod time;
 
-pub use ipc_abi_macros::interface;
+pub use ipc_abi_macros::{interface, payload};
+#[doc(hidden)]
+pub use serde;

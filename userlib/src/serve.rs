@@ -6,8 +6,8 @@
 use ipc_abi::error::Error;
 use ipc_abi::fault::{FaultCause, FaultReply, FaultWord};
 use ipc_abi::interface::promise::{Desk, Ticket};
-use ipc_abi::interface::server::{is_one_way, reply_protocol_error};
-use ipc_abi::interface::{Dispatch, Interface, ProtocolError, Replier};
+use ipc_abi::interface::server::reply_protocol_error;
+use ipc_abi::interface::{Dispatch, ProtocolError, Replier};
 use ipc_abi::message::{Incoming, MESSAGE_WORDS, Message};
 use ipc_abi::tag::{MessageKind, Tag};
 
@@ -144,7 +144,6 @@ impl Source for Endpoint {
 /// Replies and receives the next message in one system call.
 struct Fused<E> {
     source: E,
-    is_one_way: bool,
 }
 
 impl<E: Source> Replier for Fused<E> {
@@ -152,13 +151,10 @@ impl<E: Source> Replier for Fused<E> {
 
     #[inline(always)]
     fn reply(self, reply: Message, used_words: usize) -> Incoming {
-        if self.is_one_way {
-            self.source.receive()
-        } else {
-            self.source.reply_receive(reply, used_words)
-        }
+        self.source.reply_receive(reply, used_words)
     }
 
+    #[inline(never)]
     fn keep(&self) -> Result<(&'static dyn Desk, Ticket), ProtocolError> {
         let ticket = DESK.keep()?;
         Ok((&DESK, ticket))
@@ -208,27 +204,16 @@ fn run<I: Dispatch<S>, S>(
     let mut buffer = MessageBuffer;
     let mut message = source.receive();
     loop {
-        let is_one_way = match message.tag.into_raw() & Tag::KERNEL_BITS {
-            0 => false,
-            _ if is_to_be_done::<I>(message.tag) => true,
-            _ => {
-                message = match handle_event(message, server, ears) {
-                    Step::Reply(reply) => source.reply_receive(reply, MESSAGE_WORDS),
-                    Step::Receive => source.receive(),
-                    Step::End(error) => return error,
-                };
-                continue;
-            }
+        if message.tag.into_raw() & Tag::KERNEL_BITS == 0 {
+            message = I::dispatch(server, message, &mut buffer, Fused { source });
+            continue;
+        }
+        message = match handle_event::<I, S>(message, server, ears) {
+            Step::Reply(reply) => source.reply_receive(reply, MESSAGE_WORDS),
+            Step::Receive => source.receive(),
+            Step::End(error) => return error,
         };
-        message.tag = message.tag.with_kind(MessageKind::Message);
-        message = I::dispatch(server, message, &mut buffer, Fused { source, is_one_way });
     }
-}
-
-/// Whether this is a one-way message to a method that nobody waits for.
-#[inline(never)]
-fn is_to_be_done<I: Interface>(tag: Tag) -> bool {
-    tag.kind() == Some(MessageKind::OneWay) && is_one_way::<I>(tag.method())
 }
 
 /// What to do next.
@@ -238,9 +223,9 @@ enum Step {
     End(Error),
 }
 
-/// Handles what is no request.
+/// Handles what is no call.
 #[inline(never)]
-fn handle_event<S>(message: Incoming, server: &mut S, ears: &impl Ears<S>) -> Step {
+fn handle_event<I: Dispatch<S>, S>(message: Incoming, server: &mut S, ears: &impl Ears<S>) -> Step {
     match message.tag.kind() {
         Some(MessageKind::Signal) => {
             DESK.begin_idling();
@@ -253,9 +238,14 @@ fn handle_event<S>(message: Incoming, server: &mut S, ears: &impl Ears<S>) -> St
                 .into_message(),
         ),
         Some(MessageKind::Refusal) => after_refusal(message.tag),
-        // One-way messages to methods that answer, which nobody would hear. Calls do not come here; a
-        // kind from a later kernel is passed over.
-        Some(MessageKind::Message | MessageKind::OneWay) | None => Step::Receive,
+        Some(MessageKind::OneWay) => {
+            let mut request = message;
+            request.tag = request.tag.with_kind(MessageKind::Message);
+            I::tell(server, request, &mut MessageBuffer);
+            Step::Receive
+        }
+        // Calls do not come here; a kind from a later kernel is passed over.
+        Some(MessageKind::Message) | None => Step::Receive,
     }
 }
 

@@ -14,6 +14,11 @@ pub(crate) fn expand_dispatcher(interface: &Interface) -> TokenStream {
         .methods
         .iter()
         .map(|method| expand_arm(interface, method));
+    let one_way = interface
+        .methods
+        .iter()
+        .filter(|it| it.kind == Kind::OneWay);
+    let told = one_way.map(|method| expand_told(interface, method));
     quote! {
         impl<S: #name> ::ipc_abi::interface::Dispatch<S> for #marker {
             #[inline(always)]
@@ -26,27 +31,48 @@ pub(crate) fn expand_dispatcher(interface: &Interface) -> TokenStream {
                 use ::ipc_abi::interface::server as support;
                 let error = match request.tag.method() {
                     #(#arms)*
-                    _ => return support::answer_for_all::<Self, B, R>(&request, buffer, replier),
+                    _ => match support::read_schema_request(request, buffer) {
+                        Ok(()) => return support::answer_schema::<Self, B, R>(buffer, replier),
+                        Err(error) => error,
+                    },
                 };
                 support::answer_protocol_error(error, replier)
+            }
+
+            fn tell<B: ::ipc_abi::message::LongBuffer>(
+                server: &mut S,
+                request: ::ipc_abi::message::Incoming,
+                buffer: &mut B,
+            ) {
+                use ::ipc_abi::interface::server as support;
+                match request.tag.method() {
+                    #(#told)*
+                    _ => {
+                        let _ = (server, buffer);
+                    }
+                }
             }
         }
     }
 }
 
-/// Makes the part of the dispatcher that serves one method.
+/// Makes what is done with a one-way message.
+fn expand_told(interface: &Interface, method: &Method) -> TokenStream {
+    let number = method.number.value;
+    let parts = Parts::of(interface, method);
+    let (called, _) = expand_call(&parts, &method.returns);
+    quote! {
+        #number => {
+            // Nobody hears what is wrong with it.
+            let _ = #called;
+        }
+    }
+}
+
+/// Makes the part of the dispatcher that serves calls of one method.
 fn expand_arm(interface: &Interface, method: &Method) -> TokenStream {
-    let (name, number, function) = (&interface.item.ident, method.number.value, &method.name);
-    let from_message = method.arguments.iter().filter(|a| a.is_sent());
-    let names = from_message.map(Argument::decoded_name);
-    let types = method.arguments.iter().filter_map(Argument::decoded_type);
-    let handed = method.arguments.iter().map(Argument::handed_value);
-    let parts = Parts {
-        names: quote!((#(#names,)*)),
-        types: quote!((#(#types,)*)),
-        call: quote!(<S as #name>::#function),
-        handed: quote!(#(#handed,)*),
-    };
+    let number = method.number.value;
+    let parts = Parts::of(interface, method);
     let (called, answer) = match method.kind {
         Kind::Call | Kind::OneWay => expand_call(&parts, &method.returns),
         Kind::Late => expand_late(&parts, &method.returns),
@@ -78,6 +104,22 @@ struct Parts {
     call: TokenStream,
     /// Its arguments behind `server`.
     handed: TokenStream,
+}
+
+impl Parts {
+    fn of(interface: &Interface, method: &Method) -> Parts {
+        let (name, function) = (&interface.item.ident, &method.name);
+        let from_message = method.arguments.iter().filter(|a| a.is_sent());
+        let names = from_message.map(Argument::decoded_name);
+        let types = method.arguments.iter().filter_map(Argument::decoded_type);
+        let handed = method.arguments.iter().map(Argument::handed_value);
+        Parts {
+            names: quote!((#(#names,)*)),
+            types: quote!((#(#types,)*)),
+            call: quote!(<S as #name>::#function),
+            handed: quote!(#(#handed,)*),
+        }
+    }
 }
 
 /// A method that returns its answer: what is tried, and what is done with its `value`.

@@ -3,8 +3,10 @@
 
 use crate::client::expand_client;
 use crate::dispatcher::expand_dispatcher;
-use crate::method::Kind;
+use crate::docs::text_of;
+use crate::method::{Argument, Kind, Method};
 use crate::model::Interface;
+use crate::wire::Wire;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
@@ -22,22 +24,12 @@ fn expand_marker(interface: &Interface) -> TokenStream {
     let marker = format_ident!("{name}Interface");
     let client = format_ident!("{name}Client");
     let text = name.to_string();
-    let (version, schema) = (interface.version, interface.schema());
-    let docs = format!("The interface [`{name}`]: what it is, and its dispatcher.");
-    let methods = interface.methods.iter().map(|method| {
-        let (name, signature) = (method.name.to_string(), method.signature());
-        let number = method.number.value;
-        let kind = match method.kind {
-            Kind::Call => quote!(Call),
-            Kind::OneWay => quote!(OneWay),
-            Kind::Late => quote!(Late),
-            Kind::Stream => quote!(Stream),
-        };
-        quote!(::ipc_abi::interface::MethodInfo {
-            number: #number, name: #name, signature: #signature,
-            kind: ::ipc_abi::interface::MethodKind::#kind,
-        })
-    });
+    let version = interface.version;
+    let (shown, docs) = (
+        text_of(&interface.item.attrs),
+        format!("The interface [`{name}`]: what it is, and its dispatcher."),
+    );
+    let methods = interface.methods.iter().map(expand_info);
     quote! {
         #[doc = #docs]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +37,9 @@ fn expand_marker(interface: &Interface) -> TokenStream {
 
         impl ::ipc_abi::interface::Interface for #marker {
             const NAME: &'static str = #text;
+            const DOCS: &'static str = #shown;
             const SCHEMA: ::ipc_abi::interface::Schema =
-                ::ipc_abi::interface::Schema::of(#text, #version, #schema);
+                ::ipc_abi::interface::Schema::of(#text, #version, Self::METHODS);
             const METHODS: &'static [::ipc_abi::interface::MethodInfo] = &[#(#methods),*];
 
             type Client<T> = #client<T>;
@@ -54,6 +47,43 @@ fn expand_marker(interface: &Interface) -> TokenStream {
             fn client<T: ::ipc_abi::interface::Transport>(transport: T) -> #client<T> {
                 #client::new(transport)
             }
+        }
+    }
+}
+
+/// What the schema and the page tell of a method.
+fn expand_info(method: &Method) -> TokenStream {
+    let (number, name) = (method.number.value, method.name.to_string());
+    let docs = text_of(&method.docs);
+    let kind = match method.kind {
+        Kind::Call => quote!(Call),
+        Kind::OneWay => quote!(OneWay),
+        Kind::Late => quote!(Late),
+        Kind::Stream => quote!(Stream),
+    };
+    let arguments = method.arguments.iter().filter_map(Argument::expand_info);
+    let (result, wire) = &method.returns.value;
+    let wire = match method.kind {
+        Kind::Stream => &Wire::Serialized,
+        Kind::Call | Kind::OneWay | Kind::Late => wire,
+    };
+    let result = wire.expand_info("", result);
+    let error = match &method.returns.error {
+        Some((error, wire)) => {
+            let info = wire.expand_info("", error);
+            quote!(::core::option::Option::Some(#info))
+        }
+        None => quote!(::core::option::Option::None),
+    };
+    quote! {
+        ::ipc_abi::interface::MethodInfo {
+            number: #number,
+            name: #name,
+            docs: #docs,
+            kind: ::ipc_abi::interface::MethodKind::#kind,
+            arguments: &[#(#arguments),*],
+            result: #result,
+            error: #error,
         }
     }
 }

@@ -7,10 +7,12 @@
 
 mod client;
 mod dispatcher;
+mod docs;
 mod expand;
 mod method;
 mod model;
 mod number;
+mod payload;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -28,6 +30,18 @@ pub fn interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as syn::ItemTrait);
     match model::Interface::read(arguments, item) {
         Ok(interface) => expand::expand(&interface).into(),
+        Err(error) => error.into_compile_error().into(),
+    }
+}
+
+/// Makes a struct or an enum one that travels: derives how its values are written (`Serialize`), read
+/// (`Deserialize`) and made up (`ipc_abi::interface::Payload`).
+#[proc_macro_attribute]
+pub fn payload(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    parse_macro_input!(arguments as syn::parse::Nothing);
+    let item = parse_macro_input!(item as syn::DeriveInput);
+    match payload::expand(&item) {
+        Ok(expanded) => expanded.into(),
         Err(error) => error.into_compile_error().into(),
     }
 }

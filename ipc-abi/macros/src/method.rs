@@ -98,50 +98,16 @@ impl Method {
             returns,
         })
     }
-
-    /// What the client gets, as text.
-    fn returned(&self) -> String {
-        let (item, _) = &self.returns.value;
-        match (self.kind, &self.returns.error) {
-            (Kind::Stream, None) => format!("[{}]", compact(item)),
-            (Kind::Stream, Some((error, _))) => {
-                format!("Result<[{}],{}>", compact(item), compact(error))
-            }
-            _ => compact(&self.returns.written),
-        }
-    }
-
-    /// The line of the schema that describes it.
-    pub(crate) fn schema_line(&self) -> String {
-        let kind = match self.kind {
-            Kind::Call => "",
-            Kind::OneWay => " one_way",
-            Kind::Late => " late",
-            Kind::Stream => " stream",
-        };
-        let (number, name) = (self.number.value, &self.name);
-        format!("{number} {name}{}{kind}\n", self.signature())
-    }
-
-    /// Its arguments and what it returns, as they are hashed.
-    pub(crate) fn signature(&self) -> String {
-        let arguments: Vec<String> = self
-            .arguments
-            .iter()
-            .filter(|argument| argument.is_sent())
-            .map(|argument| compact(&argument.written))
-            .collect();
-        format!("({})->{}", arguments.join(","), self.returned())
-    }
 }
 
-/// A type as text without white space.
-fn compact(written: &Type) -> String {
-    written
+/// A type as text, with as little white space as is readable.
+pub(crate) fn compact(written: &Type) -> String {
+    let text: String = written
         .to_token_stream()
         .to_string()
         .split_whitespace()
-        .collect()
+        .collect();
+    text.replace(',', ", ").replace(';', "; ")
 }
 
 /// An argument by which a method answers.
@@ -423,6 +389,16 @@ impl Argument {
             Source::Caller => None,
             Source::Value(wire) => Some(wire.wrap_referent(&quote!((&#name)))),
             Source::Reference(_) => Some(Wire::Serialized.wrap(&quote!(#name))),
+        }
+    }
+
+    /// How what is written into the message is made up, if it is.
+    pub(crate) fn expand_info(&self) -> Option<TokenStream> {
+        let name = self.name.to_string();
+        match &self.source {
+            Source::Caller => None,
+            Source::Value(wire) => Some(wire.expand_info(&name, &self.written)),
+            Source::Reference(_) => Some(Wire::Serialized.expand_info(&name, &self.written)),
         }
     }
 

@@ -112,15 +112,6 @@ impl Interface {
             methods,
         })
     }
-
-    /// The text that is hashed: the name and version, then each method.
-    pub(crate) fn schema(&self) -> String {
-        let mut schema = format!("{} {}\n", self.item.ident, self.version);
-        for method in &self.methods {
-            schema.push_str(&method.schema_line());
-        }
-        schema
-    }
 }
 
 fn split(reserved: Vec<Reserved>) -> (Vec<Number>, Vec<LitStr>) {

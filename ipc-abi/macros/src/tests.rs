@@ -350,22 +350,45 @@ fn attribute_takes_a_version_and_what_is_reserved() {
     assert_eq!(message("version = 1, reserved(65001)"), expected);
 }
 
+/// Checks that this type gets this one message at this place.
+fn refuses_payload(source: &str, message: &str, place: &str) {
+    let item = syn::parse_str(source).expect("it is a type");
+    let error = crate::payload::expand(&item).expect_err("it is no payload");
+    let found = (error.to_string(), text_at(source, error.span()));
+    assert_eq!(found, (message.to_string(), place.to_string()), "{source}");
+}
+
 #[test]
-fn schema_is_the_written_types_by_number() {
-    let arguments: Arguments = syn::parse_str("version = 2").expect("it is a version");
-    let source = "trait Sample {
-        #[method(2)] fn b(&mut self, who: Caller, text: & str) -> Result < u32 , Wrong >;
-        #[method(1)] fn a(&mut self);
-        #[method(3, one_way)] fn c(&mut self, number: u8);
-        #[method(4)] fn d(&mut self, promise: Promise<u8>);
-        #[method(5)] fn e(&mut self, a: u8, batch: &mut Batch<'_, Entry>) -> Result<(), Wrong>;
-        #[method(6)] fn f(&mut self, batch: &mut Batch<'_, u32>);
-    }";
-    let item = syn::parse_str(source).expect("it is a trait");
-    let interface = Interface::read(arguments, item).expect("it is an interface");
-    assert_eq!(
-        interface.schema(),
-        "Sample 2\n1 a()->()\n2 b(&str)->Result<u32,Wrong>\n3 c(u8)->() one_way\n4 d()->u8 late\n\
-         5 e(u8)->Result<[Entry],Wrong> stream\n6 f()->[u32] stream\n"
+fn payload_has_one_format_that_everybody_sees() {
+    let message = "a payload is not generic and owns what it has: its bytes have one format";
+    refuses_payload("struct Sample<T>(T);", message, "T");
+    refuses_payload("struct Sample<'a>(&'a str);", message, "'a");
+    let message = "an attribute of serde changes the format, and nobody would see it";
+    refuses_payload(
+        "#[serde(transparent)] struct A(u8);",
+        message,
+        "#[serde(transparent)]",
     );
+    refuses_payload(
+        "struct A { #[serde(skip)] a: u8 }",
+        message,
+        "#[serde(skip)]",
+    );
+    refuses_payload("enum A { #[serde(skip)] B }", message, "#[serde(skip)]");
+    refuses_payload("enum A { B(#[serde(skip)] u8) }", message, "#[serde(skip)]");
+    let message = "the variants of a payload are numbered from 0 in their order";
+    refuses_payload("enum A { B, C = 7 }", message, "7");
+    let message = "a union is no payload: nothing says which of its fields is meant";
+    refuses_payload("union A { a: u8, b: i8 }", message, "union");
+    let message = "the width of `usize` differs between machines: say how wide the number is";
+    refuses_payload("struct A { a: (u8, usize) }", message, "usize");
+    let message = "a value of this type cannot be sent";
+    refuses_payload("struct A(fn());", message, "fn()");
+}
+
+#[test]
+fn documentation_is_text() {
+    let source = "#[doc = \" One.\"] #[doc = \"\"] #[inline] #[doc = \"   Two.\"] struct A;";
+    let item: syn::DeriveInput = syn::parse_str(source).expect("it is a type");
+    assert_eq!(crate::docs::text_of(&item.attrs), "One.\n\n  Two.");
 }

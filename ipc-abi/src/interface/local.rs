@@ -8,7 +8,7 @@ use std::vec::Vec;
 use super::client::Transport;
 use super::error::{CallError, ProtocolError};
 use super::promise::{Desk, Gone, Ticket};
-use super::server::{Caller, Dispatch, Replier, is_one_way};
+use super::server::{Caller, Dispatch, Replier};
 use crate::manifest::{Badge, REPLIES_MAX};
 use crate::message::{Incoming, LongBuffer, LongBufferError, LongWriter, Message};
 use crate::tag::Tag;
@@ -130,6 +130,15 @@ impl<I: Dispatch<S>, S> Local<I, S> {
         });
     }
 
+    /// The message as the server gets it.
+    const fn arrive(&self, Message { tag, words }: Message) -> Incoming {
+        Incoming {
+            tag,
+            badge: self.badge,
+            words,
+        }
+    }
+
     /// Puts `bytes` in the message buffer, for a request of one's own making.
     ///
     /// # Errors
@@ -156,11 +165,7 @@ impl<I: Dispatch<S>, S> Transport for Local<I, S> {
     }
 
     fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
-        let request = Incoming {
-            tag: request.tag,
-            badge: self.badge,
-            words: request.words,
-        };
+        let request = self.arrive(request);
         let desk = HostDesk::of_thread();
         self.waiting.retain(|(ticket, _)| desk.is_known(*ticket));
         let replier = Return {
@@ -184,10 +189,8 @@ impl<I: Dispatch<S>, S> Transport for Local<I, S> {
     }
 
     fn send(&mut self, message: Message) -> Result<(), CallError> {
-        if is_one_way::<I>(message.tag.method()) {
-            // Nobody hears what comes of it.
-            let _ = self.call(message);
-        }
+        let request = self.arrive(message);
+        I::tell(&mut self.server, request, &mut self.buffer);
         Ok(())
     }
 }

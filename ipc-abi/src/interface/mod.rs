@@ -45,6 +45,9 @@
 //! Numbers start at 1 and leave none out. A method that is taken away leaves its number and its name
 //! behind, so that nobody gives them another meaning: `#[interface(version = 2, reserved(2, "note"))]`.
 //!
+//! Types of one's own are sent when `#[payload]` stands before them: it derives how they are written and
+//! read, and how they are made up ([`Payload`]), which is part of the interface's schema.
+//!
 //! What cannot be sent is refused by the compiler, at the place of the mistake:
 //!
 //! ```compile_fail
@@ -77,7 +80,9 @@ pub mod error;
 mod local;
 mod payload;
 pub mod promise;
+mod schema;
 pub mod server;
+pub mod structure;
 pub mod wire;
 
 pub use batch::{Batch, Full};
@@ -86,7 +91,9 @@ pub use error::{CallError, ConnectError, EncodeError, Failure, Misbehavior, Prot
 #[cfg(not(target_os = "none"))]
 pub use local::{Answer, HostBuffer, Local};
 pub use promise::Promise;
+pub use schema::{MethodInfo, MethodKind, Schema, ValueInfo};
 pub use server::{Caller, Dispatch, Replier};
+pub use structure::Payload;
 
 /// The method that every interface has: no arguments, returns a [`Schema`] as `(u64, u64, u32)`.
 pub const METHOD_SCHEMA: u16 = 0;
@@ -97,6 +104,8 @@ pub const METHOD_MAX: u16 = 65_000;
 pub trait Interface {
     /// The trait's name.
     const NAME: &'static str;
+    /// The trait's documentation.
+    const DOCS: &'static str;
     /// What tells it from others.
     const SCHEMA: Schema;
     /// Its methods, in the order of their numbers.
@@ -107,84 +116,6 @@ pub trait Interface {
 
     /// Makes a client without asking whether the service has the same schema.
     fn client<T: Transport>(transport: T) -> Self::Client<T>;
-}
-
-/// What tells an interface from others, and from itself as it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Schema {
-    /// A hash over its name, version, and the number, name, kind and types of each method, as
-    /// written.
-    pub hash: u64,
-    /// A hash over its name.
-    pub name: u64,
-    /// The version that its author gave it.
-    pub version: u32,
-}
-
-impl Schema {
-    /// The schema of the interface called `name`, of which `text` tells all.
-    #[must_use]
-    pub const fn of(name: &str, version: u32, text: &str) -> Schema {
-        Schema {
-            hash: schema_hash(text),
-            name: schema_hash(name),
-            version,
-        }
-    }
-
-    /// The values that travel.
-    const fn into_values(self) -> (u64, u64, u32) {
-        (self.hash, self.name, self.version)
-    }
-
-    /// Takes what travelled.
-    const fn from_values((hash, name, version): (u64, u64, u32)) -> Schema {
-        Schema {
-            hash,
-            name,
-            version,
-        }
-    }
-}
-
-/// What a method is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MethodInfo {
-    /// Its number.
-    pub number: u16,
-    /// Its name.
-    pub name: &'static str,
-    /// How it is answered.
-    pub kind: MethodKind,
-    /// Its arguments and what it returns, as they are hashed.
-    pub signature: &'static str,
-}
-
-/// How a method is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MethodKind {
-    /// By one reply.
-    Call,
-    /// Not at all.
-    OneWay,
-    /// By a reply that may come later.
-    Late,
-    /// By a list, in one reply or several.
-    Stream,
-}
-
-/// The schema hash of an interface: FNV-1a, 64 bits, over its text.
-#[must_use]
-pub const fn schema_hash(text: &str) -> u64 {
-    const OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01B3;
-    let mut hash = OFFSET;
-    let mut rest = text.as_bytes();
-    while let [byte, tail @ ..] = rest {
-        hash = (hash ^ *byte as u64).wrapping_mul(PRIME);
-        rest = tail;
-    }
-    hash
 }
 
 #[cfg(test)]

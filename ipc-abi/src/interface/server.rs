@@ -6,7 +6,7 @@ use super::error::{EncodeError, ProtocolError, status};
 use super::payload::{EncodeOutcome, encode, used_words, with_bytes};
 use super::promise::{Desk, Encoder, Promise, Ticket};
 use super::wire::{Decode, Encode, Reader};
-use super::{Interface, METHOD_SCHEMA, MethodKind};
+use super::{Interface, METHOD_SCHEMA};
 use crate::manifest::Badge;
 use crate::message::{Incoming, LongBuffer, LongWriter, Message};
 use crate::tag::Tag;
@@ -14,17 +14,22 @@ use crate::tag::Tag;
 /// Hands requests to a server `S`: implemented by an interface's marker type for every `S` that
 /// implements its trait.
 pub trait Dispatch<S>: Interface {
-    /// Lets `server` answer `request`, which is a call or a one-way message.
+    /// Lets `server` answer `request`, which is a call.
     fn dispatch<B: LongBuffer, R: Replier>(
         server: &mut S,
         request: Incoming,
         buffer: &mut B,
         replier: R,
     ) -> R::Next;
+
+    /// Tells `server` what came one way. It is dropped if it is not for a method that nobody waits for,
+    /// because nobody would hear the answer, or if it is malformed.
+    fn tell<B: LongBuffer>(server: &mut S, request: Incoming, buffer: &mut B);
 }
 
 /// What a dispatcher does when a method has returned: it sends the reply and, in a server's loop,
-/// receives the next request, so that each method's reply has instructions of its own.
+/// receives the next request, so that each method's reply has instructions of its own. All that ends in
+/// one of these is inlined, so that the next request stays in registers.
 pub trait Replier {
     /// What comes of it.
     type Next;
@@ -91,14 +96,6 @@ pub fn promise<T, R: Replier>(
     Ok(Promise::new(place, Caller::of(request), encode))
 }
 
-/// Whether `method` is one that nobody waits for. A message that came one way is handed to a dispatcher
-/// only then: nobody could hear what another method answers.
-#[must_use]
-pub fn is_one_way<I: Interface>(method: u16) -> bool {
-    let found = I::METHODS.iter().find(|info| info.number == method);
-    found.is_some_and(|info| info.kind == MethodKind::OneWay)
-}
-
 /// Lends the request's bytes to `method`, which takes the arguments of `size` bytes (if that is
 /// always the same) from them and calls the server.
 ///
@@ -145,20 +142,29 @@ fn misfit(tag: Tag, size: usize) -> ProtocolError {
     }
 }
 
-/// Answers a request for no method of the trait: that for the schema, which every interface has.
+/// Reads a request for no method of the trait: if it is well made, it asks for the schema.
+///
+/// # Errors
+///
+/// `UnknownMethod`, or what is wrong with the request.
 #[inline(never)]
-pub fn answer_for_all<I: Interface, B: LongBuffer, R: Replier>(
-    request: &Incoming,
+pub fn read_schema_request<B: LongBuffer>(
+    request: Incoming,
+    buffer: &mut B,
+) -> Result<(), ProtocolError> {
+    if request.tag.method() != METHOD_SCHEMA {
+        return Err(ProtocolError::UnknownMethod);
+    }
+    with_request(&request, buffer, Some(0), |reader| reader.all())
+}
+
+/// Answers with the schema of `I`.
+#[inline(always)]
+pub fn answer_schema<I: Interface, B: LongBuffer, R: Replier>(
     buffer: &mut B,
     replier: R,
 ) -> R::Next {
-    if request.tag.method() != METHOD_SCHEMA {
-        return answer_protocol_error(ProtocolError::UnknownMethod, replier);
-    }
-    match with_request(request, buffer, Some(0), |reader| reader.all()) {
-        Ok(()) => answer(&I::SCHEMA.into_values(), buffer, replier),
-        Err(error) => answer_protocol_error(error, replier),
-    }
+    answer(&I::SCHEMA.into_values(), buffer, replier)
 }
 
 /// How many bytes a list of arguments takes, if that is always the same.
@@ -179,6 +185,7 @@ pub fn answer<T: Encode, B: LongBuffer, R: Replier>(
 }
 
 /// Answers with a part of a list.
+#[inline(always)]
 pub fn answer_batch<B: LongBuffer, R: Replier>(
     closed: Result<Contents, ProtocolError>,
     bytes: &[u8; BATCH_BYTES],

@@ -3,25 +3,27 @@
 extern crate std;
 
 use heapless::{String, Vec};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::*;
-use crate::interface;
 use crate::manifest::Badge;
 use crate::message::{Incoming, Message, words_from_bytes};
 use crate::tag::Tag;
+use crate::{interface, payload};
 
 mod batch;
 mod connect;
 mod promise;
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum SampleError {
     Empty,
     TooMany { limit: u32 },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Point {
     x: u32,
     y: u32,

@@ -1,9 +1,7 @@
 //! The console's service: text to the screen, lines from the keyboard.
 
-use serde::{Deserialize, Serialize};
-
-use crate::interface;
 use crate::interface::Promise;
+use crate::{interface, payload};
 
 /// Text to the screen, lines from the keyboard. Any number of clients write; one at a time reads.
 #[interface(version = 2)]
@@ -28,7 +26,8 @@ pub trait Console {
 }
 
 /// Why the console did not do what it was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsoleError {
     /// The text is longer than [`WRITE_BYTES`]. Write it in pieces.
     TextTooLong,
@@ -51,7 +50,8 @@ pub type LineText = heapless::String<LINE_BYTES>;
 pub type PromptText = heapless::String<PROMPT_BYTES>;
 
 /// What came over the console's line, and what was lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Bytes that came without an error.
     pub bytes: u64,

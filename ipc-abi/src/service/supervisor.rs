@@ -3,11 +3,10 @@
 //! The permissions are given by name in `system.toml`.
 
 use heapless::String;
-use serde::{Deserialize, Serialize};
 
-use crate::interface;
 use crate::interface::{Batch, Caller, Promise};
 use crate::manifest::Name;
+use crate::{interface, payload};
 
 /// What runs, what it takes, what it may do; power; what there is to say.
 #[interface(version = 2, reserved(1, "process", 3, "capability"))]
@@ -59,7 +58,8 @@ pub const LINE_BYTES: usize = 400;
 pub type Line = String<LINE_BYTES>;
 
 /// One process, as `ps` shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessInfo {
     /// Its name.
     pub name: Name,
@@ -74,7 +74,8 @@ pub struct ProcessInfo {
 }
 
 /// How a process is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcessState {
     /// Runs or could run.
     Ready,
@@ -109,7 +110,8 @@ impl ProcessState {
 }
 
 /// The machine's memory, as `mem` shows it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryInfo {
     /// Frames that the kernel left to user space.
     pub total_frames: u64,
@@ -120,7 +122,8 @@ pub struct MemoryInfo {
 }
 
 /// An occupied slot of a process's capability table, as `caps` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotInfo {
     /// Which slot.
     pub slot: u32,
@@ -133,7 +136,8 @@ pub struct SlotInfo {
 }
 
 /// Why the supervisor refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SupervisorError {
     /// There is no process with this number. Ask for a lower one.
     NoSuchProcess,

@@ -132,7 +132,7 @@ fn request_is_answered_by_the_call_that_receives_the_next() {
 #[test]
 fn schema_is_told() {
     let (_, deeds) = play(&[message(Tag::new(METHOD_SCHEMA, 0), &[])]);
-    let hash = <AdderInterface as Interface>::SCHEMA.hash;
+    let hash = <AdderInterface as ipc_abi::interface::Interface>::SCHEMA.hash;
     assert_eq!(deeds[1], Some((0, 20, hash)));
 }
 
