@@ -1,17 +1,23 @@
 //! A service inside the caller's own process: the transport for tests. It is there on the host only.
 
-use core::cell::{Cell, RefCell};
-use std::boxed::Box;
-use std::collections::{BTreeMap, VecDeque};
-use std::vec::Vec;
+use core::cell::Cell;
+use std::collections::VecDeque;
+
+mod desk;
+mod mishap;
 
 use super::client::Transport;
 use super::error::{CallError, ProtocolError};
-use super::promise::{Desk, Gone, Ticket};
+use super::promise::{Desk, Ticket};
 use super::server::{Caller, Dispatch, Replier};
 use crate::manifest::{Badge, REPLIES_MAX};
 use crate::message::{Incoming, LongBuffer, LongBufferError, LongWriter, Message};
 use crate::tag::Tag;
+
+pub use desk::Answer;
+pub use mishap::Mishap;
+
+use desk::HostDesk;
 
 /// A message buffer in ordinary memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +66,9 @@ pub struct Local<I, S> {
     badge: u64,
     places: usize,
     waiting: VecDeque<(Ticket, Caller)>,
+    mishaps: VecDeque<Option<Mishap>>,
+    /// Who waits since the last call, if somebody does.
+    last: Option<Ticket>,
 }
 
 impl<I: Dispatch<S>, S> Local<I, S> {
@@ -73,6 +82,8 @@ impl<I: Dispatch<S>, S> Local<I, S> {
             badge: 0,
             places: REPLIES_MAX,
             waiting: VecDeque::new(),
+            mishaps: VecDeque::new(),
+            last: None,
         }
     }
 
@@ -87,6 +98,14 @@ impl<I: Dispatch<S>, S> Local<I, S> {
     #[must_use]
     pub fn with_places(mut self, places: usize) -> Local<I, S> {
         self.places = places;
+        self
+    }
+
+    /// The same way, on which the next calls and one-way messages go wrong as `script` says, one after
+    /// the other, `None` being one that does not. Behind its end none does.
+    #[must_use]
+    pub fn with_mishaps(mut self, script: impl IntoIterator<Item = Option<Mishap>>) -> Local<I, S> {
+        self.mishaps.extend(script);
         self
     }
 
@@ -165,6 +184,34 @@ impl<I: Dispatch<S>, S> Transport for Local<I, S> {
     }
 
     fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
+        let Some(mishap) = self.mishaps.pop_front().flatten() else {
+            return self.serve(request);
+        };
+        if let Some(reply) = mishap.instead() {
+            return Ok(reply);
+        }
+        let outcome = mishap.after(self.serve(request));
+        if outcome != Err(CallError::Deferred) {
+            self.give_up();
+        }
+        outcome
+    }
+
+    fn send(&mut self, message: Message) -> Result<(), CallError> {
+        let mishap = self.mishaps.pop_front().flatten();
+        if let Some(error) = mishap.and_then(Mishap::refusal) {
+            return Err(CallError::Refused(error));
+        }
+        let request = self.arrive(message);
+        I::tell(&mut self.server, request, &mut self.buffer);
+        Ok(())
+    }
+}
+
+impl<I: Dispatch<S>, S> Local<I, S> {
+    /// Lets the server do what it is asked.
+    fn serve(&mut self, request: Message) -> Result<Incoming, CallError> {
+        self.last = None;
         let request = self.arrive(request);
         let desk = HostDesk::of_thread();
         self.waiting.retain(|(ticket, _)| desk.is_known(*ticket));
@@ -181,6 +228,7 @@ impl<I: Dispatch<S>, S> Transport for Local<I, S> {
                     Ok(arrive(answer.message))
                 }
                 None => {
+                    self.last = Some(ticket);
                     self.waiting.push_back((ticket, Caller::of(&request)));
                     Err(CallError::Deferred)
                 }
@@ -188,10 +236,12 @@ impl<I: Dispatch<S>, S> Transport for Local<I, S> {
         }
     }
 
-    fn send(&mut self, message: Message) -> Result<(), CallError> {
-        let request = self.arrive(message);
-        I::tell(&mut self.server, request, &mut self.buffer);
-        Ok(())
+    /// Whoever called last and waits for a late answer does not wait any longer.
+    fn give_up(&mut self) {
+        if let Some(ticket) = self.last.take() {
+            HostDesk::of_thread().abandon(ticket);
+            self.waiting.retain(|(waiting, _)| *waiting != ticket);
+        }
     }
 }
 
@@ -239,124 +289,5 @@ impl Replier for Return {
                 ProtocolError::Unanswered,
             )),
         }
-    }
-}
-
-/// A late answer, as a transport: whatever is called gets it.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    message: Message,
-    long: Vec<u8>,
-    buffer: HostBuffer,
-}
-
-impl Transport for Answer {
-    type Buffer = HostBuffer;
-
-    fn buffer(&mut self) -> &mut HostBuffer {
-        &mut self.buffer
-    }
-
-    fn call(&mut self, _request: Message) -> Result<Incoming, CallError> {
-        self.buffer.write(0, &self.long)?;
-        Ok(arrive(self.message))
-    }
-
-    fn send(&mut self, _message: Message) -> Result<(), CallError> {
-        Ok(())
-    }
-}
-
-/// Who waits in a thread of a test.
-#[derive(Default)]
-struct HostDesk {
-    next: Cell<u64>,
-    places: RefCell<BTreeMap<u64, Place>>,
-}
-
-enum Place {
-    Waiting,
-    Answered(Answer),
-    Abandoned,
-}
-
-std::thread_local! {
-    /// A promise may outlive the way by which it came, so this is for ever.
-    static DESK: &'static HostDesk = Box::leak(Box::default());
-}
-
-impl HostDesk {
-    fn of_thread() -> &'static HostDesk {
-        DESK.with(|desk| *desk)
-    }
-
-    fn admit(&self) -> Ticket {
-        let generation = self.next.get();
-        self.next.set(generation.wrapping_add(1));
-        self.places.borrow_mut().insert(generation, Place::Waiting);
-        Ticket {
-            place: 0,
-            generation,
-        }
-    }
-
-    fn is_known(&self, ticket: Ticket) -> bool {
-        self.places.borrow().contains_key(&ticket.generation)
-    }
-
-    /// Takes the answer, if it is there.
-    fn take(&self, ticket: Ticket) -> Option<Answer> {
-        let mut places = self.places.borrow_mut();
-        match places.remove(&ticket.generation)? {
-            Place::Answered(answer) => Some(answer),
-            other @ (Place::Waiting | Place::Abandoned) => {
-                places.insert(ticket.generation, other);
-                None
-            }
-        }
-    }
-
-    fn abandon(&self, ticket: Ticket) {
-        let mut places = self.places.borrow_mut();
-        match places.remove(&ticket.generation) {
-            Some(Place::Waiting) => {
-                places.insert(ticket.generation, Place::Abandoned);
-            }
-            Some(Place::Answered(_) | Place::Abandoned) | None => {}
-        }
-    }
-}
-
-impl Desk for HostDesk {
-    fn answer(
-        &self,
-        ticket: Ticket,
-        encode: &mut dyn FnMut(&mut dyn LongWriter) -> Message,
-    ) -> Result<(), Gone> {
-        let mut buffer = HostBuffer::default();
-        let message = encode(&mut buffer);
-        let mut places = self.places.borrow_mut();
-        match places.remove(&ticket.generation) {
-            Some(Place::Waiting) => {}
-            Some(Place::Answered(_) | Place::Abandoned) | None => return Err(Gone),
-        }
-        let length = if message.tag.is_long() {
-            message.tag.length()
-        } else {
-            0
-        };
-        let long = buffer.0.get(..length).unwrap_or_default().to_vec();
-        let answer = Answer {
-            message,
-            long,
-            buffer,
-        };
-        places.insert(ticket.generation, Place::Answered(answer));
-        Ok(())
-    }
-
-    fn is_abandoned(&self, ticket: Ticket) -> bool {
-        let places = self.places.borrow();
-        !matches!(places.get(&ticket.generation), Some(Place::Waiting))
     }
 }

@@ -89,7 +89,7 @@ pub use batch::{Batch, Full};
 pub use client::Transport;
 pub use error::{CallError, ConnectError, EncodeError, Failure, Misbehavior, ProtocolError};
 #[cfg(not(target_os = "none"))]
-pub use local::{Answer, HostBuffer, Local};
+pub use local::{Answer, HostBuffer, Local, Mishap};
 pub use promise::Promise;
 pub use schema::{MethodInfo, MethodKind, Schema, ValueInfo};
 pub use server::{Caller, Dispatch, Replier};

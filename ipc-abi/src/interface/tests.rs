@@ -13,6 +13,7 @@ use crate::{interface, payload};
 
 mod batch;
 mod connect;
+mod mishap;
 mod promise;
 
 #[payload]

@@ -1,8 +1,7 @@
 use std::collections::VecDeque;
 use std::vec::Vec;
 
-use ipc_abi::interface::{Batch, Caller, HostBuffer, Local, Promise};
-use ipc_abi::message::{Incoming, Message};
+use ipc_abi::interface::{Batch, Caller, Local, Mishap, Promise};
 use ipc_abi::service::console::{Console, ConsoleInterface, LineText, Statistics};
 use ipc_abi::service::supervisor::{
     MemoryInfo, ProcessInfo, SlotInfo, Supervisor, SupervisorInterface,
@@ -54,32 +53,6 @@ impl Console for Screen {
     }
 }
 
-/// A console that dies over its first calls.
-struct Dying {
-    deaths: u32,
-    screen: Local<ConsoleInterface, Screen>,
-}
-
-impl Transport for Dying {
-    type Buffer = HostBuffer;
-
-    fn buffer(&mut self) -> &mut HostBuffer {
-        self.screen.buffer()
-    }
-
-    fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
-        if self.deaths > 0 {
-            self.deaths -= 1;
-            return Err(CallError::Refused(Error::Died));
-        }
-        self.screen.call(request)
-    }
-
-    fn send(&mut self, message: Message) -> Result<(), CallError> {
-        self.screen.send(message)
-    }
-}
-
 fn supervisor(lines: &[&str]) -> SupervisorClient<Local<SupervisorInterface, Lines>> {
     let lines = lines
         .iter()
@@ -87,11 +60,10 @@ fn supervisor(lines: &[&str]) -> SupervisorClient<Local<SupervisorInterface, Lin
     SupervisorClient::new(Local::new(Lines(lines.collect())))
 }
 
-fn dying(deaths: u32) -> Dying {
-    Dying {
-        deaths,
-        screen: Local::new(Screen::default()),
-    }
+/// A console that dies over its first calls.
+fn dying(deaths: u32) -> Local<ConsoleInterface, Screen> {
+    let script = (1..=deaths).map(|incarnation| Some(Mishap::DiesBefore(incarnation)));
+    Local::new(Screen::default()).with_mishaps(script)
 }
 
 #[test]
@@ -123,7 +95,7 @@ fn line_is_offered_again_when_the_console_dies_over_it() {
     let mut mortal = dying(OFFERS_MAX - 1);
     let mut console = ConsoleClient::new(&mut mortal);
     assert_eq!(carry(&mut supervisor(&["a"]), &mut console), Ok(()));
-    assert_eq!(mortal.screen.server().0, b"a\n");
+    assert_eq!(mortal.server().0, b"a\n");
 }
 
 #[test]
