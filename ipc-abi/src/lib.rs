@@ -2,6 +2,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(not(target_os = "none"))]
+extern crate std;
+
 extern crate self as ipc_abi;
 
 pub mod boot;
@@ -19,4 +22,6 @@ pub mod startup;
 pub mod tag;
 pub mod time;
 
-pub use ipc_abi_macros::interface;
+pub use ipc_abi_macros::{interface, payload};
+#[doc(hidden)]
+pub use serde;

@@ -21,6 +21,7 @@ pub mod monitor;
 mod outside;
 mod run;
 mod server;
+mod services;
 pub mod session;
 mod step;
 mod suite;
@@ -123,6 +124,7 @@ fn execute(arguments: &Arguments) -> Result<()> {
         }
         Command::NewServer(new) => server::new_server(new, || prepare(Purpose::Check)),
         Command::Check => check::check(&prepare(Purpose::Check)?),
+        Command::Services => services::write(),
         Command::Fmt => check::format(&prepare(Purpose::Check)?),
     }
 }

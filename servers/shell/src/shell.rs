@@ -28,8 +28,6 @@ pub const PROMPT_FAILED: &str = "pecan!> ";
 /// The name of the figure that the shell itself measures.
 pub const FIGURE_TO_PROMPT: &str = "boot/to-prompt";
 
-/// The most processes that are listed: many more than a system has.
-const PROCESSES_LISTED: u32 = 1024;
 /// How often a call to the console is repeated when the console dies under it.
 const CONSOLE_TRIES: usize = 8;
 
@@ -195,15 +193,9 @@ impl<C: Transport, S: Transport, B: Transport, M: Machine> Shell<C, S, B, M> {
     }
 
     fn list_processes(&mut self) -> Result<Vec<ProcessInfo>, CommandFailure> {
-        let mut list = Vec::new();
-        for number in 0..PROCESSES_LISTED {
-            match self.services.supervisor.process(number) {
-                Ok(process) => list.push(process),
-                Err(Failure::Service(SupervisorError::NoSuchProcess)) => break,
-                Err(failure) => return Err(failure.into()),
-            }
-        }
-        Ok(list)
+        let list: Result<Vec<ProcessInfo>, CallError> =
+            self.services.supervisor.processes().collect();
+        list.map_err(|error| CommandFailure::Supervisor(Failure::Call(error)))
     }
 
     fn report_memory(&mut self) -> Result<String, CommandFailure> {
@@ -215,12 +207,8 @@ impl<C: Transport, S: Transport, B: Transport, M: Machine> Shell<C, S, B, M> {
     fn report_capabilities(&mut self, name: Option<String>) -> Result<String, CommandFailure> {
         let name = name.unwrap_or_else(|| self.identity.name.as_str().to_string());
         let number = self.find_process("caps", name)?;
-        let mut slots: Vec<SlotInfo> = Vec::new();
-        let mut from = 0;
-        while let Some(slot) = self.services.supervisor.capability(number, from)? {
-            from = slot.slot.saturating_add(1);
-            slots.push(slot);
-        }
+        let slots = self.services.supervisor.capabilities(number);
+        let slots: Vec<SlotInfo> = slots.collect::<Result<_, _>>()?;
         Ok(format!(
             "{}{}",
             draw_capabilities(&slots),

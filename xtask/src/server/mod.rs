@@ -19,6 +19,7 @@ use name::ServerName;
 use plan::Plan;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// The process that gets the right to call a new server.
 const SHELL: &str = "shell";
@@ -43,11 +44,26 @@ pub(crate) fn new_server(
     let toolchain = prepare()?;
     let plan = plan_server(&name, &root, &|source| toolchain.format(source))?;
     plan.carry_out(&root)?;
+    write_pages(&root)?;
     println!("made the server `{name}`:");
     print!("{plan}");
+    println!("  new      docs/book/services/{}.md", name.ident());
+    println!("  changed  docs/book/services/README.md");
     println!("next:");
     println!("  ./x run --exec '{name} 3'");
     println!("  ./x test --server {name}");
+    Ok(())
+}
+
+/// Writes the services' pages, which only a host tool can that was built with the new interface.
+fn write_pages(root: &Path) -> Result<()> {
+    let mut command = Command::new(root.join("x"));
+    let status = command.arg("services").current_dir(root).status();
+    let status = status.context("cannot run ./x services")?;
+    ensure!(
+        status.success(),
+        "the server is made, but not its page: `./x services` says why"
+    );
     Ok(())
 }
 
@@ -67,24 +83,25 @@ fn plan_server(name: &ServerName, root: &Path, format: Format<'_>) -> Result<Pla
         (
             "ipc-abi/src/service/mod.rs",
             format!("pub mod {ident};"),
-            None,
+            format!(
+                "Service::of::<{ident}::{}Interface>(\"{ident}\"),",
+                name.camel()
+            ),
         ),
         (
             "servers/shell/src/service/mod.rs",
             format!("mod {ident};"),
-            Some(format!("{ident}::COMMAND,")),
+            format!("{ident}::COMMAND,"),
         ),
         (
             "tests/cases/main.rs",
             format!("mod {ident};"),
-            Some(format!("{ident}::cases,")),
+            format!("{ident}::cases,"),
         ),
     ] {
         let before = read(root, path)?;
-        let mut after = edit::add_module(&before, &module);
-        if let Some(item) = item {
-            after = edit::add_item(&after, &item).with_context(|| path.to_owned())?;
-        }
+        let after = edit::add_module(&before, &module);
+        let after = edit::add_item(&after, &item).with_context(|| path.to_owned())?;
         plan.edit(path, before, rust(path, after)?);
     }
     plan_system(name, root, &mut plan)?;

@@ -91,7 +91,7 @@ pub(super) fn outside_files(name: &ServerName, tree: &str) -> Vec<(String, Strin
 fn bring_interface(path: &str, text: &str) -> String {
     const OF_TREE: &str = "ipc_abi::service::new_name::";
     match path {
-        "src/interface.rs" => text.replace("use crate::interface;", "use ipc_abi::interface;"),
+        "src/interface.rs" => text.replace("use crate::{", "use ipc_abi::{"),
         "src/lib.rs" => {
             let text = edit::add_module(text, "pub mod interface;");
             text.replace(OF_TREE, "crate::interface::")

@@ -2,9 +2,7 @@
 
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
-
-use crate::interface;
+use crate::{interface, payload};
 
 /// Keeps a total.
 #[interface(version = 1)]
@@ -19,7 +17,8 @@ pub trait NewName {
 }
 
 /// Why the server did not do what it was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewNameError {
     /// The new total does not fit. Add less.
     Overflow,

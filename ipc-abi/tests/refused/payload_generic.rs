@@ -1,0 +1,10 @@
+//! A payload has no one format.
+
+use ipc_abi::payload;
+
+#[payload]
+struct Sample<T> {
+    value: T,
+}
+
+fn main() {}
