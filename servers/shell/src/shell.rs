@@ -10,7 +10,7 @@ use ipc_abi::manifest::Name;
 use ipc_abi::service::bench::{BenchClient, BenchError, Figure, FigureName};
 use ipc_abi::service::command::CommandText;
 use ipc_abi::service::console::{ConsoleClient, ConsoleError, LineText, WRITE_BYTES};
-use ipc_abi::service::supervisor::{ProcessInfo, SlotInfo, SupervisorClient, SupervisorError};
+use ipc_abi::service::supervisor::{ProcessInfo, SlotInfo, SupervisorClient};
 use userlib::{EnvironmentError, Gate};
 
 use crate::command::{Command, CommandError, Crash, Description, descriptions, parse_command};
