@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 extern crate self as ipc_abi;
+#[cfg(test)]
+extern crate std;
 
 pub mod boot;
 pub mod call;
@@ -14,7 +16,9 @@ pub mod interface;
 pub mod manifest;
 pub mod message;
 pub mod refusal;
+pub mod ring;
 pub mod service;
+pub mod signal;
 pub mod startup;
 pub mod tag;
 pub mod time;

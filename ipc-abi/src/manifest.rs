@@ -28,8 +28,6 @@ pub const DEVICES_MAX: usize = 8;
 pub const REPLIES_MAX: usize = 8;
 /// The most interrupt lines of one device.
 pub const DEVICE_LINES_MAX: usize = 4;
-/// The most interrupt lines of one process: one bit of its notification each.
-pub const LINES_MAX: usize = 32;
 /// The most pages of a heap, of a region, or of a program's segment: 64 MiB.
 pub const PAGES_MAX: u32 = 16384;
 /// The most pages of a stack: 1 MiB.

@@ -8,6 +8,7 @@ use ipc_abi::fault::{FaultCause, FaultReply, FaultWord};
 use ipc_abi::interface::server::reply_protocol_error;
 use ipc_abi::interface::{Dispatch, ProtocolError, Replier};
 use ipc_abi::message::{Incoming, MESSAGE_WORDS, Message};
+use ipc_abi::signal;
 use ipc_abi::tag::{MessageKind, Tag};
 
 use crate::buffer::MessageBuffer;
@@ -18,6 +19,12 @@ pub trait Events {
     /// Signals arrived: of the interrupts and gates whose bits these are.
     fn on_signal(&mut self, bits: u64) {
         let _ = bits;
+    }
+
+    /// The client with this process number died. Nothing that it has sent is left, and its successor,
+    /// which has the same number, has not sent anything yet: what the server keeps for it can go.
+    fn on_disconnect(&mut self, client: u8) {
+        let _ = client;
     }
 
     /// A thread whose faults come here has faulted.
@@ -166,6 +173,7 @@ impl<E: Source> Replier for Fused<E> {
 /// How events reach the server.
 trait Ears<S> {
     fn signal(&self, server: &mut S, bits: u64);
+    fn disconnect(&self, server: &mut S, client: u8);
     fn fault(&self, server: &mut S, fault: Fault) -> FaultAnswer;
 }
 
@@ -173,6 +181,8 @@ struct Deaf;
 
 impl<S> Ears<S> for Deaf {
     fn signal(&self, _server: &mut S, _bits: u64) {}
+
+    fn disconnect(&self, _server: &mut S, _client: u8) {}
 
     fn fault(&self, _server: &mut S, _fault: Fault) -> FaultAnswer {
         FaultAnswer::Stop
@@ -184,6 +194,10 @@ struct Hearing;
 impl<S: Events> Ears<S> for Hearing {
     fn signal(&self, server: &mut S, bits: u64) {
         server.on_signal(bits);
+    }
+
+    fn disconnect(&self, server: &mut S, client: u8) {
+        server.on_disconnect(client);
     }
 
     fn fault(&self, server: &mut S, fault: Fault) -> FaultAnswer {
@@ -229,7 +243,7 @@ enum Step {
 fn handle_event<S>(message: Incoming, server: &mut S, ears: &impl Ears<S>) -> Step {
     match message.tag.kind() {
         Some(MessageKind::Signal) => {
-            ears.signal(server, message.words[0]);
+            tell_signals(server, message.words[0], ears);
             Step::Receive
         }
         Some(MessageKind::Fault) => Step::Reply(
@@ -239,6 +253,17 @@ fn handle_event<S>(message: Incoming, server: &mut S, ears: &impl Ears<S>) -> St
         Some(MessageKind::Refusal) => after_refusal(message.tag),
         // Requests do not come here; a kind from a later kernel is passed over.
         Some(MessageKind::Message | MessageKind::OneWay) | None => Step::Receive,
+    }
+}
+
+/// Tells of dead clients first: what was theirs goes before anything else is done.
+fn tell_signals<S>(server: &mut S, bits: u64, ears: &impl Ears<S>) {
+    for client in signal::dead_clients(bits) {
+        ears.disconnect(server, client);
+    }
+    let others = signal::without_clients(bits);
+    if others != 0 {
+        ears.signal(server, others);
     }
 }
 

@@ -53,6 +53,17 @@ pub(crate) struct HostKernel<'a> {
     pub(crate) has_saved: bool,
     /// Lines that saved callers got.
     pub(crate) answers: Vec<Result<Line, SupervisorError>>,
+    /// Threads that were started and gates that were signalled, in this order.
+    pub(crate) deeds: Vec<Deed>,
+}
+
+/// What another process notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// A gate was signalled.
+    Signalled(Handle),
+    /// A thread was started.
+    Started(Handle),
 }
 
 impl<'a> HostKernel<'a> {
@@ -65,6 +76,7 @@ impl<'a> HostKernel<'a> {
             is_off: false,
             has_saved: false,
             answers: Vec::new(),
+            deeds: Vec::new(),
         }
     }
 
@@ -308,7 +320,9 @@ impl Kernel for HostKernel<'_> {
         })?;
         self.creation(SystemCall::ThreadStart, |kernel| {
             kernel.thread_start(thread.into(), start.entry, start.stack, start.argument)
-        })
+        })?;
+        self.deeds.push(Deed::Started(thread));
+        Ok(())
     }
 
     fn destroy_thread(&mut self, thread: Handle) -> Result<(), Refused> {
@@ -329,6 +343,12 @@ impl Kernel for HostKernel<'_> {
         self.creation(SystemCall::IrqBind, |kernel| {
             kernel.irq_bind(irq.into(), notification.into(), bits)
         })
+    }
+
+    fn signal(&mut self, gate: Handle) -> Result<(), Refused> {
+        self.invoke(SystemCall::Signal, |kernel| kernel.signal(gate.into()))?;
+        self.deeds.push(Deed::Signalled(gate));
+        Ok(())
     }
 
     fn power_off(&mut self) -> Result<(), Refused> {

@@ -8,10 +8,8 @@ use alloc::vec::Vec;
 use ipc_abi::boot::{FirstHandle, INFO_ADDRESS, PAGE_BYTES};
 use ipc_abi::call::Place;
 use ipc_abi::capability::{Access, Kind, Rights};
-use ipc_abi::manifest::{Badge, Call, Device, Name, Process, Segment};
-use ipc_abi::startup::{
-    DeviceGrant, IrqGrant, MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup,
-};
+use ipc_abi::manifest::{Badge, Call, Name, Process, Segment};
+use ipc_abi::startup::{MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup};
 
 use crate::crash::Memory;
 use crate::grant::Grants;
@@ -19,6 +17,8 @@ use crate::kernel::{Handle, Kernel, Object, ThreadParts, ThreadStart};
 use crate::layout;
 use crate::store::{Holdings, MakeError, Store};
 use crate::symbol::slice;
+
+mod event;
 
 /// Slots of a new table.
 const TABLE_SLOTS: u32 = 256;
@@ -40,6 +40,8 @@ pub struct Order<'a> {
     pub faults: Handle,
     /// The endpoint of each process that serves.
     pub endpoints: &'a [Option<Handle>],
+    /// The numbers of those who may call it.
+    pub clients: &'a [u8],
     /// What outlives it.
     pub grants: &'a Grants,
 }
@@ -53,6 +55,7 @@ pub struct Instance {
     /// Its thread.
     pub thread: Handle,
     readable: Vec<(u64, Handle)>,
+    deaths: Vec<(u8, Handle)>,
 }
 
 impl Instance {
@@ -69,6 +72,7 @@ impl Instance {
                 table: parts.table,
                 thread: parts.thread,
                 readable: parts.readable,
+                deaths: parts.deaths,
             }),
             Err(error) => {
                 store.release(holdings);
@@ -84,6 +88,15 @@ impl Instance {
         store.release(self.holdings)
     }
 
+    /// Tells it that its client `number` died, if it can have that client.
+    pub fn tell_death<K: Kernel>(&self, kernel: &mut K, number: u8) {
+        let told = self.deaths.iter().filter(|(client, _)| *client == number);
+        for (_, gate) in told {
+            // Its own notification is refused only if it destroyed that: then it does not want to hear.
+            let _ = kernel.signal(*gate);
+        }
+    }
+
     /// A look into its stack, its data and its message buffer.
     pub fn memory<'a, K: Kernel>(&'a self, kernel: &'a mut K) -> InstanceMemory<'a, K> {
         InstanceMemory {
@@ -95,6 +108,11 @@ impl Instance {
 
 #[cfg(test)]
 impl Instance {
+    /// The clients of whose deaths it hears, and by which gate.
+    pub(crate) fn deaths(&self) -> &[(u8, Handle)] {
+        &self.deaths
+    }
+
     /// The frame that is mapped at the page `address`, if the supervisor keeps its capability.
     pub(crate) fn frame_at(&self, address: u64) -> Option<Handle> {
         self.readable
@@ -140,6 +158,7 @@ struct Parts {
     table: Handle,
     thread: Handle,
     readable: Vec<(u64, Handle)>,
+    deaths: Vec<(u8, Handle)>,
 }
 
 struct Builder<'a, K> {
@@ -150,6 +169,7 @@ struct Builder<'a, K> {
     space: Handle,
     next_slot: u32,
     readable: Vec<(u64, Handle)>,
+    deaths: Vec<(u8, Handle)>,
     startup: Startup,
 }
 
@@ -179,6 +199,7 @@ impl<'a, K: Kernel> Builder<'a, K> {
             space,
             next_slot: 1,
             readable,
+            deaths: Vec::new(),
             startup,
         })
     }
@@ -194,7 +215,11 @@ impl<'a, K: Kernel> Builder<'a, K> {
         let buffer = self.make_page(layout::BUFFER, &[], Access::READ_WRITE)?;
         self.readable.push((layout::BUFFER, buffer));
         self.map(FirstHandle::Info as Handle, INFO_ADDRESS, Access::READ)?;
-        let notification = self.give_devices()?;
+        let notification = self.make_notification()?;
+        if let Some(notification) = notification {
+            self.give_devices(notification)?;
+            self.listen_for_deaths(notification)?;
+        }
         let (thread, parts) = self.make_thread(buffer, notification)?;
         self.give_services()?;
         self.give_authority(thread, parts.context)?;
@@ -216,6 +241,7 @@ impl<'a, K: Kernel> Builder<'a, K> {
             table: self.table,
             thread,
             readable: self.readable,
+            deaths: self.deaths,
         })
     }
 
@@ -289,64 +315,6 @@ impl<'a, K: Kernel> Builder<'a, K> {
             self.readable.push((address, slot));
         }
         Ok(())
-    }
-
-    /// Maps the devices and makes their interrupts signals; tells the notification.
-    fn give_devices(&mut self) -> Result<Option<Handle>, MakeError> {
-        let devices = &self.order.process.devices;
-        if devices.is_empty() {
-            return Ok(None);
-        }
-        let notification = self.store.make(self.holdings, Object::Notification)?;
-        self.startup.notification = Some(self.grant(notification, Rights::RECEIVE)?);
-        let mut address = layout::DEVICES;
-        let mut line = 0;
-        for device in devices {
-            let irqs = self.give_lines(device, notification, &mut line)?;
-            for page in 0..u64::from(device.pages) {
-                let registers = device.address + page * PAGE_BYTES;
-                let slot = self.store.make_device(self.holdings, registers)?;
-                self.map(slot, address + page * PAGE_BYTES, Access::READ_WRITE)?;
-                self.store.drop_slot(self.holdings, slot)?;
-            }
-            let bytes = u64::from(device.pages) * PAGE_BYTES;
-            let grant = DeviceGrant {
-                name: device.name.clone(),
-                address,
-                bytes,
-                irqs,
-            };
-            self.startup
-                .devices
-                .push(grant)
-                .map_err(|_| MakeError::TooMuch)?;
-            address += bytes + PAGE_BYTES;
-        }
-        Ok(Some(notification))
-    }
-
-    fn give_lines(
-        &mut self,
-        device: &Device,
-        notification: Handle,
-        next_line: &mut u32,
-    ) -> Result<heapless::Vec<IrqGrant, { ipc_abi::manifest::DEVICE_LINES_MAX }>, MakeError> {
-        let mut irqs = heapless::Vec::new();
-        for line in &device.lines {
-            let object = Object::Irq {
-                lines: FirstHandle::Irqs as Handle,
-                line: *line,
-            };
-            let irq = self.store.make(self.holdings, object)?;
-            let bits = 1_u64.checked_shl(*next_line).ok_or(MakeError::TooMuch)?;
-            *next_line += 1;
-            self.store.kernel.bind_irq(irq, notification, bits)?;
-            let handle = self.grant(irq, USE)?;
-            self.store.drop_slot(self.holdings, irq)?;
-            irqs.push(IrqGrant { handle, bits })
-                .map_err(|_| MakeError::TooMuch)?;
-        }
-        Ok(irqs)
     }
 
     fn make_thread(

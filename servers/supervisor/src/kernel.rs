@@ -287,6 +287,13 @@ pub trait Kernel {
     /// As the kernel refuses.
     fn bind_irq(&mut self, irq: Handle, notification: Handle, bits: u64) -> Result<(), Refused>;
 
+    /// `signal`.
+    ///
+    /// # Errors
+    ///
+    /// As the kernel refuses.
+    fn signal(&mut self, gate: Handle) -> Result<(), Refused>;
+
     /// Switches the machine off.
     ///
     /// # Errors

@@ -226,6 +226,10 @@ impl Kernel for Native {
         syscall::irq_bind(irq, notification, bits).map_err(refused(SystemCall::IrqBind))
     }
 
+    fn signal(&mut self, gate: Handle) -> Result<(), Refused> {
+        syscall::signal(gate).map_err(refused(SystemCall::Signal))
+    }
+
     fn power_off(&mut self) -> Result<(), Refused> {
         let platform = FirstHandle::Platform as Handle;
         syscall::platform_control(platform, PlatformOperation::PowerOff)

@@ -181,11 +181,12 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
                 "supervisor: {lost} frames of {name} did not come back"
             ))
         });
-        if self.reader == u8::try_from(number).ok() {
+        if self.reader == Some(process_number(number)) {
             self.reader = None;
         }
         self.say(report);
         loss.into_iter().for_each(|line| self.say(line));
+        self.tell_servers(number);
         match last_words {
             None => self.restart(number),
             Some(line) => {
@@ -193,6 +194,28 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
                 self.bury(number);
             }
         }
+    }
+
+    /// Tells everybody whom the process could call that it died. All that it had is gone, and it has no next
+    /// life yet.
+    fn tell_servers(&mut self, number: usize) {
+        let client = process_number(number);
+        for process in &self.processes {
+            if let Some(instance) = &process.instance {
+                instance.tell_death(&mut self.store.kernel, client);
+            }
+        }
+    }
+
+    /// The numbers of those who may call a process.
+    fn clients_of(&self, number: usize) -> Vec<u8> {
+        let may_call = |process: &&(usize, &Process)| {
+            let mut calls = process.1.description.calls.iter();
+            calls.any(|call| usize::from(call.process) == number)
+        };
+        let processes = self.processes.iter().enumerate();
+        let clients = processes.filter(|process| may_call(&process));
+        clients.map(|(client, _)| process_number(client)).collect()
     }
 
     fn restart(&mut self, number: usize) {
@@ -204,16 +227,18 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
 
     /// Gives a process a life; if that fails, says so and buries it.
     fn revive(&mut self, number: usize, failure: &str) {
+        let clients = self.clients_of(number);
         let Some(process) = self.processes.get_mut(number) else {
             return;
         };
         let order = Order {
-            number: u8::try_from(number).unwrap_or(u8::MAX),
+            number: process_number(number),
             process: &process.description,
             package: self.package,
             incarnation: process.restarts,
             faults: self.endpoint,
             endpoints: &self.endpoints,
+            clients: &clients,
             grants: &process.grants,
         };
         match Instance::start(&mut self.store, order) {
@@ -374,6 +399,11 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
         self.reader = Some(badge.client());
         Deferrable::Later
     }
+}
+
+/// The number of a process as its badge has it; there are at most 32.
+fn process_number(index: usize) -> u8 {
+    u8::try_from(index).unwrap_or(u8::MAX)
 }
 
 /// Splits off the regions that are granted; all other memory becomes the supervisor's frames.

@@ -6,7 +6,7 @@ use ipc_abi::fault::FaultCause;
 use pecan_core::host::HostMachine;
 
 use super::*;
-use crate::host::{HostKernel, boot, package_place};
+use crate::host::{Deed, HostKernel, boot, package_place};
 use crate::sample::{LIMIT, default_package};
 
 const HERTZ: u64 = 100;
@@ -99,6 +99,45 @@ fn each_life_gives_back_all_that_it_took() {
 }
 
 #[test]
+fn servers_hear_of_a_death_before_the_next_life() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let listens = |supervisor: &Supervisor<'_, HostKernel<'_>>, number: usize| {
+        let instance = supervisor.processes[number].instance.as_ref();
+        instance.expect("it lives").deaths().to_vec()
+    };
+    assert_eq!(listens(&supervisor, 1), [], "nobody calls it");
+    let [(1, gate)] = listens(&supervisor, 2)[..] else {
+        panic!("the other hears of the worker alone");
+    };
+    supervisor.store.kernel.deeds.clear();
+    supervisor.on_fault(fault(1));
+    let next = supervisor.processes[1].instance.as_ref().expect("it lives");
+    let deeds = [Deed::Signalled(gate), Deed::Started(next.thread)];
+    assert_eq!(supervisor.store.kernel.deeds, deeds);
+    supervisor.store.kernel.deeds.clear();
+    supervisor.on_fault(fault(2));
+    assert_eq!(supervisor.store.kernel.deeds, [], "nobody hears of it");
+    supervisor.on_fault(fault(1));
+    let next = supervisor.processes[1].instance.as_ref().expect("it lives");
+    let deeds = [Deed::Started(next.thread)];
+    assert_eq!(supervisor.store.kernel.deeds, deeds, "its server is dead");
+    supervisor.store.kernel.check();
+}
+
+#[test]
+fn last_death_is_told_as_well() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    for _ in 0..=LIMIT {
+        supervisor.store.kernel.deeds.clear();
+        supervisor.on_fault(fault(1));
+    }
+    let deeds = &supervisor.store.kernel.deeds;
+    assert!(matches!(deeds[..], [Deed::Signalled(_)]), "{deeds:?}");
+}
+
+#[test]
 fn what_dies_too_often_stays_dead_and_wakes_who_waits() {
     let (machine, package) = (boot(), default_package());
     let mut supervisor = start(&machine, &package);
@@ -175,6 +214,7 @@ fn failure_at_any_step_leaves_nothing_behind() {
             package: &package,
             incarnation: 0,
             faults: supervisor.endpoint,
+            clients: &[2, 5],
             endpoints: &supervisor.endpoints,
             grants: &process.grants,
         };

@@ -22,6 +22,7 @@ trait Adder {
 struct Server {
     calls: u32,
     signals: Vec<u64>,
+    gone: Vec<u8>,
     faults: Vec<Fault>,
 }
 
@@ -39,6 +40,10 @@ impl Adder for Server {
 impl Events for Server {
     fn on_signal(&mut self, bits: u64) {
         self.signals.push(bits);
+    }
+
+    fn on_disconnect(&mut self, client: u8) {
+        self.gone.push(client);
     }
 
     fn on_fault(&mut self, fault: Fault) -> FaultAnswer {
@@ -181,6 +186,15 @@ fn signals_and_faults_reach_the_server() {
     assert_eq!(deeds[2], Some((FaultReply::ContinueAt as u16, 8, 0x1004)));
     assert_eq!(deeds[3], Some((FaultReply::Retry as u16, 0, 0)));
     assert_eq!(deeds[4], Some((FaultReply::Stop as u16, 0, 0)));
+}
+
+#[test]
+fn deaths_of_clients_are_no_other_signals() {
+    let tag = Tag::new(0, 0).with_kind(MessageKind::Signal);
+    let deaths = signal::client_died(1) | signal::client_died(31);
+    let (server, _) = play(&[message(tag, &[deaths]), message(tag, &[deaths | 5])]);
+    assert_eq!(server.gone, [1, 31, 1, 31]);
+    assert_eq!(server.signals, [5]);
 }
 
 #[test]

@@ -82,6 +82,7 @@ pub const SYSTEM_RULES: &[Rule] = &[
     rule("device-unknown", device::device_exists),
     rule("device-owner", device::device_has_one_driver),
     rule("device-count", device::devices_are_few),
+    rule("device-lines", device::lines_have_signals),
     rule("memory-size", authority::memory_is_a_size),
     rule("memory-total", authority::memory_fits_the_board),
     rule("time-priority", authority::time_is_below_supervisor),
