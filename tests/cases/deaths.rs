@@ -7,6 +7,7 @@
 use crate::{Case, case};
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
+use system_tests::ghost;
 use system_tests::memory::FRAME_BYTES;
 use system_tests::scene::{Moment, Scene};
 use system_tests::{BootOptions, Workshop, read_facts};
@@ -30,6 +31,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case("deaths", "leave_everything_as_it_was", |workshop| {
             let rounds = match std::env::var("DEATHS") {
                 Ok(text) => text.parse().context("DEATHS is a number")?,
+                Err(_) if workshop.has_ghost() => ghost::DEATHS,
                 Err(_) => ROUNDS,
             };
             play(workshop, Kernel::Shipped, rounds)

@@ -58,6 +58,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(text) = workshop.report_ghosts(cases)? {
         print!("ghosts: {text}");
     }
+    workshop.check_ghosts()?;
     Ok(conclusion.exit_code())
 }
 

@@ -120,20 +120,21 @@ pub(crate) fn names() -> Result<Vec<String>> {
 /// of their facts.
 pub(crate) fn trials(workshop: &Workshop, arguments: &Arguments) -> Result<Vec<Trial>> {
     let mut wanted = runs()?;
-    // The ghost's kernel has the assertions too.
-    let is_here = |run: &Run| run.options.kernel == Kernel::Shipped && !is_excluded(&run.name);
-    wanted.retain(|run| !workshop.has_ghost() || is_here(run));
     wanted.retain(|run| !arguments.list && may_mean(arguments.filter.as_deref(), &run.name));
+    let is_here = |run: &Run| !workshop.has_ghost() || !is_excluded(&run.name);
+    let (wanted, excluded): (Vec<Run>, Vec<Run>) = wanted.into_iter().partition(is_here);
+    let ignored = excluded.into_iter().map(|run| {
+        let trial = Trial::test(format!("{}::runs", run.name), || Ok(()));
+        trial.with_ignored_flag(true)
+    });
     let reports = run_all(workshop, &wanted);
-    Ok(reports
-        .into_iter()
-        .flat_map(|(name, report)| match report {
-            Ok(facts) => facts.into_iter().map(|fact| trial(&name, fact)).collect(),
-            Err(error) => vec![Trial::test(format!("{name}::runs"), move || {
-                Err(Failed::from(format!("{error:#}")))
-            })],
-        })
-        .collect())
+    let trials = reports.into_iter().flat_map(|(name, report)| match report {
+        Ok(facts) => facts.into_iter().map(|fact| trial(&name, fact)).collect(),
+        Err(error) => vec![Trial::test(format!("{name}::runs"), move || {
+            Err(Failed::from(format!("{error:#}")))
+        })],
+    });
+    Ok(ignored.chain(trials).collect())
 }
 
 /// Runs them, and tells what each reports, in the same order.

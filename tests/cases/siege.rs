@@ -7,6 +7,7 @@
 use crate::{Case, case};
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
+use system_tests::ghost;
 use system_tests::memory::FRAME_BYTES;
 use system_tests::scene::{Moment, Scene};
 use system_tests::{BootOptions, Workshop, read_facts};
@@ -32,6 +33,7 @@ pub(crate) fn cases() -> Vec<Case> {
 fn siege(workshop: &Workshop) -> Result<()> {
     let calls = match std::env::var("SIEGE_CALLS") {
         Ok(text) => text.parse().context("SIEGE_CALLS is a number")?,
+        Err(_) if workshop.has_ghost() => ghost::SIEGE_CALLS,
         Err(_) => CALLS,
     };
     let times = u32::try_from(calls / CALLS_EACH).context("too many calls")?;

@@ -96,6 +96,17 @@ impl Workshop {
         if self.has_ghost() { GHOST_PATIENCE } else { 1 }
     }
 
+    /// Fails if a ghost did not come to its end. Every case lets its machine go off by itself.
+    ///
+    /// # Errors
+    /// If one did not.
+    pub fn check_ghosts(&self) -> Result<()> {
+        if self.has_ghost() {
+            self.ghosts.check_ends()?;
+        }
+        Ok(())
+    }
+
     /// Writes what the ghosts counted to the file that the environment names; tells it.
     ///
     /// # Errors
@@ -124,7 +135,8 @@ impl Workshop {
         self.ghosts.begin();
         Ok(System {
             session: Session::boot(&self.machine(options), &image)?,
-            ghosts: Arc::clone(&self.ghosts),
+            name: name_of(options).to_owned(),
+            ghosts: self.has_ghost().then(|| Arc::clone(&self.ghosts)),
             patience: self.patience(),
         })
     }
@@ -143,7 +155,8 @@ impl Workshop {
         Ok(Watched {
             system: System {
                 session,
-                ghosts: Arc::clone(&self.ghosts),
+                name: name_of(options).to_owned(),
+                ghosts: self.has_ghost().then(|| Arc::clone(&self.ghosts)),
                 patience: self.patience(),
             },
             image,
@@ -163,8 +176,7 @@ impl Workshop {
     }
 
     fn image(&self, options: &BootOptions) -> Result<Image> {
-        let name = options.system.as_deref();
-        let name = name.unwrap_or(xtask::image::DEFAULT_SYSTEM);
+        let name = name_of(options);
         let kernel = match self.ghost {
             Some(_) => Kernel::Ghost,
             None => options.kernel,
@@ -185,6 +197,12 @@ impl Workshop {
         images.insert(key, image.clone());
         Ok(image)
     }
+}
+
+/// The name of the system of a case.
+fn name_of(options: &BootOptions) -> &str {
+    let name = options.system.as_deref();
+    name.unwrap_or(xtask::image::DEFAULT_SYSTEM)
 }
 
 /// A booted system, and how to look into its machine.
@@ -261,13 +279,16 @@ impl Drop for Watched {
 /// A booted system that a case looks at from outside.
 pub struct System {
     session: Session,
-    ghosts: Arc<Ghosts>,
+    name: String,
+    ghosts: Option<Arc<Ghosts>>,
     patience: u32,
 }
 
 impl Drop for System {
     fn drop(&mut self) {
-        self.ghosts.hear(&self.session.transcript());
+        if let Some(ghosts) = &self.ghosts {
+            ghosts.hear(&self.name, &self.session.transcript());
+        }
     }
 }
 

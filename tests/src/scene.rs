@@ -150,6 +150,9 @@ impl Scene {
         for (word, why) in CHANGING {
             excuse(core, word..word + 1, why);
         }
+        for Range { start, end } in ghosts_own(image)? {
+            excuse(start, 0..(end - start) / 8, Excuse::Anything);
+        }
         let whose = core::SLICE_CONTEXT;
         let why = match moment {
             Moment::InTheMiddle => Excuse::Anything,
@@ -223,4 +226,21 @@ impl Scene {
         }
         lent
     }
+}
+
+/// Where a ghost keeps what it knows, if the kernel has one: behind the first tables, and behind all of the
+/// kernel's objects.
+fn ghosts_own(image: &Image) -> Result<Vec<Range<u64>>> {
+    let place = |symbol| image.physical_address(symbol);
+    let Ok(entry) = place("ghost_entry") else {
+        return Ok(Vec::new());
+    };
+    let last = place("null_endpoint")?;
+    for object in ["core_guard", "core_object", "machine_object", "null_slots"] {
+        ensure!(place(object)? < last, "{object} is not before the ghost");
+    }
+    let data = place("early_root")? + FRAME_BYTES..place("bss_start")?;
+    let memory = last + FRAME_BYTES..place("kernel_end")?;
+    ensure!(memory.contains(&entry), "the ghost is elsewhere");
+    Ok(vec![data, memory])
 }

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from . import crosscheck, reachable, record, work, zero
-from .claims import FAMILIES, SUBJECTS
+from .claims import FAMILIES
 from .image import Image, ImageError
 from .layout import Layout
 from .report import Report
@@ -39,7 +39,7 @@ def main() -> int:
         if found.digest is not None:
             proved[found.subject] = record.Proved(found.digest, record.BOTH)
             if options.write:
-                record.save(proved, [subject.name for subject in SUBJECTS])
+                record.save(proved, [subject.name for subject in work.EVERY])
     report.facts["subjects"] = functions
     report.facts["anew"] = work.chosen_anew(image)
     if not options.only:

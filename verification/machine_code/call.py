@@ -91,6 +91,14 @@ class Call(Telling):
         self.assume(*invariants.region_is_sound(self.before, region.number, frame.number))
         return frame
 
+    def new_frame(self, region: Object, number: Word) -> Frame:
+        """The same, of what the call makes."""
+        return self.region_frame(region, number)
+
+    def new_object(self, kind: str, frame: Frame) -> Object:
+        """An object that the call makes, the first of a frame."""
+        return self.object(kind, first_of(frame.number))
+
     def capability(self, thread: Object, handle: Word) -> Slot:
         """The slot that a handle of a thread names; `BadHandle` for none, or an empty one."""
         self.assume(*invariants.thread_is_sound(self.before, thread.number))

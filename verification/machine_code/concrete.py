@@ -226,8 +226,12 @@ def window_of(address: z3.BitVecRef) -> Window | None:
         if z3.is_true(z3.simplify(window.holds(address))):
             return window
     (first,) = evaluate(ConcreteState(), [address])
-    found = [window for window in WINDOWS if first >> window.bits == window.base >> window.bits]
-    return found[0] if found else None
+    # What is counted down from may be zero there.
+    for place in (first, first + PAGE_BYTES):
+        for window in WINDOWS:
+            if place >> window.bits == window.base >> window.bits:
+                return window
+    return None
 
 
 def are_apart(first: z3.BitVecRef, second: z3.BitVecRef) -> bool:

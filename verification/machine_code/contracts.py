@@ -27,9 +27,36 @@ from .memory import FRAME_BITS, FRAME_SHIFT, Memory
 from .state import REGISTER_OFFSETS, THUNK_OFFSETS, Requirement, State
 
 ZERO = "5frame4zero"
+SAVE_FLOATING = "save_floating"
 
 # What a function elsewhere returns.
 ANSWERS = (z3.BitVec("answer_x0", 64), z3.BitVec("answer_x1", 64))
+
+# What `fpcr` and `fpsr` hold; other bits of them are zero.
+FLOATING_CONTROL, FLOATING_STATUS = (z3.BitVec(f"initial_{name}", 64) for name in ("fpcr", "fpsr"))
+CONTROL_BITS, STATUS_BITS = 0x07C0_0000, 0x0800_009F
+
+
+class FloatingWords:
+    """What the floating-point registers hold, in words, as `save_floating` writes it down."""
+
+    def halves(self) -> list[Word]:
+        """The halves of `v0` to `v31`, the low one first."""
+        return [z3.BitVec(f"initial_q{i // 2}_{i % 2}", 64) for i in range(64)]
+
+    def arguments(self) -> dict[str, Word]:
+        """The same as registers."""
+        halves = self.halves()
+        whole = {f"q{i}": z3.Concat(halves[2 * i + 1], halves[2 * i]) for i in range(32)}
+        return whole | {"fpcr": FLOATING_CONTROL, "fpsr": FLOATING_STATUS}
+
+    def facts(self) -> list[z3.BoolRef]:
+        """The bits that the control registers have."""
+        pairs = ((FLOATING_CONTROL, CONTROL_BITS), (FLOATING_STATUS, STATUS_BITS))
+        return [register & ~z3.BitVecVal(bits, 64) == 0 for register, bits in pairs]
+
+
+FLOATING_WORDS = FloatingWords()
 
 # What a called function may change.
 SCRATCH = tuple(f"x{i}" for i in range(18))
@@ -104,6 +131,7 @@ class Contracts:
                 # Nobody calls it; its own claim will say so.
                 continue
         self._zero = {f.address for f in image.functions if f.name.endswith(ZERO)}
+        self._floating = {f.address for f in image.labels if f.name == SAVE_FLOATING}
 
     def without(self, contract: Contract | None) -> Contracts:
         """All but one: those that its own proof may use."""
@@ -111,12 +139,16 @@ class Contracts:
         rest.layout = self.layout
         rest._by_address = {a: c for a, c in self._by_address.items() if c is not contract}
         rest._zero = self._zero
+        rest._floating = self._floating
         return rest
 
     def apply(self, executor: Executor, state: State, target: int) -> list[State] | None:
         """The states after the function at `target`, if that is known here."""
         if target in self._zero:
             _zero(executor, state)
+            return [state]
+        if target in self._floating:
+            _save_floating(executor, state, self.layout)
             return [state]
         contract = self._by_address.get(target)
         return None if contract is None else contract.apply(executor, state, self.layout)
@@ -180,6 +212,18 @@ def _zero(executor: Executor, state: State) -> None:
     state.memory = state.memory.zeroed(frame)
     forget(state, f"zero_{len(executor.run_so_far.summaries)}")
     executor.run_so_far.summaries.append("zero")
+
+
+def _save_floating(executor: Executor, state: State, layout: Layout) -> None:
+    """The assembly that writes floating-point registers down: the emulator alone checks it."""
+    thread = state.register("x0")
+    places = [layout.word("Thread.VECTOR") + index for index in range(64)]
+    places += [layout.word(f"Thread.FLOATING_{name}") for name in ("CONTROL", "STATUS")]
+    values = [*FLOATING_WORDS.halves(), FLOATING_CONTROL, FLOATING_STATUS]
+    for place, value in zip(places, values, strict=True):
+        executor.store(state, z3.simplify(thread + 8 * place), value)
+    forget(state, f"floating_{len(executor.run_so_far.summaries)}")
+    executor.run_so_far.summaries.append(SAVE_FLOATING)
 
 
 def forget(state: State, name: str) -> None:

@@ -91,6 +91,8 @@ class Judge:
             for name in self.arguments
         ]
         self._arguments = Program(values)
+        vectors = [value for name, value in claim.arguments.items() if name.startswith("q")]
+        self._vectors = sorted(i.decl().name() for i in parts_of(vectors) if _is_symbol(i))
         self._returned = Program([conjunction(end.guard)])
         self._sizes = {k: v.size() for o in claim.outcomes for k, v in o.results.items()}
         self._executed = [
@@ -131,6 +133,8 @@ class Judge:
     def compare(self, state: ConcreteState) -> Difference | None:
         """Runs one state in the emulator; tells the first thing that differs."""
         state.symbols["initial_x0"] = OUT_ADDRESS
+        for place, name in enumerate(self._vectors):
+            state.symbols.setdefault(name, PRESERVED_SEED + place)
         place = self.outcome_of(state)
         if place is not None and self.claim.outcomes[place].elsewhere:
             return self._compare_call(state, place)

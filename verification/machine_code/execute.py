@@ -11,7 +11,7 @@ Assembly that does not return ends at an `eret`, or at one of the addresses that
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyvex
 import z3
@@ -21,20 +21,18 @@ from .concrete import are_apart, window_of
 from .image import INSTRUCTION_BYTES, Function, Image
 from .lift import Instruction, LiftError, Lifter, System
 from .memory import Memory, Window
+from .seen import Access, Effect, Panic, Private, Run
+from .state import REGISTER_OFFSETS, Frame, Place, State, initial_registers, merge
+from .values import choice_among, constant_part, values_of
 from .words import choice_of, split_by
-from .state import (
-    REGISTER_OFFSETS,
-    Frame,
-    Guard,
-    Place,
-    Requirement,
-    State,
-    initial_registers,
-    merge,
-)
 
 CALLS_MAX = 8
 STEPS_MAX = 20_000
+# The most places of a table of constants, such as where a switch goes.
+TABLE_MAX = 16
+# How often a branch is met before a solver is asked whether it can go either way: the kernel's
+# loops end after as many rounds.
+ROUNDS_MAX = 64
 STACK_BYTES = 4096
 
 
@@ -42,72 +40,7 @@ class ExecutionError(Exception):
     """The function does something that the proofs do not understand."""
 
 
-@dataclass(frozen=True)
-class Private:
-    """Memory that only this call knows: bytes `[low, high)` from the value of a register."""
-
-    name: str
-    register: str
-    low: int
-    high: int
-
-
 STACK = Private("stack", "xsp", -STACK_BYTES, 0)
-
-
-@dataclass(frozen=True)
-class Access:
-    """An access to kernel memory, and when it happens."""
-
-    instruction: Instruction
-    guard: Guard
-    window: Window
-    address: z3.BitVecRef
-    size: int
-    is_write: bool
-
-
-@dataclass(frozen=True)
-class Effect:
-    """A system instruction that does something, when, and with which operand."""
-
-    instruction: Instruction
-    guard: Guard
-    operand: z3.BitVecRef | None
-
-
-@dataclass(frozen=True)
-class Panic:
-    """A place at which the kernel would stop, and when it is reached."""
-
-    instruction: Instruction
-    guard: Guard
-    name: str
-
-
-@dataclass
-class Run:
-    """What a function does."""
-
-    function: Function
-    start: State
-    # The contract that the function is, if others take it for granted.
-    own: object | None = None
-    end: State | None = None
-    accesses: list[Access] = field(default_factory=list)
-    panics: list[Panic] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-    # The states at an `eret`, and at the addresses at which the caller wanted the run to end.
-    erets: dict[int, State] = field(default_factory=dict)
-    stops: dict[int, State] = field(default_factory=dict)
-    # Reads of registers that change by themselves: each has a symbol of its own.
-    volatile: list[z3.BitVecRef] = field(default_factory=list)
-    # The functions that were not executed, and what they require of their callers.
-    summaries: list[str] = field(default_factory=list)
-    requirements: list[Requirement] = field(default_factory=list)
-    reached: set[int] = field(default_factory=set)
-    stack_bytes: int = 0
-
 
 # Registers whose value the executor knows nothing of, each time it is read.
 VOLATILE = frozenset({"cntvct_el0", "isr_el1"})
@@ -146,6 +79,7 @@ class Executor:
         self.hypotheses = list(hypotheses)
         self.rules = rules
         self._orders: dict[int, dict[int, int]] = {}
+        self._rounds: dict[int, int] = {}
         self._temporaries: dict[int, expression.Term] = {}
         self._instruction: Instruction
 
@@ -226,10 +160,13 @@ class Executor:
 
     def _decided(self, state: State, taken: z3.BoolRef) -> z3.BoolRef:
         """A condition, as a constant if a solver is to decide it and can."""
-        if not self.rules.decides or z3.is_true(taken) or z3.is_false(taken):
+        if z3.is_true(taken) or z3.is_false(taken):
             return taken
-        solver = z3.SolverFor("QF_BV")
-        solver.add(*self.hypotheses, *state.guard)
+        self._rounds[state.address] = self._rounds.get(state.address, 0) + 1
+        if not self.rules.decides and self._rounds[state.address] <= ROUNDS_MAX:
+            return taken
+        solver = z3.SolverFor("QF_BV") if self.rules.decides else z3.Solver()
+        solver.add(*(self.hypotheses if self.rules.decides else ()), *state.guard)
         for value, other in ((True, z3.Not(taken)), (False, taken)):
             if solver.check(other) == z3.unsat:
                 return z3.BoolVal(value)
@@ -275,7 +212,7 @@ class Executor:
                 self._put_register(state, statement.offset, self._value(state, statement.data))
             case "Ist_Store":
                 address = self._value(state, statement.addr)
-                self._store(state, z3.simplify(address), self._value(state, statement.data))
+                self.store(state, z3.simplify(address), self._value(state, statement.data))
             case "Ist_IMark" | "Ist_AbiHint" | "Ist_NoOp":
                 pass
             case _:
@@ -297,7 +234,7 @@ class Executor:
 
     def _switch(self, state: State, target: z3.BitVecRef) -> list[State]:
         """Goes to each of the places that a jump can lead to, all inside its function."""
-        known = choice_of(target)
+        known = choice_of(target, TABLE_MAX)
         target = target if known is None else known
         if z3.is_app_of(target, z3.Z3_OP_ITE):
             chosen, first, second = target.children()
@@ -404,6 +341,7 @@ class Executor:
         if not z3.is_bv_value(address):
             chosen = choice_of(address)
             address = split_by(address, are_apart) if chosen is None else chosen
+            address = self._told_apart(state, address, size)
         if z3.is_app_of(address, z3.Z3_OP_ITE):
             return self._load_choice(state, address, size)
         if self._private_place(address, size) is not None:
@@ -416,6 +354,16 @@ class Executor:
         self._note(state, window, address, size, False)
         return state.memory.load(window, address, size)
 
+    def _told_apart(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
+        """An address in a table of constants, as a choice of all that it can be; else itself."""
+        base = constant_part(address)
+        if base is None or self.image.constant(base, size) is None:
+            return address
+        values = values_of(state.guard, address, TABLE_MAX)
+        if values is None:
+            raise ExecutionError(f"{state.address:#x}: reads a table at no place that is known")
+        return choice_among(address, values)
+
     def _load_choice(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
         """Each place of a chosen address is an access of its own, under its own condition."""
         chosen, first, second = address.children()
@@ -427,7 +375,8 @@ class Executor:
         state.guard = guard
         return z3.simplify(z3.If(chosen, one, other))
 
-    def _store(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
+    def store(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
+        """Stores wherever an address leads."""
         size = value.size() // 8
         if self._private_place(address, size) is not None:
             self.store_private(state, address, value)

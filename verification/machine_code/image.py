@@ -53,6 +53,8 @@ class Image:
     sha256: str
     segments: tuple[Segment, ...]
     functions: tuple[Function, ...]
+    # Names in assembly, which have no size.
+    labels: tuple[Function, ...] = ()
 
     @staticmethod
     def load(path: Path) -> Image:
@@ -65,10 +67,11 @@ class Image:
             if elf.get_machine_arch() != "AArch64":
                 raise ImageError(f"{path}: not an AArch64 image")
             segments = tuple(_segments(elf))
-            functions = tuple(_functions(elf))
+            functions = tuple(_symbols(elf, "STT_FUNC"))
+            labels = tuple(_symbols(elf, "STT_NOTYPE"))
         if not functions:
             raise ImageError(f"{path}: no symbols; the proofs need .symtab")
-        return Image(path, hashlib.sha256(raw).hexdigest(), segments, functions)
+        return Image(path, hashlib.sha256(raw).hexdigest(), segments, functions, labels)
 
     def function(self, name: str) -> Function:
         """The only function called `name`, plain or as the last part of a mangled path."""
@@ -149,10 +152,10 @@ def _segments(elf: ELFFile):
         yield Segment(header["p_vaddr"], content, bool(flags & 2), bool(flags & 1))
 
 
-def _functions(elf: ELFFile):
+def _symbols(elf: ELFFile, kind: str):
     table = elf.get_section_by_name(".symtab")
     if table is None:
         return
     for symbol in table.iter_symbols():
-        if symbol["st_info"]["type"] == "STT_FUNC":
+        if symbol["st_info"]["type"] == kind:
             yield Function(symbol.name, symbol["st_value"], symbol["st_size"])

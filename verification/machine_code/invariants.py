@@ -208,6 +208,81 @@ def region_is_sound(
     return [z3.Implies(is_live, rule) for rule in rules]
 
 
+def vacant_is_zero(state: KernelState, number: z3.BitVecRef, kind: str) -> list[z3.BoolRef]:
+    """A place for an object in which none is holds zero, in what the creation leaves as it is."""
+    bit = z3.LShR(state.entry(frame_of(number), "ID"), z3.ZeroExt(58, z3.Extract(5, 0, number)))
+    is_vacant = z3.And(state.is_object(number, kind), z3.Extract(0, 0, bit) == 0)
+    fields = (state.field(number, f"{kind}.{field}") for field in VACANT[kind])
+    return [z3.Implies(is_vacant, conjunction(field == 0 for field in fields))]
+
+
+def region_top_is_sound(
+    state: KernelState, region: z3.BitVecRef, frame: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """Of a region's own part, what is not below its mark is free."""
+    base, high, limit = (
+        state.field(region, f"Region.{field}") for field in ("BASE", "HIGH", "LIMIT")
+    )
+    number = z3.ZeroExt(64 - FRAME_BITS, frame)
+    is_above = z3.And(z3.UGE(number, base), z3.UGE(number, high), z3.ULT(number, limit))
+    is_free = state.memory.kind(frame) == state.layout.frame_kinds["Free"]
+    is_live = state.is_live(region, "Region")
+    return [
+        z3.Implies(is_live, z3.ULE(high, limit)),
+        z3.Implies(z3.And(is_live, is_above), is_free),
+    ]
+
+
+def region_place_is_sound(state: KernelState, region: z3.BitVecRef) -> list[z3.BoolRef]:
+    """A region of memory lies in the first frame of it; one of devices is whole."""
+    base, frames, limit, device = (
+        state.field(region, f"Region.{field}") for field in ("BASE", "FRAMES", "LIMIT", "DEVICE")
+    )
+    place = link_of(region) == base << (NUMBER_BITS - FRAME_BITS)
+    right = z3.If(device == 0, place, limit == base + frames)
+    return [z3.Implies(state.is_live(region, "Region"), right)]
+
+
+def regions_are_apart(
+    state: KernelState, first: z3.BitVecRef, second: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """No frame is two regions' own; what a region of devices covers is covered by no other."""
+    both = z3.And(state.is_live(first, "Region"), state.is_live(second, "Region"), first != second)
+    bases, limits, frames, devices = (
+        [state.field(region, f"Region.{field}") for region in (first, second)]
+        for field in ("BASE", "LIMIT", "FRAMES", "DEVICE")
+    )
+    apart = z3.Or(z3.ULE(limits[0], bases[1]), z3.ULE(limits[1], bases[0]))
+    ends = [base + count for base, count in zip(bases, frames, strict=True)]
+    all_apart = z3.Or(z3.ULE(ends[0], bases[1]), z3.ULE(ends[1], bases[0]))
+    has_device = z3.Or(*(device != 0 for device in devices))
+    return [z3.Implies(both, z3.And(apart, z3.Implies(has_device, all_apart)))]
+
+
+def large_head_is_sound(state: KernelState, frame: z3.BitVecRef) -> list[z3.BoolRef]:
+    """A large frame that is being made lacks some of its frames."""
+    taken = state.entry(frame, "ADDRESS")
+    right = z3.ULT(taken, state.layout.constants["LARGE_FRAMES"])
+    return [z3.Implies(state.is_frame(frame, "LargeHead"), right)]
+
+
+def allowance_is_sound(state: KernelState, number: z3.BitVecRef) -> list[z3.BoolRef]:
+    """An allowance of numbers has its own part in what it covers, and that in what there are."""
+    sort, first, limit, count = (
+        state.field(number, f"Allowance.{field}") for field in ("SORT", "FIRST", "LIMIT", "COUNT")
+    )
+    names = state.layout.constants
+    right = z3.And(
+        z3.Or(sort == names["sort.IRQ"], sort == names["sort.ASID"]),
+        z3.ULE(first, limit),
+        z3.ULE(limit, first + count),
+        z3.ULE(first, names["LINES"]),
+        z3.ULE(count, names["LINES"] - first),
+    )
+    is_live = state.is_live(number, "Allowance")
+    return [z3.Implies(z3.And(is_live, sort != names["sort.TIME"]), right)]
+
+
 @dataclass(frozen=True)
 class Rule:
     """An invariant, for all values of some symbols."""
@@ -216,11 +291,45 @@ class Rule:
     holds: Callable[[KernelState], list[z3.BoolRef]]
 
 
+# Of what the rules speak: any object and frame.
+ANY_OBJECT = z3.BitVec("any_object", NUMBER_BITS)
+ANY_OBJECT_TOO = z3.BitVec("any_object_too", NUMBER_BITS)
+ANY_FRAME = z3.BitVec("any_frame", FRAME_BITS)
+
+# What is zero of a place for an object in which none is.
+VACANT = {
+    "CapTable": ("ID", "CHUNKS"),
+    "AddressSpace": ("ID", "POOL_COUNT"),
+    "Allowance": ("ID",),
+}
+
+
+def vacancies(kind: str) -> Rule:
+    """`vacant_is_zero` of any place."""
+    return Rule(f"places for {kind}", lambda s: vacant_is_zero(s, ANY_OBJECT, kind))
+
+
+def _regions(state: KernelState) -> list[z3.BoolRef]:
+    both = (ANY_OBJECT, ANY_OBJECT_TOO)
+    places = [rule for region in both for rule in region_place_is_sound(state, region)]
+    return [*places, *regions_are_apart(state, *both)]
+
+
+# Invariants that only those calls assume, and show to be kept, that look at what they speak of.
+LARGE_HEADS = Rule("large frames", lambda s: large_head_is_sound(s, ANY_FRAME))
+ALLOWANCES = Rule("allowances", lambda s: allowance_is_sound(s, ANY_OBJECT))
+REGIONS = (
+    Rule("tops of regions", lambda s: region_top_is_sound(s, ANY_OBJECT, ANY_FRAME)),
+    Rule("places of regions", lambda s: region_place_is_sound(s, ANY_OBJECT)),
+    Rule("regions apart", _regions),
+)
+SELDOM = (*REGIONS, *(vacancies(kind) for kind in VACANT), LARGE_HEADS, ALLOWANCES)
+
+
 def rules(state: KernelState) -> list[Rule]:
     """Every invariant, of any object."""
     layout = state.layout
-    any_object = z3.BitVec("any_object", NUMBER_BITS)
-    any_frame = z3.BitVec("any_frame", FRAME_BITS)
+    any_object, any_frame = ANY_OBJECT, ANY_FRAME
     any_index = z3.BitVec("any_index", 64)
     in_table = z3.ULT(any_index, layout.constants["CHUNKS_MAX"])
 

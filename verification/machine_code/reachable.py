@@ -97,11 +97,28 @@ class Snapshot:
             for frame in (*known, max(known) + 1):
                 symbols = {"any_object": region, "any_frame": frame}
                 yield f"frame {frame:#x} of region {region:#x}", "regions", symbols
+                yield f"top of region {region:#x}: {frame:#x}", "tops of regions", symbols
+            for other in self._objects("Region"):
+                symbols = {"any_object": region, "any_object_too": other}
+                yield f"regions {region:#x} and {other:#x}", "regions apart", symbols
+            yield f"place of region {region:#x}", "places of regions", {"any_object": region}
+        yield from self._seldom()
         for owner in invariants.LINKS:
             for number in self._objects(owner):
                 name = f"links of {owner}"
                 yield f"{name} {number:#x}", name, {"any_object": number}
         yield from self._page_tables()
+
+    def _seldom(self) -> Iterator[Instance]:
+        """The rules that only some calls keep."""
+        for kind in invariants.VACANT:
+            for number in self._objects(kind):
+                symbols = {"any_object": number}
+                yield f"place {number:#x} for {kind}", f"places for {kind}", symbols
+        for number in self._objects("Allowance"):
+            yield f"allowance {number:#x}", "allowances", {"any_object": number}
+        for frame in self._frames("LargeHead"):
+            yield f"large frame {frame:#x}", "large frames", {"any_frame": frame}
 
     def _page_tables(self) -> Iterator[Instance]:
         """Every descriptor that is not zero, every pair of those, and some that are."""
@@ -176,7 +193,7 @@ def check_broken(path: Path, layout: Layout) -> dict[str, int]:
 def _programs(layout: Layout) -> dict[str, Program]:
     """The rules, ready to be evaluated."""
     state = KernelState.symbolic(layout)
-    every = (*invariants.rules(state), *tables.rules(), *tables.tested())
+    every = (*invariants.rules(state), *invariants.SELDOM, *tables.rules(), *tables.tested())
     return {rule.name: Program(rule.holds(state)) for rule in every}
 
 
@@ -273,6 +290,9 @@ SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a thread with a buffer nowhere": _spoil_field("Thread.BUFFER", 1 << 34),
     "a region whose end is before its limit": _spoil_field("Region.LIMIT", 1 << 33),
     "a region that covers what is not described": _spoil_field("Region.FRAMES", 1 << 32),
+    "a region that uses what is above its mark": _spoil_field("Region.HIGH", 0),
+    "a region that lies elsewhere": _spoil_field("Region.BASE", 0),
+    "an allowance of nothing that is known": _spoil_field("Allowance.SORT", 9),
     "a list of threads that leads to a table": _spoil_field("CapTable.THREADS", 0x1_0000),
     "a gate without an endpoint": _spoil_field("Gate.ENDPOINT", 0),
     "a slot with an unknown kind": _spoil_slot,

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from . import crosscheck, mutants, proof, record
-from .claims import SUBJECTS, page_table
+from .claims import DRAFTS, SUBJECTS, page_table
 from .claims.lookup import CONTRACTS
 from .concrete import ConcreteState
 from .contracts import Contracts
@@ -48,6 +48,8 @@ class Extent:
 BOUNDED = Extent(states=12, mutants=2, every_branch=False, is_all=False)
 ALL = Extent(states=60, mutants=6, every_branch=True, is_all=True)
 
+EVERY = (*SUBJECTS, *DRAFTS)
+
 # How many functions with a record are solved anew all the same, and by which hash they are chosen.
 CHOSEN = 3
 
@@ -77,12 +79,13 @@ def check_all(image: Image, layout: Layout, extent: Extent, names: list[str]) ->
 
     Each has a process of its own, which knows no terms of others.
     """
-    places = {subject.name: place for place, subject in enumerate(SUBJECTS)}
+    places = {subject.name: place for place, subject in enumerate(EVERY)}
     known = record.load()
-    left_out = () if extent.is_all else set(LONG) - known.keys()
+    left_out = set() if extent.is_all else set(LONG) - known.keys()
+    left_out |= {subject.name for subject in DRAFTS}
     chosen = [places[name] for name in names or places if names or name not in left_out]
     anew = chosen_anew(image)
-    tasks = [(i, extent.is_all or bool(names) or SUBJECTS[i].name in anew) for i in chosen]
+    tasks = [(i, extent.is_all or bool(names) or EVERY[i].name in anew) for i in chosen]
     tasks.sort(key=lambda task: not task[1])
     begin = (image, layout, extent, known)
     with multiprocessing.Pool(os.cpu_count(), _begin, begin, maxtasksperchild=1) as pool:
@@ -108,7 +111,7 @@ def _begin(image: Image, layout: Layout, extent: Extent, known: dict[str, Proved
 def _check(task: tuple[int, bool]) -> Found:
     image, layout, extent, known = _task
     index, is_anew = task
-    name = SUBJECTS[index].name
+    name = EVERY[index].name
     found = Found(name)
     started = time.process_time()
     try:
@@ -123,7 +126,7 @@ class _Bench:
     """Claim, run and obligations of a subject."""
 
     def __init__(self, image: Image, layout: Layout, index: int, found: Found) -> None:
-        subject = SUBJECTS[index]
+        subject = EVERY[index]
         self.image, self.found = image, found
         self.contracts = Contracts(image, layout, (*CONTRACTS, *page_table.ELSEWHERE))
         self.claim = subject.claim(layout)

@@ -322,6 +322,8 @@ impl<M: Memory + Copy> Kernel<M> {
         let pending = self.memory.get(self.core(), core_state::PENDING);
         self.memory
             .set(self.core(), core_state::PENDING, pending & !pending::TIME);
+        // A slice that it wants begins when it is taken from its queue.
+        self.settle_ahead();
         let now = self.memory.now();
         let payer = self.payer();
         let billed: Number<Context> = self.memory.link(self.core(), core_state::BILLED);

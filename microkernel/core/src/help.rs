@@ -125,8 +125,14 @@ impl<M: Memory + Copy> Kernel<M> {
     /// and the way out comes back for the next.
     pub fn choose(&self) {
         let next = self.take_next();
-        if !next.is_none() && !self.run_or_help(next) {
+        if next.is_none() {
+            return;
+        }
+        if !self.run_or_help(next) {
             self.mark_pending();
+        } else if self.memory.get(self.core(), core_state::DRAIN) != 0 {
+            // Nobody paid when the timer was set: for dying objects it has to be set, too.
+            self.want_slice();
         }
     }
 

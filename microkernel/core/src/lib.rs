@@ -29,6 +29,8 @@ mod death_test;
 pub mod debug;
 pub mod destroy;
 pub mod dma;
+#[cfg(test)]
+mod drain_test;
 pub mod extra;
 pub mod fault;
 #[cfg(test)]

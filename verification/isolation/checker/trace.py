@@ -184,6 +184,16 @@ class Traced(Call):
         self._come_by_frame(frame, Origin(way))
         return frame
 
+    def new_frame(self, region: Object, number: Word) -> Frame:
+        frame = super().new_frame(region, number)
+        self._come_by_frame(frame, Origin("placed"))
+        return frame
+
+    def new_object(self, kind: str, frame: Frame) -> Object:
+        item = super().new_object(kind, frame)
+        self._come_by(item.number, Origin("placed"))
+        return item
+
     def pool_frame(self, space: Object) -> Frame:
         frame = super().pool_frame(space)
         self._come_by_frame(frame, Origin("part", self._origin(space.number).rights))

@@ -13,12 +13,27 @@ from ..call import Call
 from ..claim import Claim
 from ..contracts import Contract
 from ..layout import Layout
-from . import capability, context, create, frame, irq, lookup, page_table, region, send, thread
-
-FAMILIES: tuple[ModuleType, ...] = (
+from . import (
+    allowance,
     capability,
     context,
     create,
+    debug,
+    frame,
+    irq,
+    lookup,
+    page_table,
+    region,
+    send,
+    thread,
+)
+
+FAMILIES: tuple[ModuleType, ...] = (
+    allowance,
+    capability,
+    context,
+    create,
+    debug,
     frame,
     irq,
     page_table,
@@ -57,3 +72,9 @@ def _subjects() -> tuple[Subject, ...]:
 
 
 SUBJECTS = _subjects()
+# Claims that are not known to be true: only checked if they are named.
+DRAFTS = tuple(
+    Subject(tell.__name__, tell)
+    for family in FAMILIES
+    for tell in getattr(family, "DRAFTS", ())
+)

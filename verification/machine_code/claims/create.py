@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import z3
 
+from .. import invariants, tables
 from ..call import Call, Frame, Object, Word, word
 from ..kernel_state import Slot, link_of, number_of
 
@@ -30,11 +31,14 @@ def check_own(it: Call, region: Object, number: Word) -> None:
     it.refuse("NotWhole", z3.UGE(number, region["LIMIT"]))
 
 
-def check_whole(it: Call, region: Object, number: Word) -> Frame:
-    """The same, and the frame is memory, and free."""
+def check_whole(it: Call, region: Object, number: Word, *, is_memory: bool = False) -> Frame:
+    """The same, and the frame is memory, which may be known of the region, and free."""
     frame = it.region_frame(region, number)
     check_own(it, region, number)
-    it.refuse("OutOfRange", region["DEVICE"] != 0)
+    if is_memory:
+        it.note_field(region, "DEVICE")
+    else:
+        it.refuse("OutOfRange", region["DEVICE"] != 0)
     it.refuse("NotFree", z3.Not(frame.is_kind("Free")))
     return frame
 
@@ -110,6 +114,24 @@ def create_reply(it: Call, region: Word, place: Word, destination: Word) -> None
     """A new reply object."""
     vacancy = find_vacancy(it, (region, place, destination), "Reply")
     finish(it, vacancy, "Reply", HOLDER)
+    it.done()
+
+
+def create_table(
+    it: Call, region: Word, place: Word, destination: Word, slots: Word
+) -> None:
+    """A new capability table with 256 slots."""
+    it.rules = (invariants.vacancies("CapTable"),)
+    vacancy = find_vacancy(it, (region, place, destination), "CapTable")
+    frame = check_whole(it, vacancy.region, slots, is_memory=True)
+    it.refuse("NotFree", slots == z3.LShR(place, 6))
+    table = vacancy.item
+    it.assume(*invariants.vacant_is_zero(it.before, table.number, "CapTable"))
+    finish(it, vacancy, "CapTable", HOLDER)
+    take_whole(it, vacancy.region, frame, "Slots", table)
+    chunks = table["CHUNKS"]
+    it.add_chunk(table, chunks, frame)
+    table["CHUNKS"] = chunks + 1
     it.done()
 
 
@@ -198,6 +220,44 @@ def create_frame(it: Call, handle: Word, place: Word, destination: Word) -> None
     it.done()
 
 
+def create_large_frame(it: Call, handle: Word, place: Word, destination: Word) -> None:
+    """One frame more of a large one; the last makes it user memory."""
+    names = it.layout.constants
+    large = names["LARGE_FRAMES"]
+    it.rules = (invariants.LARGE_HEADS,)
+    region = it.find(handle, "Region", "WRITE")
+    it.refuse("Misaligned", place & (64 * large - 1) != 0)
+    number = z3.LShR(place, 6)
+    head = it.region_frame(region, number)
+    check_own(it, region, number)
+    it.refuse("OutOfRange", region["DEVICE"] != 0)
+    check_own(it, region, number + (large - 1))
+    slot = it.find_empty_slot(destination)
+    is_begun = head.is_kind("LargeHead")
+    it.assume(*invariants.large_head_is_sound(it.before, head.number))
+    with it.when(is_begun):
+        taken = head["ADDRESS"]
+    taken = z3.If(is_begun, taken, word(0))
+    part = it.new_frame(region, number + taken)
+    it.refuse("NotFree", z3.Not(part.is_kind("Free")))
+    part.set_kind("LargeTail")
+    it.leave("ZeroFrame", number + taken)
+    raise_high(it, region, part)
+    taken = taken + 1
+    is_more = z3.ULT(taken, large)
+    with it.when(is_more):
+        head.set_kind("LargeHead")
+        head["ADDRESS"] = taken
+    it.refuse("Again", is_more)
+    head["ADDRESS"] = 0
+    identity = it.new_id()
+    head.set_kind("User")
+    head["ID"] = identity
+    head["SPACE"] = names["user.LARGE"]
+    fill(it, slot, identity, number_of(place), ("Frame", HOLDER))
+    it.done()
+
+
 def table_extend(it: Call, tables: Word, regions: Word, number: Word) -> None:
     """256 more slots for a table."""
     table = it.find(tables, "CapTable", "WRITE")
@@ -234,9 +294,12 @@ def space_donate(it: Call, spaces: Word, regions: Word, number: Word) -> None:
 
 def space_withdraw(it: Call, spaces: Word) -> None:
     """Takes an unused frame back from a space."""
+    it.rules = tuple(tables.rules())
     space = it.find(spaces, "AddressSpace", "WRITE")
     it.refuse("NeedMemory", space["POOL_COUNT"] == 0)
     frame = it.pool_frame(space)
+    it.assume(*tables.pool_is_apart(it.before, frame.number))
+    it.assume(*tables.pools_are_counted(it.before, space.number))
     space["POOL"] = frame["RECORDS"]
     space["POOL_COUNT"] = space["POOL_COUNT"] - 1
     for field in ("ID", "SPACE", "ADDRESS", "RECORDS"):
@@ -245,6 +308,20 @@ def space_withdraw(it: Call, spaces: Word) -> None:
     it.done(z3.ZeroExt(30, frame.number))
 
 
-CALLS = (create_endpoint, create_notification, create_reply, space_donate)
+CALLS = (
+    create_endpoint,
+    create_notification,
+    create_reply,
+    create_thread,
+    create_context,
+    create_frame,
+    table_extend,
+    space_donate,
+    space_withdraw,
+)
 # Told, and not yet proved.
-DRAFTS = (create_gate, create_thread, create_context, create_frame, table_extend, space_withdraw)
+DRAFTS = (
+    create_table,
+    create_gate,
+    create_large_frame,
+)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import z3
 
-from ..call import Call, Word, word
+from .. import invariants
+from ..call import Call, Object, Word, word
+from .create import HOLDER, fill
 
 
 def region_inspect(it: Call, handle: Word) -> None:
@@ -15,9 +17,21 @@ def region_inspect(it: Call, handle: Word) -> None:
     it.done(region["BASE"] | z3.If(z3.ULT(left, most), left, most) << 34)
 
 
+def _has_neighbours(it: Call, region: Object) -> None:
+    """What a region has to do with any other, and with any frame."""
+    state, number = it.before, region.number
+    it.assume(*invariants.region_is_sound(state, number, invariants.ANY_FRAME))
+    it.assume(*invariants.region_top_is_sound(state, number, invariants.ANY_FRAME))
+    it.assume(*invariants.region_place_is_sound(state, number))
+    for other in (invariants.ANY_OBJECT, invariants.ANY_OBJECT_TOO):
+        it.assume(*invariants.regions_are_apart(state, number, other))
+
+
 def region_merge(it: Call, handle: Word, frames: Word) -> None:
     """Takes free frames above its own part back."""
+    it.rules = invariants.REGIONS
     region = it.find(handle, "Region", "WRITE")
+    _has_neighbours(it, region)
     most = it.layout.constants["MERGE_FRAMES"]
     limit = region["LIMIT"]
     lacking = region["BASE"] + region["FRAMES"] - limit
@@ -32,6 +46,48 @@ def region_merge(it: Call, handle: Word, frames: Word) -> None:
     it.done()
 
 
+def region_split(it: Call, handle: Word, frames: Word, destination: Word) -> None:
+    """A new region of the last frames of one, all free; `Again` after some that were looked at."""
+    it.rules = invariants.REGIONS
+    parent = it.find(handle, "Region", "WRITE")
+    _has_neighbours(it, parent)
+    it.refuse("OutOfRange", parent["DEVICE"] != 0)
+    it.refuse("OutOfRange", frames == 0)
+    limit = parent["LIMIT"]
+    it.refuse("OutOfRange", z3.UGE(frames, limit - parent["BASE"]))
+    slot = it.find_empty_slot(destination)
+    first = limit - frames
+    high, steps = parent["HIGH"], it.layout.constants["SPLIT_STEPS"]
+    is_used, is_left = z3.UGT(high, first), z3.BoolVal(True)
+    it.assume(*invariants.region_top_is_sound(it.before, parent.number, it.frame(first).number))
+    with it.when(is_used):
+        used = []
+        for at in range(steps):
+            # Once the mark is at the first of them, none is left.
+            is_left = z3.And(is_left, limit - high - frames + at != 0)
+            frame = it.new_frame(parent, high - (at + 1))
+            with it.when(is_left):
+                used.append(z3.And(is_left, z3.Not(frame.is_kind("Free"))))
+        it.refuse("NotFree", z3.Or(*used))
+        is_more = z3.And(is_left, high - steps != first)
+        parent["HIGH"] = z3.If(is_more, high - steps, first)
+        it.refuse("Again", is_more)
+    parent["LIMIT"] = first
+    frame = it.new_frame(parent, first)
+    frame.set_kind("Region")
+    frame.zero()
+    frame["ID"] = 1
+    child = it.new_object("Region", frame)
+    identity = it.new_id()
+    child["ID"] = identity
+    end = first + frames
+    fields = (("BASE", first), ("FRAMES", frames), ("LIMIT", end), ("HIGH", first + 1))
+    for field, value in fields:
+        child[field] = value
+    fill(it, slot, identity, child.number, ("Region", HOLDER))
+    it.done()
+
+
 CALLS = (region_inspect,)
 # Told, and not yet proved.
-DRAFTS = (region_merge,)
+DRAFTS = (region_merge, region_split)

@@ -54,11 +54,11 @@ def thread_configure(it: Call, handle: Word, flags: Word) -> None:
             it.core["FLOATING_OWNER"] = 0
         for index in range(72):
             thread.put("VECTOR", index, 0)
-    _set_flags(it, thread, (old & names["flag.DEBUG"]) | flags)
+    set_flags(it, thread, (old & names["flag.DEBUG"]) | flags)
     it.done()
 
 
-def _set_flags(it: Call, thread: Object, flags: Word) -> None:
+def set_flags(it: Call, thread: Object, flags: Word) -> None:
     """The flags of a thread, and what follows from them."""
     names = it.layout.constants
     is_debug = flags & names["flag.DEBUG"] != 0
@@ -78,6 +78,4 @@ def _set_flags(it: Call, thread: Object, flags: Word) -> None:
     thread["MASK"] = z3.If(is_usual, word(first), zero)
 
 
-CALLS = (thread_set_handler, thread_inspect)
-# Told, and not yet proved.
-DRAFTS = (thread_configure,)
+CALLS = (thread_set_handler, thread_inspect, thread_configure)

@@ -173,3 +173,16 @@ fn stopping_abandons_a_wait_and_starting_anew_forgets_the_call() {
     let stopped = stage.call(SystemCall::ThreadStop, &[actor.handle]);
     assert_eq!(stopped, Err(Error::Itself));
 }
+
+#[test]
+fn whoever_reclaims_hears_of_it_also_if_the_death_lets_somebody_else_run() {
+    let mut stage = Stage::new();
+    let target = stage.make(SystemCall::CreateNotification, &[]);
+    let waiting = stage.actor(200);
+    stage.message(SystemCall::Wait, target, Tag::default(), 0);
+    assert_eq!(stage.running(), MAIN);
+    let frame = stage.number(target) / 64;
+    assert_eq!(stage.call(SystemCall::Reclaim, &[MEMORY, frame]), Ok(0));
+    assert_eq!(stage.running(), waiting.thread);
+    assert_eq!(stage.refusal(waiting.thread), Some(Error::Died));
+}
