@@ -2,9 +2,10 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-extern crate self as ipc_abi;
-#[cfg(test)]
+#[cfg(not(target_os = "none"))]
 extern crate std;
+
+extern crate self as ipc_abi;
 
 pub mod boot;
 pub mod call;
@@ -23,4 +24,6 @@ pub mod startup;
 pub mod tag;
 pub mod time;
 
-pub use ipc_abi_macros::interface;
+pub use ipc_abi_macros::{interface, payload};
+#[doc(hidden)]
+pub use serde;

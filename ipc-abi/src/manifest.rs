@@ -22,10 +22,12 @@ pub const PROCESSES_MAX: usize = 32;
 pub const SEGMENTS_MAX: usize = 8;
 /// The most services one process can call.
 pub const CALLS_MAX: usize = 16;
+/// The most permissions that a service knows: one bit of its clients' badges each.
+pub const PERMISSIONS_MAX: u32 = 31;
 /// The most devices of one process.
 pub const DEVICES_MAX: usize = 8;
 /// The most callers that one process can keep waiting.
-pub const REPLIES_MAX: usize = 8;
+pub const REPLIES_MAX: usize = 32;
 /// The most interrupt lines of one device.
 pub const DEVICE_LINES_MAX: usize = 4;
 /// The most pages of a heap, of a region, or of a program's segment: 64 MiB.
@@ -62,7 +64,7 @@ pub struct Process {
     pub restart: Restart,
     /// Whether it has an endpoint, where it serves under its own name.
     pub serves: bool,
-    /// How many callers it can keep waiting: reply objects, as the handles `reply`.
+    /// How many callers it can keep waiting: reply objects.
     pub replies: u8,
     /// What it may call.
     pub calls: Vec<Call, CALLS_MAX>,
@@ -150,9 +152,11 @@ pub struct Call {
 pub struct Badge(u64);
 
 impl Badge {
-    /// The badge of the process `client` with `permissions`.
+    /// The badge of the process `client` with `permissions`, of which there are at most
+    /// [`PERMISSIONS_MAX`]: bit 63 is not theirs.
     #[must_use]
     pub const fn new(client: u8, permissions: u32) -> Badge {
+        let permissions = permissions & !(u32::MAX << PERMISSIONS_MAX);
         Badge(((permissions as u64) << 32) | client as u64)
     }
 
@@ -177,7 +181,7 @@ impl Badge {
     /// Whether the client has the permission with this number.
     #[must_use]
     pub const fn has_permission(self, permission: u32) -> bool {
-        permission < 32 && (self.0 >> 32) & (1 << permission) != 0
+        permission < PERMISSIONS_MAX && (self.0 >> 32) & (1 << permission) != 0
     }
 }
 
@@ -293,5 +297,21 @@ impl Iterator for Processes<'_> {
                 Some(Err(ManifestError::Malformed(number)))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn badge_tells_the_client_and_its_permissions_and_leaves_bit_63() {
+        let badge = Badge::new(7, u32::MAX);
+        assert_eq!(badge.client(), 7);
+        assert!(badge.has_permission(PERMISSIONS_MAX - 1));
+        assert!(!badge.has_permission(PERMISSIONS_MAX));
+        assert_eq!(badge.into_raw() >> 63, 0);
+        assert!(!Badge::from_raw(u64::MAX).has_permission(PERMISSIONS_MAX));
+        assert!(!Badge::new(7, 1 << 3).has_permission(2));
     }
 }

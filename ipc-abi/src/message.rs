@@ -85,18 +85,21 @@ pub fn words_from_bytes(bytes: &[u8; Tag::REGISTER_BYTES]) -> [u64; MESSAGE_WORD
     words
 }
 
-/// A place for messages that do not fit in registers.
-///
-/// In a process it is the message buffer, from which everything is copied, because the kernel
-/// writes there; on the host it is ordinary memory.
-pub trait LongBuffer {
+/// A place to write messages that do not fit in registers.
+pub trait LongWriter {
     /// Copies `bytes` to `offset`.
     ///
     /// # Errors
     ///
     /// What is wrong with the buffer.
     fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<(), LongBufferError>;
+}
 
+/// A place for messages that do not fit in registers.
+///
+/// In a process it is the message buffer, from which everything is copied, because the kernel
+/// writes there; on the host it is ordinary memory.
+pub trait LongBuffer: LongWriter {
     /// Lends a copy of the first `length` bytes to `reader`.
     ///
     /// # Errors

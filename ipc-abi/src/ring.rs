@@ -120,7 +120,8 @@ impl Slots {
 
     #[inline(always)]
     const fn place(self, count: u64) -> usize {
-        (count & (self.0.wrapping_sub(1)) as u64) as usize
+        let [a, b, c, d, ..] = count.to_le_bytes();
+        (u32::from_le_bytes([a, b, c, d]) & self.0.wrapping_sub(1)) as usize
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Startup {
     pub handles: Vec<NamedHandle, HANDLES_MAX>,
     /// The devices that it drives.
     pub devices: Vec<DeviceGrant, DEVICES_MAX>,
+    /// Its reply objects: places for callers that wait for late answers.
+    pub replies: SlotRange,
 }
 
 /// A piece of a process's address space.
@@ -208,6 +210,10 @@ mod tests {
             },
             handles: core::iter::repeat_n(handle, HANDLES_MAX).collect(),
             devices: core::iter::repeat_n(device, DEVICES_MAX).collect(),
+            replies: SlotRange {
+                first: u32::MAX,
+                count: u32::MAX,
+            },
         }
     }
 

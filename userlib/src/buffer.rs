@@ -7,7 +7,7 @@
 
 use core::mem::MaybeUninit;
 
-use ipc_abi::message::{LongBuffer, LongBufferError};
+use ipc_abi::message::{LongBuffer, LongBufferError, LongWriter};
 use ipc_abi::tag::Tag;
 
 use crate::control::message_buffer;
@@ -18,7 +18,7 @@ use crate::control::message_buffer;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MessageBuffer;
 
-impl LongBuffer for MessageBuffer {
+impl LongWriter for MessageBuffer {
     fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<(), LongBufferError> {
         let buffer = message_buffer().ok_or(LongBufferError::NoBuffer)?;
         match offset.checked_add(bytes.len()) {
@@ -31,7 +31,9 @@ impl LongBuffer for MessageBuffer {
         unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         Ok(())
     }
+}
 
+impl LongBuffer for MessageBuffer {
     fn read<R>(
         &mut self,
         length: usize,

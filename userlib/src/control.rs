@@ -70,6 +70,27 @@ pub(crate) fn message_buffer() -> Option<core::ptr::NonNull<u8>> {
     core::ptr::NonNull::new(core::ptr::with_exposed_provenance_mut(buffer))
 }
 
+/// What tells the current thread from others of the process; not 0.
+#[cfg(target_os = "none")]
+pub(crate) fn current_thread() -> u64 {
+    let control: u64;
+    // SAFETY: reading a register has no effect.
+    unsafe {
+        core::arch::asm!(
+            "mrs {}, tpidr_el0",
+            out(reg) control,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    control
+}
+
+/// Tests have one thread each.
+#[cfg(not(target_os = "none"))]
+pub(crate) fn current_thread() -> u64 {
+    1
+}
+
 /// There is no message buffer on the host.
 #[cfg(not(target_os = "none"))]
 pub(crate) fn message_buffer() -> Option<core::ptr::NonNull<u8>> {

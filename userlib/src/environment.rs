@@ -3,6 +3,8 @@
 use core::fmt;
 
 use ipc_abi::capability::Kind;
+use ipc_abi::interface::client::check_schema;
+use ipc_abi::interface::{ConnectError, Interface};
 use ipc_abi::manifest::{DEVICES_MAX, Name};
 use ipc_abi::startup::{SlotRange, Startup};
 
@@ -62,6 +64,30 @@ impl fmt::Display for EnvironmentError {
             EnvironmentError::NoEndpoint => formatter.write_str("it has no endpoint"),
             EnvironmentError::NoNotification => formatter.write_str("it has no notification"),
             EnvironmentError::NoSlots => formatter.write_str("all its slots are taken"),
+        }
+    }
+}
+
+/// Why there is no client of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceError {
+    /// The process was not given the way to it.
+    Environment(EnvironmentError),
+    /// The service of this name does not answer, or speaks something else.
+    Connect(Name, ConnectError),
+}
+
+impl From<EnvironmentError> for ServiceError {
+    fn from(error: EnvironmentError) -> ServiceError {
+        ServiceError::Environment(error)
+    }
+}
+
+impl fmt::Display for ServiceError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServiceError::Environment(error) => error.fmt(formatter),
+            ServiceError::Connect(name, error) => write!(formatter, "`{name}`: {error}"),
         }
     }
 }
@@ -129,6 +155,18 @@ impl Environment {
     /// `Missing`, `WrongKind`.
     pub fn gate(&self, name: &str) -> Result<Gate, EnvironmentError> {
         self.handle(name, Kind::Gate).map(Gate::new)
+    }
+
+    /// A client of the service called `name`, which must speak the interface `I`: it is asked.
+    ///
+    /// # Errors
+    ///
+    /// What the process was not given, or why the service does not fit.
+    pub fn connect<I: Interface>(&self, name: &str) -> Result<I::Client<Gate>, ServiceError> {
+        let mut gate = self.gate(name)?;
+        check_schema::<I, Gate>(&mut gate)
+            .map_err(|error| ServiceError::Connect(clip(name), error))?;
+        Ok(I::client(gate))
     }
 
     /// Where the process serves.
@@ -241,6 +279,18 @@ mod tests {
             environment.notification(),
             Err(EnvironmentError::NoNotification)
         );
+    }
+
+    #[test]
+    fn service_that_does_not_fit_is_told_by_its_name() {
+        use ipc_abi::interface::CallError;
+        let error = ConnectError::Call(CallError::Refused(ipc_abi::error::Error::Died));
+        let error = ServiceError::Connect(clip("files"), error);
+        let text = "`files`: the service does not tell its schema: Died";
+        assert_eq!(std::format!("{error}"), text);
+        let missing = environment().gate("files").expect_err("it is not there");
+        let text = "nothing is called `files`";
+        assert_eq!(std::format!("{}", ServiceError::from(missing)), text);
     }
 
     #[test]

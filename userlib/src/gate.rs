@@ -50,12 +50,18 @@ impl Transport for Gate {
     fn call_short(&mut self, request: Message, used_words: usize) -> Result<Incoming, CallError> {
         Ok(syscall::call_short(self.handle, request, used_words))
     }
+
+    #[inline(always)]
+    fn send(&mut self, message: Message) -> Result<(), CallError> {
+        syscall::send(self.handle, message).map_err(CallError::Refused)
+    }
 }
 
 impl Gate {
     /// The same way in, for clients that wait for answers until `deadline` only: then a method fails
     /// with the refusal `TimedOut`. What the server does with the request is its own affair; an
-    /// answer that still comes is dropped.
+    /// answer that still comes is dropped. What is sent one way is refused with `WouldBlock` if the
+    /// server is not receiving.
     #[must_use]
     pub const fn until(self, deadline: Deadline) -> TimedGate {
         TimedGate {
@@ -82,6 +88,11 @@ impl Transport for TimedGate {
     fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
         let (handle, ticks) = (self.gate.handle, self.deadline.ticks());
         Ok(syscall::call_until(handle, request, Window::NONE, ticks))
+    }
+
+    /// Does not wait at all: there is no sending until a deadline.
+    fn send(&mut self, message: Message) -> Result<(), CallError> {
+        syscall::try_send(self.gate.handle, message).map_err(CallError::Refused)
     }
 }
 
@@ -169,37 +180,5 @@ impl Notification {
     /// `TimedOut`, and those of `wait`.
     pub fn wait_until(self, deadline: Deadline) -> Result<u64, Error> {
         syscall::wait_until(self.handle, deadline.ticks())
-    }
-}
-
-/// A reply object: a place for one caller that is answered later.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ReplyPlace {
-    handle: u32,
-}
-
-impl ReplyPlace {
-    /// The place that `handle` names.
-    #[must_use]
-    pub const fn new(handle: u32) -> ReplyPlace {
-        ReplyPlace { handle }
-    }
-
-    /// Keeps the caller that is being served; its method then returns `Deferrable::Later`.
-    ///
-    /// # Errors
-    ///
-    /// `InUse` if a caller is kept already; those of `save_caller`.
-    pub fn keep(&mut self) -> Result<(), Error> {
-        syscall::save_caller(self.handle)
-    }
-
-    /// Answers the caller that was kept.
-    ///
-    /// # Errors
-    ///
-    /// `NoCaller` if none is kept, or it died; those of `reply_to`.
-    pub fn answer(&mut self, reply: Message) -> Result<(), Error> {
-        syscall::reply_to(self.handle, reply)
     }
 }

@@ -20,7 +20,7 @@ type YieldingMutex = SpinMutex<(), Yielding>;
 static HEAP: TalcLock<YieldingMutex, Manual> = TalcLock::new(Manual);
 
 /// What to do while the lock is taken.
-struct Yielding;
+pub(crate) struct Yielding;
 
 impl RelaxStrategy for Yielding {
     #[cold]

@@ -8,6 +8,7 @@ mod address;
 mod buffer;
 mod control;
 mod counter;
+mod desk;
 mod device;
 mod environment;
 mod gate;
@@ -27,9 +28,10 @@ pub use control::ThreadControl;
 pub use counter::{
     kernel_info, read_counter_hertz, read_cycles, read_cycles_twice, read_ticks, start_cycles,
 };
+pub use desk::offer_replies;
 pub use device::{Device, DeviceError, IrqLine};
-pub use environment::{Environment, EnvironmentError};
-pub use gate::{Endpoint, Gate, Notification, ReplyPlace, TimedGate};
+pub use environment::{Environment, EnvironmentError, ServiceError};
+pub use gate::{Endpoint, Gate, Notification, TimedGate};
 pub use memory::{PageWindow, WindowError, package};
 pub use panic::PANIC_TEXT_BYTES;
 pub use provoke::{provoke_load, provoke_null, provoke_undefined, use_floating};

@@ -5,6 +5,7 @@
 
 use ipc_abi::error::Error;
 use ipc_abi::fault::{FaultCause, FaultReply, FaultWord};
+use ipc_abi::interface::promise::{Desk, Ticket};
 use ipc_abi::interface::server::reply_protocol_error;
 use ipc_abi::interface::{Dispatch, ProtocolError, Replier};
 use ipc_abi::message::{Incoming, MESSAGE_WORDS, Message};
@@ -12,6 +13,7 @@ use ipc_abi::signal;
 use ipc_abi::tag::{MessageKind, Tag};
 
 use crate::buffer::MessageBuffer;
+use crate::desk::DESK;
 use crate::gate::Endpoint;
 
 /// What a server hears beside requests.
@@ -149,7 +151,6 @@ impl Source for Endpoint {
 /// Replies and receives the next message in one system call.
 struct Fused<E> {
     source: E,
-    is_one_way: bool,
 }
 
 impl<E: Source> Replier for Fused<E> {
@@ -157,15 +158,18 @@ impl<E: Source> Replier for Fused<E> {
 
     #[inline(always)]
     fn reply(self, reply: Message, used_words: usize) -> Incoming {
-        if self.is_one_way {
-            self.source.receive()
-        } else {
-            self.source.reply_receive(reply, used_words)
-        }
+        self.source.reply_receive(reply, used_words)
+    }
+
+    #[inline(never)]
+    fn keep(&self) -> Result<(&'static dyn Desk, Ticket), ProtocolError> {
+        let ticket = DESK.keep()?;
+        Ok((&DESK, ticket))
     }
 
     #[inline(always)]
     fn later(self) -> Incoming {
+        DESK.end_idling();
         self.source.receive()
     }
 }
@@ -214,20 +218,15 @@ fn run<I: Dispatch<S>, S>(
     let mut buffer = MessageBuffer;
     let mut message = source.receive();
     loop {
-        let is_one_way = match message.tag.into_raw() & Tag::KERNEL_BITS {
-            0 => false,
-            _ if message.tag.kind() == Some(MessageKind::OneWay) => true,
-            _ => {
-                message = match handle_event(message, server, ears) {
-                    Step::Reply(reply) => source.reply_receive(reply, MESSAGE_WORDS),
-                    Step::Receive => source.receive(),
-                    Step::End(error) => return error,
-                };
-                continue;
-            }
+        if message.tag.into_raw() & Tag::KERNEL_BITS == 0 {
+            message = I::dispatch(server, message, &mut buffer, Fused { source });
+            continue;
+        }
+        message = match handle_event::<I, S>(message, server, ears) {
+            Step::Reply(reply) => source.reply_receive(reply, MESSAGE_WORDS),
+            Step::Receive => source.receive(),
+            Step::End(error) => return error,
         };
-        message.tag = message.tag.with_kind(MessageKind::Message);
-        message = I::dispatch(server, message, &mut buffer, Fused { source, is_one_way });
     }
 }
 
@@ -238,12 +237,14 @@ enum Step {
     End(Error),
 }
 
-/// Handles what is no request.
+/// Handles what is no call.
 #[inline(never)]
-fn handle_event<S>(message: Incoming, server: &mut S, ears: &impl Ears<S>) -> Step {
+fn handle_event<I: Dispatch<S>, S>(message: Incoming, server: &mut S, ears: &impl Ears<S>) -> Step {
     match message.tag.kind() {
         Some(MessageKind::Signal) => {
+            DESK.begin_idling();
             tell_signals(server, message.words[0], ears);
+            DESK.end_idling();
             Step::Receive
         }
         Some(MessageKind::Fault) => Step::Reply(
@@ -251,8 +252,14 @@ fn handle_event<S>(message: Incoming, server: &mut S, ears: &impl Ears<S>) -> St
                 .into_message(),
         ),
         Some(MessageKind::Refusal) => after_refusal(message.tag),
-        // Requests do not come here; a kind from a later kernel is passed over.
-        Some(MessageKind::Message | MessageKind::OneWay) | None => Step::Receive,
+        Some(MessageKind::OneWay) => {
+            let mut request = message;
+            request.tag = request.tag.with_kind(MessageKind::Message);
+            I::tell(server, request, &mut MessageBuffer);
+            Step::Receive
+        }
+        // Calls do not come here; a kind from a later kernel is passed over.
+        Some(MessageKind::Message) | None => Step::Receive,
     }
 }
 
@@ -273,7 +280,7 @@ fn after_refusal(tag: Tag) -> Step {
     match tag.error() {
         // The caller is gone, or the call did one bounded step.
         Some(Error::NoCaller | Error::Again) => Step::Receive,
-        // The server said that it answers later, but keeps nobody.
+        // The server received by itself, and left a caller unanswered.
         Some(Error::CallerWaits) => Step::Reply(reply_protocol_error(ProtocolError::Unanswered)),
         // The reply cannot be sent as it is.
         Some(Error::NoBuffer) => Step::Reply(reply_protocol_error(ProtocolError::NoBuffer)),

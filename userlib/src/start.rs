@@ -13,6 +13,7 @@ use ipc_abi::startup::{MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Start
 
 use crate::address;
 use crate::control::ThreadControl;
+use crate::desk::offer_replies;
 use crate::environment::Environment;
 use crate::heap::{self, Arena};
 
@@ -113,6 +114,8 @@ unsafe fn begin<T>(startup: Startup, main: fn(Environment) -> T) -> ! {
     CONTROL.install();
     // SAFETY: the caller's promise.
     unsafe { heap::claim(startup.heap) };
+    let replies = startup.replies;
+    offer_replies(replies.first..replies.first.saturating_add(replies.count));
     main(Environment::new(startup));
     panic!("main returned");
 }

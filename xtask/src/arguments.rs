@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Check,
     /// Formats the Rust code.
     Fmt,
+    /// Writes the services' pages of the book from their interfaces.
+    Services,
 }
 
 /// Arguments of `./x run`.

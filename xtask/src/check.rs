@@ -2,6 +2,7 @@
 
 use crate::bounded;
 use crate::image;
+use crate::services;
 use crate::step::{self, Step};
 use crate::tidy;
 use crate::toolchain::Toolchain;
@@ -62,6 +63,10 @@ pub(crate) fn run(toolchain: &Toolchain) -> Result<Vec<Check>> {
         checks.push(report(format!("tidy: {}", outcome.rule), problem));
     }
     checks.push(report("claims table".to_owned(), verify::check_table()));
+    checks.push(report(
+        "pages of the services".to_owned(),
+        services::check(),
+    ));
     checks.push(bounded(toolchain)?);
     Ok(checks)
 }

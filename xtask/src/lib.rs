@@ -19,6 +19,7 @@ mod install;
 pub mod machine;
 pub mod monitor;
 mod run;
+mod services;
 pub mod session;
 mod step;
 mod suite;
@@ -111,6 +112,7 @@ fn execute(arguments: &Arguments) -> Result<()> {
             bench::bench(bench, &image)
         }
         Command::Check => check::check(&prepare(Purpose::Check)?),
+        Command::Services => services::write(),
         Command::Fmt => check::format(&prepare(Purpose::Check)?),
     }
 }

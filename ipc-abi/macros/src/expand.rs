@@ -1,11 +1,14 @@
-//! What is made from an interface.
+//! What is made from an interface: its marker here, the rest in [`crate::dispatcher`] and
+//! [`crate::client`].
 
+use crate::client::expand_client;
+use crate::dispatcher::expand_dispatcher;
+use crate::docs::text_of;
+use crate::method::{Argument, Kind, Method};
+use crate::model::Interface;
+use crate::wire::Wire;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::Attribute;
-
-use crate::method::{Method, Returns, Source};
-use crate::model::Interface;
 
 /// Makes everything.
 pub(crate) fn expand(interface: &Interface) -> TokenStream {
@@ -19,21 +22,14 @@ pub(crate) fn expand(interface: &Interface) -> TokenStream {
 fn expand_marker(interface: &Interface) -> TokenStream {
     let (visibility, name) = (&interface.item.vis, &interface.item.ident);
     let marker = format_ident!("{name}Interface");
+    let client = format_ident!("{name}Client");
     let text = name.to_string();
-    let (version, schema) = (interface.version, interface.schema());
-    let docs = format!("The interface [`{name}`]: what it is, and its dispatcher.");
-    let methods = interface.methods.iter().map(|method| {
-        let (number, name, signature) =
-            (method.number, method.name.to_string(), method.signature());
-        quote!(::ipc_abi::interface::MethodInfo {
-            number: #number, name: #name, signature: #signature,
-        })
-    });
-    let replies = interface
-        .methods
-        .iter()
-        .filter(|method| method.returns.is_deferrable);
-    let replies = replies.map(expand_reply);
+    let version = interface.version;
+    let (shown, docs) = (
+        text_of(&interface.item.attrs),
+        format!("The interface [`{name}`]: what it is, and its dispatcher."),
+    );
+    let methods = interface.methods.iter().map(expand_info);
     quote! {
         #[doc = #docs]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,265 +37,53 @@ fn expand_marker(interface: &Interface) -> TokenStream {
 
         impl ::ipc_abi::interface::Interface for #marker {
             const NAME: &'static str = #text;
-            const VERSION: u32 = #version;
-            const SCHEMA_HASH: u64 = ::ipc_abi::interface::schema_hash(#schema);
+            const DOCS: &'static str = #shown;
+            const SCHEMA: ::ipc_abi::interface::Schema =
+                ::ipc_abi::interface::Schema::of(#text, #version, Self::METHODS);
             const METHODS: &'static [::ipc_abi::interface::MethodInfo] = &[#(#methods),*];
-        }
 
-        impl #marker { #(#replies)* }
-    }
-}
+            type Client<T> = #client<T>;
 
-/// Makes the function that makes a late reply.
-fn expand_reply(method: &Method) -> TokenStream {
-    let name = format_ident!("{}_reply", method.name);
-    let docs = format!(
-        "The late reply of `{}`, for a caller that was saved.",
-        method.name
-    );
-    let written = &method.returns.written;
-    let message = expand_message(&method.returns, &quote!(value));
-    quote! {
-        #[doc = #docs]
-        #[must_use]
-        pub fn #name<B: ::ipc_abi::message::LongBuffer>(
-            value: #written,
-            buffer: &mut B,
-        ) -> ::ipc_abi::message::Message {
-            #message
-        }
-    }
-}
-
-/// Makes the message that carries `value`, which is what stands behind `Deferrable`.
-fn expand_message(returns: &Returns, value: &TokenStream) -> TokenStream {
-    let server = quote!(::ipc_abi::interface::server);
-    expand_result(returns, value, &|result, error| {
-        let function = if error {
-            quote!(reply_service_error)
-        } else {
-            quote!(reply)
-        };
-        quote!(#server::#function(&#result, buffer))
-    })
-}
-
-/// Answers with `value`, which is what stands behind `Deferrable`.
-fn expand_answer(returns: &Returns, value: &TokenStream) -> TokenStream {
-    let server = quote!(::ipc_abi::interface::server);
-    expand_result(returns, value, &|result, error| {
-        let function = if error {
-            quote!(answer_service_error)
-        } else {
-            quote!(answer)
-        };
-        quote!(#server::#function(&#result, buffer, replier))
-    })
-}
-
-/// Does `step` to what is written for `value`; its flag tells that this is the service's error.
-fn expand_result(
-    returns: &Returns,
-    value: &TokenStream,
-    step: &dyn Fn(TokenStream, bool) -> TokenStream,
-) -> TokenStream {
-    let Some((_, wire)) = &returns.error else {
-        return step(returns.value.1.wrap(value), false);
-    };
-    let result = step(returns.value.1.wrap(&quote!(result)), false);
-    let error = step(wire.wrap(&quote!(error)), true);
-    quote! {
-        match #value {
-            Ok(result) => #result,
-            Err(error) => #error,
-        }
-    }
-}
-
-fn expand_dispatcher(interface: &Interface) -> TokenStream {
-    let name = &interface.item.ident;
-    let marker = format_ident!("{name}Interface");
-    let arms = interface
-        .methods
-        .iter()
-        .map(|method| expand_arm(interface, method));
-    quote! {
-        impl<S: #name> ::ipc_abi::interface::Dispatch<S> for #marker {
-            #[inline(always)]
-            fn dispatch<B: ::ipc_abi::message::LongBuffer, R: ::ipc_abi::interface::Replier>(
-                server: &mut S,
-                request: ::ipc_abi::message::Incoming,
-                buffer: &mut B,
-                replier: R,
-            ) -> R::Next {
-                use ::ipc_abi::interface::server as support;
-                let error = match request.tag.method() {
-                    #(#arms)*
-                    _ => match support::read_schema_request(request, buffer) {
-                        Ok(()) => {
-                            let hash = <Self as ::ipc_abi::interface::Interface>::SCHEMA_HASH;
-                            return support::answer(&hash, buffer, replier);
-                        }
-                        Err(error) => error,
-                    },
-                };
-                support::answer_protocol_error(error, replier)
+            fn client<T: ::ipc_abi::interface::Transport>(transport: T) -> #client<T> {
+                #client::new(transport)
             }
         }
     }
 }
 
-fn expand_arm(interface: &Interface, method: &Method) -> TokenStream {
-    let (name, number, function) = (&interface.item.ident, method.number, &method.name);
-    let from_message = method
-        .arguments
-        .iter()
-        .filter(|a| !matches!(a.source, Source::Caller));
-    let names = from_message.map(crate::method::Argument::decoded_name);
-    let types: Vec<_> = method
-        .arguments
-        .iter()
-        .filter_map(|a| a.decoded_type())
-        .collect();
-    let types = quote!((#(#types,)*));
-    let handed = method
-        .arguments
-        .iter()
-        .map(crate::method::Argument::handed_value);
-    let answer = expand_answer(&method.returns, &quote!(value));
-    let done = if method.returns.is_deferrable {
-        quote! {
-            Ok(::ipc_abi::interface::Deferrable::Now(value)) => return #answer,
-            Ok(::ipc_abi::interface::Deferrable::Later) => return replier.later(),
+/// What the schema and the page tell of a method.
+fn expand_info(method: &Method) -> TokenStream {
+    let (number, name) = (method.number.value, method.name.to_string());
+    let docs = text_of(&method.docs);
+    let kind = match method.kind {
+        Kind::Call => quote!(Call),
+        Kind::OneWay => quote!(OneWay),
+        Kind::Late => quote!(Late),
+        Kind::Stream => quote!(Stream),
+    };
+    let arguments = method.arguments.iter().filter_map(Argument::expand_info);
+    let (result, wire) = &method.returns.value;
+    let wire = match method.kind {
+        Kind::Stream => &Wire::Serialized,
+        Kind::Call | Kind::OneWay | Kind::Late => wire,
+    };
+    let result = wire.expand_info("", result);
+    let error = match &method.returns.error {
+        Some((error, wire)) => {
+            let info = wire.expand_info("", error);
+            quote!(::core::option::Option::Some(#info))
         }
-    } else {
-        quote!(Ok(value) => return #answer,)
+        None => quote!(::core::option::Option::None),
     };
     quote! {
-        #number => {
-            let size = support::size_of_arguments::<#types>();
-            let result = support::with_request(&request, buffer, size, |reader| {
-                let (#(#names,)*) = reader.all::<#types>()?;
-                Ok(<S as #name>::#function(server, #(#handed),*))
-            });
-            match result {
-                #done
-                Err(error) => error,
-            }
+        ::ipc_abi::interface::MethodInfo {
+            number: #number,
+            name: #name,
+            docs: #docs,
+            kind: ::ipc_abi::interface::MethodKind::#kind,
+            arguments: &[#(#arguments),*],
+            result: #result,
+            error: #error,
         }
     }
-}
-
-fn expand_client(interface: &Interface) -> TokenStream {
-    let (visibility, name) = (&interface.item.vis, &interface.item.ident);
-    let (client, marker) = (
-        format_ident!("{name}Client"),
-        format_ident!("{name}Interface"),
-    );
-    let docs = format!("A client of [`{name}`] over a transport.");
-    let methods = interface.methods.iter().map(expand_client_method);
-    quote! {
-        #[doc = #docs]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #visibility struct #client<T> {
-            transport: T,
-        }
-
-        impl<T: ::ipc_abi::interface::Transport> #client<T> {
-            /// Makes a client without asking whether the service has the same schema.
-            #[must_use]
-            pub const fn new(transport: T) -> Self {
-                Self { transport }
-            }
-
-            /// Makes a client of a service that has the same schema.
-            ///
-            /// # Errors
-            ///
-            /// `SchemaMismatch`, or why the service could not be asked.
-            pub fn connect(
-                mut transport: T,
-            ) -> ::core::result::Result<Self, ::ipc_abi::interface::ConnectError> {
-                ::ipc_abi::interface::client::check_schema::<#marker, T>(&mut transport)?;
-                Ok(Self { transport })
-            }
-
-            /// The transport.
-            #[must_use]
-            pub const fn transport(&mut self) -> &mut T {
-                &mut self.transport
-            }
-
-            #(#methods)*
-        }
-    }
-}
-
-fn expand_client_method(method: &Method) -> TokenStream {
-    let (name, number, docs) = (&method.name, method.number, &method.docs);
-    let shown = method
-        .arguments
-        .iter()
-        .filter(|a| !matches!(a.source, Source::Caller));
-    let parameters = shown.map(|argument| {
-        let (name, written) = (&argument.name, &argument.written);
-        quote!(#name: #written)
-    });
-    let values = method
-        .arguments
-        .iter()
-        .filter_map(|argument| argument.encoded_value());
-    let arguments = quote!(&(#(#values,)*));
-    let (written, wire) = &method.returns.value;
-    let (encoded, value) = (wire.encoded_type(written), wire.unwrap(&quote!(value)));
-    let client = quote!(::ipc_abi::interface::client);
-    let (returned, body) = match &method.returns.error {
-        None => (
-            quote!(::core::result::Result<#written, ::ipc_abi::interface::CallError>),
-            quote! {
-                let value: #encoded = #client::call(&mut self.transport, #number, #arguments)?;
-                Ok(#value)
-            },
-        ),
-        Some((error_type, error_wire)) => {
-            let error_encoded = error_wire.encoded_type(error_type);
-            let error = error_wire.unwrap(&quote!(error));
-            (
-                quote!(::core::result::Result<
-                    #written,
-                    ::ipc_abi::interface::Failure<#error_type>,
-                >),
-                quote! {
-                    let answer: ::core::result::Result<#encoded, #error_encoded> =
-                        #client::call_fallible(&mut self.transport, #number, #arguments)?;
-                    match answer {
-                        Ok(value) => Ok(#value),
-                        Err(error) => Err(::ipc_abi::interface::Failure::Service(#error)),
-                    }
-                },
-            )
-        }
-    };
-    let errors = document_errors(docs);
-    quote! {
-        #(#docs)*
-        #errors
-        #[inline]
-        pub fn #name(&mut self, #(#parameters),*) -> #returned {
-            #body
-        }
-    }
-}
-
-/// Documents how a client's method fails beyond what its author wrote.
-fn document_errors(docs: &[Attribute]) -> TokenStream {
-    let has_heading = docs
-        .iter()
-        .any(|line| quote!(#line).to_string().contains("# Errors"));
-    let heading = if has_heading {
-        None
-    } else {
-        Some(quote!(#[doc = "\n# Errors\n"]))
-    };
-    quote!(#heading #[doc = "\nThe [`CallError`](::ipc_abi::interface::CallError) if there is no answer."])
 }

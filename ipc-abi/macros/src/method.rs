@@ -1,12 +1,14 @@
 //! A method of an interface, as its author wrote it and checked.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
+use syn::parse::{Parse, ParseStream};
 use syn::{
-    Attribute, Error, FnArg, Ident, LitInt, Pat, PatType, Result, ReturnType, Signature,
+    Attribute, Error, FnArg, Ident, LitInt, Pat, PatType, Result, ReturnType, Signature, Token,
     TraitItemFn, Type,
 };
 
+use crate::number::Number;
 use crate::wire::{Wire, parameters_of};
 
 /// Names that every client has beside the trait's methods.
@@ -15,9 +17,9 @@ const CLIENT_NAMES: &[&str] = &["new", "connect", "transport"];
 /// A method.
 pub(crate) struct Method {
     /// Its number.
-    pub(crate) number: u16,
-    /// Where the number is written.
-    pub(crate) number_span: Span,
+    pub(crate) number: Number,
+    /// How it is answered.
+    pub(crate) kind: Kind,
     /// Its name.
     pub(crate) name: Ident,
     /// Its documentation.
@@ -26,6 +28,19 @@ pub(crate) struct Method {
     pub(crate) arguments: Vec<Argument>,
     /// What it returns.
     pub(crate) returns: Returns,
+}
+
+/// How a method is answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// By one reply.
+    Call,
+    /// Not at all.
+    OneWay,
+    /// By a reply that may come later: it takes a promise.
+    Late,
+    /// By a list: it takes a batch.
+    Stream,
 }
 
 /// An argument.
@@ -50,11 +65,9 @@ pub(crate) enum Source {
 
 /// What a method returns.
 pub(crate) struct Returns {
-    /// Whether the server may answer later.
-    pub(crate) is_deferrable: bool,
-    /// The type behind `Deferrable`, as written.
+    /// The type, as written: behind `->`, or in `Promise`.
     pub(crate) written: Type,
-    /// What it returns when all is well.
+    /// What it returns when all is well; of a list, an item.
     pub(crate) value: (Type, Wire),
     /// Its error, if it has one.
     pub(crate) error: Option<(Type, Wire)>,
@@ -63,57 +76,174 @@ pub(crate) struct Returns {
 impl Method {
     /// Reads a method and takes the `#[method]` attribute off it.
     pub(crate) fn read(item: &mut TraitItemFn) -> Result<Method> {
-        let number = take_number(item)?;
+        let (number, kind) = take_attribute(item)?;
         check_shape(item)?;
-        let mut inputs = item.sig.inputs.iter();
-        check_receiver(inputs.next(), &item.sig)?;
-        let arguments: Result<Vec<Argument>> = inputs.map(Argument::read).collect();
+        let mut inputs: Vec<&FnArg> = item.sig.inputs.iter().collect();
+        let receiver = (!inputs.is_empty()).then(|| inputs.remove(0));
+        check_receiver(receiver, &item.sig)?;
+        let taken = take_answer(&mut inputs)?;
+        let arguments: Result<Vec<Argument>> = inputs.into_iter().map(Argument::read).collect();
+        let (kind, returns) = read_answer(kind, taken, &item.sig.output)?;
         let docs = item
             .attrs
             .iter()
             .filter(|attribute| attribute.path().is_ident("doc"))
             .cloned();
         Ok(Method {
-            number: read_number(&number)?,
-            number_span: number.span(),
+            number: Number::read(&number)?,
+            kind,
             name: item.sig.ident.clone(),
             docs: docs.collect(),
             arguments: arguments?,
-            returns: Returns::read(&item.sig.output)?,
+            returns,
         })
-    }
-
-    /// The line of the schema that describes it.
-    pub(crate) fn schema_line(&self) -> String {
-        format!("{} {}{}\n", self.number, self.name, self.signature())
-    }
-
-    /// Its arguments and what it returns, as they are hashed.
-    pub(crate) fn signature(&self) -> String {
-        let arguments: Vec<String> = self
-            .arguments
-            .iter()
-            .filter(|argument| !matches!(argument.source, Source::Caller))
-            .map(|argument| compact(&argument.written))
-            .collect();
-        format!(
-            "({})->{}",
-            arguments.join(","),
-            compact(&self.returns.written)
-        )
     }
 }
 
-/// A type as text without white space.
-fn compact(written: &Type) -> String {
-    written
+/// A type as text, with as little white space as is readable.
+pub(crate) fn compact(written: &Type) -> String {
+    let text: String = written
         .to_token_stream()
         .to_string()
         .split_whitespace()
-        .collect()
+        .collect();
+    text.replace(',', ", ").replace(';', "; ")
 }
 
-fn take_number(item: &mut TraitItemFn) -> Result<LitInt> {
+/// An argument by which a method answers.
+enum Answer<'a> {
+    Promise(&'a Type),
+    Batch(&'a Type),
+}
+
+impl<'a> Answer<'a> {
+    fn of(input: &'a FnArg) -> Option<Answer<'a>> {
+        let FnArg::Typed(PatType { ty, .. }) = input else {
+            return None;
+        };
+        let inner = match &**ty {
+            Type::Reference(reference) => &*reference.elem,
+            other => other,
+        };
+        if parameters_of(inner, "Promise").is_some() {
+            Some(Answer::Promise(ty))
+        } else if parameters_of(inner, "Batch").is_some() {
+            Some(Answer::Batch(ty))
+        } else {
+            None
+        }
+    }
+
+    /// What is promised.
+    fn promised(written: &Type) -> Result<Returns> {
+        match parameters_of(written, "Promise").as_deref() {
+            Some([inner]) => Returns::read(inner),
+            _ => Err(Error::new_spanned(written, "write `Promise<T>`")),
+        }
+    }
+
+    /// What is listed.
+    fn listed(written: &Type, output: &ReturnType) -> Result<Returns> {
+        let wrong = || Error::new_spanned(written, "write `&mut Batch<'_, T>`");
+        let Type::Reference(reference) = written else {
+            return Err(wrong());
+        };
+        let parameters = parameters_of(&reference.elem, "Batch");
+        let item = match (parameters.as_deref(), &reference.mutability) {
+            (Some([item]), Some(_)) => owned(item)?,
+            _ => return Err(wrong()),
+        };
+        let unit: Type = syn::parse_quote!(());
+        let written = match output {
+            ReturnType::Default => &unit,
+            ReturnType::Type(_, written) => &**written,
+        };
+        let returns = Returns::read(written)?;
+        if !matches!(&returns.value.0, Type::Tuple(tuple) if tuple.elems.is_empty()) {
+            let message = "a method with a batch returns nothing or `Result<(), E>`: what it lists is in \
+                           the batch";
+            return Err(Error::new_spanned(written, message));
+        }
+        Ok(Returns {
+            value: item,
+            ..returns
+        })
+    }
+}
+
+/// Takes the promise or the batch out of the arguments, if there is one.
+fn take_answer<'a>(inputs: &mut Vec<&'a FnArg>) -> Result<Option<Answer<'a>>> {
+    let Some(index) = inputs.iter().position(|input| Answer::of(input).is_some()) else {
+        return Ok(None);
+    };
+    if index + 1 != inputs.len() {
+        let message = "a promise or a batch is the last argument, and there is one";
+        return Err(Error::new_spanned(inputs[index], message));
+    }
+    Ok(inputs.pop().and_then(Answer::of))
+}
+
+/// Reads how a method is answered.
+fn read_answer(
+    kind: Kind,
+    taken: Option<Answer<'_>>,
+    output: &ReturnType,
+) -> Result<(Kind, Returns)> {
+    let unit: Type = syn::parse_quote!(());
+    match (kind, taken, output) {
+        (Kind::OneWay, Some(Answer::Promise(written) | Answer::Batch(written)), _) => {
+            let message = "a one-way method answers nothing: nobody waits for it";
+            Err(Error::new_spanned(written, message))
+        }
+        (Kind::OneWay, None, ReturnType::Type(_, written)) => {
+            let message = "a one-way method returns nothing: nobody waits for it";
+            Err(Error::new_spanned(written, message))
+        }
+        (_, Some(Answer::Promise(_)), ReturnType::Type(_, written)) => {
+            let message = "a method with a promise returns nothing: the promise is answered";
+            Err(Error::new_spanned(written, message))
+        }
+        (_, Some(Answer::Promise(promise)), ReturnType::Default) => {
+            Ok((Kind::Late, Answer::promised(promise)?))
+        }
+        (_, Some(Answer::Batch(batch)), _) => Ok((Kind::Stream, Answer::listed(batch, output)?)),
+        (_, None, ReturnType::Default) => Ok((kind, Returns::read(&unit)?)),
+        (_, None, ReturnType::Type(_, written)) => Ok((kind, Returns::read(written)?)),
+    }
+}
+
+/// What stands in `#[method(…)]`.
+struct MethodArguments {
+    number: LitInt,
+    kind: Kind,
+}
+
+impl Parse for MethodArguments {
+    fn parse(input: ParseStream<'_>) -> Result<MethodArguments> {
+        let message = "write `#[method(1)]` or `#[method(1, one_way)]`";
+        let number = input
+            .parse::<LitInt>()
+            .map_err(|error| Error::new(error.span(), message))?;
+        if input.is_empty() {
+            let kind = Kind::Call;
+            return Ok(MethodArguments { number, kind });
+        }
+        input.parse::<Token![,]>()?;
+        let word: Ident = input
+            .parse()
+            .map_err(|error| Error::new(error.span(), message))?;
+        if word != "one_way" {
+            return Err(Error::new(word.span(), message));
+        }
+        if !input.is_empty() {
+            return Err(input.error(message));
+        }
+        let kind = Kind::OneWay;
+        Ok(MethodArguments { number, kind })
+    }
+}
+
+fn take_attribute(item: &mut TraitItemFn) -> Result<(LitInt, Kind)> {
     let Some(index) = item
         .attrs
         .iter()
@@ -122,7 +252,8 @@ fn take_number(item: &mut TraitItemFn) -> Result<LitInt> {
         let message = "this method has no number: write `#[method(…)]` before it";
         return Err(Error::new(item.sig.ident.span(), message));
     };
-    let number = item.attrs.remove(index).parse_args::<LitInt>()?;
+    let attribute = item.attrs.remove(index);
+    let MethodArguments { number, kind } = attribute.parse_args()?;
     match item
         .attrs
         .iter()
@@ -132,22 +263,8 @@ fn take_number(item: &mut TraitItemFn) -> Result<LitInt> {
             second,
             "this method has a number already",
         )),
-        None => Ok(number),
+        None => Ok((number, kind)),
     }
-}
-
-fn read_number(literal: &LitInt) -> Result<u16> {
-    let number: u16 = literal.base10_parse().map_err(|_| {
-        Error::new(
-            literal.span(),
-            format!("a method number is from 1 to {}", u16::MAX),
-        )
-    })?;
-    if number == 0 {
-        let message = "method 0 is every interface's own: it returns the schema hash";
-        return Err(Error::new(literal.span(), message));
-    }
-    Ok(number)
 }
 
 fn check_shape(item: &TraitItemFn) -> Result<()> {
@@ -236,6 +353,11 @@ impl Argument {
         })
     }
 
+    /// Whether it is in the message.
+    pub(crate) const fn is_sent(&self) -> bool {
+        !matches!(self.source, Source::Caller)
+    }
+
     /// Its name in the dispatcher.
     pub(crate) fn decoded_name(&self) -> Ident {
         format_ident!("argument_{}", self.name)
@@ -257,6 +379,26 @@ impl Argument {
             Source::Caller => None,
             Source::Value(wire) => Some(wire.wrap(&quote!(#name))),
             Source::Reference(_) => Some(Wire::Serialized.wrap(&quote!(#name))),
+        }
+    }
+
+    /// What the client writes into each of several messages, if anything.
+    pub(crate) fn encoded_again(&self) -> Option<TokenStream> {
+        let name = &self.name;
+        match &self.source {
+            Source::Caller => None,
+            Source::Value(wire) => Some(wire.wrap_referent(&quote!((&#name)))),
+            Source::Reference(_) => Some(Wire::Serialized.wrap(&quote!(#name))),
+        }
+    }
+
+    /// How what is written into the message is made up, if it is.
+    pub(crate) fn expand_info(&self) -> Option<TokenStream> {
+        let name = self.name.to_string();
+        match &self.source {
+            Source::Caller => None,
+            Source::Value(wire) => Some(wire.expand_info(&name, &self.written)),
+            Source::Reference(_) => Some(Wire::Serialized.expand_info(&name, &self.written)),
         }
     }
 
@@ -293,32 +435,18 @@ impl Source {
 }
 
 impl Returns {
-    fn read(output: &ReturnType) -> Result<Returns> {
-        let whole: Type = match output {
-            ReturnType::Default => syn::parse_quote!(()),
-            ReturnType::Type(_, written) => (**written).clone(),
-        };
-        let deferred = parameters_of(&whole, "Deferrable");
-        let is_deferrable = deferred.is_some();
-        let written = match deferred.as_deref() {
-            Some([inner]) => (*inner).clone(),
-            Some(_) => {
-                return Err(Error::new_spanned(&whole, "write `Deferrable<T>`"));
-            }
-            None => whole.clone(),
-        };
-        let parts = parameters_of(&written, "Result");
+    fn read(written: &Type) -> Result<Returns> {
+        let parts = parameters_of(written, "Result");
         let (value, error) = match parts.as_deref() {
             Some([value, error]) => (owned(value)?, Some(owned(error)?)),
             Some(_) => {
                 let message = "write `Result<T, E>` with both types: they are sent";
-                return Err(Error::new_spanned(&written, message));
+                return Err(Error::new_spanned(written, message));
             }
-            None => (owned(&written)?, None),
+            None => (owned(written)?, None),
         };
         Ok(Returns {
-            is_deferrable,
-            written,
+            written: written.clone(),
             value,
             error,
         })

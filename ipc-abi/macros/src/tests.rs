@@ -1,18 +1,36 @@
 //! What the attribute refuses: one bad example for each rule, the exact message, and its place.
 
 use crate::expand::expand;
-use crate::model::{Interface, Version};
+use crate::model::{Arguments, Interface};
 
 /// Reads a trait; gives the expansion, or each message with the source text that it points at.
 fn read(source: &str) -> Result<String, Vec<(String, String)>> {
-    let version: Version = syn::parse_str("version = 1").expect("it is a version");
+    read_with("version = 1", source)
+}
+
+/// The same, with these arguments of the attribute; a mistake in them points at their own text.
+fn read_with(arguments: &str, source: &str) -> Result<String, Vec<(String, String)>> {
+    let arguments: Arguments = syn::parse_str(arguments).expect("they are arguments");
     let item = syn::parse_str(source).expect("it is a trait");
-    match Interface::read(version, item) {
+    match Interface::read(arguments, item) {
         Ok(interface) => Ok(expand(&interface).to_string()),
         Err(error) => Err(error
             .into_iter()
             .map(|mistake| (mistake.to_string(), text_at(source, mistake.span())))
             .collect()),
+    }
+}
+
+/// The messages alone: some point into the attribute.
+fn messages(arguments: &str, source: &str) -> Vec<String> {
+    let arguments: Arguments = syn::parse_str(arguments).expect("they are arguments");
+    let item = syn::parse_str(source).expect("it is a trait");
+    match Interface::read(arguments, item) {
+        Ok(_) => Vec::new(),
+        Err(error) => error
+            .into_iter()
+            .map(|mistake| mistake.to_string())
+            .collect(),
     }
 }
 
@@ -55,21 +73,89 @@ fn number_is_needed_once_and_in_range() {
         "this method has a number already",
         "#[method(2)]",
     );
-    let message = "method 0 is every interface's own: it returns the schema hash";
+    let message = "method 0 is every interface's own: it returns the schema";
     refuses_method("#[method(0)] fn go(&mut self);", message, "0");
-    let message = "a method number is from 1 to 65535";
+    let message = "a method number is from 1 to 65000";
+    refuses_method("#[method(65001)] fn go(&mut self);", message, "65001");
     refuses_method("#[method(65536)] fn go(&mut self);", message, "65536");
-    assert!(read("trait Sample { #[method(65535)] fn go(&mut self); }").is_ok());
+    let message = "numbers 1 to 64999 are missing: give them to methods, or reserve those that some \
+                   had once, as in `reserved(1)`";
+    refuses_method("#[method(65000)] fn go(&mut self);", message, "65000");
 }
 
 #[test]
 fn number_is_taken_once() {
     refuses(
-        "trait Sample { #[method(7)] fn a(&mut self); #[method(8)] fn b(&mut self); \
-         #[method(0x7)] fn c(&mut self); }",
-        "number 7 is taken by `a`",
-        "0x7",
+        "trait Sample { #[method(1)] fn a(&mut self); #[method(2)] fn b(&mut self); \
+         #[method(0x1)] fn c(&mut self); }",
+        "number 1 is taken by `a`",
+        "0x1",
     );
+}
+
+#[test]
+fn no_number_is_left_out_unless_it_is_reserved() {
+    let source = "trait Sample { #[method(1)] fn a(&mut self); #[method(3)] fn b(&mut self); }";
+    let message =
+        "number 2 is missing: give it to a method, or write `reserved(2)` if one had it once";
+    refuses(source, message, "3");
+    assert!(read_with("version = 2, reserved(2)", source).is_ok());
+    assert!(read_with("version = 2, reserved(\"gone\", 2,)", source).is_ok());
+    assert!(
+        read_with("version = 2, reserved(2, 4, 5)", source).is_ok(),
+        "behind the last"
+    );
+    let message =
+        "number 4 is missing: give it to a method, or write `reserved(4)` if one had it once";
+    assert_eq!(messages("version = 2, reserved(2, 5)", source), [message]);
+}
+
+#[test]
+fn what_is_reserved_is_not_used() {
+    let source = "trait Sample { #[method(1)] fn a(&mut self); #[method(2)] fn b(&mut self); }";
+    let expected = |message: &str, place: &str| Err(vec![(message.into(), place.into())]);
+    let message = "number 2 is reserved: a method that is gone had it";
+    assert_eq!(
+        read_with("version = 2, reserved(2)", source),
+        expected(message, "2")
+    );
+    let message = "the name `b` is reserved: a method that is gone had it";
+    assert_eq!(
+        read_with("version = 2, reserved(\"b\")", source),
+        expected(message, "b")
+    );
+}
+
+#[test]
+fn nothing_is_reserved_twice() {
+    let source = "trait Sample { #[method(1)] fn a(&mut self); }";
+    let found = messages("version = 2, reserved(2, 2)", source);
+    assert_eq!(found, ["number 2 is reserved twice"]);
+    let found = messages("version = 2, reserved(\"b\", \"c\", \"b\")", source);
+    assert_eq!(found, ["the name `b` is reserved twice"]);
+}
+
+#[test]
+fn one_way_method_returns_nothing() {
+    let message = "a one-way method returns nothing: nobody waits for it";
+    refuses_method(
+        "#[method(1, one_way)] fn go(&mut self) -> u32;",
+        message,
+        "u32",
+    );
+    refuses_method(
+        "#[method(1, one_way)] fn go(&mut self) -> ();",
+        message,
+        "()",
+    );
+    let message = "write `#[method(1)]` or `#[method(1, one_way)]`";
+    refuses_method(
+        "#[method(1, two_way)] fn go(&mut self);",
+        message,
+        "two_way",
+    );
+    refuses_method("#[method(1, one_way, 2)] fn go(&mut self);", message, ",");
+    refuses_method("#[method(\"one\")] fn go(&mut self);", message, "\"one\"");
 }
 
 #[test]
@@ -168,38 +254,141 @@ fn result_can_be_sent() {
     refuses("Result<&str, u32>", message, "&str");
     let message = "write `Result<T, E>` with both types: they are sent";
     refuses("Result<u32>", message, "Result<u32>");
-    refuses("Deferrable<Result<u32>>", message, "Result<u32>");
-    refuses("Deferrable", "write `Deferrable<T>`", "Deferrable");
     let message = "the width of `usize` differs between machines: say how wide the number is";
     refuses("Result<usize, u32>", message, "usize");
 }
 
 #[test]
-fn attribute_takes_a_version_and_nothing_else() {
+fn promise_is_the_answer() {
+    let refuses = |rest: &str, message: &str, place: &str| {
+        refuses_method(
+            &format!("#[method(1)] fn go(&mut self, {rest};"),
+            message,
+            place,
+        );
+    };
+    let message = "a promise or a batch is the last argument, and there is one";
+    refuses("a: Promise<u8>, b: u8)", message, "a: Promise<u8>");
+    refuses("a: Promise<u8>, b: Promise<u8>)", message, "a: Promise<u8>");
+    let message = "a method with a promise returns nothing: the promise is answered";
+    refuses("a: Promise<u8>) -> u8", message, "u8");
+    refuses("a: Promise)", "write `Promise<T>`", "Promise");
+    let message = "write `Result<T, E>` with both types: they are sent";
+    refuses("a: Promise<Result<u32>>)", message, "Result<u32>");
+    let message = "the width of `usize` differs between machines: say how wide the number is";
+    refuses("a: Promise<usize>)", message, "usize");
+    let message = "a one-way method answers nothing: nobody waits for it";
+    let method = "#[method(1, one_way)] fn go(&mut self, a: Promise<u8>);";
+    refuses_method(method, message, "Promise<u8>");
+}
+
+#[test]
+fn batch_is_the_list() {
+    let refuses = |rest: &str, message: &str, place: &str| {
+        refuses_method(
+            &format!("#[method(1)] fn go(&mut self, {rest};"),
+            message,
+            place,
+        );
+    };
+    let message = "a promise or a batch is the last argument, and there is one";
+    refuses(
+        "a: &mut Batch<'_, u8>, b: u8)",
+        message,
+        "a: &mut Batch<'_, u8>",
+    );
+    refuses(
+        "a: Promise<u8>, b: &mut Batch<'_, u8>)",
+        message,
+        "a: Promise<u8>",
+    );
+    let message =
+        "a method with a batch returns nothing or `Result<(), E>`: what it lists is in the batch";
+    refuses("a: &mut Batch<'_, u8>) -> u8", message, "u8");
+    refuses(
+        "a: &mut Batch<'_, u8>) -> Result<u8, u8>",
+        message,
+        "Result<u8, u8>",
+    );
+    let message = "write `&mut Batch<'_, T>`";
+    refuses("a: Batch<'_, u8>)", message, "Batch<'_, u8>");
+    refuses("a: &Batch<'_, u8>)", message, "&Batch<'_, u8>");
+    refuses("a: &mut Batch<'_>)", message, "&mut Batch<'_>");
+    let message = "a method returns what it owns: the reply outlives the call";
+    refuses("a: &mut Batch<'_, &str>)", message, "&str");
+    let message = "the width of `usize` differs between machines: say how wide the number is";
+    refuses("a: &mut Batch<'_, usize>)", message, "usize");
+    let message = "a one-way method answers nothing: nobody waits for it";
+    let method = "#[method(1, one_way)] fn go(&mut self, a: &mut Batch<'_, u8>);";
+    refuses_method(method, message, "&mut Batch<'_, u8>");
+}
+
+#[test]
+fn attribute_takes_a_version_and_what_is_reserved() {
     let message = |text| {
-        syn::parse_str::<Version>(text)
+        syn::parse_str::<Arguments>(text)
             .map(drop)
             .map_err(|e| e.to_string())
     };
     assert_eq!(message("version = 7"), Ok(()));
-    let expected = Err("write `#[interface(version = 1)]`".to_string());
+    assert_eq!(message("version = 7, reserved(1, \"a\", 2)"), Ok(()));
+    let expected = Err(
+        "write `#[interface(version = 1)]` or `#[interface(version = 1, reserved(2, \"old_name\"))]`"
+            .to_string(),
+    );
     assert_eq!(message(""), expected);
     assert_eq!(message("revision = 1"), expected);
-    assert_eq!(message("version = 1, more"), expected);
+    assert_eq!(message("version = 1, more(1)"), expected);
+    assert_eq!(message("version = 1, 2"), expected);
+    assert_eq!(message("version = 1, reserved(2), reserved(3)"), expected);
     assert!(message("version = -1").is_err() && message("version = 4294967296").is_err());
+    let expected = Err("a number or a name that a method had once is reserved".to_string());
+    assert_eq!(message("version = 1, reserved(gone)"), expected);
+    let expected = Err("method 0 is every interface's own: it returns the schema".to_string());
+    assert_eq!(message("version = 1, reserved(0)"), expected);
+    let expected = Err("a method number is from 1 to 65000".to_string());
+    assert_eq!(message("version = 1, reserved(65001)"), expected);
+}
+
+/// Checks that this type gets this one message at this place.
+fn refuses_payload(source: &str, message: &str, place: &str) {
+    let item = syn::parse_str(source).expect("it is a type");
+    let error = crate::payload::expand(&item).expect_err("it is no payload");
+    let found = (error.to_string(), text_at(source, error.span()));
+    assert_eq!(found, (message.to_string(), place.to_string()), "{source}");
 }
 
 #[test]
-fn schema_is_the_written_types_by_number() {
-    let version: Version = syn::parse_str("version = 2").expect("it is a version");
-    let source = "trait Sample {
-        #[method(9)] fn b(&mut self, who: Caller, text: & str) -> Result < u32 , Wrong >;
-        #[method(3)] fn a(&mut self);
-    }";
-    let item = syn::parse_str(source).expect("it is a trait");
-    let interface = Interface::read(version, item).expect("it is an interface");
-    assert_eq!(
-        interface.schema(),
-        "Sample 2\n3 a()->()\n9 b(&str)->Result<u32,Wrong>\n"
+fn payload_has_one_format_that_everybody_sees() {
+    let message = "a payload is not generic and owns what it has: its bytes have one format";
+    refuses_payload("struct Sample<T>(T);", message, "T");
+    refuses_payload("struct Sample<'a>(&'a str);", message, "'a");
+    let message = "an attribute of serde changes the format, and nobody would see it";
+    refuses_payload(
+        "#[serde(transparent)] struct A(u8);",
+        message,
+        "#[serde(transparent)]",
     );
+    refuses_payload(
+        "struct A { #[serde(skip)] a: u8 }",
+        message,
+        "#[serde(skip)]",
+    );
+    refuses_payload("enum A { #[serde(skip)] B }", message, "#[serde(skip)]");
+    refuses_payload("enum A { B(#[serde(skip)] u8) }", message, "#[serde(skip)]");
+    let message = "the variants of a payload are numbered from 0 in their order";
+    refuses_payload("enum A { B, C = 7 }", message, "7");
+    let message = "a union is no payload: nothing says which of its fields is meant";
+    refuses_payload("union A { a: u8, b: i8 }", message, "union");
+    let message = "the width of `usize` differs between machines: say how wide the number is";
+    refuses_payload("struct A { a: (u8, usize) }", message, "usize");
+    let message = "a value of this type cannot be sent";
+    refuses_payload("struct A(fn());", message, "fn()");
+}
+
+#[test]
+fn documentation_is_text() {
+    let source = "#[doc = \" One.\"] #[doc = \"\"] #[inline] #[doc = \"   Two.\"] struct A;";
+    let item: syn::DeriveInput = syn::parse_str(source).expect("it is a type");
+    assert_eq!(crate::docs::text_of(&item.attrs), "One.\n\n  Two.");
 }

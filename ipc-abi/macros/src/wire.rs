@@ -4,6 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{Error, GenericArgument, PathArguments, Result, Type, TypePath};
 
+use crate::method::compact;
+
 /// The types that `ipc_abi::interface::wire` encodes itself.
 const NATIVE: &[&str] = &[
     "u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128", "f32", "f64", "bool",
@@ -83,12 +85,49 @@ impl Wire {
         }
     }
 
+    /// Its name in the schema.
+    fn name(&self) -> String {
+        match self {
+            Wire::Native => String::from("fixed"),
+            Wire::Serialized => String::from("plain"),
+            Wire::Tuple(elements) => {
+                let names: Vec<String> = elements.iter().map(|(_, wire)| wire.name()).collect();
+                format!("({})", names.join(", "))
+            }
+        }
+    }
+
+    /// What the schema and the page tell of a value of the type `written`.
+    pub(crate) fn expand_info(&self, name: &str, written: &Type) -> TokenStream {
+        let (text, wire) = (compact(written), self.name());
+        let encoded = self.encoded_type(written);
+        quote! {
+            ::ipc_abi::interface::ValueInfo {
+                name: #name,
+                written: #text,
+                size: <#encoded as ::ipc_abi::interface::wire::Encode>::SIZE,
+                wire: #wire,
+                structure: <#written as ::ipc_abi::interface::Payload>::STRUCTURE,
+            }
+        }
+    }
+
     /// Makes what is written from the value `value`.
     pub(crate) fn wrap(&self, value: &TokenStream) -> TokenStream {
         match self {
             Wire::Native => value.clone(),
             Wire::Serialized => quote!(::ipc_abi::interface::wire::Serialized(#value)),
             Wire::Tuple(elements) => each(elements, value, Wire::wrap),
+        }
+    }
+
+    /// Makes what is written from `value`, a reference to the value.
+    pub(crate) fn wrap_referent(&self, value: &TokenStream) -> TokenStream {
+        match self {
+            Wire::Native => quote!(*#value),
+            Wire::Serialized => quote!(::ipc_abi::interface::wire::Serialized(#value)),
+            Wire::Tuple(elements) if elements.is_empty() => quote!(()),
+            Wire::Tuple(elements) => each(elements, value, Wire::wrap_referent),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::error::{CallError, ConnectError, Misbehavior, ProtocolError, status};
 use super::payload::{EncodeOutcome, encode, used_words, with_bytes};
 use super::wire::{DecodeOwned, Encode, Reader};
-use super::{Interface, METHOD_SCHEMA};
+use super::{Interface, METHOD_SCHEMA, Schema};
 use crate::message::{Incoming, LongBuffer, Message, bytes_from_words};
 use crate::tag::{MessageKind, Tag};
 
@@ -36,6 +36,13 @@ pub trait Transport {
         let _ = used_words;
         self.call(request)
     }
+
+    /// Sends `message` and waits for nothing but that the service has it.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` if it was not taken.
+    fn send(&mut self, message: Message) -> Result<(), CallError>;
 }
 
 impl<T: Transport> Transport for &mut T {
@@ -55,6 +62,10 @@ impl<T: Transport> Transport for &mut T {
     fn call_short(&mut self, request: Message, used_words: usize) -> Result<Incoming, CallError> {
         (**self).call_short(request, used_words)
     }
+
+    fn send(&mut self, message: Message) -> Result<(), CallError> {
+        (**self).send(message)
+    }
 }
 
 /// Calls a method that has no error of its own.
@@ -68,7 +79,7 @@ pub fn call<T: Transport, A: Encode, R: DecodeOwned>(
     method: u16,
     arguments: &A,
 ) -> Result<R, CallError> {
-    let reply = send(transport, method, arguments)?;
+    let reply = exchange(transport, method, arguments)?;
     if let Some(answer) = read_fixed(&reply) {
         return answer;
     }
@@ -89,7 +100,7 @@ pub fn call_fallible<T: Transport, A: Encode, R: DecodeOwned, E: DecodeOwned>(
     method: u16,
     arguments: &A,
 ) -> Result<Result<R, E>, CallError> {
-    let reply = send(transport, method, arguments)?;
+    let reply = exchange(transport, method, arguments)?;
     if let Some(answer) = read_fixed(&reply) {
         return answer.map(Ok);
     }
@@ -99,25 +110,42 @@ pub fn call_fallible<T: Transport, A: Encode, R: DecodeOwned, E: DecodeOwned>(
     }
 }
 
-/// Asks the service for its schema hash and compares it with the interface's.
+/// Tells a service something by a one-way method.
+///
+/// # Errors
+///
+/// Why the service did not take it.
+#[inline(always)]
+pub fn tell<T: Transport, A: Encode>(
+    transport: &mut T,
+    method: u16,
+    arguments: &A,
+) -> Result<(), CallError> {
+    match encode(method, arguments, transport.buffer()) {
+        EncodeOutcome::Message(message) => transport.send(message),
+        EncodeOutcome::Refused(error) => Err(CallError::Request(error)),
+    }
+}
+
+/// Asks the service for its schema and compares it with the interface's.
 ///
 /// # Errors
 ///
 /// `SchemaMismatch`, or why there is no answer.
 pub fn check_schema<I: Interface, T: Transport>(transport: &mut T) -> Result<(), ConnectError> {
-    let theirs: u64 = call(transport, METHOD_SCHEMA, &())?;
-    if theirs == I::SCHEMA_HASH {
-        Ok(())
-    } else {
-        Err(ConnectError::SchemaMismatch {
-            ours: I::SCHEMA_HASH,
-            theirs,
-        })
+    let theirs = Schema::from_values(call(transport, METHOD_SCHEMA, &())?);
+    if theirs == I::SCHEMA {
+        return Ok(());
     }
+    Err(ConnectError::SchemaMismatch {
+        interface: I::NAME,
+        ours: I::SCHEMA,
+        theirs,
+    })
 }
 
 #[inline(always)]
-fn send<T: Transport, A: Encode>(
+fn exchange<T: Transport, A: Encode>(
     transport: &mut T,
     method: u16,
     arguments: &A,

@@ -1,5 +1,8 @@
 //! What can go wrong between a client and a service, and who is to blame.
 
+use core::fmt;
+
+use super::Schema;
 use crate::error::Error;
 use crate::message::LongBufferError;
 
@@ -76,8 +79,11 @@ protocol_errors! {
     28 ReplyTooLong,
     /// What the method returned cannot be encoded. The service is to blame.
     29 ReplyUnencodable,
-    /// The service meant to answer later, but did not keep its caller. The service is to blame.
+    /// The service dropped what it was to answer later. The service is to blame.
     30 Unanswered,
+    /// Every place for late answers is taken. Ask again; `replies` in `system.toml` says how many
+    /// there are.
+    31 NoPlace,
 }
 
 impl ProtocolError {
@@ -146,8 +152,15 @@ impl CallError {
             CallError::PeerMisbehavior(Misbehavior::Malformed(_)) => "Malformed",
             CallError::PeerMisbehavior(Misbehavior::NoReply) => "NoReply",
             CallError::PeerMisbehavior(Misbehavior::NoSuchError) => "NoSuchError",
+            CallError::PeerMisbehavior(Misbehavior::NoProgress) => "NoProgress",
             CallError::Deferred => "Deferred",
         }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
     }
 }
 
@@ -168,6 +181,8 @@ pub enum Misbehavior {
     NoReply,
     /// It answered with an error of its own, but the method has none.
     NoSuchError,
+    /// It told where a list goes on, but not further than before.
+    NoProgress,
 }
 
 /// Why a method that can fail brought no result.
@@ -192,11 +207,48 @@ pub enum ConnectError {
     Call(CallError),
     /// The service was built from another interface. Rebuild the older side.
     SchemaMismatch {
-        /// The client's schema hash.
-        ours: u64,
-        /// The service's schema hash.
-        theirs: u64,
+        /// The name of the client's interface.
+        interface: &'static str,
+        /// The client's schema.
+        ours: Schema,
+        /// The service's schema.
+        theirs: Schema,
     },
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (interface, ours, theirs) = match self {
+            ConnectError::Call(error) => {
+                return write!(formatter, "the service does not tell its schema: {error}");
+            }
+            ConnectError::SchemaMismatch {
+                interface,
+                ours,
+                theirs,
+            } => (interface, ours, theirs),
+        };
+        if ours.name != theirs.name {
+            return write!(
+                formatter,
+                "the service speaks something else than `{interface}`"
+            );
+        }
+        if ours.version != theirs.version {
+            return write!(
+                formatter,
+                "the service speaks `{interface}` version {}, this program version {}: rebuild the \
+                 older one",
+                theirs.version, ours.version
+            );
+        }
+        write!(
+            formatter,
+            "the service and this program speak `{interface}` version {}, but not the same ({:016x} \
+             and {:016x}): rebuild both",
+            ours.version, theirs.hash, ours.hash
+        )
+    }
 }
 
 impl From<CallError> for ConnectError {

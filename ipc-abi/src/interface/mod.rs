@@ -28,13 +28,25 @@
 //! | made of `trait Adder` | what it is |
 //! |---|---|
 //! | `AdderClient<T>` | the trait's methods, over a [`Transport`] |
-//! | `AdderInterface` | its name, version and schema ([`Interface`]), and its dispatcher ([`Dispatch`]) |
+//! | `AdderInterface` | its name, schema and methods ([`Interface`]), and its dispatcher ([`Dispatch`]) |
 //!
 //! | a method returns | the server | the client gets |
 //! |---|---|---|
 //! | `T` | returns it | `Result<T, CallError>` |
 //! | `Result<T, E>` | returns it | `Result<T, Failure<E>>` |
-//! | `Deferrable<T>`, `Deferrable<Result<T, E>>` | may answer later, with what `AdderInterface::<method>_reply` makes | the same as without `Deferrable` |
+//! | nothing, but takes a [`Promise<T>`](Promise) last | answers that, now or later | what it gets if the method returns `T` |
+//! | nothing or `Result<(), E>`, but takes a [`&mut Batch<'_, T>`](Batch) last | fills it | an iterator over `Result<T, CallError>` or `Result<T, Failure<E>>` |
+//!
+//! A method that nobody waits for is `#[method(2, one_way)]` and returns nothing: the client gets
+//! `Result<(), CallError>` as soon as the service has the message. It comes at most once, and not at
+//! all if the service dies over it. If a client calls such a method all the same, the reply is empty; a
+//! method that returns something is not done when it comes one way.
+//!
+//! Numbers start at 1 and leave none out. A method that is taken away leaves its number and its name
+//! behind, so that nobody gives them another meaning: `#[interface(version = 2, reserved(2, "note"))]`.
+//!
+//! Types of one's own are sent when `#[payload]` stands before them: it derives how they are written and
+//! read, and how they are made up ([`Payload`]), which is part of the interface's schema.
 //!
 //! What cannot be sent is refused by the compiler, at the place of the mistake:
 //!
@@ -61,56 +73,49 @@
     )
 )]
 
+pub mod batch;
 pub mod client;
 pub mod error;
+#[cfg(not(target_os = "none"))]
 mod local;
 mod payload;
+pub mod promise;
+mod schema;
 pub mod server;
+pub mod structure;
 pub mod wire;
 
+pub use batch::{Batch, Full};
 pub use client::Transport;
 pub use error::{CallError, ConnectError, EncodeError, Failure, Misbehavior, ProtocolError};
-pub use local::{HostBuffer, Local};
-pub use server::{Caller, Deferrable, Dispatch, Replier};
+#[cfg(not(target_os = "none"))]
+pub use local::{Answer, HostBuffer, Local, Mishap};
+pub use promise::Promise;
+pub use schema::{MethodInfo, MethodKind, Schema, ValueInfo};
+pub use server::{Caller, Dispatch, Replier};
+pub use structure::Payload;
 
-/// The method that every interface has: no arguments, returns the schema hash as a `u64`.
+/// The method that every interface has: no arguments, returns a [`Schema`] as `(u64, u64, u32)`.
 pub const METHOD_SCHEMA: u16 = 0;
+/// The greatest number of a method of a trait; those above are for every interface's own.
+pub const METHOD_MAX: u16 = 65_000;
 
 /// What an interface is.
 pub trait Interface {
     /// The trait's name.
     const NAME: &'static str;
-    /// The version that its author gave it.
-    const VERSION: u32;
-    /// A hash over its name, version, and the number, name and types of each method, as written.
-    const SCHEMA_HASH: u64;
+    /// The trait's documentation.
+    const DOCS: &'static str;
+    /// What tells it from others.
+    const SCHEMA: Schema;
     /// Its methods, in the order of their numbers.
     const METHODS: &'static [MethodInfo];
-}
 
-/// What a method is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MethodInfo {
-    /// Its number.
-    pub number: u16,
-    /// Its name.
-    pub name: &'static str,
-    /// Its arguments and what it returns, as they are hashed.
-    pub signature: &'static str,
-}
+    /// Its client over a transport.
+    type Client<T>;
 
-/// The schema hash of an interface: FNV-1a, 64 bits, over its text.
-#[must_use]
-pub const fn schema_hash(text: &str) -> u64 {
-    const OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01B3;
-    let mut hash = OFFSET;
-    let mut rest = text.as_bytes();
-    while let [byte, tail @ ..] = rest {
-        hash = (hash ^ *byte as u64).wrapping_mul(PRIME);
-        rest = tail;
-    }
-    hash
+    /// Makes a client without asking whether the service has the same schema.
+    fn client<T: Transport>(transport: T) -> Self::Client<T>;
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::error::{EncodeError, ProtocolError};
 use super::wire::{Encode, Sink};
-use crate::message::{Incoming, LongBuffer, MESSAGE_WORDS, Message, bytes_from_words};
+use crate::message::{Incoming, LongBuffer, LongWriter, MESSAGE_WORDS, Message, bytes_from_words};
 use crate::tag::Tag;
 
 /// The bytes of a message that surely fits in registers.
@@ -46,7 +46,7 @@ impl Sink for ShortSink {
 ///
 /// In registers they are put where they go at once, a word at a time: copying them from a place to the next
 /// costs more than all else.
-struct SpillingSink<'a, B> {
+struct SpillingSink<'a, B: ?Sized> {
     words: &'a mut [u64; MESSAGE_WORDS],
     /// The bytes that do not fill a word yet; those behind them are zero.
     begun: u64,
@@ -54,7 +54,7 @@ struct SpillingSink<'a, B> {
     buffer: &'a mut B,
 }
 
-impl<B: LongBuffer> SpillingSink<'_, B> {
+impl<B: LongWriter + ?Sized> SpillingSink<'_, B> {
     /// By how many bits the next byte is above the first of its word, in the lowest six bits: what is
     /// above them does not matter to `wrapping_shl` and `wrapping_shr`.
     #[inline(always)]
@@ -122,7 +122,7 @@ impl<B: LongBuffer> SpillingSink<'_, B> {
     }
 }
 
-impl<B: LongBuffer> Sink for SpillingSink<'_, B> {
+impl<B: LongWriter + ?Sized> Sink for SpillingSink<'_, B> {
     #[inline(always)]
     fn put(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let end = self.position.saturating_add(bytes.len());
@@ -153,7 +153,7 @@ pub(super) const fn used_words<T: Encode>() -> usize {
 
 /// Makes the message that carries `value`.
 #[inline(always)]
-pub(super) fn encode<T: Encode, B: LongBuffer>(
+pub(super) fn encode<T: Encode, B: LongWriter + ?Sized>(
     method: u16,
     value: &T,
     buffer: &mut B,
@@ -183,7 +183,7 @@ pub(super) fn encode<T: Encode, B: LongBuffer>(
 
 /// Writes `value` into the words, which are zero, or into the buffer; tells the tag.
 #[inline(never)]
-fn encode_any<T: Encode, B: LongBuffer>(
+fn encode_any<T: Encode, B: LongWriter + ?Sized>(
     method: u16,
     value: &T,
     buffer: &mut B,

@@ -1,26 +1,35 @@
 //! The serving side: what the dispatchers that `#[interface]` makes are made of.
 
+pub use super::batch::BATCH_BYTES;
+use super::batch::{Contents, Sent};
 use super::error::{EncodeError, ProtocolError, status};
 use super::payload::{EncodeOutcome, encode, used_words, with_bytes};
+use super::promise::{Desk, Encoder, Promise, Ticket};
 use super::wire::{Decode, Encode, Reader};
 use super::{Interface, METHOD_SCHEMA};
-use crate::message::{Incoming, LongBuffer, Message};
+use crate::manifest::Badge;
+use crate::message::{Incoming, LongBuffer, LongWriter, Message};
 use crate::tag::Tag;
 
 /// Hands requests to a server `S`: implemented by an interface's marker type for every `S` that
 /// implements its trait.
 pub trait Dispatch<S>: Interface {
-    /// Lets `server` answer `request`, which is a call or a one-way message.
+    /// Lets `server` answer `request`, which is a call.
     fn dispatch<B: LongBuffer, R: Replier>(
         server: &mut S,
         request: Incoming,
         buffer: &mut B,
         replier: R,
     ) -> R::Next;
+
+    /// Tells `server` what came one way. It is dropped if it is not for a method that nobody waits for,
+    /// because nobody would hear the answer, or if it is malformed.
+    fn tell<B: LongBuffer>(server: &mut S, request: Incoming, buffer: &mut B);
 }
 
 /// What a dispatcher does when a method has returned: it sends the reply and, in a server's loop,
-/// receives the next request, so that each method's reply has instructions of its own.
+/// receives the next request, so that each method's reply has instructions of its own. All that ends in
+/// one of these is inlined, so that the next request stays in registers.
 pub trait Replier {
     /// What comes of it.
     type Next;
@@ -28,38 +37,63 @@ pub trait Replier {
     /// Sends `reply`, of which at most the first `used_words` words are not zero.
     fn reply(self, reply: Message, used_words: usize) -> Self::Next;
 
-    /// Sends nothing: the server keeps the caller and answers later.
-    fn later(self) -> Self::Next;
-}
+    /// Gives the caller a place to wait for a late answer, before its method is called.
+    ///
+    /// # Errors
+    ///
+    /// `NoPlace`.
+    fn keep(&self) -> Result<(&'static dyn Desk, Ticket), ProtocolError>;
 
-/// What a method returns that may answer later.
-///
-/// A server that returns `Later` has saved its caller, and answers with what the interface's
-/// `<method>_reply` makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deferrable<T> {
-    /// The answer.
-    Now(T),
-    /// There is none yet.
-    Later,
+    /// Sends nothing: the caller was kept.
+    fn later(self) -> Self::Next;
 }
 
 /// Who calls: an argument of this type does not travel in the message, the kernel vouches for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The badge of the gate through which the call came.
-    pub badge: u64,
+    badge: Badge,
 }
 
 impl Caller {
+    /// Who calls through the gate with this badge.
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(badge: Badge) -> Caller {
+        Caller { badge }
+    }
+
     /// Who sent `request`.
     #[inline(always)]
     #[must_use]
     pub const fn of(request: &Incoming) -> Caller {
-        Caller {
-            badge: request.badge,
-        }
+        Caller::new(Badge::from_raw(request.badge))
     }
+
+    /// The number of the client's process.
+    #[must_use]
+    pub const fn client(self) -> u8 {
+        self.badge.client()
+    }
+
+    /// Whether `system.toml` gives the client the permission with this number.
+    #[must_use]
+    pub const fn has_permission(self, permission: u32) -> bool {
+        self.badge.has_permission(permission)
+    }
+}
+
+/// Makes the promise to answer the caller of `request`.
+///
+/// # Errors
+///
+/// `NoPlace`.
+pub fn promise<T, R: Replier>(
+    request: &Incoming,
+    replier: &R,
+    encode: Encoder<T>,
+) -> Result<Promise<T>, ProtocolError> {
+    let place = replier.keep()?;
+    Ok(Promise::new(place, Caller::of(request), encode))
 }
 
 /// Lends the request's bytes to `method`, which takes the arguments of `size` bytes (if that is
@@ -108,7 +142,7 @@ fn misfit(tag: Tag, size: usize) -> ProtocolError {
     }
 }
 
-/// Reads a request for no method of the trait: if it is well made, it asks for the schema hash.
+/// Reads a request for no method of the trait: if it is well made, it asks for the schema.
 ///
 /// # Errors
 ///
@@ -122,6 +156,15 @@ pub fn read_schema_request<B: LongBuffer>(
         return Err(ProtocolError::UnknownMethod);
     }
     with_request(&request, buffer, Some(0), |reader| reader.all())
+}
+
+/// Answers with the schema of `I`.
+#[inline(always)]
+pub fn answer_schema<I: Interface, B: LongBuffer, R: Replier>(
+    buffer: &mut B,
+    replier: R,
+) -> R::Next {
+    answer(&I::SCHEMA.into_values(), buffer, replier)
 }
 
 /// How many bytes a list of arguments takes, if that is always the same.
@@ -139,6 +182,20 @@ pub fn answer<T: Encode, B: LongBuffer, R: Replier>(
     replier: R,
 ) -> R::Next {
     replier.reply(reply(value, buffer), used_words::<T>())
+}
+
+/// Answers with a part of a list.
+#[inline(always)]
+pub fn answer_batch<B: LongBuffer, R: Replier>(
+    closed: Result<Contents, ProtocolError>,
+    bytes: &[u8; BATCH_BYTES],
+    buffer: &mut B,
+    replier: R,
+) -> R::Next {
+    match closed {
+        Ok(contents) => answer(&Sent { contents, bytes }, buffer, replier),
+        Err(error) => answer_protocol_error(error, replier),
+    }
 }
 
 /// Answers with a service's own error.
@@ -160,14 +217,17 @@ pub fn answer_protocol_error<R: Replier>(error: ProtocolError, replier: R) -> R:
 /// The reply that carries what a method returned.
 #[inline(always)]
 #[must_use]
-pub fn reply<R: Encode, B: LongBuffer>(value: &R, buffer: &mut B) -> Message {
+pub fn reply<R: Encode, B: LongWriter + ?Sized>(value: &R, buffer: &mut B) -> Message {
     reply_with(status::OK, value, buffer)
 }
 
 /// The reply that carries a service's own error.
 #[inline(always)]
 #[must_use]
-pub fn reply_service_error<E: Encode, B: LongBuffer>(error: &E, buffer: &mut B) -> Message {
+pub fn reply_service_error<E: Encode, B: LongWriter + ?Sized>(
+    error: &E,
+    buffer: &mut B,
+) -> Message {
     reply_with(status::SERVICE_ERROR, error, buffer)
 }
 
@@ -179,7 +239,11 @@ pub const fn reply_protocol_error(error: ProtocolError) -> Message {
 }
 
 #[inline(always)]
-fn reply_with<R: Encode, B: LongBuffer>(status: u16, value: &R, buffer: &mut B) -> Message {
+fn reply_with<R: Encode, B: LongWriter + ?Sized>(
+    status: u16,
+    value: &R,
+    buffer: &mut B,
+) -> Message {
     match encode(status, value, buffer) {
         EncodeOutcome::Message(message) => message,
         EncodeOutcome::Refused(EncodeError::TooLong) => {

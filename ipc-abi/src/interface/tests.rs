@@ -1,20 +1,30 @@
 //! The macro, the encoding and the dispatcher, through the in-process transport.
 
+extern crate std;
+
 use heapless::{String, Vec};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::*;
-use crate::interface;
+use crate::manifest::Badge;
 use crate::message::{Incoming, Message, words_from_bytes};
 use crate::tag::Tag;
+use crate::{interface, payload};
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+mod batch;
+mod connect;
+mod mishap;
+mod promise;
+
+#[payload]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum SampleError {
     Empty,
     TooMany { limit: u32 },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Point {
     x: u32,
     y: u32,
@@ -23,7 +33,7 @@ struct Point {
 type Text = String<2000>;
 
 /// A service that does one of everything.
-#[interface(version = 3)]
+#[interface(version = 3, reserved(13, "gone", 14))]
 trait Sample {
     /// Adds.
     #[method(1)]
@@ -51,7 +61,7 @@ trait Sample {
     fn nothing(&mut self);
     /// May answer later.
     #[method(9)]
-    fn later(&mut self, now: bool) -> Deferrable<Result<u64, SampleError>>;
+    fn later(&mut self, now: bool, promise: Promise<Result<(u64, Point), SampleError>>);
     /// Takes more fixed arguments than registers hold.
     #[method(10)]
     fn wide(&mut self, a: (u128, u128, u128, u128), b: (u128, u128, u128, u128), c: u8) -> u128;
@@ -61,9 +71,16 @@ trait Sample {
     /// Cannot answer in one message.
     #[method(12)]
     fn flood(&mut self) -> Vec<u8, 5000>;
+    /// Is not answered.
+    #[method(15, one_way)]
+    fn note(&mut self, text: &str);
 }
 
-struct Server;
+#[derive(Default)]
+struct Server {
+    notes: u32,
+    promises: Vec<Promise<Result<(u64, Point), SampleError>>, 4>,
+}
 
 impl Sample for Server {
     fn add(&mut self, left: u64, right: u64) -> u64 {
@@ -105,16 +122,16 @@ impl Sample for Server {
     }
 
     fn who(&mut self, caller: Caller, salt: u64) -> u64 {
-        caller.badge ^ salt
+        u64::from(caller.client()) ^ salt
     }
 
     fn nothing(&mut self) {}
 
-    fn later(&mut self, now: bool) -> Deferrable<Result<u64, SampleError>> {
+    fn later(&mut self, now: bool, promise: Promise<Result<(u64, Point), SampleError>>) {
         if now {
-            Deferrable::Now(Ok(1))
+            promise.answer(Ok((1, Point { x: 2, y: 3 })));
         } else {
-            Deferrable::Later
+            self.promises.push(promise).expect("there is room");
         }
     }
 
@@ -129,17 +146,21 @@ impl Sample for Server {
     fn flood(&mut self) -> Vec<u8, 5000> {
         core::iter::repeat_n(7, 5000).collect()
     }
+
+    fn note(&mut self, text: &str) {
+        self.notes += u32::try_from(text.len()).expect("it is short");
+    }
 }
 
 type Way = Local<SampleInterface, Server>;
 
 fn client() -> SampleClient<Way> {
-    SampleClient::connect(Way::new(Server)).expect("the schemas are the same")
+    SampleClient::connect(Way::new(Server::default())).expect("the schemas are the same")
 }
 
 /// Sends a request of one's own making and returns the reply's status and length.
 fn raw(tag: Tag, bytes: &[u8]) -> (u16, usize) {
-    let mut way = Way::new(Server);
+    let mut way = Way::new(Server::default());
     let mut short = [0; Tag::REGISTER_BYTES];
     if tag.is_long() {
         way.write(bytes).expect("it fits");
@@ -177,7 +198,7 @@ fn every_method_gives_what_the_server_returns() {
         Ok((Point { x: 2, y: 300 }, 70_000))
     );
     assert_eq!(client.nothing(), Ok(()));
-    assert_eq!(client.later(true), Ok(1));
+    assert_eq!(client.later(true), Ok((1, Point { x: 2, y: 3 })));
     assert_eq!(
         client.find(Some("ab"), Vec::from_slice(&[1, 2, 3]).unwrap()),
         Ok(Some(5))
@@ -187,7 +208,7 @@ fn every_method_gives_what_the_server_returns() {
 
 #[test]
 fn badge_reaches_the_method_and_not_the_client() {
-    let mut client = SampleClient::new(Way::new(Server).with_badge(0xF0));
+    let mut client = SampleClient::new(Way::new(Server::default()).with_badge(Badge::new(0xF0, 0)));
     assert_eq!(client.who(0x0F), Ok(0xFF));
 }
 
@@ -223,22 +244,6 @@ fn fixed_arguments_beyond_registers_travel_in_the_buffer() {
 fn reply_beyond_the_buffer_is_refused_by_name() {
     let error = CallError::Protocol(ProtocolError::ReplyTooLong);
     assert_eq!(client().flood(), Err(error));
-}
-
-#[test]
-fn late_reply_is_what_the_client_would_have_got_at_once() {
-    assert_eq!(
-        client().later(false),
-        Err(Failure::Call(CallError::Deferred))
-    );
-    let mut buffer = HostBuffer::default();
-    let reply = SampleInterface::later_reply(Ok(5), &mut buffer);
-    assert_eq!(
-        (reply.tag, reply.words[0]),
-        (Tag::new(error::status::OK, 8), 5)
-    );
-    let reply = SampleInterface::later_reply(Err(SampleError::Empty), &mut buffer);
-    assert_eq!(reply.tag.method(), error::status::SERVICE_ERROR);
 }
 
 #[test]
@@ -340,13 +345,14 @@ fn random_requests_are_answered() {
         state ^= state << 17;
         state
     };
-    let mut way = Way::new(Server);
+    let mut way = Way::new(Server::default());
     for _ in 0..100_000 {
         let mut words = [0; 16];
         words.fill_with(&mut next);
         words[0] &= next();
         let tag = Tag::from_raw((next() & 0xF_007F_000F) | ((next() & 0xFF) << 16));
         let reply = way.call(Message { tag, words });
+        way.server().promises.clear();
         assert!(reply.is_ok_and(|reply| reply.tag.kind().is_some()) || tag.method() == 9);
     }
 }
@@ -383,32 +389,27 @@ fn nonsense_of_a_service_is_blamed_on_it() {
 }
 
 #[test]
-fn other_schema_is_refused_at_connect() {
-    let fake = Fake::replying(Tag::new(error::status::OK, 8));
-    let error = SampleClient::connect(fake).map(drop);
-    let ours = SampleInterface::SCHEMA_HASH;
-    assert_eq!(error, Err(ConnectError::SchemaMismatch { ours, theirs: 0 }));
+fn one_way_method_is_done_and_a_call_of_it_answered_with_nothing() {
+    let mut client = client();
+    assert_eq!(client.note("abc"), Ok(()));
+    assert_eq!(client.transport().server().notes, 3);
+    assert_eq!(raw_short(15, &[1, b'a']), error::status::OK);
+    assert_eq!(
+        raw_short(15, &[2, b'a']),
+        ProtocolError::Truncated.into_raw()
+    );
 }
 
 #[test]
-fn schema_is_the_hash_of_the_written_methods() {
-    assert_eq!(
-        (SampleInterface::NAME, SampleInterface::VERSION),
-        ("Sample", 3)
-    );
-    assert_eq!(schema_hash(""), 0xCBF2_9CE4_8422_2325);
-    assert_eq!(schema_hash("a"), 0xAF63_DC4C_8601_EC8C);
-    let signature = |number| {
-        SampleInterface::METHODS
-            .iter()
-            .find(|method| method.number == number)
-            .unwrap()
-            .signature
-    };
-    assert_eq!(signature(1), "(u64,u64)->u64");
-    assert_eq!(signature(2), "(&str)->Result<u32,SampleError>");
-    assert_eq!(signature(7), "(u64)->u64");
-    assert_eq!(signature(9), "(bool)->Result<u64,SampleError>");
+fn method_that_answers_is_not_done_one_way() {
+    let mut way = Way::new(Server::default());
+    for (method, notes) in [(15, 1), (2, 1), (METHOD_SCHEMA, 1), (99, 1), (15, 2)] {
+        let mut bytes = [0; Tag::REGISTER_BYTES];
+        bytes[..2].copy_from_slice(&[1, b'a']);
+        let message = Message::from_bytes(method, 2, &bytes);
+        assert_eq!(way.send(message), Ok(()));
+        assert_eq!(way.server().notes, notes);
+    }
 }
 
 /// Answers everything alike and keeps what was sent last.
@@ -441,6 +442,11 @@ impl Transport for Fake {
     fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
         self.sent = request;
         Ok(self.reply)
+    }
+
+    fn send(&mut self, message: Message) -> Result<(), CallError> {
+        self.sent = message;
+        Ok(())
     }
 }
 

@@ -108,7 +108,14 @@ impl<'a> Reader<'a> {
     }
 
     #[inline(never)]
-    fn take_postcard<T: Deserialize<'a>>(&mut self) -> Result<T, ProtocolError> {
+    /// Takes all bytes that are left.
+    pub(super) const fn take_rest(&mut self) -> &'a [u8] {
+        let rest = self.rest;
+        self.rest = &[];
+        rest
+    }
+
+    pub(super) fn take_postcard<T: Deserialize<'a>>(&mut self) -> Result<T, ProtocolError> {
         let (value, rest) = postcard::take_from_bytes(self.rest).map_err(decode_error)?;
         self.rest = rest;
         Ok(value)
@@ -332,7 +339,7 @@ impl<S: Sink> postcard::ser_flavors::Flavor for Flavor<'_, S> {
     }
 }
 
-fn encode_with_postcard<T: Serialize + ?Sized, S: Sink>(
+pub(super) fn encode_with_postcard<T: Serialize + ?Sized, S: Sink>(
     value: &T,
     sink: &mut S,
 ) -> Result<(), EncodeError> {

@@ -315,7 +315,7 @@ fn random_peer_stops_nobody() {
             .iter()
             .for_each(|word| word.store(0, Ordering::Relaxed));
         for _ in 0..50 {
-            let word = next() as usize % slots.words();
+            let word = usize::try_from(next()).expect("it is short") % slots.words();
             let value = if next() % 2 == 0 {
                 next() % 12
             } else {

@@ -1,9 +1,8 @@
 //! The bench program's service: one figure at a time.
 
 use heapless::String;
-use serde::{Deserialize, Serialize};
 
-use crate::interface;
+use crate::{interface, payload};
 
 /// The most bytes of a figure's name.
 pub const FIGURE_NAME_BYTES: usize = 48;
@@ -40,7 +39,8 @@ pub trait Bench {
 }
 
 /// What `PMCCNTR_EL0` counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Instructions, exactly: the emulator runs with `-icount shift=0`.
     Instructions,
@@ -60,7 +60,8 @@ impl Unit {
 }
 
 /// What an operation cost, over all rounds, in the [`Unit`] of the counter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Figure {
     /// The least.
     pub min: u64,
@@ -71,7 +72,8 @@ pub struct Figure {
 }
 
 /// Why a figure could not be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BenchError {
     /// There is no figure of this number. Ask for `count`.
     NoFigure,
@@ -92,7 +94,8 @@ pub enum BenchError {
 }
 
 /// What the bench program needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
     /// A region, as `memory`.
     Memory,
@@ -109,7 +112,8 @@ pub enum Grant {
 }
 
 /// A call that the kernel refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The number of the [`crate::call::SystemCall`].
     pub call: u16,

@@ -5,7 +5,7 @@
 //! method [`LEAVE`], which it answers with an empty message before it serves [`Partner`] again.
 
 use crate::interface;
-use crate::interface::Deferrable;
+use crate::interface::Promise;
 
 /// What the bench program calls.
 #[interface(version = 1)]
@@ -17,11 +17,11 @@ pub trait Partner {
     /// Goes into a [`mode`]; answers first, with what it was given, or 0 for a mode that it does
     /// not know.
     #[method(2)]
-    fn enter(&mut self, mode: u64) -> Deferrable<u64>;
+    fn enter(&mut self, mode: u64, promise: Promise<u64>);
 
     /// Answers, then yields `count` times.
     #[method(3)]
-    fn take_turns(&mut self, count: u64) -> Deferrable<u64>;
+    fn take_turns(&mut self, count: u64, promise: Promise<u64>);
 
     /// How many yields of the last [`Partner::take_turns`] are done.
     #[method(4)]

@@ -1,12 +1,10 @@
 //! The console's service: text to the screen, lines from the keyboard.
 
-use serde::{Deserialize, Serialize};
-
-use crate::interface;
-use crate::interface::Deferrable;
+use crate::interface::Promise;
+use crate::{interface, payload};
 
 /// Text to the screen, lines from the keyboard. Any number of clients write; one at a time reads.
-#[interface(version = 1)]
+#[interface(version = 2)]
 pub trait Console {
     /// Puts text on the screen; each LF ends a line. A line that is being edited stays below it.
     /// At most [`WRITE_BYTES`].
@@ -18,9 +16,9 @@ pub trait Console {
     fn write(&mut self, text: &[u8]) -> Result<(), ConsoleError>;
 
     /// Lets a person enter a line behind `prompt` (at most [`PROMPT_BYTES`]), and answers when it is
-    /// complete. A cancelled line is empty. Refusals: `PromptTooLong`, `Busy`, `CannotWait`.
+    /// complete. A cancelled line is empty. Refusals: `PromptTooLong`, `Busy`.
     #[method(2)]
-    fn read_line(&mut self, prompt: &str) -> Deferrable<Result<LineText, ConsoleError>>;
+    fn read_line(&mut self, prompt: &str, promise: Promise<Result<LineText, ConsoleError>>);
 
     /// What came over the line, and what was lost.
     #[method(3)]
@@ -28,7 +26,8 @@ pub trait Console {
 }
 
 /// Why the console did not do what it was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsoleError {
     /// The text is longer than [`WRITE_BYTES`]. Write it in pieces.
     TextTooLong,
@@ -36,9 +35,6 @@ pub enum ConsoleError {
     PromptTooLong,
     /// Somebody else reads. Try again when they have their line.
     Busy,
-    /// The console cannot keep a caller waiting: it was not given what that takes. Mend
-    /// `system.toml`.
-    CannotWait,
 }
 
 /// The most bytes of a line that a person enters.
@@ -54,7 +50,8 @@ pub type LineText = heapless::String<LINE_BYTES>;
 pub type PromptText = heapless::String<PROMPT_BYTES>;
 
 /// What came over the console's line, and what was lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Bytes that came without an error.
     pub bytes: u64,

@@ -3,35 +3,17 @@
 //! The permissions are given by name in `system.toml`.
 
 use heapless::String;
-use serde::{Deserialize, Serialize};
 
-use crate::interface;
-use crate::interface::{Caller, Deferrable};
+use crate::interface::{Batch, Caller, Promise};
 use crate::manifest::Name;
+use crate::{interface, payload};
 
 /// What runs, what it takes, what it may do; power; what there is to say.
-#[interface(version = 1)]
+#[interface(version = 2, reserved(1, "process", 3, "capability"))]
 pub trait Supervisor {
-    /// Tells about the process with this number; processes count from 0.
-    ///
-    /// # Errors
-    ///
-    /// `NoSuchProcess`.
-    #[method(1)]
-    fn process(&mut self, number: u32) -> Result<ProcessInfo, SupervisorError>;
-
     /// Tells about the machine's memory.
     #[method(2)]
     fn memory(&mut self) -> MemoryInfo;
-
-    /// Tells about the first occupied slot, from `slot` on, of a process's capability table; `None`
-    /// if there is none.
-    ///
-    /// # Errors
-    ///
-    /// `NoSuchProcess`, `NotRunning`.
-    #[method(3)]
-    fn capability(&mut self, process: u32, slot: u32) -> Result<Option<SlotInfo>, SupervisorError>;
 
     /// Switches the machine off; comes back only with an error. Needs the permission `halt`.
     ///
@@ -44,7 +26,23 @@ pub trait Supervisor {
     /// Takes the oldest line that the supervisor has to say, or waits for one. Needs the permission
     /// `log`; one caller waits at a time. Refusals: `NotPermitted`, `Busy`.
     #[method(5)]
-    fn next_line(&mut self, caller: Caller) -> Deferrable<Result<Line, SupervisorError>>;
+    fn next_line(&mut self, caller: Caller, promise: Promise<Result<Line, SupervisorError>>);
+
+    /// Lists the processes, in the order of their numbers, which count from 0.
+    #[method(6)]
+    fn processes(&mut self, batch: &mut Batch<'_, ProcessInfo>);
+
+    /// Lists the occupied slots of the capability table of the process with this number.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchProcess`, `NotRunning`.
+    #[method(7)]
+    fn capabilities(
+        &mut self,
+        process: u32,
+        batch: &mut Batch<'_, SlotInfo>,
+    ) -> Result<(), SupervisorError>;
 }
 
 /// The permissions that a caller of the supervisor can have, by number.
@@ -60,7 +58,8 @@ pub const LINE_BYTES: usize = 400;
 pub type Line = String<LINE_BYTES>;
 
 /// One process, as `ps` shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessInfo {
     /// Its name.
     pub name: Name,
@@ -75,7 +74,8 @@ pub struct ProcessInfo {
 }
 
 /// How a process is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcessState {
     /// Runs or could run.
     Ready,
@@ -110,7 +110,8 @@ impl ProcessState {
 }
 
 /// The machine's memory, as `mem` shows it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryInfo {
     /// Frames that the kernel left to user space.
     pub total_frames: u64,
@@ -121,7 +122,8 @@ pub struct MemoryInfo {
 }
 
 /// An occupied slot of a process's capability table, as `caps` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotInfo {
     /// Which slot.
     pub slot: u32,
@@ -134,7 +136,8 @@ pub struct SlotInfo {
 }
 
 /// Why the supervisor refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SupervisorError {
     /// There is no process with this number. Ask for a lower one.
     NoSuchProcess,

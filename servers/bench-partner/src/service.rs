@@ -1,10 +1,9 @@
 //! The typed service, and the way into the modes.
 
 use ipc_abi::call::Place;
-use ipc_abi::interface::Deferrable;
-use ipc_abi::message::Message;
-use ipc_abi::service::bench_partner::{Partner, PartnerInterface, mode};
-use userlib::{Endpoint, MessageBuffer, syscall};
+use ipc_abi::interface::Promise;
+use ipc_abi::service::bench_partner::{Partner, mode};
+use userlib::{Endpoint, syscall};
 
 use crate::raw;
 
@@ -51,14 +50,14 @@ impl Partner for Server {
         left.wrapping_add(right)
     }
 
-    fn enter(&mut self, mode: u64) -> Deferrable<u64> {
+    fn enter(&mut self, mode: u64, promise: Promise<u64>) {
         let Server {
             endpoint, slots, ..
         } = *self;
         if !(mode::EMPTY..=mode::WAKE).contains(&mode) {
-            return Deferrable::Now(0);
+            return promise.answer(0);
         }
-        answer(PartnerInterface::enter_reply(mode, &mut MessageBuffer));
+        promise.answer(mode);
         match mode {
             mode::WORDS_4 => raw::serve_words::<32>(endpoint),
             mode::WORDS_16 => raw::serve_words::<128>(endpoint),
@@ -69,19 +68,14 @@ impl Partner for Server {
             mode::WAKE => raw::serve_wake(endpoint, slots),
             _ => raw::serve_empty(endpoint),
         }
-        Deferrable::Later
     }
 
-    fn take_turns(&mut self, count: u64) -> Deferrable<u64> {
-        answer(PartnerInterface::take_turns_reply(
-            count,
-            &mut MessageBuffer,
-        ));
+    fn take_turns(&mut self, count: u64, promise: Promise<u64>) {
+        promise.answer(count);
         self.turns = 0;
         while self.turns < count && syscall::r#yield().is_ok() {
             self.turns = self.turns.saturating_add(1);
         }
-        Deferrable::Later
     }
 
     fn turns_taken(&mut self) -> u64 {
@@ -92,10 +86,4 @@ impl Partner for Server {
         let first = text.bytes().next().map_or(0, u32::from);
         u32::try_from(text.len()).unwrap_or(u32::MAX) | first << 8
     }
-}
-
-/// Answers the caller before the method is over.
-fn answer(reply: Message) {
-    // The caller may be gone: then there is nobody to be answered.
-    let _ = syscall::reply(reply);
 }

@@ -5,7 +5,7 @@ use core::hint::black_box;
 
 use ipc_abi::call::{SystemCall, Window};
 use ipc_abi::error::Error;
-use ipc_abi::message::{Incoming, LongBuffer, Message};
+use ipc_abi::message::{Incoming, LongWriter, Message};
 use ipc_abi::service::bench::{BenchError, Grant};
 use ipc_abi::service::bench_partner::{BALL_BIT, CLEAN, LONG_BYTES, MEASURED, mode};
 use ipc_abi::tag::Tag;

@@ -1,16 +1,13 @@
-//! What the kernel gives the console: registers, interrupts, and the place of a caller that waits.
+//! What the kernel gives the console: registers and interrupts.
 
 use heapless::Vec;
-use ipc_abi::capability::Kind;
-use ipc_abi::error::Error;
 use ipc_abi::manifest::DEVICE_LINES_MAX;
-use ipc_abi::service::console::{ConsoleInterface, LineText};
 use userlib::safe_mmio::fields::{ReadPure, ReadPureWrite, ReadWrite, WriteOnly};
 use userlib::safe_mmio::{UniqueMmioPointer, field, field_shared};
-use userlib::{DeviceError, Environment, EnvironmentError, IrqLine, MessageBuffer, ReplyPlace};
+use userlib::{DeviceError, Environment, EnvironmentError, IrqLine};
 
 use crate::pl011::{Register, Registers};
-use crate::service::{KeepError, Server, System};
+use crate::service::{Server, System};
 
 /// The name of the console's device on every board.
 const DEVICE: &str = "uart0";
@@ -72,32 +69,13 @@ impl Registers for Mmio {
     }
 }
 
-/// The kernel as the console sees it.
+/// The kernel as the console sees it: its interrupts.
 #[derive(Debug)]
 pub struct Kernel {
-    place: Option<ReplyPlace>,
     irqs: Vec<IrqLine, DEVICE_LINES_MAX>,
 }
 
 impl System for Kernel {
-    fn keep_caller(&mut self) -> Result<(), KeepError> {
-        let place = self.place.as_mut().ok_or(KeepError::NoPlace)?;
-        match place.keep() {
-            Ok(()) => Ok(()),
-            Err(Error::InUse) => Err(KeepError::Occupied),
-            Err(Error::Died) => Err(KeepError::Gone),
-            Err(_) => Err(KeepError::NoPlace),
-        }
-    }
-
-    fn answer_caller(&mut self, line: &LineText) {
-        let reply = ConsoleInterface::read_line_reply(Ok(line.clone()), &mut MessageBuffer);
-        if let Some(place) = &mut self.place {
-            // The caller may be gone: then there is nobody to be answered.
-            let _ = place.answer(reply);
-        }
-    }
-
     fn acknowledge(&mut self, bits: u64) {
         for irq in self.irqs.iter().filter(|irq| irq.bits() & bits != 0) {
             if let Err(error) = irq.acknowledge() {
@@ -137,16 +115,12 @@ impl From<DeviceError> for StartError {
 ///
 /// What it was not given.
 pub fn start(environment: &mut Environment) -> Result<Server<Mmio, Kernel>, StartError> {
-    let place = environment
-        .handle("reply", Kind::Reply)
-        .ok()
-        .map(ReplyPlace::new);
     let device = environment.device(DEVICE)?;
     let irqs: Vec<IrqLine, DEVICE_LINES_MAX> = device.irqs().collect();
     let registers = Mmio {
         block: device.into_registers::<Block>()?,
     };
-    let mut system = Kernel { place, irqs };
+    let mut system = Kernel { irqs };
     // An interrupt of an earlier incarnation may still be waiting to be acknowledged.
     system.acknowledge(u64::MAX);
     Ok(Server::start(registers, system))

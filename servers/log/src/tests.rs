@@ -1,8 +1,7 @@
 use std::collections::VecDeque;
 use std::vec::Vec;
 
-use ipc_abi::interface::{Caller, Deferrable, HostBuffer, Local};
-use ipc_abi::message::{Incoming, Message};
+use ipc_abi::interface::{Batch, Caller, Local, Mishap, Promise};
 use ipc_abi::service::console::{Console, ConsoleInterface, LineText, Statistics};
 use ipc_abi::service::supervisor::{
     MemoryInfo, ProcessInfo, SlotInfo, Supervisor, SupervisorInterface,
@@ -13,24 +12,26 @@ use super::*;
 struct Lines(VecDeque<Line>);
 
 impl Supervisor for Lines {
-    fn process(&mut self, _number: u32) -> Result<ProcessInfo, SupervisorError> {
-        Err(SupervisorError::NoSuchProcess)
-    }
+    fn processes(&mut self, _batch: &mut Batch<'_, ProcessInfo>) {}
 
     fn memory(&mut self) -> MemoryInfo {
         MemoryInfo::default()
     }
 
-    fn capability(&mut self, _: u32, _: u32) -> Result<Option<SlotInfo>, SupervisorError> {
-        Ok(None)
+    fn capabilities(
+        &mut self,
+        _process: u32,
+        _batch: &mut Batch<'_, SlotInfo>,
+    ) -> Result<(), SupervisorError> {
+        Ok(())
     }
 
     fn halt(&mut self, _caller: Caller) -> Result<(), SupervisorError> {
         Err(SupervisorError::NotPermitted)
     }
 
-    fn next_line(&mut self, _caller: Caller) -> Deferrable<Result<Line, SupervisorError>> {
-        Deferrable::Now(self.0.pop_front().ok_or(SupervisorError::NotPermitted))
+    fn next_line(&mut self, _caller: Caller, promise: Promise<Result<Line, SupervisorError>>) {
+        promise.answer(self.0.pop_front().ok_or(SupervisorError::NotPermitted));
     }
 }
 
@@ -43,34 +44,12 @@ impl Console for Screen {
         Ok(())
     }
 
-    fn read_line(&mut self, _prompt: &str) -> Deferrable<Result<LineText, ConsoleError>> {
-        Deferrable::Now(Err(ConsoleError::CannotWait))
+    fn read_line(&mut self, _prompt: &str, promise: Promise<Result<LineText, ConsoleError>>) {
+        promise.answer(Err(ConsoleError::Busy));
     }
 
     fn statistics(&mut self) -> Statistics {
         Statistics::default()
-    }
-}
-
-/// A console that dies over its first calls.
-struct Dying {
-    deaths: u32,
-    screen: Local<ConsoleInterface, Screen>,
-}
-
-impl Transport for Dying {
-    type Buffer = HostBuffer;
-
-    fn buffer(&mut self) -> &mut HostBuffer {
-        self.screen.buffer()
-    }
-
-    fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
-        if self.deaths > 0 {
-            self.deaths -= 1;
-            return Err(CallError::Refused(Error::Died));
-        }
-        self.screen.call(request)
     }
 }
 
@@ -81,11 +60,10 @@ fn supervisor(lines: &[&str]) -> SupervisorClient<Local<SupervisorInterface, Lin
     SupervisorClient::new(Local::new(Lines(lines.collect())))
 }
 
-fn dying(deaths: u32) -> Dying {
-    Dying {
-        deaths,
-        screen: Local::new(Screen::default()),
-    }
+/// A console that dies over its first calls.
+fn dying(deaths: u32) -> Local<ConsoleInterface, Screen> {
+    let script = (1..=deaths).map(|incarnation| Some(Mishap::DiesBefore(incarnation)));
+    Local::new(Screen::default()).with_mishaps(script)
 }
 
 #[test]
@@ -117,7 +95,7 @@ fn line_is_offered_again_when_the_console_dies_over_it() {
     let mut mortal = dying(OFFERS_MAX - 1);
     let mut console = ConsoleClient::new(&mut mortal);
     assert_eq!(carry(&mut supervisor(&["a"]), &mut console), Ok(()));
-    assert_eq!(mortal.screen.server().0, b"a\n");
+    assert_eq!(mortal.server().0, b"a\n");
 }
 
 #[test]

@@ -10,7 +10,7 @@ userlib::entry!(run);
 fn run(environment: Environment) {
     let mut shell = match shell::system::start(&environment) {
         Ok(shell) => shell,
-        Err(error) => panic!("the shell cannot start: {error:?}"),
+        Err(error) => panic!("the shell cannot start: {error}"),
     };
     let failure = shell.run();
     panic!("the shell has no console: {failure:?}");

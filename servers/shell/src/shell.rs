@@ -9,7 +9,7 @@ use ipc_abi::interface::{CallError, Failure, Transport};
 use ipc_abi::manifest::Name;
 use ipc_abi::service::bench::{BenchClient, BenchError, Figure, FigureName};
 use ipc_abi::service::console::{ConsoleClient, ConsoleError, LineText, WRITE_BYTES};
-use ipc_abi::service::supervisor::{ProcessInfo, SlotInfo, SupervisorClient, SupervisorError};
+use ipc_abi::service::supervisor::{ProcessInfo, SlotInfo, SupervisorClient};
 
 use crate::command::{COMMANDS, Command, Crash, Description, parse_command};
 use crate::failure::CommandFailure;
@@ -25,8 +25,6 @@ pub const PROMPT_FAILED: &str = "pecan!> ";
 /// The name of the figure that the shell itself measures.
 pub const FIGURE_TO_PROMPT: &str = "boot/to-prompt";
 
-/// The most processes that are listed: many more than a system has.
-const PROCESSES_LISTED: u32 = 1024;
 /// How often a call to the console is repeated when the console dies under it.
 const CONSOLE_TRIES: usize = 8;
 
@@ -174,15 +172,9 @@ impl<C: Transport, S: Transport, B: Transport, M: Machine> Shell<C, S, B, M> {
     }
 
     fn list_processes(&mut self) -> Result<Vec<ProcessInfo>, CommandFailure> {
-        let mut list = Vec::new();
-        for number in 0..PROCESSES_LISTED {
-            match self.services.supervisor.process(number) {
-                Ok(process) => list.push(process),
-                Err(Failure::Service(SupervisorError::NoSuchProcess)) => break,
-                Err(failure) => return Err(failure.into()),
-            }
-        }
-        Ok(list)
+        let list: Result<Vec<ProcessInfo>, CallError> =
+            self.services.supervisor.processes().collect();
+        list.map_err(|error| CommandFailure::Supervisor(Failure::Call(error)))
     }
 
     fn report_memory(&mut self) -> Result<String, CommandFailure> {
@@ -201,12 +193,8 @@ impl<C: Transport, S: Transport, B: Transport, M: Machine> Shell<C, S, B, M> {
         let Some(number) = number else {
             return Err(CommandFailure::NoProcess(name));
         };
-        let mut slots: Vec<SlotInfo> = Vec::new();
-        let mut from = 0;
-        while let Some(slot) = self.services.supervisor.capability(number, from)? {
-            from = slot.slot.saturating_add(1);
-            slots.push(slot);
-        }
+        let slots = self.services.supervisor.capabilities(number);
+        let slots: Vec<SlotInfo> = slots.collect::<Result<_, _>>()?;
         Ok(format!(
             "{}{}",
             draw_capabilities(&slots),

@@ -1,13 +1,12 @@
 //! What the kernel gives the shell: gates to its services, counters, and ways to crash.
 
 use ipc_abi::boot::KernelInfo;
-use ipc_abi::interface::ConnectError;
 use ipc_abi::manifest::Name;
 use ipc_abi::service::bench::BenchClient;
-use ipc_abi::service::console::ConsoleClient;
-use ipc_abi::service::supervisor::SupervisorClient;
+use ipc_abi::service::console::ConsoleInterface;
+use ipc_abi::service::supervisor::SupervisorInterface;
 use userlib::{
-    Environment, EnvironmentError, Gate, kernel_info, provoke_null, provoke_undefined, read_cycles,
+    Environment, Gate, ServiceError, kernel_info, provoke_null, provoke_undefined, read_cycles,
     read_ticks,
 };
 
@@ -43,33 +42,15 @@ impl Machine for Processor {
 /// A shell over the kernel.
 pub type KernelShell = Shell<Gate, Gate, Gate, Processor>;
 
-/// Why the shell cannot start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StartError {
-    /// It was not given what it needs. Mend `system.toml`.
-    Environment(EnvironmentError),
-    /// A service does not answer, or was built from another interface.
-    Connect(&'static str, ConnectError),
-}
-
-impl From<EnvironmentError> for StartError {
-    fn from(error: EnvironmentError) -> Self {
-        StartError::Environment(error)
-    }
-}
-
 /// Makes a shell on the services that the process was given.
 ///
 /// # Errors
 ///
 /// What it was not given, or which service does not fit.
-pub fn start(environment: &Environment) -> Result<KernelShell, StartError> {
-    let not_fit = |service| move |error| StartError::Connect(service, error);
+pub fn start(environment: &Environment) -> Result<KernelShell, ServiceError> {
     let services = Services {
-        console: ConsoleClient::connect(environment.gate("console")?)
-            .map_err(not_fit("console"))?,
-        supervisor: SupervisorClient::connect(environment.gate("supervisor")?)
-            .map_err(not_fit("supervisor"))?,
+        console: environment.connect::<ConsoleInterface>("console")?,
+        supervisor: environment.connect::<SupervisorInterface>("supervisor")?,
         bench: BenchClient::new(environment.gate("bench")?),
     };
     let name = Name::try_from(environment.name()).unwrap_or_default();

@@ -8,7 +8,6 @@ use ipc_abi::call::{Place, PlatformOperation, SystemCall};
 use ipc_abi::capability::{Access, Description, FrameMode, Rights, ThreadState};
 use ipc_abi::debug::thread_flag;
 use ipc_abi::error::Error;
-use ipc_abi::service::supervisor::{Line, SupervisorError};
 use pecan_core::host::{HostMachine, HostMemory, small_header};
 use pecan_core::kernel::{Answer, Kernel as Core};
 
@@ -49,10 +48,6 @@ pub(crate) struct HostKernel<'a> {
     pub(crate) patience: Option<u32>,
     /// Whether the machine was switched off.
     pub(crate) is_off: bool,
-    /// Whether a caller is saved.
-    pub(crate) has_saved: bool,
-    /// Lines that saved callers got.
-    pub(crate) answers: Vec<Result<Line, SupervisorError>>,
     /// Threads that were started and gates that were signalled, in this order.
     pub(crate) deeds: Vec<Deed>,
 }
@@ -74,8 +69,6 @@ impl<'a> HostKernel<'a> {
             ticks: 0,
             patience: None,
             is_off: false,
-            has_saved: false,
-            answers: Vec::new(),
             deeds: Vec::new(),
         }
     }
@@ -358,27 +351,6 @@ impl Kernel for HostKernel<'_> {
             kernel.platform_control(platform, operation)
         })?;
         self.is_off = true;
-        Ok(())
-    }
-
-    fn save_caller(&mut self, _reply: Handle) -> Result<(), Refused> {
-        self.has_saved = true;
-        Ok(())
-    }
-
-    fn answer_line(
-        &mut self,
-        _reply: Handle,
-        line: &Result<Line, SupervisorError>,
-    ) -> Result<(), Refused> {
-        if !self.has_saved {
-            return Err(Refused {
-                call: SystemCall::ReplyTo,
-                error: Error::NoCaller,
-            });
-        }
-        self.has_saved = false;
-        self.answers.push(line.clone());
         Ok(())
     }
 

@@ -360,10 +360,12 @@ impl<'a, K: Kernel> Builder<'a, K> {
         for call in &self.order.process.calls {
             self.give_gate(call)?;
         }
+        self.startup.replies.first = self.next_slot;
         for _ in 0..self.order.process.replies {
             let reply = self.store.make(self.holdings, Object::Reply)?;
-            self.give_named("reply", Kind::Reply, reply)?;
+            self.grant(reply, USE)?;
             self.store.drop_slot(self.holdings, reply)?;
+            self.startup.replies.count += 1;
         }
         Ok(())
     }

@@ -6,7 +6,6 @@ use ipc_abi::boot::PAGE_BYTES;
 use ipc_abi::call::{Place, SystemCall};
 use ipc_abi::capability::{Access, Description, Kind, Rights, ThreadState};
 use ipc_abi::error::Error;
-use ipc_abi::service::supervisor::{Line, SupervisorError};
 
 /// A handle of the supervisor's own table.
 pub type Handle = u32;
@@ -300,24 +299,6 @@ pub trait Kernel {
     ///
     /// As the kernel refuses.
     fn power_off(&mut self) -> Result<(), Refused>;
-
-    /// Moves the current caller into a reply object.
-    ///
-    /// # Errors
-    ///
-    /// As the kernel refuses.
-    fn save_caller(&mut self, reply: Handle) -> Result<(), Refused>;
-
-    /// Answers the saved caller of `next_line`.
-    ///
-    /// # Errors
-    ///
-    /// As the kernel refuses.
-    fn answer_line(
-        &mut self,
-        reply: Handle,
-        line: &Result<Line, SupervisorError>,
-    ) -> Result<(), Refused>;
 
     /// The counter.
     fn now_ticks(&mut self) -> u64;

@@ -5,8 +5,7 @@ use ipc_abi::call::{Place, PlatformOperation, SystemCall};
 use ipc_abi::capability::{Access, Description, FrameMode, Rights, ThreadState};
 use ipc_abi::debug::thread_flag;
 use ipc_abi::error::Error;
-use ipc_abi::service::supervisor::{Line, SupervisorError, SupervisorInterface};
-use userlib::{Environment, EnvironmentError, MessageBuffer, PageWindow, WindowError, syscall};
+use userlib::{Environment, EnvironmentError, PageWindow, WindowError, syscall};
 
 use crate::kernel::{Handle, Kernel, Object, Refused, ThreadParts, ThreadStart};
 use crate::store::MEMORY;
@@ -234,19 +233,6 @@ impl Kernel for Native {
         let platform = FirstHandle::Platform as Handle;
         syscall::platform_control(platform, PlatformOperation::PowerOff)
             .map_err(refused(SystemCall::PlatformControl))
-    }
-
-    fn save_caller(&mut self, reply: Handle) -> Result<(), Refused> {
-        syscall::save_caller(reply).map_err(refused(SystemCall::SaveCaller))
-    }
-
-    fn answer_line(
-        &mut self,
-        reply: Handle,
-        line: &Result<Line, SupervisorError>,
-    ) -> Result<(), Refused> {
-        let message = SupervisorInterface::next_line_reply(line.clone(), &mut MessageBuffer);
-        syscall::reply_to(reply, message).map_err(refused(SystemCall::ReplyTo))
     }
 
     fn now_ticks(&mut self) -> u64 {

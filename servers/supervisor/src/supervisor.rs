@@ -14,7 +14,7 @@ use core::fmt;
 
 use ipc_abi::boot::{FIRST_FREE_SLOT, FirstHandle};
 use ipc_abi::call::Place;
-use ipc_abi::interface::{Caller, Deferrable};
+use ipc_abi::interface::{Batch, Caller, Promise};
 use ipc_abi::manifest::{Badge, ManifestError, Processes, Restart};
 use ipc_abi::service::supervisor::{
     Line, MemoryInfo, PERMISSION_HALT, PERMISSION_LOG, ProcessInfo, ProcessState, SlotInfo,
@@ -40,8 +40,10 @@ const FIRST_TABLE_SLOTS: u32 = 256;
 /// Frames for the tables and records of the supervisor's own address space: where it looks into
 /// frames of others, it maps one page at one address.
 const OWN_SPACE_FRAMES: usize = 6;
-/// Slots of a table that one `capability` call looks at.
+/// Slots of a table that are looked at for one batch of `capabilities`.
 const LOOK_SLOTS: u32 = 256;
+/// Reply objects: one for who waits for a line, one for who is told that somebody does.
+const REPLIES: usize = 2;
 /// The number of the supervisor itself.
 const OWN_NUMBER: usize = 0;
 
@@ -93,8 +95,8 @@ pub struct Supervisor<'a, K> {
     processes: Vec<Process>,
     endpoints: Vec<Option<Handle>>,
     endpoint: Handle,
-    reply: Handle,
-    reader: Option<u8>,
+    replies: Vec<Handle>,
+    reader: Option<Promise<Result<Line, SupervisorError>>>,
     log: Log,
     hertz: u64,
     boot_frames: u64,
@@ -119,7 +121,10 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             store.donate(&mut own, FirstHandle::Space as Handle)?;
         }
         let endpoint = store.make(&mut own, Object::Endpoint)?;
-        let reply = store.make(&mut own, Object::Reply)?;
+        let mut replies = Vec::new();
+        for _ in 0..REPLIES {
+            replies.push(store.make(&mut own, Object::Reply)?);
+        }
         let endpoints = make_estates(&mut store, &mut processes, endpoint)?;
         if let Some(process) = processes.get_mut(OWN_NUMBER) {
             process.estate = own;
@@ -130,7 +135,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             processes,
             endpoints,
             endpoint,
-            reply,
+            replies,
             reader: None,
             log: Log::default(),
             hertz: boot.hertz,
@@ -146,6 +151,12 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
     #[must_use]
     pub const fn endpoint(&self) -> Handle {
         self.endpoint
+    }
+
+    /// Its reply objects.
+    #[must_use]
+    pub fn replies(&self) -> &[Handle] {
+        &self.replies
     }
 
     /// A process faulted: tells why, takes it apart, and starts it again if its policy says so. Its
@@ -181,7 +192,8 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
                 "supervisor: {lost} frames of {name} did not come back"
             ))
         });
-        if self.reader == Some(process_number(number)) {
+        let is_dead = |reader: &Promise<_>| usize::from(reader.caller().client()) == number;
+        if self.reader.as_ref().is_some_and(is_dead) {
             self.reader = None;
         }
         self.say(report);
@@ -277,17 +289,47 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
     /// Says a line: to the waiting reader, or to the log.
     fn say(&mut self, line: Line) {
         self.log.push(line);
-        if self.reader.is_none() {
-            return;
+        if let Some(reader) = self.reader.take() {
+            self.tell(reader);
         }
-        self.reader = None;
-        let Some(line) = self.log.take() else { return };
-        let answer = Ok(line);
-        if self.store.kernel.answer_line(self.reply, &answer).is_err()
-            && let Ok(line) = answer
-        {
+    }
+
+    /// Gives the oldest line to `reader`, who waits on if there is none.
+    fn tell(&mut self, reader: Promise<Result<Line, SupervisorError>>) {
+        let Some(line) = self.log.take() else {
+            self.reader = Some(reader);
+            return;
+        };
+        if let Err(Ok(line)) = reader.try_answer(Ok(line)) {
             self.log.put_back(line);
         }
+    }
+
+    /// Tells about the process with this number.
+    fn process(&mut self, number: usize) -> Result<ProcessInfo, SupervisorError> {
+        let process = self.processes.get(number);
+        let process = process.ok_or(SupervisorError::NoSuchProcess)?;
+        let state = match &process.instance {
+            None if number == OWN_NUMBER => ProcessState::Ready,
+            None => ProcessState::Dead,
+            Some(instance) => match self.store.kernel.inspect_thread(instance.thread) {
+                Ok(state) => process_state(state),
+                Err(_) => ProcessState::Stopped,
+            },
+        };
+        let boot_frames = if number == OWN_NUMBER {
+            self.boot_frames
+        } else {
+            0
+        };
+        let frames = process.frames() + boot_frames;
+        Ok(ProcessInfo {
+            name: process.description.name.clone(),
+            state,
+            priority: process.description.priority,
+            restarts: process.restarts,
+            frames: u32::try_from(frames).unwrap_or(u32::MAX),
+        })
     }
 
     /// The table of a process, by a handle of the supervisor's own.
@@ -316,32 +358,6 @@ impl<K: Kernel> Events for Supervisor<'_, K> {
 }
 
 impl<K: Kernel> Service for Supervisor<'_, K> {
-    fn process(&mut self, number: u32) -> Result<ProcessInfo, SupervisorError> {
-        let process = self.processes.get(number as usize);
-        let process = process.ok_or(SupervisorError::NoSuchProcess)?;
-        let state = match &process.instance {
-            None if number as usize == OWN_NUMBER => ProcessState::Ready,
-            None => ProcessState::Dead,
-            Some(instance) => match self.store.kernel.inspect_thread(instance.thread) {
-                Ok(state) => process_state(state),
-                Err(_) => ProcessState::Stopped,
-            },
-        };
-        let boot_frames = if number as usize == OWN_NUMBER {
-            self.boot_frames
-        } else {
-            0
-        };
-        let frames = process.frames() + boot_frames;
-        Ok(ProcessInfo {
-            name: process.description.name.clone(),
-            state,
-            priority: process.description.priority,
-            restarts: process.restarts,
-            frames: u32::try_from(frames).unwrap_or(u32::MAX),
-        })
-    }
-
     fn memory(&mut self) -> MemoryInfo {
         let regions = self
             .processes
@@ -355,28 +371,8 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
         }
     }
 
-    fn capability(&mut self, process: u32, slot: u32) -> Result<Option<SlotInfo>, SupervisorError> {
-        let table = self.table(process)?;
-        let first = slot.max(1);
-        for slot in first..first.saturating_add(LOOK_SLOTS) {
-            // The kernel refuses a slot behind the table's end.
-            let Ok(found) = self.store.kernel.inspect(Place::new(table, slot)) else {
-                break;
-            };
-            if let Some(kind) = found.kind() {
-                return Ok(Some(SlotInfo {
-                    slot,
-                    kind: kind as u8,
-                    rights: found.rights().into_raw(),
-                    is_live: found.is_live(),
-                }));
-            }
-        }
-        Ok(None)
-    }
-
     fn halt(&mut self, caller: Caller) -> Result<(), SupervisorError> {
-        if !Badge::from_raw(caller.badge).has_permission(PERMISSION_HALT) {
+        if !caller.has_permission(PERMISSION_HALT) {
             return Err(SupervisorError::NotPermitted);
         }
         self.store
@@ -385,19 +381,54 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
             .map_err(|_| SupervisorError::Refused)
     }
 
-    fn next_line(&mut self, caller: Caller) -> Deferrable<Result<Line, SupervisorError>> {
-        let badge = Badge::from_raw(caller.badge);
-        if !badge.has_permission(PERMISSION_LOG) {
-            return Deferrable::Now(Err(SupervisorError::NotPermitted));
+    fn next_line(&mut self, caller: Caller, promise: Promise<Result<Line, SupervisorError>>) {
+        if !caller.has_permission(PERMISSION_LOG) {
+            return promise.answer(Err(SupervisorError::NotPermitted));
         }
-        if let Some(line) = self.log.take() {
-            return Deferrable::Now(Ok(line));
+        let is_waiting = |reader: &Promise<_>| !reader.is_abandoned();
+        if self.reader.as_ref().is_some_and(is_waiting) {
+            return promise.answer(Err(SupervisorError::Busy));
         }
-        if self.reader.is_some() || self.store.kernel.save_caller(self.reply).is_err() {
-            return Deferrable::Now(Err(SupervisorError::Busy));
+        self.tell(promise);
+    }
+
+    fn processes(&mut self, batch: &mut Batch<'_, ProcessInfo>) {
+        let mut position = batch.position();
+        // A position that is no number of a process is behind the last.
+        while let Ok(info) = self.process(usize::try_from(position).unwrap_or(usize::MAX)) {
+            position += 1;
+            if batch.push(&info, position).is_err() {
+                return;
+            }
         }
-        self.reader = Some(badge.client());
-        Deferrable::Later
+    }
+
+    fn capabilities(
+        &mut self,
+        process: u32,
+        batch: &mut Batch<'_, SlotInfo>,
+    ) -> Result<(), SupervisorError> {
+        let table = self.table(process)?;
+        let first = u32::try_from(batch.position()).unwrap_or(u32::MAX).max(1);
+        let end = first.saturating_add(LOOK_SLOTS);
+        for slot in first..end {
+            // The kernel refuses a slot behind the table's end.
+            let Ok(found) = self.store.kernel.inspect(Place::new(table, slot)) else {
+                return Ok(());
+            };
+            let Some(kind) = found.kind() else { continue };
+            let info = SlotInfo {
+                slot,
+                kind: kind as u8,
+                rights: found.rights().into_raw(),
+                is_live: found.is_live(),
+            };
+            if batch.push(&info, u64::from(slot) + 1).is_err() {
+                return Ok(());
+            }
+        }
+        batch.pause(u64::from(end));
+        Ok(())
     }
 }
 

@@ -3,6 +3,8 @@ use std::vec::Vec;
 
 use ipc_abi::capability::Kind;
 use ipc_abi::fault::FaultCause;
+use ipc_abi::interface::{CallError, Failure, Local};
+use ipc_abi::service::supervisor::{SupervisorClient, SupervisorInterface};
 use pecan_core::host::HostMachine;
 
 use super::*;
@@ -43,10 +45,15 @@ fn lines<K: Kernel>(supervisor: &mut Supervisor<'_, K>) -> Vec<String> {
         .collect()
 }
 
+type Way<'a> = Local<SupervisorInterface, Supervisor<'a, HostKernel<'a>>>;
+
+/// The occupied slots of a process.
+fn slots(way: &mut Way<'_>, process: u32) -> Result<Vec<SlotInfo>, Failure<SupervisorError>> {
+    SupervisorClient::new(way).capabilities(process).collect()
+}
+
 fn caller(number: u8, permission: u32) -> Caller {
-    Caller {
-        badge: Badge::new(number, 1 << permission).into_raw(),
-    }
+    Caller::new(Badge::new(number, 1 << permission))
 }
 
 const REPORT: &str = "worker crashed: cannot read at 0x18 (at 0x200000, in no function)";
@@ -57,9 +64,11 @@ fn every_frame_is_somebodys_or_free() {
     let mut supervisor = start(&machine, &package);
     supervisor.store.kernel.check();
     assert_eq!(lines(&mut supervisor), [""; 0]);
-    let processes: Vec<ProcessInfo> = (0..3)
-        .map(|number| supervisor.process(number).expect("it is there"))
-        .collect();
+    let memory = supervisor.memory();
+    let mut way = Way::new(supervisor);
+    let mut client = SupervisorClient::new(&mut way);
+    let processes: Result<Vec<ProcessInfo>, CallError> = client.processes().collect();
+    let processes = processes.expect("they are listed");
     let names: Vec<&str> = processes
         .iter()
         .map(|process| process.name.as_str())
@@ -70,8 +79,6 @@ fn every_frame_is_somebodys_or_free() {
             .iter()
             .all(|process| process.state == ProcessState::Ready)
     );
-    assert_eq!(supervisor.process(3), Err(SupervisorError::NoSuchProcess));
-    let memory = supervisor.memory();
     let taken: u64 = processes
         .iter()
         .map(|process| u64::from(process.frames))
@@ -164,17 +171,17 @@ fn what_dies_too_often_stays_dead_and_wakes_who_waits() {
         dead.frames, region,
         "only its region, which nobody else can have, is left"
     );
-    assert_eq!(
-        supervisor.capability(1, 0),
-        Err(SupervisorError::NotRunning)
-    );
+    let mut way = Way::new(supervisor);
+    let refusal = Failure::Service(SupervisorError::NotRunning);
+    assert_eq!(slots(&mut way, 1), Err(refusal));
+    let supervisor = way.server();
     let found = supervisor
         .store
         .kernel
         .inspect(Place::new(FirstHandle::Table as u32, endpoint));
     assert_eq!(found.map(|found| found.kind()), Ok(None));
     supervisor.on_fault(fault(1));
-    assert_eq!(lines(&mut supervisor), [""; 0]);
+    assert_eq!(lines(supervisor), [""; 0]);
 }
 
 #[test]
@@ -185,16 +192,9 @@ fn what_is_never_started_again_stays_dead() {
     assert_eq!(lines(&mut supervisor)[1], "supervisor: other stays dead");
     // Its client is started without the way to it.
     supervisor.on_fault(fault(1));
-    let gates = |supervisor: &mut Supervisor<'_, HostKernel<'_>>| {
-        let slots = (1..40).filter_map(|slot| supervisor.capability(1, slot).ok().flatten());
-        let mut slots: Vec<SlotInfo> = slots.collect();
-        slots.dedup();
-        slots
-            .iter()
-            .filter(|slot| slot.kind == Kind::Gate as u8)
-            .count()
-    };
-    assert_eq!(gates(&mut supervisor), 1);
+    let slots = slots(&mut Way::new(supervisor), 1).expect("it runs");
+    let gates = slots.iter().filter(|slot| slot.kind == Kind::Gate as u8);
+    assert_eq!(gates.count(), 1);
 }
 
 #[test]
@@ -350,14 +350,13 @@ fn panic_is_read_from_the_stack_of_the_dead() {
 #[test]
 fn capabilities_are_those_of_the_manifest() {
     let (machine, package) = (boot(), default_package());
-    let mut supervisor = start(&machine, &package);
-    let mut found = Vec::new();
-    let mut slot = 0;
-    while let Some(info) = supervisor.capability(1, slot).expect("it runs") {
-        assert!(info.is_live);
-        found.push((Kind::from_raw(info.kind).expect("a kind"), info.rights));
-        slot = info.slot + 1;
-    }
+    let mut way = Way::new(start(&machine, &package));
+    let found = slots(&mut way, 1).expect("it runs");
+    assert!(found.iter().all(|info| info.is_live));
+    let found: Vec<(Kind, u8)> = found
+        .iter()
+        .map(|info| (Kind::from_raw(info.kind).expect("a kind"), info.rights))
+        .collect();
     let (user, receive, send) = (0x30, 0x10, 0x0D);
     let expected = [
         (Kind::CapTable, user),
@@ -379,10 +378,8 @@ fn capabilities_are_those_of_the_manifest() {
         (Kind::SchedulingContext, user),
     ];
     assert_eq!(found, expected);
-    assert_eq!(
-        supervisor.capability(9, 0),
-        Err(SupervisorError::NoSuchProcess)
-    );
+    let refusal = Failure::Service(SupervisorError::NoSuchProcess);
+    assert_eq!(slots(&mut way, 9), Err(refusal));
 }
 
 #[test]
@@ -396,47 +393,62 @@ fn only_who_may_switches_off() {
     assert!(supervisor.store.kernel.is_off);
 }
 
+/// Asks for the next line, as this client.
+fn ask(way: &mut Way<'_>, number: u8, permission: u32) -> Result<Line, Failure<SupervisorError>> {
+    way.call_as(Badge::new(number, 1 << permission));
+    SupervisorClient::new(way).next_line()
+}
+
+/// The line that a waiting reader got meanwhile.
+fn late_line(way: &mut Way<'_>) -> Option<Line> {
+    let answer = way.take_answer()?;
+    let line = SupervisorClient::new(answer).next_line();
+    Some(line.expect("it is a line"))
+}
+
+const WAITS: Result<Line, Failure<SupervisorError>> = Err(Failure::Call(CallError::Deferred));
+
 #[test]
 fn lines_go_to_one_waiting_reader_or_are_kept() {
     let (machine, package) = (boot(), default_package());
-    let mut supervisor = start(&machine, &package);
-    let reader = caller(2, PERMISSION_LOG);
-    let stranger = supervisor.next_line(caller(2, PERMISSION_HALT));
-    assert_eq!(
-        stranger,
-        Deferrable::Now(Err(SupervisorError::NotPermitted))
-    );
-    assert_eq!(supervisor.next_line(reader), Deferrable::Later);
-    assert_eq!(
-        supervisor.next_line(reader),
-        Deferrable::Now(Err(SupervisorError::Busy))
-    );
-    supervisor.on_fault(fault(1));
-    supervisor.on_fault(fault(1));
+    let mut way = Way::new(start(&machine, &package));
+    let refused = |error| Err(Failure::Service(error));
+    let stranger = ask(&mut way, 2, PERMISSION_HALT);
+    assert_eq!(stranger, refused(SupervisorError::NotPermitted));
+    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
+    let second = ask(&mut way, 2, PERMISSION_LOG);
+    assert_eq!(second, refused(SupervisorError::Busy));
+    way.server().on_fault(fault(1));
+    way.server().on_fault(fault(1));
     let report = Line::try_from(REPORT).expect("it is short");
-    assert_eq!(supervisor.store.kernel.answers, [Ok(report.clone())]);
-    assert_eq!(supervisor.next_line(reader), Deferrable::Now(Ok(report)));
-    assert_eq!(supervisor.next_line(reader), Deferrable::Later);
+    assert_eq!(late_line(&mut way), Some(report.clone()));
+    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), Ok(report));
+    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
 }
 
 #[test]
 fn line_that_the_reader_does_not_live_to_hear_is_kept() {
     let (machine, package) = (boot(), default_package());
-    let mut supervisor = start(&machine, &package);
-    assert_eq!(
-        supervisor.next_line(caller(1, PERMISSION_LOG)),
-        Deferrable::Later
-    );
-    supervisor.store.kernel.has_saved = false;
-    supervisor.on_fault(fault(1));
-    assert_eq!(lines(&mut supervisor), [REPORT]);
-    assert_eq!(
-        supervisor.next_line(caller(1, PERMISSION_LOG)),
-        Deferrable::Later
-    );
-    supervisor.store.kernel.has_saved = false;
-    supervisor.on_fault(fault(2));
-    assert_eq!(lines(&mut supervisor).len(), 2);
+    let mut way = Way::new(start(&machine, &package));
+    assert_eq!(ask(&mut way, 1, PERMISSION_LOG), WAITS);
+    way.disconnect(1);
+    way.server().on_fault(fault(2));
+    assert_eq!(lines(way.server()).len(), 2);
+    // It is the reader itself that dies.
+    assert_eq!(ask(&mut way, 1, PERMISSION_LOG), WAITS);
+    way.server().on_fault(fault(1));
+    assert_eq!(lines(way.server()), [REPORT]);
+}
+
+#[test]
+fn successor_of_a_reader_that_gave_up_waits_in_its_place() {
+    let (machine, package) = (boot(), default_package());
+    let mut way = Way::new(start(&machine, &package));
+    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
+    way.disconnect(2);
+    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
+    way.server().on_fault(fault(1));
+    assert_eq!(late_line(&mut way).as_deref(), Some(REPORT));
 }
 
 #[test]

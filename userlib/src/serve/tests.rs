@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use super::*;
 use ipc_abi::interface;
-use ipc_abi::interface::{Deferrable, METHOD_SCHEMA};
+use ipc_abi::interface::{METHOD_SCHEMA, Promise};
 
 /// A service.
 #[interface(version = 1)]
@@ -13,14 +13,18 @@ trait Adder {
     /// Adds.
     #[method(1)]
     fn add(&mut self, left: u64, right: u64) -> u64;
-    /// Never answers at once.
+    /// Answers later.
     #[method(2)]
-    fn later(&mut self) -> Deferrable<u64>;
+    fn later(&mut self, promise: Promise<u64>);
+    /// Is not answered.
+    #[method(3, one_way)]
+    fn note(&mut self, number: u64);
 }
 
 #[derive(Default)]
 struct Server {
     calls: u32,
+    notes: Vec<u64>,
     signals: Vec<u64>,
     gone: Vec<u8>,
     faults: Vec<Fault>,
@@ -32,8 +36,13 @@ impl Adder for Server {
         left + right
     }
 
-    fn later(&mut self) -> Deferrable<u64> {
-        Deferrable::Later
+    fn later(&mut self, promise: Promise<u64>) {
+        self.calls += 1;
+        promise.answer(7);
+    }
+
+    fn note(&mut self, number: u64) {
+        self.notes.push(number);
     }
 }
 
@@ -128,8 +137,8 @@ fn request_is_answered_by_the_call_that_receives_the_next() {
 #[test]
 fn schema_is_told() {
     let (_, deeds) = play(&[message(Tag::new(METHOD_SCHEMA, 0), &[])]);
-    let hash = <AdderInterface as ipc_abi::interface::Interface>::SCHEMA_HASH;
-    assert_eq!(deeds[1], Some((0, 8, hash)));
+    let hash = <AdderInterface as ipc_abi::interface::Interface>::SCHEMA.hash;
+    assert_eq!(deeds[1], Some((0, 20, hash)));
 }
 
 #[test]
@@ -149,21 +158,45 @@ fn bad_requests_are_refused_and_the_loop_goes_on() {
 
 #[test]
 fn one_way_message_is_done_and_not_answered() {
-    let tag = Tag::new(1, 16).with_kind(MessageKind::OneWay);
-    let malformed = Tag::new(1, 1).with_kind(MessageKind::OneWay);
-    let (server, deeds) = play(&[message(tag, &[2, 3]), message(malformed, &[])]);
-    assert_eq!(server.calls, 1);
+    let tag = Tag::new(3, 8).with_kind(MessageKind::OneWay);
+    let malformed = Tag::new(3, 1).with_kind(MessageKind::OneWay);
+    let (server, deeds) = play(&[message(tag, &[2]), message(malformed, &[])]);
+    assert_eq!(server.notes, [2]);
     assert_eq!(deeds, [None, None, None]);
 }
 
 #[test]
-fn deferred_call_is_not_answered_unless_its_caller_was_not_kept() {
-    let later = message(Tag::new(2, 0), &[]);
-    let (_, deeds) = play(&[later]);
-    assert_eq!(deeds, [None, None]);
-    let (_, deeds) = play(&[later, refusal(Error::CallerWaits)]);
+fn one_way_method_that_is_called_is_answered_with_nothing() {
+    let (server, deeds) = play(&[message(Tag::new(3, 8), &[2])]);
+    assert_eq!(server.notes, [2]);
+    assert_eq!(deeds, [None, Some((0, 0, 0))]);
+}
+
+#[test]
+fn what_returns_something_is_not_done_when_nobody_waits_for_it() {
+    let one_way = |method, length| {
+        let tag = Tag::new(method, length).with_kind(MessageKind::OneWay);
+        message(tag, &[2, 3])
+    };
+    let (server, deeds) = play(&[one_way(1, 16), one_way(METHOD_SCHEMA, 0), one_way(99, 0)]);
+    assert_eq!(server.calls, 0);
+    assert_eq!(deeds, [None; 4]);
+}
+
+#[test]
+fn caller_that_finds_no_place_to_wait_is_told_and_its_method_not_called() {
+    // A test has no reply objects.
+    let (server, deeds) = play(&[message(Tag::new(2, 0), &[])]);
+    let no_place = Some((ProtocolError::NoPlace.into_raw(), 0, 0));
+    assert_eq!(deeds, [None, no_place]);
+    assert_eq!(server.calls, 0);
+}
+
+#[test]
+fn caller_that_the_server_received_itself_and_forgot_is_told() {
+    let (_, deeds) = play(&[refusal(Error::CallerWaits)]);
     let unanswered = Some((ProtocolError::Unanswered.into_raw(), 0, 0));
-    assert_eq!(deeds, [None, None, unanswered]);
+    assert_eq!(deeds, [None, unanswered]);
 }
 
 #[test]

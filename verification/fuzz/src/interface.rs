@@ -3,9 +3,11 @@
 
 use super::input::Input;
 use super::{Bug, plant};
-use ipc_abi::interface::{CallError, Caller, Deferrable, Dispatch, HostBuffer, Local, Transport};
-use ipc_abi::manifest::Name;
-use ipc_abi::message::{Incoming, LongBuffer, MESSAGE_WORDS, Message};
+use ipc_abi::interface::{
+    Batch, CallError, Caller, Dispatch, HostBuffer, Local, Promise, Transport,
+};
+use ipc_abi::manifest::{Badge, Name};
+use ipc_abi::message::{Incoming, LongWriter, MESSAGE_WORDS, Message};
 use ipc_abi::service::bench::{Bench, BenchClient, BenchError, BenchInterface};
 use ipc_abi::service::bench::{Figure, FigureName, Unit};
 use ipc_abi::service::bench_partner::{Partner, PartnerClient, PartnerInterface};
@@ -48,7 +50,8 @@ fn message(input: &mut Input<'_>) -> Incoming {
 /// A request of any sort is answered, or kept for later, and equal ones equally.
 fn serve<I: Dispatch<Stub>>(request: Incoming, long: &[u8], bug: Bug) {
     let answer = || {
-        let mut way = Local::<I, Stub>::new(Stub { bug }).with_badge(request.badge);
+        let mut way = Local::<I, Stub>::new(Stub { bug, line: None })
+            .with_badge(Badge::from_raw(request.badge));
         let bytes = long.get(..Tag::BUFFER_BYTES).unwrap_or(long);
         way.write(bytes).expect("it fits the buffer");
         way.call(Message {
@@ -100,6 +103,10 @@ impl Transport for Answers {
             _ => Ok(self.reply),
         }
     }
+
+    fn send(&mut self, _message: Message) -> Result<(), CallError> {
+        Ok(())
+    }
 }
 
 fn ask_console(way: &mut Answers) {
@@ -111,9 +118,10 @@ fn ask_console(way: &mut Answers) {
 
 fn ask_supervisor(way: &mut Answers) {
     let mut client = SupervisorClient::new(way);
-    let _ = client.process(1);
+    // A service that always has more is listened to for so long.
+    let _ = client.processes().take(1_000).count();
     let _ = client.memory();
-    let _ = client.capability(1, 2);
+    let _ = client.capabilities(1).take(1_000).count();
     let _ = client.halt();
     let _ = client.next_line();
 }
@@ -137,6 +145,7 @@ fn ask_partner(way: &mut Answers) {
 /// Serves everything.
 struct Stub {
     bug: Bug,
+    line: Option<Promise<Result<LineText, ConsoleError>>>,
 }
 
 impl Console for Stub {
@@ -148,10 +157,10 @@ impl Console for Stub {
         }
     }
 
-    fn read_line(&mut self, prompt: &str) -> Deferrable<Result<LineText, ConsoleError>> {
+    fn read_line(&mut self, prompt: &str, promise: Promise<Result<LineText, ConsoleError>>) {
         match LineText::try_from(prompt) {
-            Ok(line) => Deferrable::Now(Ok(line)),
-            Err(_) => Deferrable::Later,
+            Ok(line) => promise.answer(Ok(line)),
+            Err(_) => self.line = Some(promise),
         }
     }
 
@@ -161,16 +170,20 @@ impl Console for Stub {
 }
 
 impl Supervisor for Stub {
-    fn process(&mut self, number: u32) -> Result<ProcessInfo, SupervisorError> {
-        match number {
-            0 => Err(SupervisorError::NoSuchProcess),
-            _ => Ok(ProcessInfo {
+    fn processes(&mut self, batch: &mut Batch<'_, ProcessInfo>) {
+        let mut position = batch.position();
+        while position % 1_000 != 0 {
+            position = position.wrapping_add(1);
+            let info = ProcessInfo {
                 name: Name::new(),
                 state: ProcessState::Ready,
                 priority: 1,
-                restarts: number,
+                restarts: u32::from(position.to_le_bytes()[0]),
                 frames: 2,
-            }),
+            };
+            if batch.push(&info, position).is_err() {
+                return;
+            }
         }
     }
 
@@ -178,27 +191,29 @@ impl Supervisor for Stub {
         MemoryInfo::default()
     }
 
-    fn capability(&mut self, process: u32, slot: u32) -> Result<Option<SlotInfo>, SupervisorError> {
-        let info = SlotInfo {
-            slot,
-            kind: 1,
-            rights: 2,
-            is_live: true,
-        };
-        Ok((process == slot).then_some(info))
+    fn capabilities(
+        &mut self,
+        process: u32,
+        batch: &mut Batch<'_, SlotInfo>,
+    ) -> Result<(), SupervisorError> {
+        if process == 0 {
+            return Err(SupervisorError::NoSuchProcess);
+        }
+        batch.pause(batch.position().saturating_add(u64::from(process)));
+        Ok(())
     }
 
     fn halt(&mut self, caller: Caller) -> Result<(), SupervisorError> {
-        match caller.badge {
+        match caller.client() {
             0 => Ok(()),
             _ => Err(SupervisorError::NotPermitted),
         }
     }
 
-    fn next_line(&mut self, caller: Caller) -> Deferrable<Result<Line, SupervisorError>> {
-        match caller.badge {
-            0 => Deferrable::Now(Ok(Line::new())),
-            _ => Deferrable::Later,
+    fn next_line(&mut self, caller: Caller, promise: Promise<Result<Line, SupervisorError>>) {
+        match caller.client() {
+            0 => promise.answer(Ok(Line::new())),
+            _ => drop(promise),
         }
     }
 }
@@ -234,12 +249,12 @@ impl Partner for Stub {
         left.wrapping_add(right)
     }
 
-    fn enter(&mut self, mode: u64) -> Deferrable<u64> {
-        Deferrable::Now(mode)
+    fn enter(&mut self, mode: u64, promise: Promise<u64>) {
+        promise.answer(mode);
     }
 
-    fn take_turns(&mut self, _count: u64) -> Deferrable<u64> {
-        Deferrable::Later
+    fn take_turns(&mut self, _count: u64, promise: Promise<u64>) {
+        drop(promise);
     }
 
     fn turns_taken(&mut self) -> u64 {

@@ -2,7 +2,7 @@ use super::*;
 use alloc::vec;
 use core::cell::RefCell;
 use ipc_abi::boot::KernelInfo;
-use ipc_abi::interface::{Caller, Deferrable, Local};
+use ipc_abi::interface::{Batch, Caller, Local, Promise};
 use ipc_abi::service::bench::{Bench, BenchInterface, Unit};
 use ipc_abi::service::console::{Console, ConsoleInterface, Statistics};
 use ipc_abi::service::supervisor::{
@@ -22,15 +22,15 @@ impl Console for FakeConsole<'_> {
         Ok(())
     }
 
-    fn read_line(&mut self, prompt: &str) -> Deferrable<Result<LineText, ConsoleError>> {
+    fn read_line(&mut self, prompt: &str, promise: Promise<Result<LineText, ConsoleError>>) {
         if self.lines.is_empty() {
-            return Deferrable::Now(Err(ConsoleError::CannotWait));
+            return promise.answer(Err(ConsoleError::Busy));
         }
         let line = self.lines.remove(0);
         self.screen
             .borrow_mut()
             .push_str(&format!("{prompt}{line}\n"));
-        Deferrable::Now(Ok(LineText::try_from(line).expect("a short line")))
+        promise.answer(Ok(LineText::try_from(line).expect("a short line")));
     }
 
     fn statistics(&mut self) -> Statistics {
@@ -41,18 +41,24 @@ impl Console for FakeConsole<'_> {
 struct FakeSupervisor;
 
 impl Supervisor for FakeSupervisor {
-    fn process(&mut self, number: u32) -> Result<ProcessInfo, SupervisorError> {
-        let names = ["supervisor", "shell"];
-        let name = names
-            .get(number as usize)
-            .ok_or(SupervisorError::NoSuchProcess)?;
-        Ok(ProcessInfo {
+    fn processes(&mut self, batch: &mut Batch<'_, ProcessInfo>) {
+        // One batch each.
+        let Some((name, next)) = ["supervisor", "shell"]
+            .iter()
+            .zip(1..)
+            .find(|(_, next)| *next > batch.position())
+        else {
+            return;
+        };
+        let info = ProcessInfo {
             name: Name::try_from(*name).expect("a short name"),
             state: ProcessState::Receiving,
             priority: 100,
             restarts: 0,
             frames: 16,
-        })
+        };
+        batch.push(&info, next).expect("it is the first");
+        batch.pause(next);
     }
 
     fn memory(&mut self) -> MemoryInfo {
@@ -63,23 +69,29 @@ impl Supervisor for FakeSupervisor {
         }
     }
 
-    fn capability(&mut self, process: u32, slot: u32) -> Result<Option<SlotInfo>, SupervisorError> {
-        let slots = [3, 7].into_iter().filter(|_| process == 1);
-        let next = slots.filter(|occupied| *occupied >= slot).min();
-        Ok(next.map(|slot| SlotInfo {
-            slot,
-            kind: 10,
-            rights: 1,
-            is_live: true,
-        }))
+    fn capabilities(
+        &mut self,
+        process: u32,
+        batch: &mut Batch<'_, SlotInfo>,
+    ) -> Result<(), SupervisorError> {
+        for slot in [3, 7].into_iter().filter(|_| process == 1) {
+            let info = SlotInfo {
+                slot,
+                kind: 10,
+                rights: 1,
+                is_live: true,
+            };
+            batch.push(&info, u64::from(slot) + 1).expect("it fits");
+        }
+        Ok(())
     }
 
     fn halt(&mut self, _caller: Caller) -> Result<(), SupervisorError> {
         Err(SupervisorError::NotPermitted)
     }
 
-    fn next_line(&mut self, _caller: Caller) -> Deferrable<Result<Line, SupervisorError>> {
-        Deferrable::Now(Err(SupervisorError::NotPermitted))
+    fn next_line(&mut self, _caller: Caller, promise: Promise<Result<Line, SupervisorError>>) {
+        promise.answer(Err(SupervisorError::NotPermitted));
     }
 }
 
@@ -154,10 +166,7 @@ fn screen_of(incarnation: u32, lines: &[&'static str]) -> String {
     let name = Name::try_from("shell").expect("a short name");
     let machine = FakeMachine { crashes: &crashes };
     let mut shell = Shell::new(services, machine, Identity { name, incarnation });
-    assert_eq!(
-        shell.run(),
-        ConsoleFailure::Refused(ConsoleError::CannotWait)
-    );
+    assert_eq!(shell.run(), ConsoleFailure::Refused(ConsoleError::Busy));
     drop(shell);
     screen.into_inner()
 }
@@ -258,8 +267,8 @@ fn long_output_is_written_in_pieces() {
             self.0.write(text)
         }
 
-        fn read_line(&mut self, prompt: &str) -> Deferrable<Result<LineText, ConsoleError>> {
-            self.0.read_line(prompt)
+        fn read_line(&mut self, prompt: &str, promise: Promise<Result<LineText, ConsoleError>>) {
+            self.0.read_line(prompt, promise);
         }
 
         fn statistics(&mut self) -> Statistics {

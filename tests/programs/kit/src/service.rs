@@ -2,8 +2,7 @@
 //! see whether somebody did it harm.
 
 use heapless::String;
-use ipc_abi::interface;
-use serde::{Deserialize, Serialize};
+use ipc_abi::{interface, payload};
 
 /// The most bytes of a text.
 pub const TEXT_BYTES: usize = 200;
@@ -51,7 +50,8 @@ pub trait Victim {
 pub const PASSWORD: u64 = 0x7E57_15D0_4E0F_F60D;
 
 /// Where the secret is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Secret {
     /// The address at which its owner sees it.
     pub address: u64,
@@ -66,7 +66,8 @@ pub struct Secret {
 }
 
 /// Where one can turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// Up.
     North,
@@ -79,7 +80,8 @@ pub enum Direction {
 }
 
 /// Why a method was not done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VictimError {
     /// The text is longer than [`TEXT_BYTES`].
     TooLong,

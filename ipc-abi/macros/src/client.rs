@@ -1,0 +1,173 @@
+//! The client that is made from an interface.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::Attribute;
+
+use crate::method::{Argument, Kind, Method};
+use crate::model::Interface;
+
+/// Makes the client.
+pub(crate) fn expand_client(interface: &Interface) -> TokenStream {
+    let (visibility, name) = (&interface.item.vis, &interface.item.ident);
+    let (client, marker) = (
+        format_ident!("{name}Client"),
+        format_ident!("{name}Interface"),
+    );
+    let docs = format!("A client of [`{name}`] over a transport.");
+    let methods = interface.methods.iter().map(expand_client_method);
+    quote! {
+        #[doc = #docs]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #visibility struct #client<T> {
+            transport: T,
+        }
+
+        impl<T: ::ipc_abi::interface::Transport> #client<T> {
+            /// Makes a client without asking whether the service has the same schema.
+            #[must_use]
+            pub const fn new(transport: T) -> Self {
+                Self { transport }
+            }
+
+            /// Makes a client of a service that has the same schema.
+            ///
+            /// # Errors
+            ///
+            /// `SchemaMismatch`, or why the service could not be asked.
+            pub fn connect(
+                mut transport: T,
+            ) -> ::core::result::Result<Self, ::ipc_abi::interface::ConnectError> {
+                ::ipc_abi::interface::client::check_schema::<#marker, T>(&mut transport)?;
+                Ok(Self { transport })
+            }
+
+            /// The transport.
+            #[must_use]
+            pub const fn transport(&mut self) -> &mut T {
+                &mut self.transport
+            }
+
+            #(#methods)*
+        }
+    }
+}
+
+fn expand_client_method(method: &Method) -> TokenStream {
+    let (name, docs) = (&method.name, &method.docs);
+    let shown = method.arguments.iter().filter(|a| a.is_sent());
+    let parameters = shown.map(|argument| {
+        let (name, written) = (&argument.name, &argument.written);
+        quote!(#name: #written)
+    });
+    let (returned, body) = match method.kind {
+        Kind::OneWay => expand_tell(method),
+        Kind::Call | Kind::Late => expand_call(method),
+        Kind::Stream => expand_list(method),
+    };
+    let errors = document_errors(docs);
+    quote! {
+        #(#docs)*
+        #errors
+        #[inline]
+        pub fn #name(&mut self, #(#parameters),*) -> #returned {
+            #body
+        }
+    }
+}
+
+/// The arguments as they are written into the message.
+fn expand_arguments(method: &Method) -> TokenStream {
+    let values = method.arguments.iter().filter_map(Argument::encoded_value);
+    quote!(&(#(#values,)*))
+}
+
+/// A method that nobody waits for: its type and what it does.
+fn expand_tell(method: &Method) -> (TokenStream, TokenStream) {
+    let (number, arguments) = (method.number.value, expand_arguments(method));
+    let client = quote!(::ipc_abi::interface::client);
+    (
+        quote!(::core::result::Result<(), ::ipc_abi::interface::CallError>),
+        quote!(#client::tell(&mut self.transport, #number, #arguments)),
+    )
+}
+
+/// A method that brings one answer.
+fn expand_call(method: &Method) -> (TokenStream, TokenStream) {
+    let (number, arguments) = (method.number.value, expand_arguments(method));
+    let client = quote!(::ipc_abi::interface::client);
+    let (written, wire) = &method.returns.value;
+    let (encoded, value) = (wire.encoded_type(written), wire.unwrap(&quote!(value)));
+    let Some((error_type, error_wire)) = &method.returns.error else {
+        return (
+            quote!(::core::result::Result<#written, ::ipc_abi::interface::CallError>),
+            quote! {
+                let value: #encoded = #client::call(&mut self.transport, #number, #arguments)?;
+                Ok(#value)
+            },
+        );
+    };
+    let error_encoded = error_wire.encoded_type(error_type);
+    let error = error_wire.unwrap(&quote!(error));
+    (
+        quote!(::core::result::Result<#written, ::ipc_abi::interface::Failure<#error_type>>),
+        quote! {
+            let answer: ::core::result::Result<#encoded, #error_encoded> =
+                #client::call_fallible(&mut self.transport, #number, #arguments)?;
+            match answer {
+                Ok(value) => Ok(#value),
+                Err(error) => Err(::ipc_abi::interface::Failure::Service(#error)),
+            }
+        },
+    )
+}
+
+/// A method that brings a list.
+fn expand_list(method: &Method) -> (TokenStream, TokenStream) {
+    let number = method.number.value;
+    let client = quote!(::ipc_abi::interface::client);
+    let values = method.arguments.iter().filter_map(Argument::encoded_again);
+    let arguments = quote!(&(position, (#(#values,)*)));
+    let (item, _) = &method.returns.value;
+    let (failure, fetched) = match &method.returns.error {
+        None => (
+            quote!(::ipc_abi::interface::CallError),
+            quote!(#client::call(transport, #number, #arguments)),
+        ),
+        Some((error_type, error_wire)) => {
+            let encoded = error_wire.encoded_type(error_type);
+            let error = error_wire.unwrap(&quote!(error));
+            (
+                quote!(::ipc_abi::interface::Failure<#error_type>),
+                quote! {{
+                    let answer: ::core::result::Result<_, #encoded> =
+                        #client::call_fallible(transport, #number, #arguments)?;
+                    answer.map_err(|error| ::ipc_abi::interface::Failure::Service(#error))
+                }},
+            )
+        }
+    };
+    let result = quote!(::core::result::Result<#item, #failure>);
+    (
+        quote!(impl ::core::iter::Iterator<Item = #result>),
+        quote! {
+            ::ipc_abi::interface::batch::Items::new(
+                &mut self.transport,
+                move |transport: &mut T, position: u64| #fetched,
+            )
+        },
+    )
+}
+
+/// Documents how a client's method fails beyond what its author wrote.
+fn document_errors(docs: &[Attribute]) -> TokenStream {
+    let has_heading = docs
+        .iter()
+        .any(|line| quote!(#line).to_string().contains("# Errors"));
+    let heading = if has_heading {
+        None
+    } else {
+        Some(quote!(#[doc = "\n# Errors\n"]))
+    };
+    quote!(#heading #[doc = "\nThe [`CallError`](::ipc_abi::interface::CallError) if there is no answer."])
+}

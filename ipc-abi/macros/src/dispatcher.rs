@@ -1,0 +1,250 @@
+//! The dispatcher that is made from an interface.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use crate::method::{Argument, Kind, Method, Returns};
+use crate::model::Interface;
+
+/// Makes the dispatcher.
+pub(crate) fn expand_dispatcher(interface: &Interface) -> TokenStream {
+    let name = &interface.item.ident;
+    let marker = format_ident!("{name}Interface");
+    let arms = interface
+        .methods
+        .iter()
+        .map(|method| expand_arm(interface, method));
+    let one_way = interface
+        .methods
+        .iter()
+        .filter(|it| it.kind == Kind::OneWay);
+    let told = one_way.map(|method| expand_told(interface, method));
+    quote! {
+        impl<S: #name> ::ipc_abi::interface::Dispatch<S> for #marker {
+            #[inline(always)]
+            fn dispatch<B: ::ipc_abi::message::LongBuffer, R: ::ipc_abi::interface::Replier>(
+                server: &mut S,
+                request: ::ipc_abi::message::Incoming,
+                buffer: &mut B,
+                replier: R,
+            ) -> R::Next {
+                use ::ipc_abi::interface::server as support;
+                let error = match request.tag.method() {
+                    #(#arms)*
+                    _ => match support::read_schema_request(request, buffer) {
+                        Ok(()) => return support::answer_schema::<Self, B, R>(buffer, replier),
+                        Err(error) => error,
+                    },
+                };
+                support::answer_protocol_error(error, replier)
+            }
+
+            fn tell<B: ::ipc_abi::message::LongBuffer>(
+                server: &mut S,
+                request: ::ipc_abi::message::Incoming,
+                buffer: &mut B,
+            ) {
+                use ::ipc_abi::interface::server as support;
+                match request.tag.method() {
+                    #(#told)*
+                    _ => {
+                        let _ = (server, buffer);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Makes what is done with a one-way message.
+fn expand_told(interface: &Interface, method: &Method) -> TokenStream {
+    let number = method.number.value;
+    let parts = Parts::of(interface, method);
+    let (called, _) = expand_call(&parts, &method.returns);
+    quote! {
+        #number => {
+            // Nobody hears what is wrong with it.
+            let _ = #called;
+        }
+    }
+}
+
+/// Makes the part of the dispatcher that serves calls of one method.
+fn expand_arm(interface: &Interface, method: &Method) -> TokenStream {
+    let number = method.number.value;
+    let parts = Parts::of(interface, method);
+    let (called, answer) = match method.kind {
+        Kind::Call | Kind::OneWay => expand_call(&parts, &method.returns),
+        Kind::Late => expand_late(&parts, &method.returns),
+        Kind::Stream => expand_stream(&parts, &method.returns),
+    };
+    let memory = match method.kind {
+        Kind::Stream => Some(quote!(let mut memory = [0; support::BATCH_BYTES];)),
+        Kind::Call | Kind::OneWay | Kind::Late => None,
+    };
+    quote! {
+        #number => {
+            #memory
+            let result = #called;
+            match result {
+                Ok(value) => return #answer,
+                Err(error) => error,
+            }
+        }
+    }
+}
+
+/// What calls of a method are made of.
+struct Parts {
+    /// The names of what is read from the message, as a tuple.
+    names: TokenStream,
+    /// Their types, as a tuple.
+    types: TokenStream,
+    /// The function.
+    call: TokenStream,
+    /// Its arguments behind `server`.
+    handed: TokenStream,
+}
+
+impl Parts {
+    fn of(interface: &Interface, method: &Method) -> Parts {
+        let (name, function) = (&interface.item.ident, &method.name);
+        let from_message = method.arguments.iter().filter(|a| a.is_sent());
+        let names = from_message.map(Argument::decoded_name);
+        let types = method.arguments.iter().filter_map(Argument::decoded_type);
+        let handed = method.arguments.iter().map(Argument::handed_value);
+        Parts {
+            names: quote!((#(#names,)*)),
+            types: quote!((#(#types,)*)),
+            call: quote!(<S as #name>::#function),
+            handed: quote!(#(#handed,)*),
+        }
+    }
+}
+
+/// A method that returns its answer: what is tried, and what is done with its `value`.
+fn expand_call(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
+    let Parts {
+        names,
+        types,
+        call,
+        handed,
+    } = parts;
+    let called = quote! {
+        support::with_request(
+            &request,
+            buffer,
+            support::size_of_arguments::<#types>(),
+            |reader| {
+                let #names = reader.all::<#types>()?;
+                Ok(#call(server, #handed))
+            },
+        )
+    };
+    let (_, wire) = &returns.value;
+    let answer = match &returns.error {
+        None => {
+            let value = wire.wrap(&quote!(value));
+            quote!(support::answer(&#value, buffer, replier))
+        }
+        Some((_, error_wire)) => {
+            let result = wire.wrap(&quote!(result));
+            let error = error_wire.wrap(&quote!(error));
+            quote! {
+                match value {
+                    Ok(result) => support::answer(&#result, buffer, replier),
+                    Err(error) => support::answer_service_error(&#error, buffer, replier),
+                }
+            }
+        }
+    };
+    (called, answer)
+}
+
+/// A method that answers a promise.
+fn expand_late(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
+    let Parts {
+        names,
+        types,
+        call,
+        handed,
+    } = parts;
+    let encode = expand_encoder(returns);
+    let called = quote! {
+        support::with_request(
+            &request,
+            buffer,
+            support::size_of_arguments::<#types>(),
+            |reader| {
+                let #names = reader.all::<#types>()?;
+                let promise = support::promise(&request, &replier, #encode)?;
+                Ok(#call(server, #handed promise))
+            },
+        )
+    };
+    let answer = quote!({
+        let () = value;
+        replier.later()
+    });
+    (called, answer)
+}
+
+/// Makes the function that writes the answer to a promise.
+fn expand_encoder(returns: &Returns) -> TokenStream {
+    let written = &returns.written;
+    let (_, wire) = &returns.value;
+    let message = match &returns.error {
+        None => {
+            let value = wire.wrap_referent(&quote!(value));
+            quote!(support::reply(&#value, buffer))
+        }
+        Some((_, error_wire)) => {
+            let result = wire.wrap_referent(&quote!(result));
+            let error = error_wire.wrap_referent(&quote!(error));
+            quote! {
+                match value {
+                    Ok(result) => support::reply(&#result, buffer),
+                    Err(error) => support::reply_service_error(&#error, buffer),
+                }
+            }
+        }
+    };
+    quote! {
+        |value: &#written, buffer: &mut dyn ::ipc_abi::message::LongWriter| #message
+    }
+}
+
+/// A method that fills a batch.
+fn expand_stream(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
+    let Parts {
+        names,
+        types,
+        call,
+        handed,
+    } = parts;
+    let called = quote! {
+        support::with_request(&request, buffer, None, |reader| {
+            let (position, #names) = reader.all::<(u64, #types)>()?;
+            let mut batch = ::ipc_abi::interface::Batch::new(position, &mut memory);
+            let value = #call(server, #handed &mut batch);
+            Ok((value, batch.close()))
+        })
+    };
+    let send = quote!(support::answer_batch(closed, &memory, buffer, replier));
+    let answer = match &returns.error {
+        None => quote!({
+            let ((), closed) = value;
+            #send
+        }),
+        Some((_, error_wire)) => {
+            let error = error_wire.wrap(&quote!(error));
+            quote! {
+                match value {
+                    (Ok(()), closed) => #send,
+                    (Err(error), _) => support::answer_service_error(&#error, buffer, replier),
+                }
+            }
+        }
+    };
+    (called, answer)
+}
