@@ -24,6 +24,8 @@ pub const SEGMENTS_MAX: usize = 8;
 pub const CALLS_MAX: usize = 16;
 /// The most permissions that a service knows: one bit of its clients' badges each.
 pub const PERMISSIONS_MAX: u32 = 31;
+/// The most rings of one process: with those whom it calls, and with those who call it.
+pub const RINGS_MAX: usize = 16;
 /// The most devices of one process.
 pub const DEVICES_MAX: usize = 8;
 /// The most callers that one process can keep waiting.
@@ -145,6 +147,8 @@ pub struct Call {
     pub permissions: u32,
     /// Whether capabilities can be passed with these calls and their replies.
     pub passes_capabilities: bool,
+    /// How many slots the queues of the ring between the two have; 0: there is none.
+    pub ring_slots: u16,
 }
 
 /// The badge of a client's gate: who calls, and what the service lets it do.

@@ -4,6 +4,8 @@
 //! | bits | says |
 //! |---|---|
 //! | below [`LINES_MAX`] | an interrupt line of a device that the process drives, in the order of `system.toml` |
+//! | [`RING`] | somebody at the other side of a ring has something there |
+//! | [`RING_DIED`] | a server at the other side of a ring died |
 //! | up to 31 | nothing yet |
 //! | 32 + *n* | the process with the number *n*, which may call this one, died |
 //!
@@ -15,6 +17,10 @@ use crate::manifest::PROCESSES_MAX;
 /// The most interrupt lines of one process.
 pub const LINES_MAX: usize = 24;
 
+/// The bit that says: look at the rings.
+pub const RING: u64 = 1 << LINES_MAX;
+/// The bit that says that a server died with which this process has a ring.
+pub const RING_DIED: u64 = RING << 1;
 /// The bit that says that process 0 died.
 const FIRST_CLIENT: u32 = 32;
 /// All bits that say that a client died.
@@ -58,7 +64,8 @@ mod tests {
             seen |= bit;
         }
         assert_eq!(without_clients(seen), 0);
-        assert_eq!(without_clients((1 << LINES_MAX) - 1), (1 << LINES_MAX) - 1);
+        let others = (1 << LINES_MAX) - 1 | RING | RING_DIED;
+        assert_eq!((without_clients(others), seen & others), (others, 0));
         assert!(dead_clients(!0).eq(0..32) && dead_clients(0xFFFF_FFFF).next().is_none());
     }
 

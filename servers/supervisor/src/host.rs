@@ -10,6 +10,8 @@ use ipc_abi::debug::thread_flag;
 use ipc_abi::error::Error;
 use pecan_core::host::{HostMachine, HostMemory, small_header};
 use pecan_core::kernel::{Answer, Kernel as Core};
+use pecan_core::memory::Fields;
+use pecan_core::object::thread;
 
 use crate::kernel::{Handle, Kernel, Object, Refused, ThreadParts, ThreadStart};
 use crate::store::MEMORY;
@@ -341,6 +343,17 @@ impl Kernel for HostKernel<'_> {
     fn signal(&mut self, gate: Handle) -> Result<(), Refused> {
         self.invoke(SystemCall::Signal, |kernel| kernel.signal(gate.into()))?;
         self.deeds.push(Deed::Signalled(gate));
+        Ok(())
+    }
+
+    fn drop_signals(&mut self, notification: Handle) -> Result<(), Refused> {
+        let kernel = self.machine.kernel();
+        let thread = kernel.current();
+        kernel
+            .memory
+            .set(thread, thread::X.at(17), u64::from(notification));
+        kernel.message_call(SystemCall::TryWait as u64);
+        self.machine.leave_kernel();
         Ok(())
     }
 

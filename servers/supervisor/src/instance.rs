@@ -15,6 +15,7 @@ use crate::crash::Memory;
 use crate::grant::Grants;
 use crate::kernel::{Handle, Kernel, Object, ThreadParts, ThreadStart};
 use crate::layout;
+use crate::links::Links;
 use crate::store::{Holdings, MakeError, Store};
 use crate::symbol::slice;
 
@@ -38,10 +39,8 @@ pub struct Order<'a> {
     pub incarnation: u32,
     /// The endpoint to which its faults go.
     pub faults: Handle,
-    /// The endpoint of each process that serves.
-    pub endpoints: &'a [Option<Handle>],
-    /// The numbers of those who may call it.
-    pub clients: &'a [u8],
+    /// The ways to and from others.
+    pub links: &'a Links,
     /// What outlives it.
     pub grants: &'a Grants,
 }
@@ -55,7 +54,6 @@ pub struct Instance {
     /// Its thread.
     pub thread: Handle,
     readable: Vec<(u64, Handle)>,
-    deaths: Vec<(u8, Handle)>,
 }
 
 impl Instance {
@@ -72,7 +70,6 @@ impl Instance {
                 table: parts.table,
                 thread: parts.thread,
                 readable: parts.readable,
-                deaths: parts.deaths,
             }),
             Err(error) => {
                 store.release(holdings);
@@ -88,15 +85,6 @@ impl Instance {
         store.release(self.holdings)
     }
 
-    /// Tells it that its client `number` died, if it can have that client.
-    pub fn tell_death<K: Kernel>(&self, kernel: &mut K, number: u8) {
-        let told = self.deaths.iter().filter(|(client, _)| *client == number);
-        for (_, gate) in told {
-            // Its own notification is refused only if it destroyed that: then it does not want to hear.
-            let _ = kernel.signal(*gate);
-        }
-    }
-
     /// A look into its stack, its data and its message buffer.
     pub fn memory<'a, K: Kernel>(&'a self, kernel: &'a mut K) -> InstanceMemory<'a, K> {
         InstanceMemory {
@@ -108,11 +96,6 @@ impl Instance {
 
 #[cfg(test)]
 impl Instance {
-    /// The clients of whose deaths it hears, and by which gate.
-    pub(crate) fn deaths(&self) -> &[(u8, Handle)] {
-        &self.deaths
-    }
-
     /// The frame that is mapped at the page `address`, if the supervisor keeps its capability.
     pub(crate) fn frame_at(&self, address: u64) -> Option<Handle> {
         self.readable
@@ -158,7 +141,6 @@ struct Parts {
     table: Handle,
     thread: Handle,
     readable: Vec<(u64, Handle)>,
-    deaths: Vec<(u8, Handle)>,
 }
 
 struct Builder<'a, K> {
@@ -169,7 +151,6 @@ struct Builder<'a, K> {
     space: Handle,
     next_slot: u32,
     readable: Vec<(u64, Handle)>,
-    deaths: Vec<(u8, Handle)>,
     startup: Startup,
 }
 
@@ -199,7 +180,6 @@ impl<'a, K: Kernel> Builder<'a, K> {
             space,
             next_slot: 1,
             readable,
-            deaths: Vec::new(),
             startup,
         })
     }
@@ -215,11 +195,11 @@ impl<'a, K: Kernel> Builder<'a, K> {
         let buffer = self.make_page(layout::BUFFER, &[], Access::READ_WRITE)?;
         self.readable.push((layout::BUFFER, buffer));
         self.map(FirstHandle::Info as Handle, INFO_ADDRESS, Access::READ)?;
-        let notification = self.make_notification()?;
+        let notification = self.give_notification()?;
         if let Some(notification) = notification {
             self.give_devices(notification)?;
-            self.listen_for_deaths(notification)?;
         }
+        self.give_rings()?;
         let (thread, parts) = self.make_thread(buffer, notification)?;
         self.give_services()?;
         self.give_authority(thread, parts.context)?;
@@ -234,14 +214,10 @@ impl<'a, K: Kernel> Builder<'a, K> {
         self.store.kernel.start_thread(thread, start)?;
         self.store.drop_slot(self.holdings, parts.context)?;
         self.store.drop_slot(self.holdings, parts.handler)?;
-        if let Some(notification) = parts.notification {
-            self.store.drop_slot(self.holdings, notification)?;
-        }
         Ok(Parts {
             table: self.table,
             thread,
             readable: self.readable,
-            deaths: self.deaths,
         })
     }
 
@@ -353,8 +329,7 @@ impl<'a, K: Kernel> Builder<'a, K> {
     /// Gives the endpoint where it serves, the gates to those that it may call, and the objects
     /// that keep its callers waiting.
     fn give_services(&mut self) -> Result<(), MakeError> {
-        let own = self.order.endpoints.get(usize::from(self.order.number));
-        if let Some(endpoint) = own.copied().flatten() {
+        if let Some(endpoint) = self.order.links.endpoint(usize::from(self.order.number)) {
             self.startup.endpoint = Some(self.grant(endpoint, Rights::RECEIVE)?);
         }
         for call in &self.order.process.calls {
@@ -371,12 +346,7 @@ impl<'a, K: Kernel> Builder<'a, K> {
     }
 
     fn give_gate(&mut self, call: &Call) -> Result<(), MakeError> {
-        let endpoint = self
-            .order
-            .endpoints
-            .get(usize::from(call.process))
-            .copied()
-            .flatten();
+        let endpoint = self.order.links.endpoint(usize::from(call.process));
         // A service that is dead for good has no endpoint: its clients start without the gate and
         // hear so when they look for it.
         let Some(target) = endpoint else {

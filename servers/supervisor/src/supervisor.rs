@@ -27,9 +27,10 @@ use crate::frames::Frames;
 use crate::grant;
 use crate::instance::{Instance, Order};
 use crate::kernel::{Handle, Kernel, Object};
+use crate::links::Links;
 use crate::log::{Log, line};
 use crate::policy::Verdict;
-use crate::process::{Process, process_state};
+use crate::process::{OWN_NUMBER, Process, process_number, process_state};
 use crate::slots::Slots;
 use crate::store::{Holdings, MakeError, Store};
 use crate::survey::{PackagePlace, survey};
@@ -44,8 +45,6 @@ const OWN_SPACE_FRAMES: usize = 6;
 const LOOK_SLOTS: u32 = 256;
 /// Reply objects: one for who waits for a line, one for who is told that somebody does.
 const REPLIES: usize = 2;
-/// The number of the supervisor itself.
-const OWN_NUMBER: usize = 0;
 
 /// Why there is no system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +92,7 @@ pub struct Supervisor<'a, K> {
     store: Store<K>,
     package: &'a [u8],
     processes: Vec<Process>,
-    endpoints: Vec<Option<Handle>>,
+    links: Links,
     endpoint: Handle,
     replies: Vec<Handle>,
     reader: Option<Promise<Result<Line, SupervisorError>>>,
@@ -125,7 +124,8 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         for _ in 0..REPLIES {
             replies.push(store.make(&mut own, Object::Reply)?);
         }
-        let endpoints = make_estates(&mut store, &mut processes, endpoint)?;
+        split_allowances(&mut store, &mut processes)?;
+        let links = Links::make(&mut store, &mut processes, &mut own, endpoint)?;
         if let Some(process) = processes.get_mut(OWN_NUMBER) {
             process.estate = own;
         }
@@ -133,7 +133,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             store,
             package: boot.package,
             processes,
-            endpoints,
+            links,
             endpoint,
             replies,
             reader: None,
@@ -198,7 +198,9 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         }
         self.say(report);
         loss.into_iter().for_each(|line| self.say(line));
-        self.tell_servers(number);
+        // All that it had is gone, and it has no next life yet.
+        self.links
+            .tell_death(&mut self.store.kernel, process_number(number));
         match last_words {
             None => self.restart(number),
             Some(line) => {
@@ -206,28 +208,6 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
                 self.bury(number);
             }
         }
-    }
-
-    /// Tells everybody whom the process could call that it died. All that it had is gone, and it has no next
-    /// life yet.
-    fn tell_servers(&mut self, number: usize) {
-        let client = process_number(number);
-        for process in &self.processes {
-            if let Some(instance) = &process.instance {
-                instance.tell_death(&mut self.store.kernel, client);
-            }
-        }
-    }
-
-    /// The numbers of those who may call a process.
-    fn clients_of(&self, number: usize) -> Vec<u8> {
-        let may_call = |process: &&(usize, &Process)| {
-            let mut calls = process.1.description.calls.iter();
-            calls.any(|call| usize::from(call.process) == number)
-        };
-        let processes = self.processes.iter().enumerate();
-        let clients = processes.filter(|process| may_call(&process));
-        clients.map(|(client, _)| process_number(client)).collect()
     }
 
     fn restart(&mut self, number: usize) {
@@ -239,7 +219,6 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
 
     /// Gives a process a life; if that fails, says so and buries it.
     fn revive(&mut self, number: usize, failure: &str) {
-        let clients = self.clients_of(number);
         let Some(process) = self.processes.get_mut(number) else {
             return;
         };
@@ -249,8 +228,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             package: self.package,
             incarnation: process.restarts,
             faults: self.endpoint,
-            endpoints: &self.endpoints,
-            clients: &clients,
+            links: &self.links,
             grants: &process.grants,
         };
         match Instance::start(&mut self.store, order) {
@@ -274,9 +252,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         process.grants.time = None;
         process.grants.asids = None;
         process.grants.irqs = None;
-        if let Some(endpoint) = self.endpoints.get_mut(number) {
-            *endpoint = None;
-        }
+        self.links.forget(number);
         let name = process.description.name.clone();
         let lost = self.store.release(estate);
         if lost > 0 {
@@ -432,11 +408,6 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
     }
 }
 
-/// The number of a process as its badge has it; there are at most 32.
-fn process_number(index: usize) -> u8 {
-    u8::try_from(index).unwrap_or(u8::MAX)
-}
-
 /// Splits off the regions that are granted; all other memory becomes the supervisor's frames.
 fn make_store<K: Kernel>(
     kernel: K,
@@ -453,34 +424,21 @@ fn make_store<K: Kernel>(
     Ok(store)
 }
 
-/// Makes what outlives each process; tells the endpoints.
-fn make_estates<K: Kernel>(
+/// Makes the allowances that are granted.
+fn split_allowances<K: Kernel>(
     store: &mut Store<K>,
     processes: &mut [Process],
-    own_endpoint: Handle,
-) -> Result<Vec<Option<Handle>>, StartError> {
-    let mut endpoints = Vec::new();
-    for (number, process) in processes.iter_mut().enumerate() {
-        if number == OWN_NUMBER {
-            endpoints.push(Some(own_endpoint));
-            continue;
-        }
+) -> Result<(), MakeError> {
+    for process in processes.iter_mut().skip(1) {
         let Process {
             description,
             estate,
             grants,
             ..
         } = process;
-        let serves = description.serves;
-        let endpoint = if serves {
-            Some(store.make(estate, Object::Endpoint)?)
-        } else {
-            None
-        };
-        endpoints.push(endpoint);
         grant::split_allowances(store, estate, &description.authority, grants)?;
     }
-    Ok(endpoints)
+    Ok(())
 }
 
 #[cfg(test)]

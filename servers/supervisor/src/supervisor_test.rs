@@ -5,6 +5,7 @@ use ipc_abi::capability::Kind;
 use ipc_abi::fault::FaultCause;
 use ipc_abi::interface::{CallError, Failure, Local};
 use ipc_abi::service::supervisor::{SupervisorClient, SupervisorInterface};
+use ipc_abi::startup::RingSide;
 use pecan_core::host::HostMachine;
 
 use super::*;
@@ -109,26 +110,57 @@ fn each_life_gives_back_all_that_it_took() {
 fn servers_hear_of_a_death_before_the_next_life() {
     let (machine, package) = (boot(), default_package());
     let mut supervisor = start(&machine, &package);
-    let listens = |supervisor: &Supervisor<'_, HostKernel<'_>>, number: usize| {
-        let instance = supervisor.processes[number].instance.as_ref();
-        instance.expect("it lives").deaths().to_vec()
+    assert_eq!(supervisor.links.deaths_of(2), [], "it calls nobody");
+    let [gate] = supervisor.links.deaths_of(1)[..] else {
+        panic!("one server hears of the worker");
     };
-    assert_eq!(listens(&supervisor, 1), [], "nobody calls it");
-    let [(1, gate)] = listens(&supervisor, 2)[..] else {
-        panic!("the other hears of the worker alone");
-    };
+    for _ in 0..LIMIT {
+        supervisor.store.kernel.deeds.clear();
+        supervisor.on_fault(fault(1));
+        let next = supervisor.processes[1].instance.as_ref().expect("it lives");
+        let deeds = [Deed::Signalled(gate), Deed::Started(next.thread)];
+        assert_eq!(supervisor.store.kernel.deeds, deeds);
+        supervisor.store.kernel.check();
+    }
+    supervisor.on_fault(fault(2));
     supervisor.store.kernel.deeds.clear();
     supervisor.on_fault(fault(1));
-    let next = supervisor.processes[1].instance.as_ref().expect("it lives");
-    let deeds = [Deed::Signalled(gate), Deed::Started(next.thread)];
-    assert_eq!(supervisor.store.kernel.deeds, deeds);
+    assert_eq!(supervisor.store.kernel.deeds, [], "both are dead for good");
+}
+
+#[test]
+fn both_sides_of_a_ring_hear_of_the_other_and_keep_its_memory() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let [(ring, RingSide::Client)] = supervisor.links.rings(1).collect::<Vec<_>>()[..] else {
+        panic!("the worker has one side of one ring");
+    };
+    assert_eq!((ring.side(2), ring.side(0)), (Some(RingSide::Server), None));
+    let (frames, before) = (ring.frames.clone(), supervisor.memory());
+    let address = |supervisor: &mut Supervisor<'_, HostKernel<'_>>| {
+        frames
+            .iter()
+            .map(|frame| supervisor.store.kernel.frame_address(*frame))
+            .collect::<Vec<_>>()
+    };
+    let places = address(&mut supervisor);
+    assert_eq!(places.len(), 4, "a ring of 32 has four pages");
+    supervisor.on_fault(fault(1));
+    assert_eq!(
+        (supervisor.memory(), address(&mut supervisor)),
+        (before, places.clone())
+    );
     supervisor.store.kernel.deeds.clear();
     supervisor.on_fault(fault(2));
-    assert_eq!(supervisor.store.kernel.deeds, [], "nobody hears of it");
-    supervisor.on_fault(fault(1));
-    let next = supervisor.processes[1].instance.as_ref().expect("it lives");
-    let deeds = [Deed::Started(next.thread)];
-    assert_eq!(supervisor.store.kernel.deeds, deeds, "its server is dead");
+    assert!(
+        matches!(supervisor.store.kernel.deeds[..], [Deed::Signalled(_)]),
+        "the client hears"
+    );
+    assert_eq!(
+        address(&mut supervisor),
+        places,
+        "the client may still look"
+    );
     supervisor.store.kernel.check();
 }
 
@@ -148,7 +180,7 @@ fn last_death_is_told_as_well() {
 fn what_dies_too_often_stays_dead_and_wakes_who_waits() {
     let (machine, package) = (boot(), default_package());
     let mut supervisor = start(&machine, &package);
-    let endpoint = supervisor.endpoints[1].expect("it serves");
+    let endpoint = supervisor.links.endpoint(1).expect("it serves");
     for _ in 0..LIMIT {
         supervisor.on_fault(fault(1));
     }
@@ -214,8 +246,7 @@ fn failure_at_any_step_leaves_nothing_behind() {
             package: &package,
             incarnation: 0,
             faults: supervisor.endpoint,
-            clients: &[2, 5],
-            endpoints: &supervisor.endpoints,
+            links: &supervisor.links,
             grants: &process.grants,
         };
         let started = Instance::start(&mut supervisor.store, order);
@@ -363,6 +394,7 @@ fn capabilities_are_those_of_the_manifest() {
         (Kind::Notification, receive),
         (Kind::Irq, user),
         (Kind::Irq, user),
+        (Kind::Gate, Rights::SIGNAL.into_raw()),
         (Kind::Endpoint, receive),
         (Kind::Gate, send),
         (Kind::Gate, send),

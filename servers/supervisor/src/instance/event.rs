@@ -1,10 +1,9 @@
-//! What a process hears of without asking: interrupts of its devices, and deaths of its clients.
+//! What a process hears of without asking: interrupts of its devices, and what comes in its rings.
 
 use ipc_abi::boot::{FirstHandle, PAGE_BYTES};
 use ipc_abi::capability::{Access, Rights};
 use ipc_abi::manifest::{DEVICE_LINES_MAX, Device};
-use ipc_abi::signal::client_died;
-use ipc_abi::startup::{DeviceGrant, IrqGrant};
+use ipc_abi::startup::{DeviceGrant, IrqGrant, RingGrant};
 
 use super::{Builder, USE};
 use crate::kernel::{Handle, Kernel, Object};
@@ -12,25 +11,39 @@ use crate::layout;
 use crate::store::MakeError;
 
 impl<K: Kernel> Builder<'_, K> {
-    /// Makes what signals arrive at, if there can be any.
-    pub(super) fn make_notification(&mut self) -> Result<Option<Handle>, MakeError> {
-        if self.order.process.devices.is_empty() && self.order.clients.is_empty() {
+    /// Gives it where its signals arrive, if any can. Those that came for its last life are nobody's.
+    pub(super) fn give_notification(&mut self) -> Result<Option<Handle>, MakeError> {
+        let number = usize::from(self.order.number);
+        let Some(notification) = self.order.links.notification(number) else {
             return Ok(None);
-        }
-        let notification = self.store.make(self.holdings, Object::Notification)?;
+        };
+        self.store.kernel.drop_signals(notification)?;
         self.startup.notification = Some(self.grant(notification, Rights::RECEIVE)?);
         Ok(Some(notification))
     }
 
-    /// Makes the gates by which it will hear that a client died.
-    pub(super) fn listen_for_deaths(&mut self, notification: Handle) -> Result<(), MakeError> {
-        for client in self.order.clients {
-            let object = Object::Gate {
-                target: notification,
-                badge: client_died(*client),
+    /// Maps its sides of rings, and gives it the gates that signal its peers.
+    pub(super) fn give_rings(&mut self) -> Result<(), MakeError> {
+        let links = self.order.links;
+        let mut address = layout::RINGS;
+        for (ring, side) in links.rings(self.order.number) {
+            let pages = (address..).step_by(PAGE_BYTES as usize);
+            for (page, frame) in pages.zip(&ring.frames) {
+                self.map(*frame, page, Access::READ_WRITE)?;
+            }
+            let (peer, doorbell) = ring.peer(side);
+            let doorbell = self.grant(doorbell, Rights::SIGNAL)?;
+            let slots = u16::try_from(ring.slots.count()).map_err(|_| MakeError::TooMuch)?;
+            let grant = RingGrant {
+                side,
+                peer,
+                slots,
+                address,
+                doorbell,
             };
-            let gate = self.store.make(self.holdings, object)?;
-            self.deaths.push((*client, gate));
+            let pushed = self.startup.rings.push(grant);
+            pushed.map_err(|_| MakeError::TooMuch)?;
+            address += layout::RING_STRIDE;
         }
         Ok(())
     }
