@@ -444,3 +444,7 @@ fn split_allowances<K: Kernel>(
 #[cfg(test)]
 #[path = "supervisor_test.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "links_test.rs"]
+mod links_tests;

@@ -5,16 +5,18 @@ use ipc_abi::capability::Kind;
 use ipc_abi::fault::FaultCause;
 use ipc_abi::interface::{CallError, Failure, Local};
 use ipc_abi::service::supervisor::{SupervisorClient, SupervisorInterface};
-use ipc_abi::startup::RingSide;
 use pecan_core::host::HostMachine;
 
 use super::*;
-use crate::host::{Deed, HostKernel, boot, package_place};
+use crate::host::{HostKernel, boot, package_place};
 use crate::sample::{LIMIT, default_package};
 
 const HERTZ: u64 = 100;
 
-fn start<'a>(machine: &'a HostMachine, package: &'a [u8]) -> Supervisor<'a, HostKernel<'a>> {
+pub(super) fn start<'a>(
+    machine: &'a HostMachine,
+    package: &'a [u8],
+) -> Supervisor<'a, HostKernel<'a>> {
     let place = package_place(machine);
     let boot = Boot {
         package,
@@ -27,7 +29,7 @@ fn start<'a>(machine: &'a HostMachine, package: &'a [u8]) -> Supervisor<'a, Host
     }
 }
 
-fn fault(number: u8) -> Fault {
+pub(super) fn fault(number: u8) -> Fault {
     Fault {
         badge: Badge::new(number, 0).into_raw(),
         cause: Some(FaultCause::DataAbort),
@@ -104,76 +106,6 @@ fn each_life_gives_back_all_that_it_took() {
         );
         assert_eq!(lines(&mut supervisor), [REPORT]);
     }
-}
-
-#[test]
-fn servers_hear_of_a_death_before_the_next_life() {
-    let (machine, package) = (boot(), default_package());
-    let mut supervisor = start(&machine, &package);
-    assert_eq!(supervisor.links.deaths_of(2), [], "it calls nobody");
-    let [gate] = supervisor.links.deaths_of(1)[..] else {
-        panic!("one server hears of the worker");
-    };
-    for _ in 0..LIMIT {
-        supervisor.store.kernel.deeds.clear();
-        supervisor.on_fault(fault(1));
-        let next = supervisor.processes[1].instance.as_ref().expect("it lives");
-        let deeds = [Deed::Signalled(gate), Deed::Started(next.thread)];
-        assert_eq!(supervisor.store.kernel.deeds, deeds);
-        supervisor.store.kernel.check();
-    }
-    supervisor.on_fault(fault(2));
-    supervisor.store.kernel.deeds.clear();
-    supervisor.on_fault(fault(1));
-    assert_eq!(supervisor.store.kernel.deeds, [], "both are dead for good");
-}
-
-#[test]
-fn both_sides_of_a_ring_hear_of_the_other_and_keep_its_memory() {
-    let (machine, package) = (boot(), default_package());
-    let mut supervisor = start(&machine, &package);
-    let [(ring, RingSide::Client)] = supervisor.links.rings(1).collect::<Vec<_>>()[..] else {
-        panic!("the worker has one side of one ring");
-    };
-    assert_eq!((ring.side(2), ring.side(0)), (Some(RingSide::Server), None));
-    let (frames, before) = (ring.frames.clone(), supervisor.memory());
-    let address = |supervisor: &mut Supervisor<'_, HostKernel<'_>>| {
-        frames
-            .iter()
-            .map(|frame| supervisor.store.kernel.frame_address(*frame))
-            .collect::<Vec<_>>()
-    };
-    let places = address(&mut supervisor);
-    assert_eq!(places.len(), 4, "a ring of 32 has four pages");
-    supervisor.on_fault(fault(1));
-    assert_eq!(
-        (supervisor.memory(), address(&mut supervisor)),
-        (before, places.clone())
-    );
-    supervisor.store.kernel.deeds.clear();
-    supervisor.on_fault(fault(2));
-    assert!(
-        matches!(supervisor.store.kernel.deeds[..], [Deed::Signalled(_)]),
-        "the client hears"
-    );
-    assert_eq!(
-        address(&mut supervisor),
-        places,
-        "the client may still look"
-    );
-    supervisor.store.kernel.check();
-}
-
-#[test]
-fn last_death_is_told_as_well() {
-    let (machine, package) = (boot(), default_package());
-    let mut supervisor = start(&machine, &package);
-    for _ in 0..=LIMIT {
-        supervisor.store.kernel.deeds.clear();
-        supervisor.on_fault(fault(1));
-    }
-    let deeds = &supervisor.store.kernel.deeds;
-    assert!(matches!(deeds[..], [Deed::Signalled(_)]), "{deeds:?}");
 }
 
 #[test]
@@ -388,13 +320,13 @@ fn capabilities_are_those_of_the_manifest() {
         .iter()
         .map(|info| (Kind::from_raw(info.kind).expect("a kind"), info.rights))
         .collect();
-    let (user, receive, send) = (0x30, 0x10, 0x0D);
+    let (user, receive, send, signal) = (0x30, 0x10, 0x0D, 0x02);
     let expected = [
         (Kind::CapTable, user),
         (Kind::Notification, receive),
         (Kind::Irq, user),
         (Kind::Irq, user),
-        (Kind::Gate, Rights::SIGNAL.into_raw()),
+        (Kind::Gate, signal),
         (Kind::Endpoint, receive),
         (Kind::Gate, send),
         (Kind::Gate, send),
