@@ -156,12 +156,16 @@ impl<K: Replies> ReplyDesk<K> {
 
 /// What the caller gets instead of an answer that the kernel refuses to send; nothing if it is gone.
 fn instead_of(error: Error) -> Option<ProtocolError> {
-    match error {
-        Error::NoCaller | Error::Died => None,
-        Error::NoBuffer => Some(ProtocolError::NoBuffer),
-        Error::TooLong => Some(ProtocolError::ReplyTooLong),
-        _ => Some(ProtocolError::Unanswered),
+    if matches!(error, Error::NoCaller | Error::Died) {
+        return None;
     }
+    Some(if error == Error::NoBuffer {
+        ProtocolError::NoBuffer
+    } else if error == Error::TooLong {
+        ProtocolError::ReplyTooLong
+    } else {
+        ProtocolError::Unanswered
+    })
 }
 
 /// Finds who waits at `ticket`, if somebody does.

@@ -7,7 +7,7 @@ use ipc_abi::service::supervisor::SupervisorInterface;
 use supervisor::native::Native;
 use supervisor::supervisor::{Boot, Supervisor};
 use supervisor::survey::PackagePlace;
-use userlib::{Endpoint, Environment, kernel_info, offer_replies, package, serve_events};
+use userlib::{Endpoint, Environment, kernel_info, package, serve_events};
 
 fn run(environment: Environment) -> ! {
     let info = kernel_info();
@@ -32,7 +32,6 @@ fn run(environment: Environment) -> ! {
         Err(error) => panic!("{error}"),
     };
     let endpoint = Endpoint::new(supervisor.endpoint());
-    offer_replies(supervisor.replies().iter().copied());
     let error = serve_events(SupervisorInterface, endpoint, &mut supervisor);
     panic!("the endpoint is gone: {}", error.name());
 }

@@ -20,7 +20,7 @@ use ipc_abi::service::supervisor::{
     Line, MemoryInfo, PERMISSION_HALT, PERMISSION_LOG, ProcessInfo, ProcessState, SlotInfo,
     Supervisor as Service, SupervisorError,
 };
-use userlib::{Events, Fault, FaultAnswer};
+use userlib::{Events, Fault, FaultAnswer, offer_replies};
 
 use crate::crash::report;
 use crate::frames::Frames;
@@ -94,7 +94,6 @@ pub struct Supervisor<'a, K> {
     processes: Vec<Process>,
     links: Links,
     endpoint: Handle,
-    replies: Vec<Handle>,
     reader: Option<Promise<Result<Line, SupervisorError>>>,
     log: Log,
     hertz: u64,
@@ -120,9 +119,8 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             store.donate(&mut own, FirstHandle::Space as Handle)?;
         }
         let endpoint = store.make(&mut own, Object::Endpoint)?;
-        let mut replies = Vec::new();
         for _ in 0..REPLIES {
-            replies.push(store.make(&mut own, Object::Reply)?);
+            offer_replies([store.make(&mut own, Object::Reply)?]);
         }
         split_allowances(&mut store, &mut processes)?;
         let links = Links::make(&mut store, &mut processes, &mut own, endpoint)?;
@@ -135,7 +133,6 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             processes,
             links,
             endpoint,
-            replies,
             reader: None,
             log: Log::default(),
             hertz: boot.hertz,
@@ -151,12 +148,6 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
     #[must_use]
     pub const fn endpoint(&self) -> Handle {
         self.endpoint
-    }
-
-    /// Its reply objects.
-    #[must_use]
-    pub fn replies(&self) -> &[Handle] {
-        &self.replies
     }
 
     /// A process faulted: tells why, takes it apart, and starts it again if its policy says so. Its

@@ -45,7 +45,7 @@ pub(super) struct HostDesk {
 
 enum Place {
     Waiting,
-    Answered(Answer),
+    Answered(Box<Answer>),
     Abandoned,
 }
 
@@ -77,7 +77,7 @@ impl HostDesk {
     pub(super) fn take(&self, ticket: Ticket) -> Option<Answer> {
         let mut places = self.places.borrow_mut();
         match places.remove(&ticket.generation)? {
-            Place::Answered(answer) => Some(answer),
+            Place::Answered(answer) => Some(*answer),
             other @ (Place::Waiting | Place::Abandoned) => {
                 places.insert(ticket.generation, other);
                 None
@@ -120,7 +120,7 @@ impl Desk for HostDesk {
             long,
             buffer,
         };
-        places.insert(ticket.generation, Place::Answered(answer));
+        places.insert(ticket.generation, Place::Answered(Box::new(answer)));
         Ok(())
     }
 
