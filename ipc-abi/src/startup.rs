@@ -97,11 +97,13 @@ pub struct DeviceGrant {
 }
 
 /// A side of a ring: memory that is mapped in the process and in its peer, and outlives both.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RingGrant {
+    /// The name of the process at the other side.
+    pub name: Name,
     /// Which side it is.
     pub side: RingSide,
-    /// The number of the process at the other side.
+    /// Its number.
     pub peer: u8,
     /// How many slots its queues have.
     pub slots: u16,
@@ -221,6 +223,7 @@ mod tests {
             irqs: core::iter::repeat_n(irq, DEVICE_LINES_MAX).collect(),
         };
         let ring = RingGrant {
+            name: longest.clone(),
             side: RingSide::Server,
             peer: u8::MAX,
             slots: u16::MAX,

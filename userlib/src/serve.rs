@@ -3,6 +3,7 @@
 //! Nothing that a client sends ends the loop. It ends only when the endpoint cannot be received from
 //! any more, and then says why.
 
+use ipc_abi::call::Window;
 use ipc_abi::error::Error;
 use ipc_abi::fault::{FaultCause, FaultReply, FaultWord};
 use ipc_abi::interface::promise::{Desk, Ticket};
@@ -15,6 +16,8 @@ use ipc_abi::tag::{MessageKind, Tag};
 use crate::buffer::MessageBuffer;
 use crate::desk::DESK;
 use crate::gate::Endpoint;
+use crate::ring::{self, More, RINGS};
+use crate::{pending, syscall};
 
 /// What a server hears beside requests.
 pub trait Events {
@@ -133,6 +136,8 @@ pub fn serve_events<I: Dispatch<S>, S: Events>(
 /// Where messages come from: the endpoint, or a test's script.
 trait Source: Copy {
     fn receive(self) -> Incoming;
+    fn try_receive(self) -> Incoming;
+    fn reply(self, reply: Message);
     fn reply_receive(self, reply: Message, used_words: usize) -> Incoming;
 }
 
@@ -140,6 +145,19 @@ impl Source for Endpoint {
     #[inline(always)]
     fn receive(self) -> Incoming {
         Endpoint::receive(self)
+    }
+
+    fn try_receive(self) -> Incoming {
+        syscall::try_receive(self.handle(), Window::NONE)
+    }
+
+    fn reply(self, reply: Message) {
+        // Refused if the caller is gone, or what it is told cannot be sent: it is told that then.
+        if let Err(error) = syscall::reply(reply)
+            && let Step::Reply(refusal) = after_refusal(Tag::refusal(error))
+        {
+            let _ = syscall::reply(refusal);
+        }
     }
 
     #[inline(always)]
@@ -158,6 +176,10 @@ impl<E: Source> Replier for Fused<E> {
 
     #[inline(always)]
     fn reply(self, reply: Message, used_words: usize) -> Incoming {
+        if pending::is_any() {
+            self.source.reply(reply);
+            return pending_signals();
+        }
         self.source.reply_receive(reply, used_words)
     }
 
@@ -170,7 +192,11 @@ impl<E: Source> Replier for Fused<E> {
     #[inline(always)]
     fn later(self) -> Incoming {
         DESK.end_idling();
-        self.source.receive()
+        receive_next(self.source)
+    }
+
+    fn open_ring(&self, request: &Incoming) -> Result<(), ProtocolError> {
+        RINGS.open(request)
     }
 }
 
@@ -224,10 +250,33 @@ fn run<I: Dispatch<S>, S>(
         }
         message = match handle_event::<I, S>(message, server, ears) {
             Step::Reply(reply) => source.reply_receive(reply, MESSAGE_WORDS),
-            Step::Receive => source.receive(),
+            Step::Receive => receive_next(source),
             Step::End(error) => return error,
         };
     }
+}
+
+/// Receives the next message, unless signals are pending: then one that is there already, or they.
+fn receive_next(source: impl Source) -> Incoming {
+    if !pending::is_any() {
+        return source.receive();
+    }
+    let message = source.try_receive();
+    if message.tag == Tag::refusal(Error::WouldBlock) {
+        return pending_signals();
+    }
+    message
+}
+
+/// The signals that are pending, as if they came now.
+#[cold]
+fn pending_signals() -> Incoming {
+    let mut message = Incoming {
+        tag: Tag::new(0, 8).with_kind(MessageKind::Signal),
+        ..Incoming::default()
+    };
+    message.words[0] = pending::take();
+    message
 }
 
 /// What to do next.
@@ -243,7 +292,7 @@ fn handle_event<I: Dispatch<S>, S>(message: Incoming, server: &mut S, ears: &imp
     match message.tag.kind() {
         Some(MessageKind::Signal) => {
             DESK.begin_idling();
-            tell_signals(server, message.words[0], ears);
+            tell_signals::<I, S>(server, message.words[0], ears);
             DESK.end_idling();
             Step::Receive
         }
@@ -264,11 +313,18 @@ fn handle_event<I: Dispatch<S>, S>(message: Incoming, server: &mut S, ears: &imp
 }
 
 /// Tells of dead clients first: what was theirs goes before anything else is done.
-fn tell_signals<S>(server: &mut S, bits: u64, ears: &impl Ears<S>) {
+fn tell_signals<I: Dispatch<S>, S>(server: &mut S, bits: u64, ears: &impl Ears<S>) {
     for client in signal::dead_clients(bits) {
+        RINGS.close(client);
         ears.disconnect(server, client);
     }
-    let others = signal::without_clients(bits);
+    if bits & signal::RING_DIED != 0 {
+        ring::note_death();
+    }
+    if bits & signal::RING != 0 && RINGS.serve::<I, S>(server) == More::Yes {
+        pending::leave(signal::RING);
+    }
+    let others = signal::without_clients(bits) & !(signal::RING | signal::RING_DIED);
     if others != 0 {
         ears.signal(server, others);
     }

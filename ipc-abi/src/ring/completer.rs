@@ -27,7 +27,7 @@ pub struct Request {
 }
 
 impl<M: RingMemory> Completer<M> {
-    /// Takes a side of a ring whose words are all zero.
+    /// Takes a side of a ring whose words that count are zero: see [`Completer::reset`].
     #[must_use]
     pub const fn new(memory: M, slots: Slots) -> Completer<M> {
         Completer {
@@ -38,6 +38,12 @@ impl<M: RingMemory> Completer<M> {
             completed: 0,
             published: 0,
         }
+    }
+
+    /// Writes zero to the words that this side counts in, when the other side has done so.
+    pub fn reset(&mut self) {
+        self.memory.store(SERVER_SLEEPS, 0);
+        self.memory.store_release(COMPLETED, 0);
     }
 
     /// How many requests were taken and are not completed: never more than there are slots.

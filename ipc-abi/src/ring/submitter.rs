@@ -24,14 +24,14 @@ pub struct Submitter<M> {
 /// What became of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Completion {
-    /// Which one: what [`Submitter::submit`] gave, which now may give it again.
+    /// Which one: what [`Submitter::submit`] gave. It is kept until [`Submitter::give_back`].
     pub token: u32,
     /// The reply. Its tag has no bit of the kernel.
     pub reply: Message,
 }
 
 impl<M: RingMemory> Submitter<M> {
-    /// Takes a side of a ring whose words are all zero.
+    /// Takes a side of a ring whose words that count are zero: see [`Submitter::reset`].
     #[must_use]
     pub fn new(memory: M, slots: Slots) -> Submitter<M> {
         Submitter {
@@ -43,6 +43,12 @@ impl<M: RingMemory> Submitter<M> {
             taken: 0,
             known: 0,
         }
+    }
+
+    /// Writes zero to the words that this side counts in. Before the other side is asked to do the same.
+    pub fn reset(&mut self) {
+        self.memory.store(CLIENT_SLEEPS, 0);
+        self.memory.store_release(SUBMITTED, 0);
     }
 
     /// How many operations were submitted whose completion was not taken.
@@ -97,10 +103,17 @@ impl<M: RingMemory> Submitter<M> {
         }
         let (token, reply) = read(&self.memory, self.slots.completion(self.taken));
         self.taken = self.taken.wrapping_add(1);
-        match self.tokens.give_back(token, self.slots) {
+        match self.tokens.end(token) {
             Some(token) => Ok(Some(Completion { token, reply })),
             None => Err(PeerMisbehavior::UnknownToken),
         }
+    }
+
+    /// Gives back the token of a completion that was taken: another operation may get it. Nothing happens to one
+    /// that is under way.
+    #[inline(always)]
+    pub fn give_back(&mut self, token: u32) {
+        self.tokens.give_back(token, self.slots);
     }
 
     /// Looks how many completions there are; whether there is one.

@@ -100,6 +100,7 @@ fn what_is_submitted_comes_and_what_is_completed_comes_back() {
         for (token, reply) in sent.iter().rev() {
             let (token, reply) = (*token, *reply);
             assert_eq!(client.take(), Ok(Some(Completion { token, reply })));
+            client.give_back(token);
         }
         assert_eq!((client.take(), client.under_way()), (Ok(None), 0));
     }
@@ -133,6 +134,8 @@ fn full_ring_refuses_and_loses_nothing() {
             client.take().map(|found| found.map(|one| one.token)),
             Ok(Some(taken[3].token))
         );
+        assert_eq!(client.submit(&message(1, 8, 0), 1), Err(SubmitError::Full));
+        client.give_back(taken[3].token);
         assert_eq!(client.submit(&message(1, 8, 0), 1), Ok(taken[3].token));
     }
 }
@@ -172,6 +175,7 @@ fn older_message_does_not_show_behind_a_newer_one() {
         server.complete(token, &old, 16);
         let _ = server.publish();
         assert!(client.take().is_ok());
+        client.give_back(token);
     }
     let zeros = Message {
         tag: Tag::new(1, 40),
@@ -329,7 +333,10 @@ fn random_peer_stops_nobody() {
                 server.complete(request.token, &request.message, 16);
             }
             let _ = server.publish();
-            let _ = client.take();
+            if let Ok(Some(completion)) = client.take() {
+                client.give_back(completion.token);
+            }
+            client.give_back(u32::try_from(next()).expect("it is short"));
             assert!(client.under_way() <= 8 && server.under_way() <= 8);
         }
     }

@@ -7,6 +7,7 @@
 use alloc::vec::Vec;
 
 use ipc_abi::boot::PAGE_BYTES;
+use ipc_abi::manifest::Name;
 use ipc_abi::ring::Slots;
 use ipc_abi::signal;
 use ipc_abi::startup::RingSide;
@@ -38,6 +39,8 @@ pub struct Ring {
     pub client: u8,
     /// The server's number.
     pub server: u8,
+    /// Their names, in this order.
+    names: [Name; 2],
     /// How many slots its queues have.
     pub slots: Slots,
     /// Its memory.
@@ -63,12 +66,22 @@ impl Ring {
         }
     }
 
-    /// Who is at the other side, and the gate that signals him.
+    /// Who is at the other side.
     #[must_use]
-    pub const fn peer(&self, side: RingSide) -> (u8, Handle) {
+    pub const fn peer(&self, side: RingSide) -> u8 {
         match side {
-            RingSide::Client => (self.server, self.to_server),
-            RingSide::Server => (self.client, self.to_client),
+            RingSide::Client => self.server,
+            RingSide::Server => self.client,
+        }
+    }
+
+    /// Its name, and the gate that signals it.
+    #[must_use]
+    pub fn bell(&self, side: RingSide) -> (Name, Handle) {
+        let [client, server] = &self.names;
+        match side {
+            RingSide::Client => (server.clone(), self.to_server),
+            RingSide::Server => (client.clone(), self.to_client),
         }
     }
 }
@@ -143,7 +156,8 @@ impl Links {
             let gate = store.make(&mut process.estate, Object::Gate { target, badge })?;
             self.deaths.push(Death { client, gate });
             if let Some(slots) = Slots::new(u32::from(call.ring_slots)) {
-                let ring = self.make_ring(store, own, (client, call.process), slots)?;
+                let names = [name(processes, client), call.service.clone()];
+                let ring = self.make_ring(store, own, ((client, call.process), names), slots)?;
                 self.rings.extend(ring);
             }
         }
@@ -154,7 +168,7 @@ impl Links {
         &self,
         store: &mut Store<K>,
         own: &mut Holdings,
-        (client, server): (u8, u8),
+        ((client, server), names): ((u8, u8), [Name; 2]),
         slots: Slots,
     ) -> Result<Option<Ring>, MakeError> {
         let ends = (
@@ -172,6 +186,7 @@ impl Links {
         Ok(Some(Ring {
             client,
             server,
+            names,
             slots,
             frames,
             to_client: gate(to_client, signal::RING)?,
@@ -197,7 +212,7 @@ impl Links {
         let sides = move |ring: &Ring| ring.side(number);
         let rings = self.rings.iter();
         let rings = rings.filter_map(move |ring| sides(ring).map(|side| (ring, side)));
-        rings.filter(|(ring, side)| self.notification(usize::from(ring.peer(*side).0)).is_some())
+        rings.filter(|(ring, side)| self.notification(usize::from(ring.peer(*side))).is_some())
     }
 
     /// Tells that a process died: those whom it could call, and those who had a ring with it.
@@ -233,6 +248,13 @@ fn hears(processes: &[Process], number: usize) -> bool {
         .iter()
         .flat_map(|process| &process.description.calls);
     own || calls.any(|call| usize::from(call.process) == number)
+}
+
+fn name(processes: &[Process], number: u8) -> Name {
+    let process = processes.get(usize::from(number));
+    process
+        .map(|process| process.description.name.clone())
+        .unwrap_or_default()
 }
 
 /// How many pages the memory of a ring has.

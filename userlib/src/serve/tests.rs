@@ -90,6 +90,15 @@ impl Source for &Script {
         self.next()
     }
 
+    fn try_receive(self) -> Incoming {
+        Source::receive(self)
+    }
+
+    fn reply(self, reply: Message) {
+        let deed = (reply.tag.method(), reply.tag.length(), reply.words[0]);
+        self.deeds.borrow_mut().push(Some(deed));
+    }
+
     fn reply_receive(self, reply: Message, used_words: usize) -> Incoming {
         assert!(reply.words[used_words..].iter().all(|word| *word == 0));
         let deed = (reply.tag.method(), reply.tag.length(), reply.words[0]);

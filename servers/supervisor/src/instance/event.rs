@@ -31,12 +31,13 @@ impl<K: Kernel> Builder<'_, K> {
             for (page, frame) in pages.zip(&ring.frames) {
                 self.map(*frame, page, Access::READ_WRITE)?;
             }
-            let (peer, doorbell) = ring.peer(side);
+            let (name, doorbell) = ring.bell(side);
             let doorbell = self.grant(doorbell, Rights::SIGNAL)?;
             let slots = u16::try_from(ring.slots.count()).map_err(|_| MakeError::TooMuch)?;
             let grant = RingGrant {
+                name,
                 side,
-                peer,
+                peer: ring.peer(side),
                 slots,
                 address,
                 doorbell,
