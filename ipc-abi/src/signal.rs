@@ -1,11 +1,11 @@
-//! Which bits of a process's notification say what: between the supervisor, which binds them, and
+//! Which bits of a process's notifications say what: between the supervisor, which binds them, and
 //! `userlib`, which tells a server what happened.
 //!
 //! | bits | says |
 //! |---|---|
 //! | below [`LINES_MAX`] | an interrupt line of a device that the process drives, in the order of `system.toml` |
 //! | [`RING`] | somebody at the other side of a ring has something there |
-//! | [`RING_DIED`] | a server at the other side of a ring died |
+//! | [`RING_DIED`] | a server at the other side of a ring died: only at the notification where a client of rings waits |
 //! | up to 31 | nothing yet |
 //! | 32 + *n* | the process with the number *n*, which may call this one, died |
 //!

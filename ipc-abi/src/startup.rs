@@ -111,6 +111,9 @@ pub struct RingGrant {
     pub address: u64,
     /// The gate that signals the peer.
     pub doorbell: u32,
+    /// On the client's side: the notification at which it is signalled, not bound to its thread. A server's
+    /// signals come to its bound one.
+    pub bell: Option<u32>,
 }
 
 /// A side of a ring.
@@ -229,6 +232,7 @@ mod tests {
             slots: u16::MAX,
             address: u64::MAX,
             doorbell: u32::MAX,
+            bell: Some(u32::MAX),
         };
         Startup {
             name: longest,

@@ -15,7 +15,6 @@ mod gate;
 pub mod heap;
 mod memory;
 mod panic;
-mod pending;
 mod provoke;
 pub mod ring;
 mod serve;

@@ -4,7 +4,7 @@
 //! calls = [{ service = "adder", ring = 32 }]
 //! ```
 //!
-//! gives a process a ring with the service `adder`. The client opens it ([`Ring::open`]) and submits operations by the
+//! gives a process a ring with the service `adder`. The client opens it ([`Ring::connect`]) and submits operations by the
 //! interface's ring client; the server needs to do nothing: `serve` takes them from the ring as it takes calls from the
 //! endpoint, and hands them to the same methods.
 //!
@@ -19,7 +19,6 @@ mod client;
 mod memory;
 mod server;
 
-pub(crate) use client::note_death;
 pub use client::{OpenError, Ring};
 pub(crate) use server::{More, RINGS};
 

@@ -16,8 +16,8 @@ use ipc_abi::tag::{MessageKind, Tag};
 use crate::buffer::MessageBuffer;
 use crate::desk::DESK;
 use crate::gate::Endpoint;
-use crate::ring::{self, More, RINGS};
-use crate::{pending, syscall};
+use crate::ring::{More, RINGS};
+use crate::syscall;
 
 /// What a server hears beside requests.
 pub trait Events {
@@ -176,10 +176,6 @@ impl<E: Source> Replier for Fused<E> {
 
     #[inline(always)]
     fn reply(self, reply: Message, used_words: usize) -> Incoming {
-        if pending::is_any() {
-            self.source.reply(reply);
-            return pending_signals();
-        }
         self.source.reply_receive(reply, used_words)
     }
 
@@ -192,7 +188,33 @@ impl<E: Source> Replier for Fused<E> {
     #[inline(always)]
     fn later(self) -> Incoming {
         DESK.end_idling();
-        receive_next(self.source)
+        self.source.receive()
+    }
+
+    fn open_ring(&self, request: &Incoming) -> Result<(), ProtocolError> {
+        RINGS.open(request)
+    }
+}
+
+/// Replies, and receives nothing.
+struct Plain<E> {
+    source: E,
+}
+
+impl<E: Source> Replier for Plain<E> {
+    type Next = ();
+
+    fn reply(self, reply: Message, _used_words: usize) {
+        self.source.reply(reply);
+    }
+
+    fn keep(&self) -> Result<(&'static dyn Desk, Ticket), ProtocolError> {
+        let ticket = DESK.keep()?;
+        Ok((&DESK, ticket))
+    }
+
+    fn later(self) {
+        DESK.end_idling();
     }
 
     fn open_ring(&self, request: &Incoming) -> Result<(), ProtocolError> {
@@ -243,46 +265,55 @@ fn run<I: Dispatch<S>, S>(
 ) -> Error {
     let mut buffer = MessageBuffer;
     let mut message = source.receive();
+    let mut left = More::No;
     loop {
         if message.tag.into_raw() & Tag::KERNEL_BITS == 0 {
             message = I::dispatch(server, message, &mut buffer, Fused { source });
             continue;
         }
-        message = match handle_event::<I, S>(message, server, ears) {
-            Step::Reply(reply) => source.reply_receive(reply, MESSAGE_WORDS),
-            Step::Receive => receive_next(source),
+        let step = handle_event::<I, S>(message, server, ears);
+        message = match step {
             Step::End(error) => return error,
+            Step::Reply(reply) if left == More::No => source.reply_receive(reply, MESSAGE_WORDS),
+            Step::Receive if left == More::No => source.receive(),
+            Step::Rings | Step::Receive => serve_rings::<I, S>(source, server, &mut left),
+            Step::Reply(reply) => {
+                source.reply(reply);
+                serve_rings::<I, S>(source, server, &mut left)
+            }
         };
     }
 }
 
-/// Receives the next message, unless signals are pending: then one that is there already, or they.
-fn receive_next(source: impl Source) -> Incoming {
-    if !pending::is_any() {
-        return source.receive();
+/// Serves the rings until they are empty and their clients know that they must ring, or until something else
+/// comes that is no call, which is received; tells what is `left` then. Who rings all the time and who calls take
+/// turns.
+#[inline(never)]
+fn serve_rings<I: Dispatch<S>, S>(
+    source: impl Source,
+    server: &mut S,
+    left: &mut More,
+) -> Incoming {
+    loop {
+        *left = RINGS.serve::<I, S>(server);
+        if *left == More::No {
+            return source.receive();
+        }
+        let message = source.try_receive();
+        if message.tag.into_raw() & Tag::KERNEL_BITS == 0 {
+            I::dispatch(server, message, &mut MessageBuffer, Plain { source });
+        } else if message.tag != Tag::refusal(Error::WouldBlock) {
+            return message;
+        }
     }
-    let message = source.try_receive();
-    if message.tag == Tag::refusal(Error::WouldBlock) {
-        return pending_signals();
-    }
-    message
-}
-
-/// The signals that are pending, as if they came now.
-#[cold]
-fn pending_signals() -> Incoming {
-    let mut message = Incoming {
-        tag: Tag::new(0, 8).with_kind(MessageKind::Signal),
-        ..Incoming::default()
-    };
-    message.words[0] = pending::take();
-    message
 }
 
 /// What to do next.
 enum Step {
     Reply(Message),
     Receive,
+    /// Serve the rings, then receive.
+    Rings,
     End(Error),
 }
 
@@ -294,7 +325,11 @@ fn handle_event<I: Dispatch<S>, S>(message: Incoming, server: &mut S, ears: &imp
             DESK.begin_idling();
             tell_signals::<I, S>(server, message.words[0], ears);
             DESK.end_idling();
-            Step::Receive
+            if message.words[0] & signal::RING == 0 {
+                Step::Receive
+            } else {
+                Step::Rings
+            }
         }
         Some(MessageKind::Fault) => Step::Reply(
             ears.fault(server, Fault::from_message(&message))
@@ -318,13 +353,7 @@ fn tell_signals<I: Dispatch<S>, S>(server: &mut S, bits: u64, ears: &impl Ears<S
         RINGS.close(client);
         ears.disconnect(server, client);
     }
-    if bits & signal::RING_DIED != 0 {
-        ring::note_death();
-    }
-    if bits & signal::RING != 0 && RINGS.serve::<I, S>(server) == More::Yes {
-        pending::leave(signal::RING);
-    }
-    let others = signal::without_clients(bits) & !(signal::RING | signal::RING_DIED);
+    let others = signal::without_clients(bits) & !signal::RING;
     if others != 0 {
         ears.signal(server, others);
     }

@@ -23,6 +23,13 @@ pub trait RingTransport {
     fn submit(&mut self, request: &Message, used_words: usize) -> Result<u32, RingError>;
 }
 
+impl<T: RingTransport> RingTransport for &mut T {
+    #[inline(always)]
+    fn submit(&mut self, request: &Message, used_words: usize) -> Result<u32, RingError> {
+        (**self).submit(request, used_words)
+    }
+}
+
 /// An operation that was submitted, which brings an `R`: what the method of the ordinary client returns.
 ///
 /// It keeps a slot of the ring until what it brings is taken; who forgets it has a slot less.

@@ -21,6 +21,7 @@ use crate::store::{Holdings, MakeError, Store};
 pub struct Links {
     endpoints: Vec<Option<Handle>>,
     notifications: Vec<Option<Handle>>,
+    bells: Vec<Option<Handle>>,
     deaths: Vec<Death>,
     rings: Vec<Ring>,
 }
@@ -117,8 +118,8 @@ impl Links {
         number: usize,
         own_endpoint: Handle,
     ) -> Result<(), MakeError> {
-        let hears = hears(processes, number);
-        let (mut endpoint, mut notification) = (Some(own_endpoint), None);
+        let (hears, rings) = (hears(processes, number), has_client_ring(processes, number));
+        let (mut endpoint, mut notification, mut bell) = (Some(own_endpoint), None, None);
         if number != OWN_NUMBER
             && let Some(process) = processes.get_mut(number)
         {
@@ -126,9 +127,11 @@ impl Links {
             let serves = process.description.serves;
             endpoint = make_if(store, estate, serves, Object::Endpoint)?;
             notification = make_if(store, estate, hears, Object::Notification)?;
+            bell = make_if(store, estate, rings, Object::Notification)?;
         }
         self.endpoints.push(endpoint);
         self.notifications.push(notification);
+        self.bells.push(bell);
         Ok(())
     }
 
@@ -172,7 +175,7 @@ impl Links {
         slots: Slots,
     ) -> Result<Option<Ring>, MakeError> {
         let ends = (
-            self.notification(usize::from(client)),
+            self.bell(usize::from(client)),
             self.notification(usize::from(server)),
         );
         let (Some(to_client), Some(to_server)) = ends else {
@@ -207,12 +210,24 @@ impl Links {
         self.notifications.get(number).copied().flatten()
     }
 
+    /// Where a process waits as the client of rings.
+    #[must_use]
+    pub fn bell(&self, number: usize) -> Option<Handle> {
+        self.bells.get(number).copied().flatten()
+    }
+
     /// The rings that a process has a side of, but for those with somebody who is dead for good.
     pub fn rings(&self, number: u8) -> impl Iterator<Item = (&Ring, RingSide)> {
         let sides = move |ring: &Ring| ring.side(number);
         let rings = self.rings.iter();
         let rings = rings.filter_map(move |ring| sides(ring).map(|side| (ring, side)));
-        rings.filter(|(ring, side)| self.notification(usize::from(ring.peer(*side))).is_some())
+        rings.filter(|(ring, side)| {
+            let peer = usize::from(ring.peer(*side));
+            match side {
+                RingSide::Client => self.notification(peer).is_some(),
+                RingSide::Server => self.bell(peer).is_some(),
+            }
+        })
     }
 
     /// Tells that a process died: those whom it could call, and those who had a ring with it.
@@ -230,7 +245,11 @@ impl Links {
 
     /// The process is dead for good, and its estate is taken back.
     pub fn forget(&mut self, number: usize) {
-        for ends in [&mut self.endpoints, &mut self.notifications] {
+        for ends in [
+            &mut self.endpoints,
+            &mut self.notifications,
+            &mut self.bells,
+        ] {
             if let Some(end) = ends.get_mut(number) {
                 *end = None;
             }
@@ -238,12 +257,19 @@ impl Links {
     }
 }
 
-/// Whether signals can come to a process: from devices, from deaths of those who may call it, from rings.
+/// Whether a process is the client of a ring.
+fn has_client_ring(processes: &[Process], number: usize) -> bool {
+    let process = processes.get(number);
+    process.is_some_and(|process| {
+        let mut calls = process.description.calls.iter();
+        calls.any(|call| call.ring_slots > 0)
+    })
+}
+
+/// Whether signals can come to a process: from devices, from those who may call it.
 fn hears(processes: &[Process], number: usize) -> bool {
     let own = processes.get(number).map(|process| &process.description);
-    let own = own.is_some_and(|own| {
-        !own.devices.is_empty() || own.calls.iter().any(|call| call.ring_slots > 0)
-    });
+    let own = own.is_some_and(|own| !own.devices.is_empty());
     let mut calls = processes
         .iter()
         .flat_map(|process| &process.description.calls);

@@ -326,6 +326,7 @@ fn capabilities_are_those_of_the_manifest() {
         (Kind::Notification, receive),
         (Kind::Irq, user),
         (Kind::Irq, user),
+        (Kind::Notification, receive),
         (Kind::Gate, signal),
         (Kind::Endpoint, receive),
         (Kind::Gate, send),

@@ -17,19 +17,18 @@ use super::memory::SharedWords;
 use super::server::RINGS;
 use crate::environment::{Environment, EnvironmentError};
 use crate::gate::{Gate, Notification};
-use crate::{pending, syscall};
+use crate::syscall;
 
 /// How often a server with a ring died.
 static DEATHS: AtomicU64 = AtomicU64::new(0);
 
-/// The client's side of a ring: the transport of ring clients. It is used by the first thread of the process, to which the
-/// supervisor bound the signals.
+/// The client's side of a ring: the transport of ring clients. One thread of the process waits for rings at a time.
 #[derive(Debug)]
 pub struct Ring {
     submitter: Submitter<SharedWords>,
     grant: RingGrant,
     gate: Gate,
-    notification: Notification,
+    bell: Notification,
     /// What came, by token.
     replies: Box<[Option<Message>]>,
     /// How many deaths were known when it was last known that the server lives.
@@ -67,32 +66,41 @@ impl Ring {
     /// # Errors
     ///
     /// Why it could not be opened.
-    pub fn open(environment: &Environment, service: &str) -> Result<Ring, OpenError> {
-        let gate = environment.gate(service)?;
-        let notification = environment.notification()?;
-        let is_its = |grant: &RingGrant| grant.side == RingSide::Client && grant.name == service;
-        let grant = RINGS.grant(is_its).ok_or(OpenError::NoRing)?;
-        let (memory, slots) = SharedWords::of(&grant).ok_or(OpenError::NoRing)?;
-        let mut ring = Ring {
-            submitter: Submitter::new(memory, slots),
-            grant,
-            gate,
-            notification,
-            replies: vec![None; slots.count() as usize].into_boxed_slice(),
-            deaths: 0,
-            failure: None,
-        };
-        ring.reopen()?;
+    pub fn connect(environment: &Environment, service: &str) -> Result<Ring, OpenError> {
+        let mut ring = Ring::take(environment, service)?;
+        ring.open()?;
         Ok(ring)
     }
 
-    /// Opens it again, after a failure or to forget all that is under way: tickets from before bring what others
-    /// do, or nothing, so they must not be used.
+    /// Takes the ring with the service called `service`, which is to be opened.
+    ///
+    /// # Errors
+    ///
+    /// `Environment`, `NoRing`.
+    pub fn take(environment: &Environment, service: &str) -> Result<Ring, OpenError> {
+        let gate = environment.gate(service)?;
+        let is_its = |grant: &RingGrant| grant.side == RingSide::Client && grant.name == service;
+        let grant = RINGS.grant(is_its).ok_or(OpenError::NoRing)?;
+        let (memory, slots) = SharedWords::of(&grant).ok_or(OpenError::NoRing)?;
+        let bell = grant.bell.map(Notification::new);
+        Ok(Ring {
+            submitter: Submitter::new(memory, slots),
+            grant,
+            gate,
+            bell: bell.ok_or(OpenError::NoRing)?,
+            replies: vec![None; slots.count() as usize].into_boxed_slice(),
+            deaths: 0,
+            failure: Some(RingError::Closed),
+        })
+    }
+
+    /// Opens it, for the first time or after a failure, or to forget all that is under way: tickets from before
+    /// bring what others do, or nothing, so they must not be used.
     ///
     /// # Errors
     ///
     /// `Call`, `NoRing`.
-    pub fn reopen(&mut self) -> Result<(), OpenError> {
+    pub fn open(&mut self) -> Result<(), OpenError> {
         let (memory, slots) = SharedWords::of(&self.grant).ok_or(OpenError::NoRing)?;
         self.deaths = DEATHS.load(Ordering::Relaxed);
         self.submitter = Submitter::new(memory, slots);
@@ -116,7 +124,7 @@ impl Ring {
     /// # Errors
     ///
     /// The ticket.
-    pub fn take<R>(&mut self, ticket: Ticket<R>) -> Result<R, Ticket<R>> {
+    pub fn poll<R>(&mut self, ticket: Ticket<R>) -> Result<R, Ticket<R>> {
         self.look();
         self.take_known(ticket)
     }
@@ -191,17 +199,11 @@ impl Ring {
 
     fn wait_for_signal(&self) {
         // Refused only if the notification is gone, with which this process's life ends.
-        let bits = self.notification.wait().unwrap_or(signal::RING_DIED);
+        let bits = self.bell.wait().unwrap_or(signal::RING_DIED);
         if bits & signal::RING_DIED != 0 {
-            note_death();
+            DEATHS.fetch_add(1, Ordering::Relaxed);
         }
-        pending::leave(bits & !signal::RING_DIED);
     }
-}
-
-/// A server with a ring died: rings that wait bring `Died`.
-pub(crate) fn note_death() {
-    DEATHS.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Why what was under way brings nothing.

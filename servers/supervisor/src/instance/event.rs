@@ -3,7 +3,7 @@
 use ipc_abi::boot::{FirstHandle, PAGE_BYTES};
 use ipc_abi::capability::{Access, Rights};
 use ipc_abi::manifest::{DEVICE_LINES_MAX, Device};
-use ipc_abi::startup::{DeviceGrant, IrqGrant, RingGrant};
+use ipc_abi::startup::{DeviceGrant, IrqGrant, RingGrant, RingSide};
 
 use super::{Builder, USE};
 use crate::kernel::{Handle, Kernel, Object};
@@ -26,6 +26,13 @@ impl<K: Kernel> Builder<'_, K> {
     pub(super) fn give_rings(&mut self) -> Result<(), MakeError> {
         let links = self.order.links;
         let mut address = layout::RINGS;
+        let bell = match links.bell(usize::from(self.order.number)) {
+            None => None,
+            Some(bell) => {
+                self.store.kernel.drop_signals(bell)?;
+                Some(self.grant(bell, Rights::RECEIVE)?)
+            }
+        };
         for (ring, side) in links.rings(self.order.number) {
             let pages = (address..).step_by(PAGE_BYTES as usize);
             for (page, frame) in pages.zip(&ring.frames) {
@@ -41,6 +48,7 @@ impl<K: Kernel> Builder<'_, K> {
                 slots,
                 address,
                 doorbell,
+                bell: if side == RingSide::Client { bell } else { None },
             };
             let pushed = self.startup.rings.push(grant);
             pushed.map_err(|_| MakeError::TooMuch)?;
