@@ -24,14 +24,14 @@ pub const SEGMENTS_MAX: usize = 8;
 pub const CALLS_MAX: usize = 16;
 /// The most permissions that a service knows: one bit of its clients' badges each.
 pub const PERMISSIONS_MAX: u32 = 31;
+/// The most rings of one process: with those whom it calls, and with those who call it.
+pub const RINGS_MAX: usize = 16;
 /// The most devices of one process.
 pub const DEVICES_MAX: usize = 8;
 /// The most callers that one process can keep waiting.
 pub const REPLIES_MAX: usize = 32;
 /// The most interrupt lines of one device.
 pub const DEVICE_LINES_MAX: usize = 4;
-/// The most interrupt lines of one process: one bit of its notification each.
-pub const LINES_MAX: usize = 32;
 /// The most pages of a heap, of a region, or of a program's segment: 64 MiB.
 pub const PAGES_MAX: u32 = 16384;
 /// The most pages of a stack: 1 MiB.
@@ -147,6 +147,8 @@ pub struct Call {
     pub permissions: u32,
     /// Whether capabilities can be passed with these calls and their replies.
     pub passes_capabilities: bool,
+    /// How many slots the queues of the ring between the two have; 0: there is none.
+    pub ring_slots: u16,
 }
 
 /// The badge of a client's gate: who calls, and what the service lets it do.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::boot::PAGE_BYTES;
 use crate::capability::Kind;
-use crate::manifest::{DEVICE_LINES_MAX, DEVICES_MAX, Name};
+use crate::manifest::{DEVICE_LINES_MAX, DEVICES_MAX, Name, RINGS_MAX};
 
 /// The first word of a start-up block: `PECANRUN`.
 pub const STARTUP_MAGIC: u64 = u64::from_le_bytes(*b"PECANRUN");
@@ -49,6 +49,8 @@ pub struct Startup {
     pub devices: Vec<DeviceGrant, DEVICES_MAX>,
     /// Its reply objects: places for callers that wait for late answers.
     pub replies: SlotRange,
+    /// The rings that it has a side of.
+    pub rings: Vec<RingGrant, RINGS_MAX>,
 }
 
 /// A piece of a process's address space.
@@ -92,6 +94,36 @@ pub struct DeviceGrant {
     pub bytes: u64,
     /// Its interrupt lines.
     pub irqs: Vec<IrqGrant, DEVICE_LINES_MAX>,
+}
+
+/// A side of a ring: memory that is mapped in the process and in its peer, and outlives both.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingGrant {
+    /// The name of the process at the other side.
+    pub name: Name,
+    /// Which side it is.
+    pub side: RingSide,
+    /// Its number.
+    pub peer: u8,
+    /// How many slots its queues have.
+    pub slots: u16,
+    /// Where its words begin ([`crate::ring`]).
+    pub address: u64,
+    /// The gate that signals the peer.
+    pub doorbell: u32,
+    /// On the client's side: the notification at which it is signalled, not bound to its thread. A server's
+    /// signals come to its bound one.
+    pub bell: Option<u32>,
+}
+
+/// A side of a ring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RingSide {
+    /// The one that submits.
+    #[default]
+    Client,
+    /// The one that completes.
+    Server,
 }
 
 /// An interrupt line that was given to a process.
@@ -193,6 +225,15 @@ mod tests {
             bytes: u64::MAX,
             irqs: core::iter::repeat_n(irq, DEVICE_LINES_MAX).collect(),
         };
+        let ring = RingGrant {
+            name: longest.clone(),
+            side: RingSide::Server,
+            peer: u8::MAX,
+            slots: u16::MAX,
+            address: u64::MAX,
+            doorbell: u32::MAX,
+            bell: Some(u32::MAX),
+        };
         Startup {
             name: longest,
             incarnation: u32::MAX,
@@ -214,6 +255,7 @@ mod tests {
                 first: u32::MAX,
                 count: u32::MAX,
             },
+            rings: core::iter::repeat_n(ring, RINGS_MAX).collect(),
         }
     }
 

@@ -16,6 +16,7 @@ pub mod heap;
 mod memory;
 mod panic;
 mod provoke;
+pub mod ring;
 mod serve;
 #[doc(hidden)]
 pub mod start;

@@ -3,23 +3,33 @@
 //! Nothing that a client sends ends the loop. It ends only when the endpoint cannot be received from
 //! any more, and then says why.
 
+use ipc_abi::call::Window;
 use ipc_abi::error::Error;
 use ipc_abi::fault::{FaultCause, FaultReply, FaultWord};
 use ipc_abi::interface::promise::{Desk, Ticket};
 use ipc_abi::interface::server::reply_protocol_error;
 use ipc_abi::interface::{Dispatch, ProtocolError, Replier};
 use ipc_abi::message::{Incoming, MESSAGE_WORDS, Message};
+use ipc_abi::signal;
 use ipc_abi::tag::{MessageKind, Tag};
 
 use crate::buffer::MessageBuffer;
 use crate::desk::DESK;
 use crate::gate::Endpoint;
+use crate::ring::{More, RINGS};
+use crate::syscall;
 
 /// What a server hears beside requests.
 pub trait Events {
     /// Signals arrived: of the interrupts and gates whose bits these are.
     fn on_signal(&mut self, bits: u64) {
         let _ = bits;
+    }
+
+    /// The client with this process number died. Nothing that it has sent is left, and its successor,
+    /// which has the same number, has not sent anything yet: what the server keeps for it can go.
+    fn on_disconnect(&mut self, client: u8) {
+        let _ = client;
     }
 
     /// A thread whose faults come here has faulted.
@@ -126,6 +136,8 @@ pub fn serve_events<I: Dispatch<S>, S: Events>(
 /// Where messages come from: the endpoint, or a test's script.
 trait Source: Copy {
     fn receive(self) -> Incoming;
+    fn try_receive(self) -> Incoming;
+    fn reply(self, reply: Message);
     fn reply_receive(self, reply: Message, used_words: usize) -> Incoming;
 }
 
@@ -133,6 +145,19 @@ impl Source for Endpoint {
     #[inline(always)]
     fn receive(self) -> Incoming {
         Endpoint::receive(self)
+    }
+
+    fn try_receive(self) -> Incoming {
+        syscall::try_receive(self.handle(), Window::NONE)
+    }
+
+    fn reply(self, reply: Message) {
+        // Refused if the caller is gone, or what it is told cannot be sent: it is told that then.
+        if let Err(error) = syscall::reply(reply)
+            && let Step::Reply(refusal) = after_refusal(Tag::refusal(error))
+        {
+            let _ = syscall::reply(refusal);
+        }
     }
 
     #[inline(always)]
@@ -165,11 +190,42 @@ impl<E: Source> Replier for Fused<E> {
         DESK.end_idling();
         self.source.receive()
     }
+
+    fn open_ring(&self, request: &Incoming) -> Result<(), ProtocolError> {
+        RINGS.open(request)
+    }
+}
+
+/// Replies, and receives nothing.
+struct Plain<E> {
+    source: E,
+}
+
+impl<E: Source> Replier for Plain<E> {
+    type Next = ();
+
+    fn reply(self, reply: Message, _used_words: usize) {
+        self.source.reply(reply);
+    }
+
+    fn keep(&self) -> Result<(&'static dyn Desk, Ticket), ProtocolError> {
+        let ticket = DESK.keep()?;
+        Ok((&DESK, ticket))
+    }
+
+    fn later(self) {
+        DESK.end_idling();
+    }
+
+    fn open_ring(&self, request: &Incoming) -> Result<(), ProtocolError> {
+        RINGS.open(request)
+    }
 }
 
 /// How events reach the server.
 trait Ears<S> {
     fn signal(&self, server: &mut S, bits: u64);
+    fn disconnect(&self, server: &mut S, client: u8);
     fn fault(&self, server: &mut S, fault: Fault) -> FaultAnswer;
 }
 
@@ -177,6 +233,8 @@ struct Deaf;
 
 impl<S> Ears<S> for Deaf {
     fn signal(&self, _server: &mut S, _bits: u64) {}
+
+    fn disconnect(&self, _server: &mut S, _client: u8) {}
 
     fn fault(&self, _server: &mut S, _fault: Fault) -> FaultAnswer {
         FaultAnswer::Stop
@@ -188,6 +246,10 @@ struct Hearing;
 impl<S: Events> Ears<S> for Hearing {
     fn signal(&self, server: &mut S, bits: u64) {
         server.on_signal(bits);
+    }
+
+    fn disconnect(&self, server: &mut S, client: u8) {
+        server.on_disconnect(client);
     }
 
     fn fault(&self, server: &mut S, fault: Fault) -> FaultAnswer {
@@ -203,16 +265,46 @@ fn run<I: Dispatch<S>, S>(
 ) -> Error {
     let mut buffer = MessageBuffer;
     let mut message = source.receive();
+    let mut left = More::No;
     loop {
         if message.tag.into_raw() & Tag::KERNEL_BITS == 0 {
             message = I::dispatch(server, message, &mut buffer, Fused { source });
             continue;
         }
-        message = match handle_event::<I, S>(message, server, ears) {
-            Step::Reply(reply) => source.reply_receive(reply, MESSAGE_WORDS),
-            Step::Receive => source.receive(),
+        let step = handle_event::<I, S>(message, server, ears);
+        message = match step {
             Step::End(error) => return error,
+            Step::Reply(reply) if left == More::No => source.reply_receive(reply, MESSAGE_WORDS),
+            Step::Receive if left == More::No => source.receive(),
+            Step::Rings | Step::Receive => serve_rings::<I, S>(source, server, &mut left),
+            Step::Reply(reply) => {
+                source.reply(reply);
+                serve_rings::<I, S>(source, server, &mut left)
+            }
         };
+    }
+}
+
+/// Serves the rings until they are empty and their clients know that they must ring, or until something else
+/// comes that is no call, which is received; tells what is `left` then. Who rings all the time and who calls take
+/// turns.
+#[inline(never)]
+fn serve_rings<I: Dispatch<S>, S>(
+    source: impl Source,
+    server: &mut S,
+    left: &mut More,
+) -> Incoming {
+    loop {
+        *left = RINGS.serve::<I, S>(server);
+        if *left == More::No {
+            return source.receive();
+        }
+        let message = source.try_receive();
+        if message.tag.into_raw() & Tag::KERNEL_BITS == 0 {
+            I::dispatch(server, message, &mut MessageBuffer, Plain { source });
+        } else if message.tag != Tag::refusal(Error::WouldBlock) {
+            return message;
+        }
     }
 }
 
@@ -220,6 +312,8 @@ fn run<I: Dispatch<S>, S>(
 enum Step {
     Reply(Message),
     Receive,
+    /// Serve the rings, then receive.
+    Rings,
     End(Error),
 }
 
@@ -229,9 +323,13 @@ fn handle_event<I: Dispatch<S>, S>(message: Incoming, server: &mut S, ears: &imp
     match message.tag.kind() {
         Some(MessageKind::Signal) => {
             DESK.begin_idling();
-            ears.signal(server, message.words[0]);
+            tell_signals::<I, S>(server, message.words[0], ears);
             DESK.end_idling();
-            Step::Receive
+            if message.words[0] & signal::RING == 0 {
+                Step::Receive
+            } else {
+                Step::Rings
+            }
         }
         Some(MessageKind::Fault) => Step::Reply(
             ears.fault(server, Fault::from_message(&message))
@@ -246,6 +344,18 @@ fn handle_event<I: Dispatch<S>, S>(message: Incoming, server: &mut S, ears: &imp
         }
         // Calls do not come here; a kind from a later kernel is passed over.
         Some(MessageKind::Message) | None => Step::Receive,
+    }
+}
+
+/// Tells of dead clients first: what was theirs goes before anything else is done.
+fn tell_signals<I: Dispatch<S>, S>(server: &mut S, bits: u64, ears: &impl Ears<S>) {
+    for client in signal::dead_clients(bits) {
+        RINGS.close(client);
+        ears.disconnect(server, client);
+    }
+    let others = signal::without_clients(bits) & !signal::RING;
+    if others != 0 {
+        ears.signal(server, others);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::control::ThreadControl;
 use crate::desk::offer_replies;
 use crate::environment::Environment;
 use crate::heap::{self, Arena};
+use crate::ring;
 
 /// The first thread's control block.
 static CONTROL: ThreadControl = ThreadControl::new();
@@ -115,6 +116,7 @@ unsafe fn begin<T>(startup: Startup, main: fn(Environment) -> T) -> ! {
     // SAFETY: the caller's promise.
     unsafe { heap::claim(startup.heap) };
     let replies = startup.replies;
+    ring::take_grants(&startup.rings);
     offer_replies(replies.first..replies.first.saturating_add(replies.count));
     main(Environment::new(startup));
     panic!("main returned");

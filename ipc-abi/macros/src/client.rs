@@ -77,7 +77,7 @@ fn expand_client_method(method: &Method) -> TokenStream {
 }
 
 /// The arguments as they are written into the message.
-fn expand_arguments(method: &Method) -> TokenStream {
+pub(crate) fn expand_arguments(method: &Method) -> TokenStream {
     let values = method.arguments.iter().filter_map(Argument::encoded_value);
     quote!(&(#(#values,)*))
 }

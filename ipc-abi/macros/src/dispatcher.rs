@@ -31,8 +31,11 @@ pub(crate) fn expand_dispatcher(interface: &Interface) -> TokenStream {
                 use ::ipc_abi::interface::server as support;
                 let error = match request.tag.method() {
                     #(#arms)*
-                    _ => match support::read_schema_request(request, buffer) {
-                        Ok(()) => return support::answer_schema::<Self, B, R>(buffer, replier),
+                    _ => match support::read_own_request(&request, buffer, &replier) {
+                        Ok(support::Own::Schema) => {
+                            return support::answer_schema::<Self, B, R>(buffer, replier);
+                        }
+                        Ok(support::Own::Ring) => return support::answer(&(), buffer, replier),
                         Err(error) => error,
                     },
                 };

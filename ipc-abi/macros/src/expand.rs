@@ -6,6 +6,7 @@ use crate::dispatcher::expand_dispatcher;
 use crate::docs::text_of;
 use crate::method::{Argument, Kind, Method};
 use crate::model::Interface;
+use crate::ring::expand_ring;
 use crate::wire::Wire;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -16,7 +17,8 @@ pub(crate) fn expand(interface: &Interface) -> TokenStream {
     let marker = expand_marker(interface);
     let dispatcher = expand_dispatcher(interface);
     let client = expand_client(interface);
-    quote!(#item #marker #dispatcher #client)
+    let ring = expand_ring(interface);
+    quote!(#item #marker #dispatcher #client #ring)
 }
 
 fn expand_marker(interface: &Interface) -> TokenStream {

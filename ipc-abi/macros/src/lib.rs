@@ -13,6 +13,7 @@ mod method;
 mod model;
 mod number;
 mod payload;
+mod ring;
 #[cfg(test)]
 mod tests;
 mod wire;

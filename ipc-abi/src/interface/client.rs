@@ -84,8 +84,8 @@ pub fn call<T: Transport, A: Encode, R: DecodeOwned>(
         return answer;
     }
     match classify(reply.tag)? {
-        Answer::Result => read(transport, reply),
-        Answer::Error => Err(CallError::PeerMisbehavior(Misbehavior::NoSuchError)),
+        AnswerKind::Result => read(transport, reply),
+        AnswerKind::Error => Err(CallError::PeerMisbehavior(Misbehavior::NoSuchError)),
     }
 }
 
@@ -105,8 +105,8 @@ pub fn call_fallible<T: Transport, A: Encode, R: DecodeOwned, E: DecodeOwned>(
         return answer.map(Ok);
     }
     match classify(reply.tag)? {
-        Answer::Result => read(transport, reply).map(Ok),
-        Answer::Error => read(transport, reply).map(Err),
+        AnswerKind::Result => read(transport, reply).map(Ok),
+        AnswerKind::Error => read(transport, reply).map(Err),
     }
 }
 
@@ -159,7 +159,7 @@ fn exchange<T: Transport, A: Encode>(
 
 /// Reads the reply if it is what almost every reply is: a result of fixed size, in registers.
 #[inline(always)]
-fn read_fixed<R: DecodeOwned>(reply: &Incoming) -> Option<Result<R, CallError>> {
+pub(super) fn read_fixed<R: DecodeOwned>(reply: &Incoming) -> Option<Result<R, CallError>> {
     let size = <R as super::wire::Decode<'static>>::SIZE?;
     let tag = Tag::new(status::OK, u16::try_from(size).ok()?);
     if size > Tag::REGISTER_BYTES || reply.tag != tag {
@@ -169,14 +169,17 @@ fn read_fixed<R: DecodeOwned>(reply: &Incoming) -> Option<Result<R, CallError>> 
     Some(Reader::new(bytes.get(..size)?).all().map_err(malformed))
 }
 
-enum Answer {
+/// What a reply can be.
+pub(super) enum AnswerKind {
+    /// What the method returns.
     Result,
+    /// The service's own error.
     Error,
 }
 
 /// Tells what a reply is.
 #[inline(never)]
-fn classify(tag: Tag) -> Result<Answer, CallError> {
+pub(super) fn classify(tag: Tag) -> Result<AnswerKind, CallError> {
     if let Some(error) = tag.error() {
         return Err(CallError::Refused(error));
     }
@@ -184,8 +187,8 @@ fn classify(tag: Tag) -> Result<Answer, CallError> {
         return Err(CallError::PeerMisbehavior(Misbehavior::NoReply));
     }
     match tag.method() {
-        status::OK => Ok(Answer::Result),
-        status::SERVICE_ERROR => Ok(Answer::Error),
+        status::OK => Ok(AnswerKind::Result),
+        status::SERVICE_ERROR => Ok(AnswerKind::Error),
         other => Err(match ProtocolError::from_raw(other) {
             Some(error) => CallError::Protocol(error),
             None => CallError::PeerMisbehavior(Misbehavior::UnknownStatus(other)),
@@ -197,6 +200,6 @@ fn read<T: Transport, R: DecodeOwned>(transport: &mut T, reply: Incoming) -> Res
     with_bytes(&reply, transport.buffer(), |bytes| Reader::new(bytes).all()).map_err(malformed)
 }
 
-fn malformed(error: ProtocolError) -> CallError {
+pub(super) fn malformed(error: ProtocolError) -> CallError {
     CallError::PeerMisbehavior(Misbehavior::Malformed(error))
 }

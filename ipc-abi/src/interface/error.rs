@@ -84,6 +84,11 @@ protocol_errors! {
     /// Every place for late answers is taken. Ask again; `replies` in `system.toml` says how many
     /// there are.
     31 NoPlace,
+    /// `system.toml` gives the two no ring. Mend it, or make calls.
+    32 NoRing,
+    /// The method answers later or by a list, or its answer is long: that does not go over a ring. Make
+    /// a call.
+    33 NotInRing,
 }
 
 impl ProtocolError {

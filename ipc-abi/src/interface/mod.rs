@@ -80,6 +80,7 @@ pub mod error;
 mod local;
 mod payload;
 pub mod promise;
+pub mod ring;
 mod schema;
 pub mod server;
 pub mod structure;
@@ -91,12 +92,16 @@ pub use error::{CallError, ConnectError, EncodeError, Failure, Misbehavior, Prot
 #[cfg(not(target_os = "none"))]
 pub use local::{Answer, HostBuffer, Local, Mishap};
 pub use promise::Promise;
+pub use ring::{RingError, RingTransport, Ticket};
 pub use schema::{MethodInfo, MethodKind, Schema, ValueInfo};
 pub use server::{Caller, Dispatch, Replier};
 pub use structure::Payload;
 
 /// The method that every interface has: no arguments, returns a [`Schema`] as `(u64, u64, u32)`.
 pub const METHOD_SCHEMA: u16 = 0;
+/// The method by which a client opens its side of the ring that `system.toml` gives the two: no arguments, returns
+/// nothing. Whatever was under way in it is forgotten.
+pub const METHOD_RING: u16 = 65_534;
 /// The greatest number of a method of a trait; those above are for every interface's own.
 pub const METHOD_MAX: u16 = 65_000;
 

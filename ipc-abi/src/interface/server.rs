@@ -6,7 +6,7 @@ use super::error::{EncodeError, ProtocolError, status};
 use super::payload::{EncodeOutcome, encode, used_words, with_bytes};
 use super::promise::{Desk, Encoder, Promise, Ticket};
 use super::wire::{Decode, Encode, Reader};
-use super::{Interface, METHOD_SCHEMA};
+use super::{Interface, METHOD_RING, METHOD_SCHEMA};
 use crate::manifest::Badge;
 use crate::message::{Incoming, LongBuffer, LongWriter, Message};
 use crate::tag::Tag;
@@ -46,6 +46,17 @@ pub trait Replier {
 
     /// Sends nothing: the caller was kept.
     fn later(self) -> Self::Next;
+
+    /// Opens the server's side of the ring with the caller of `request`; whatever was under way in it is
+    /// forgotten.
+    ///
+    /// # Errors
+    ///
+    /// `NoRing`.
+    fn open_ring(&self, request: &Incoming) -> Result<(), ProtocolError> {
+        let _ = request;
+        Err(ProtocolError::NoRing)
+    }
 }
 
 /// Who calls: an argument of this type does not travel in the message, the kernel vouches for it.
@@ -142,20 +153,36 @@ fn misfit(tag: Tag, size: usize) -> ProtocolError {
     }
 }
 
-/// Reads a request for no method of the trait: if it is well made, it asks for the schema.
+/// What every interface is asked beside the methods of its trait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// For its schema: it has to be told.
+    Schema,
+    /// For the ring: it is open.
+    Ring,
+}
+
+/// Reads a request for no method of the trait.
 ///
 /// # Errors
 ///
-/// `UnknownMethod`, or what is wrong with the request.
+/// `UnknownMethod`, `NoRing`, or what is wrong with the request.
 #[inline(never)]
-pub fn read_schema_request<B: LongBuffer>(
-    request: Incoming,
+pub fn read_own_request<B: LongBuffer, R: Replier>(
+    request: &Incoming,
     buffer: &mut B,
-) -> Result<(), ProtocolError> {
-    if request.tag.method() != METHOD_SCHEMA {
-        return Err(ProtocolError::UnknownMethod);
+    replier: &R,
+) -> Result<Own, ProtocolError> {
+    let own = match request.tag.method() {
+        METHOD_SCHEMA => Own::Schema,
+        METHOD_RING => Own::Ring,
+        _ => return Err(ProtocolError::UnknownMethod),
+    };
+    with_request(request, buffer, Some(0), |reader| reader.all::<()>())?;
+    if own == Own::Ring {
+        replier.open_ring(request)?;
     }
-    with_request(&request, buffer, Some(0), |reader| reader.all())
+    Ok(own)
 }
 
 /// Answers with the schema of `I`.

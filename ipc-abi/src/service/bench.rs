@@ -105,6 +105,8 @@ pub enum Grant {
     Space,
     /// The gate to its partner, as `bench-partner`.
     Partner,
+    /// The ring with its partner.
+    Ring,
     /// A message buffer.
     Buffer,
     /// A PL061, as the device `gpio0`.

@@ -27,6 +27,10 @@ pub trait Partner {
     #[method(4)]
     fn turns_taken(&mut self) -> u64;
 
+    /// Does nothing. This is the operation of the figure of rings.
+    #[method(6)]
+    fn do_nothing(&mut self);
+
     /// How many bytes the text has, and its first byte above them: bits 31:8. This is the call of the
     /// figure with a text.
     #[method(5)]

@@ -82,6 +82,8 @@ impl Partner for Server {
         self.turns
     }
 
+    fn do_nothing(&mut self) {}
+
     fn measure_text(&mut self, text: &str) -> u32 {
         let first = text.bytes().next().map_or(0, u32::from);
         u32::try_from(text.len()).unwrap_or(u32::MAX) | first << 8

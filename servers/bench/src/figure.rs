@@ -17,6 +17,7 @@ use crate::mapping;
 use crate::measure::{measure, measure_prepared, measure_until};
 use crate::partner::{check, no_answer, with_capabilities};
 use crate::rig::Rig;
+use crate::ring;
 use crate::samples::Summary;
 use crate::workbench::refused;
 use crate::worker::{job, read_summary};
@@ -42,6 +43,7 @@ pub const FIGURES: &[(&str, Measurement)] = &[
     ("ipc/call-reply/1024-bytes", measure_long),
     ("ipc/call-reply/deadline", measure_deadline),
     ("ipc/call/one-capability", measure_capability),
+    ("ipc/ring/no-op", ring::measure_no_op),
     ("ipc/signal/no-waiter", measure_signal),
     ("ipc/signal/to-higher-priority", measure_wake),
     ("ipc/signal/ping-pong", measure_ping_pong),
@@ -80,6 +82,8 @@ pub const FIGURES: &[(&str, Measurement)] = &[
 pub fn operations_of(name: &str) -> u64 {
     if name.ends_with("-512-pages") {
         mapping::RANGE_PAGES
+    } else if name.starts_with("ipc/ring/") {
+        ring::BATCH as u64
     } else {
         1
     }

@@ -10,6 +10,7 @@ pub mod mapping;
 pub mod measure;
 pub mod partner;
 pub mod rig;
+mod ring;
 pub mod samples;
 pub mod service;
 pub mod workbench;

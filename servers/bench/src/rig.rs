@@ -8,6 +8,7 @@ use ipc_abi::service::bench::{BenchError, Grant};
 use ipc_abi::service::bench_partner::{BALL_BIT, STOP_BIT};
 use ipc_abi::startup::SlotRange;
 use ipc_abi::tag::Tag;
+use userlib::ring::Ring;
 use userlib::{Environment, Gate, Stack, start_thread, syscall};
 
 use crate::crowd::Crowd;
@@ -48,6 +49,8 @@ pub struct Grants {
     pub space: Option<u32>,
     /// The gate to its partner.
     pub partner: Option<Gate>,
+    /// A ring with its partner, until the rig has it.
+    pub ring: Option<Ring>,
     /// A device whose line it can raise, until the rig has it.
     pub source: Option<Source>,
 }
@@ -65,6 +68,7 @@ impl Grants {
             time: handle("time", Kind::Allowance),
             space: handle("space", Kind::AddressSpace),
             partner: environment.gate("bench-partner").ok(),
+            ring: Ring::take(environment, "bench-partner").ok(),
             source,
         }
     }
@@ -96,6 +100,8 @@ pub struct Rig {
     /// The first of 512 frames, in handles one after the other, that can be mapped at
     /// [`RANGE_ADDRESS`].
     pub range: u32,
+    /// A ring with the partner.
+    pub ring: Option<Ring>,
     /// A line whose interrupts a thread of its own waits for.
     pub source: Option<Source>,
     /// What the figures that must not grow use up.
@@ -139,6 +145,7 @@ impl Rig {
             paging: start_paging(&mut workbench, authority, frame)?,
             frame,
             range: make_range(&mut workbench)?,
+            ring: grants.ring.take(),
             source,
             crowd: Crowd::new(workbench, space, time)?,
         })

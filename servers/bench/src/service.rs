@@ -77,6 +77,7 @@ mod tests {
             time: None,
             space: None,
             partner: None,
+            ring: None,
             source: None,
         };
         let nothing = Summary {

@@ -47,6 +47,13 @@ impl<R: Registers, S: System> Events for Server<R, S> {
         }
         self.system.acknowledge(bits);
     }
+
+    fn on_disconnect(&mut self, client: u8) {
+        let is_dead = |reader: &Promise<_>| reader.caller().client() == client;
+        if self.reader.as_ref().is_some_and(is_dead) {
+            self.reader = None;
+        }
+    }
 }
 
 impl<R: Registers, S: System> Console for Server<R, S> {

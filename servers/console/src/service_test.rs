@@ -86,6 +86,16 @@ fn the_successor_of_a_dead_reader_starts_afresh() {
 }
 
 #[test]
+fn a_reader_that_is_told_to_be_dead_gives_its_turn_away() {
+    let mut way = way();
+    assert_eq!(read(&mut way), WAITS);
+    way.server().on_disconnect(READER + 1);
+    assert_eq!(read(&mut way), Err(Failure::Service(ConsoleError::Busy)));
+    way.server().on_disconnect(READER);
+    assert_eq!(read(&mut way), WAITS);
+}
+
+#[test]
 fn without_a_place_nobody_waits() {
     let mut way = way().with_places(0);
     let refusal = CallError::Protocol(ipc_abi::interface::ProtocolError::NoPlace);

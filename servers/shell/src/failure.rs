@@ -156,6 +156,7 @@ fn write_bench_error(error: BenchError, f: &mut fmt::Formatter<'_>) -> fmt::Resu
                 Grant::Time => "time",
                 Grant::Space => "itself",
                 Grant::Partner => "calls to bench-partner",
+                Grant::Ring => "the ring with its partner",
                 Grant::Buffer => "a message buffer",
                 Grant::Device => "the device gpio0",
             };

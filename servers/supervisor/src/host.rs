@@ -10,6 +10,8 @@ use ipc_abi::debug::thread_flag;
 use ipc_abi::error::Error;
 use pecan_core::host::{HostMachine, HostMemory, small_header};
 use pecan_core::kernel::{Answer, Kernel as Core};
+use pecan_core::memory::Fields;
+use pecan_core::object::thread;
 
 use crate::kernel::{Handle, Kernel, Object, Refused, ThreadParts, ThreadStart};
 use crate::store::MEMORY;
@@ -48,6 +50,17 @@ pub(crate) struct HostKernel<'a> {
     pub(crate) patience: Option<u32>,
     /// Whether the machine was switched off.
     pub(crate) is_off: bool,
+    /// Threads that were started and gates that were signalled, in this order.
+    pub(crate) deeds: Vec<Deed>,
+}
+
+/// What another process notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// A gate was signalled.
+    Signalled(Handle),
+    /// A thread was started.
+    Started(Handle),
 }
 
 impl<'a> HostKernel<'a> {
@@ -58,6 +71,7 @@ impl<'a> HostKernel<'a> {
             ticks: 0,
             patience: None,
             is_off: false,
+            deeds: Vec::new(),
         }
     }
 
@@ -301,7 +315,9 @@ impl Kernel for HostKernel<'_> {
         })?;
         self.creation(SystemCall::ThreadStart, |kernel| {
             kernel.thread_start(thread.into(), start.entry, start.stack, start.argument)
-        })
+        })?;
+        self.deeds.push(Deed::Started(thread));
+        Ok(())
     }
 
     fn destroy_thread(&mut self, thread: Handle) -> Result<(), Refused> {
@@ -322,6 +338,23 @@ impl Kernel for HostKernel<'_> {
         self.creation(SystemCall::IrqBind, |kernel| {
             kernel.irq_bind(irq.into(), notification.into(), bits)
         })
+    }
+
+    fn signal(&mut self, gate: Handle) -> Result<(), Refused> {
+        self.invoke(SystemCall::Signal, |kernel| kernel.signal(gate.into()))?;
+        self.deeds.push(Deed::Signalled(gate));
+        Ok(())
+    }
+
+    fn drop_signals(&mut self, notification: Handle) -> Result<(), Refused> {
+        let kernel = self.machine.kernel();
+        let thread = kernel.current();
+        kernel
+            .memory
+            .set(thread, thread::X.at(17), u64::from(notification));
+        kernel.message_call(SystemCall::TryWait as u64);
+        self.machine.leave_kernel();
+        Ok(())
     }
 
     fn power_off(&mut self) -> Result<(), Refused> {

@@ -8,17 +8,18 @@ use alloc::vec::Vec;
 use ipc_abi::boot::{FirstHandle, INFO_ADDRESS, PAGE_BYTES};
 use ipc_abi::call::Place;
 use ipc_abi::capability::{Access, Kind, Rights};
-use ipc_abi::manifest::{Badge, Call, Device, Name, Process, Segment};
-use ipc_abi::startup::{
-    DeviceGrant, IrqGrant, MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup,
-};
+use ipc_abi::manifest::{Badge, Call, Name, Process, Segment};
+use ipc_abi::startup::{MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup};
 
 use crate::crash::Memory;
 use crate::grant::Grants;
 use crate::kernel::{Handle, Kernel, Object, ThreadParts, ThreadStart};
 use crate::layout;
+use crate::links::Links;
 use crate::store::{Holdings, MakeError, Store};
 use crate::symbol::slice;
+
+mod event;
 
 /// Slots of a new table.
 const TABLE_SLOTS: u32 = 256;
@@ -38,8 +39,8 @@ pub struct Order<'a> {
     pub incarnation: u32,
     /// The endpoint to which its faults go.
     pub faults: Handle,
-    /// The endpoint of each process that serves.
-    pub endpoints: &'a [Option<Handle>],
+    /// The ways to and from others.
+    pub links: &'a Links,
     /// What outlives it.
     pub grants: &'a Grants,
 }
@@ -194,7 +195,11 @@ impl<'a, K: Kernel> Builder<'a, K> {
         let buffer = self.make_page(layout::BUFFER, &[], Access::READ_WRITE)?;
         self.readable.push((layout::BUFFER, buffer));
         self.map(FirstHandle::Info as Handle, INFO_ADDRESS, Access::READ)?;
-        let notification = self.give_devices()?;
+        let notification = self.give_notification()?;
+        if let Some(notification) = notification {
+            self.give_devices(notification)?;
+        }
+        self.give_rings()?;
         let (thread, parts) = self.make_thread(buffer, notification)?;
         self.give_services()?;
         self.give_authority(thread, parts.context)?;
@@ -209,9 +214,6 @@ impl<'a, K: Kernel> Builder<'a, K> {
         self.store.kernel.start_thread(thread, start)?;
         self.store.drop_slot(self.holdings, parts.context)?;
         self.store.drop_slot(self.holdings, parts.handler)?;
-        if let Some(notification) = parts.notification {
-            self.store.drop_slot(self.holdings, notification)?;
-        }
         Ok(Parts {
             table: self.table,
             thread,
@@ -291,64 +293,6 @@ impl<'a, K: Kernel> Builder<'a, K> {
         Ok(())
     }
 
-    /// Maps the devices and makes their interrupts signals; tells the notification.
-    fn give_devices(&mut self) -> Result<Option<Handle>, MakeError> {
-        let devices = &self.order.process.devices;
-        if devices.is_empty() {
-            return Ok(None);
-        }
-        let notification = self.store.make(self.holdings, Object::Notification)?;
-        self.startup.notification = Some(self.grant(notification, Rights::RECEIVE)?);
-        let mut address = layout::DEVICES;
-        let mut line = 0;
-        for device in devices {
-            let irqs = self.give_lines(device, notification, &mut line)?;
-            for page in 0..u64::from(device.pages) {
-                let registers = device.address + page * PAGE_BYTES;
-                let slot = self.store.make_device(self.holdings, registers)?;
-                self.map(slot, address + page * PAGE_BYTES, Access::READ_WRITE)?;
-                self.store.drop_slot(self.holdings, slot)?;
-            }
-            let bytes = u64::from(device.pages) * PAGE_BYTES;
-            let grant = DeviceGrant {
-                name: device.name.clone(),
-                address,
-                bytes,
-                irqs,
-            };
-            self.startup
-                .devices
-                .push(grant)
-                .map_err(|_| MakeError::TooMuch)?;
-            address += bytes + PAGE_BYTES;
-        }
-        Ok(Some(notification))
-    }
-
-    fn give_lines(
-        &mut self,
-        device: &Device,
-        notification: Handle,
-        next_line: &mut u32,
-    ) -> Result<heapless::Vec<IrqGrant, { ipc_abi::manifest::DEVICE_LINES_MAX }>, MakeError> {
-        let mut irqs = heapless::Vec::new();
-        for line in &device.lines {
-            let object = Object::Irq {
-                lines: FirstHandle::Irqs as Handle,
-                line: *line,
-            };
-            let irq = self.store.make(self.holdings, object)?;
-            let bits = 1_u64.checked_shl(*next_line).ok_or(MakeError::TooMuch)?;
-            *next_line += 1;
-            self.store.kernel.bind_irq(irq, notification, bits)?;
-            let handle = self.grant(irq, USE)?;
-            self.store.drop_slot(self.holdings, irq)?;
-            irqs.push(IrqGrant { handle, bits })
-                .map_err(|_| MakeError::TooMuch)?;
-        }
-        Ok(irqs)
-    }
-
     fn make_thread(
         &mut self,
         buffer: Handle,
@@ -385,8 +329,7 @@ impl<'a, K: Kernel> Builder<'a, K> {
     /// Gives the endpoint where it serves, the gates to those that it may call, and the objects
     /// that keep its callers waiting.
     fn give_services(&mut self) -> Result<(), MakeError> {
-        let own = self.order.endpoints.get(usize::from(self.order.number));
-        if let Some(endpoint) = own.copied().flatten() {
+        if let Some(endpoint) = self.order.links.endpoint(usize::from(self.order.number)) {
             self.startup.endpoint = Some(self.grant(endpoint, Rights::RECEIVE)?);
         }
         for call in &self.order.process.calls {
@@ -403,12 +346,7 @@ impl<'a, K: Kernel> Builder<'a, K> {
     }
 
     fn give_gate(&mut self, call: &Call) -> Result<(), MakeError> {
-        let endpoint = self
-            .order
-            .endpoints
-            .get(usize::from(call.process))
-            .copied()
-            .flatten();
+        let endpoint = self.order.links.endpoint(usize::from(call.process));
         // A service that is dead for good has no endpoint: its clients start without the gate and
         // hear so when they look for it.
         let Some(target) = endpoint else {

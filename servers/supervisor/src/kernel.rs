@@ -286,6 +286,20 @@ pub trait Kernel {
     /// As the kernel refuses.
     fn bind_irq(&mut self, irq: Handle, notification: Handle, bits: u64) -> Result<(), Refused>;
 
+    /// `signal`.
+    ///
+    /// # Errors
+    ///
+    /// As the kernel refuses.
+    fn signal(&mut self, gate: Handle) -> Result<(), Refused>;
+
+    /// Takes the signals that wait at a notification.
+    ///
+    /// # Errors
+    ///
+    /// As the kernel refuses.
+    fn drop_signals(&mut self, notification: Handle) -> Result<(), Refused>;
+
     /// Switches the machine off.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ pub mod grant;
 pub mod instance;
 pub mod kernel;
 pub mod layout;
+pub mod links;
 pub mod log;
 pub mod native;
 pub mod policy;

@@ -225,6 +225,17 @@ impl Kernel for Native {
         syscall::irq_bind(irq, notification, bits).map_err(refused(SystemCall::IrqBind))
     }
 
+    fn signal(&mut self, gate: Handle) -> Result<(), Refused> {
+        syscall::signal(gate).map_err(refused(SystemCall::Signal))
+    }
+
+    fn drop_signals(&mut self, notification: Handle) -> Result<(), Refused> {
+        match syscall::try_wait(notification) {
+            Ok(_) | Err(Error::WouldBlock) => Ok(()),
+            Err(error) => Err(refused(SystemCall::TryWait)(error)),
+        }
+    }
+
     fn power_off(&mut self) -> Result<(), Refused> {
         let platform = FirstHandle::Platform as Handle;
         syscall::platform_control(platform, PlatformOperation::PowerOff)

@@ -11,11 +11,20 @@ use crate::instance::Instance;
 use crate::policy::History;
 use crate::store::Holdings;
 
+/// The number of the supervisor itself.
+pub const OWN_NUMBER: usize = 0;
+
+/// The number of a process as badges have it; there are at most 32.
+#[must_use]
+pub fn process_number(index: usize) -> u8 {
+    u8::try_from(index).unwrap_or(u8::MAX)
+}
+
 /// A process.
 pub struct Process {
     /// What the manifest says about it.
     pub description: Box<Description>,
-    /// What outlives it: its endpoint and allowances.
+    /// What outlives it: its allowances, and its ends of [`crate::links::Links`].
     pub estate: Holdings,
     /// The authority that outlives it.
     pub grants: Grants,

@@ -32,11 +32,12 @@ fn plain(text: &str) -> Description {
 
 /// A process that has one of everything.
 fn worker() -> Description {
-    let call = |service: &str, process, permissions| Call {
+    let call = |service: &str, process, permissions, ring_slots| Call {
         service: name(service),
         process,
         permissions,
         passes_capabilities: true,
+        ring_slots,
     };
     let device = Device {
         name: name("uart0"),
@@ -53,7 +54,7 @@ fn worker() -> Description {
         },
         serves: true,
         replies: 2,
-        calls: [call("supervisor", 0, 3), call("other", 2, 0)]
+        calls: [call("supervisor", 0, 3, 0), call("other", 2, 0, 32)]
             .into_iter()
             .collect(),
         devices: [device].into_iter().collect(),

@@ -27,9 +27,10 @@ use crate::frames::Frames;
 use crate::grant;
 use crate::instance::{Instance, Order};
 use crate::kernel::{Handle, Kernel, Object};
+use crate::links::Links;
 use crate::log::{Log, line};
 use crate::policy::Verdict;
-use crate::process::{Process, process_state};
+use crate::process::{OWN_NUMBER, Process, process_number, process_state};
 use crate::slots::Slots;
 use crate::store::{Holdings, MakeError, Store};
 use crate::survey::{PackagePlace, survey};
@@ -44,8 +45,6 @@ const OWN_SPACE_FRAMES: usize = 6;
 const LOOK_SLOTS: u32 = 256;
 /// Reply objects: one for who waits for a line, one for who is told that somebody does.
 const REPLIES: usize = 2;
-/// The number of the supervisor itself.
-const OWN_NUMBER: usize = 0;
 
 /// Why there is no system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +92,7 @@ pub struct Supervisor<'a, K> {
     store: Store<K>,
     package: &'a [u8],
     processes: Vec<Process>,
-    endpoints: Vec<Option<Handle>>,
+    links: Links,
     endpoint: Handle,
     reader: Option<Promise<Result<Line, SupervisorError>>>,
     log: Log,
@@ -123,7 +122,8 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         for _ in 0..REPLIES {
             offer_replies([store.make(&mut own, Object::Reply)?]);
         }
-        let endpoints = make_estates(&mut store, &mut processes, endpoint)?;
+        split_allowances(&mut store, &mut processes)?;
+        let links = Links::make(&mut store, &mut processes, &mut own, endpoint)?;
         if let Some(process) = processes.get_mut(OWN_NUMBER) {
             process.estate = own;
         }
@@ -131,7 +131,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             store,
             package: boot.package,
             processes,
-            endpoints,
+            links,
             endpoint,
             reader: None,
             log: Log::default(),
@@ -202,6 +202,9 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         }
         self.say(reason);
         loss.into_iter().for_each(|line| self.say(line));
+        // All that it had is gone, and it has no next life yet.
+        self.links
+            .tell_death(&mut self.store.kernel, process_number(number));
         match last_words {
             None => self.restart(number),
             Some(line) => {
@@ -224,12 +227,12 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             return;
         };
         let order = Order {
-            number: u8::try_from(number).unwrap_or(u8::MAX),
+            number: process_number(number),
             process: &process.description,
             package: self.package,
             incarnation: process.restarts,
             faults: self.endpoint,
-            endpoints: &self.endpoints,
+            links: &self.links,
             grants: &process.grants,
         };
         match Instance::start(&mut self.store, order) {
@@ -253,9 +256,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         process.grants.time = None;
         process.grants.asids = None;
         process.grants.irqs = None;
-        if let Some(endpoint) = self.endpoints.get_mut(number) {
-            *endpoint = None;
-        }
+        self.links.forget(number);
         let name = process.description.name.clone();
         let lost = self.store.release(estate);
         if lost > 0 {
@@ -448,36 +449,27 @@ fn make_store<K: Kernel>(
     Ok(store)
 }
 
-/// Makes what outlives each process; tells the endpoints.
-fn make_estates<K: Kernel>(
+/// Makes the allowances that are granted.
+fn split_allowances<K: Kernel>(
     store: &mut Store<K>,
     processes: &mut [Process],
-    own_endpoint: Handle,
-) -> Result<Vec<Option<Handle>>, StartError> {
-    let mut endpoints = Vec::new();
-    for (number, process) in processes.iter_mut().enumerate() {
-        if number == OWN_NUMBER {
-            endpoints.push(Some(own_endpoint));
-            continue;
-        }
+) -> Result<(), MakeError> {
+    for process in processes.iter_mut().skip(1) {
         let Process {
             description,
             estate,
             grants,
             ..
         } = process;
-        let serves = description.serves;
-        let endpoint = if serves {
-            Some(store.make(estate, Object::Endpoint)?)
-        } else {
-            None
-        };
-        endpoints.push(endpoint);
         grant::split_allowances(store, estate, &description.authority, grants)?;
     }
-    Ok(endpoints)
+    Ok(())
 }
 
 #[cfg(test)]
 #[path = "supervisor_test.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "links_test.rs"]
+mod links_tests;

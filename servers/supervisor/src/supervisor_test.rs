@@ -13,7 +13,10 @@ use crate::sample::{LIMIT, default_package};
 
 const HERTZ: u64 = 100;
 
-fn start<'a>(machine: &'a HostMachine, package: &'a [u8]) -> Supervisor<'a, HostKernel<'a>> {
+pub(super) fn start<'a>(
+    machine: &'a HostMachine,
+    package: &'a [u8],
+) -> Supervisor<'a, HostKernel<'a>> {
     let place = package_place(machine);
     let boot = Boot {
         package,
@@ -26,7 +29,7 @@ fn start<'a>(machine: &'a HostMachine, package: &'a [u8]) -> Supervisor<'a, Host
     }
 }
 
-fn fault(number: u8) -> Fault {
+pub(super) fn fault(number: u8) -> Fault {
     Fault {
         badge: Badge::new(number, 0).into_raw(),
         cause: Some(FaultCause::DataAbort),
@@ -109,7 +112,7 @@ fn each_life_gives_back_all_that_it_took() {
 fn what_dies_too_often_stays_dead_and_wakes_who_waits() {
     let (machine, package) = (boot(), default_package());
     let mut supervisor = start(&machine, &package);
-    let endpoint = supervisor.endpoints[1].expect("it serves");
+    let endpoint = supervisor.links.endpoint(1).expect("it serves");
     for _ in 0..LIMIT {
         supervisor.on_fault(fault(1));
     }
@@ -221,7 +224,7 @@ fn failure_at_any_step_leaves_nothing_behind() {
             package: &package,
             incarnation: 0,
             faults: supervisor.endpoint,
-            endpoints: &supervisor.endpoints,
+            links: &supervisor.links,
             grants: &process.grants,
         };
         let started = Instance::start(&mut supervisor.store, order);
@@ -363,12 +366,14 @@ fn capabilities_are_those_of_the_manifest() {
         .iter()
         .map(|info| (Kind::from_raw(info.kind).expect("a kind"), info.rights))
         .collect();
-    let (user, receive, send) = (0x30, 0x10, 0x0D);
+    let (user, receive, send, signal) = (0x30, 0x10, 0x0D, 0x02);
     let expected = [
         (Kind::CapTable, user),
         (Kind::Notification, receive),
         (Kind::Irq, user),
         (Kind::Irq, user),
+        (Kind::Notification, receive),
+        (Kind::Gate, signal),
         (Kind::Endpoint, receive),
         (Kind::Gate, send),
         (Kind::Gate, send),

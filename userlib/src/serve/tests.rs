@@ -26,6 +26,7 @@ struct Server {
     calls: u32,
     notes: Vec<u64>,
     signals: Vec<u64>,
+    gone: Vec<u8>,
     faults: Vec<Fault>,
 }
 
@@ -48,6 +49,10 @@ impl Adder for Server {
 impl Events for Server {
     fn on_signal(&mut self, bits: u64) {
         self.signals.push(bits);
+    }
+
+    fn on_disconnect(&mut self, client: u8) {
+        self.gone.push(client);
     }
 
     fn on_fault(&mut self, fault: Fault) -> FaultAnswer {
@@ -83,6 +88,15 @@ impl Source for &Script {
     fn receive(self) -> Incoming {
         self.deeds.borrow_mut().push(None);
         self.next()
+    }
+
+    fn try_receive(self) -> Incoming {
+        Source::receive(self)
+    }
+
+    fn reply(self, reply: Message) {
+        let deed = (reply.tag.method(), reply.tag.length(), reply.words[0]);
+        self.deeds.borrow_mut().push(Some(deed));
     }
 
     fn reply_receive(self, reply: Message, used_words: usize) -> Incoming {
@@ -214,6 +228,15 @@ fn signals_and_faults_reach_the_server() {
     assert_eq!(deeds[2], Some((FaultReply::ContinueAt as u16, 8, 0x1004)));
     assert_eq!(deeds[3], Some((FaultReply::Retry as u16, 0, 0)));
     assert_eq!(deeds[4], Some((FaultReply::Stop as u16, 0, 0)));
+}
+
+#[test]
+fn deaths_of_clients_are_no_other_signals() {
+    let tag = Tag::new(0, 0).with_kind(MessageKind::Signal);
+    let deaths = signal::client_died(1) | signal::client_died(31);
+    let (server, _) = play(&[message(tag, &[deaths]), message(tag, &[deaths | 5])]);
+    assert_eq!(server.gone, [1, 31, 1, 31]);
+    assert_eq!(server.signals, [5]);
 }
 
 #[test]

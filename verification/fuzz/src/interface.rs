@@ -270,6 +270,8 @@ impl Partner for Stub {
         0
     }
 
+    fn do_nothing(&mut self) {}
+
     fn measure_text(&mut self, text: &str) -> u32 {
         u32::try_from(text.len()).unwrap_or(u32::MAX)
     }

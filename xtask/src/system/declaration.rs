@@ -129,6 +129,9 @@ pub struct PermittedCall {
     /// Whether capabilities can be passed with these calls and their replies.
     #[serde(default)]
     pub passes_capabilities: bool,
+    /// How many slots the queues of the ring with that service have; 0 for none.
+    #[serde(default)]
+    pub ring: u32,
 }
 
 impl Call {
@@ -147,6 +150,15 @@ impl Call {
         match self {
             Call::Plain(_) => false,
             Call::Permitted(call) => call.passes_capabilities,
+        }
+    }
+
+    /// How many slots the queues of the ring have; 0 for none.
+    #[must_use]
+    pub const fn ring(&self) -> u32 {
+        match self {
+            Call::Plain(_) => 0,
+            Call::Permitted(call) => call.ring,
         }
     }
 

@@ -49,6 +49,9 @@ fn draw_calls(declared: &Declared, text: &mut String) {
             if call.passes_capabilities() {
                 text.push_str(" passing capabilities");
             }
+            if call.ring() > 0 {
+                let _ = write!(text, " by a ring of {}", call.ring());
+            }
             text.push('\n');
         }
         for name in &process.devices {

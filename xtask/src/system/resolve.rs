@@ -88,6 +88,7 @@ fn resolve_call(declared: &Declared, call: &declaration::Call) -> Result<Call> {
         process: u8::try_from(number)?,
         permissions,
         passes_capabilities: call.passes_capabilities(),
+        ring_slots: u16::try_from(call.ring())?,
     })
 }
 

@@ -7,6 +7,8 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use loom::thread;
 
+use crate::ring;
+
 /// Which ordering of a model is missing.
 #[derive(Clone, Copy)]
 pub(crate) struct Weak(Option<usize>);
@@ -21,12 +23,17 @@ impl Weak {
     }
 
     /// An ordering, or `Relaxed` where it is missing.
-    fn order(self, place: usize, strong: Ordering) -> Ordering {
+    pub(crate) fn order(self, place: usize, strong: Ordering) -> Ordering {
         if self.0 == Some(place) {
             Ordering::Relaxed
         } else {
             strong
         }
+    }
+
+    /// Whether this one is missing.
+    pub(crate) fn lacks(self, place: usize) -> bool {
+        self.0 == Some(place)
     }
 
     /// A full barrier (`dmb ish`), or none where it is missing.
@@ -73,6 +80,26 @@ pub(crate) const MODELS: &[Model] = &[
         name: "a core that goes to sleep looks again",
         orderings: &["barrier of the sender", "barrier before sleep"],
         check: sleep,
+    },
+    Model {
+        name: "what is seen in a ring is whole",
+        orderings: &[
+            "release of the request",
+            "acquire of the request",
+            "release of the reply",
+            "acquire of the reply",
+        ],
+        check: ring::whole,
+    },
+    Model {
+        name: "a server that sleeps at a ring is woken",
+        orderings: &["fence of the client", "fence of the server"],
+        check: ring::server_is_woken,
+    },
+    Model {
+        name: "a client that sleeps at a ring is woken",
+        orderings: &["fence of the server", "fence of the client"],
+        check: ring::client_is_woken,
     },
 ];
 

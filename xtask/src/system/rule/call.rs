@@ -1,7 +1,8 @@
 //! The rules for who calls whom.
 
 use anyhow::{Result, bail, ensure};
-use ipc_abi::manifest::CALLS_MAX;
+use ipc_abi::manifest::{CALLS_MAX, RINGS_MAX};
+use ipc_abi::ring::{SLOTS_MAX, SLOTS_MIN, Slots};
 
 use super::Declared;
 
@@ -130,4 +131,52 @@ fn finds_back<'a>(declared: &'a Declared, path: &mut Vec<&'a str>) -> bool {
         }
     }
     false
+}
+
+pub(super) fn rings_have_slots(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        for call in process.calls.iter().filter(|call| call.ring() > 0) {
+            let (service, slots) = (call.service(), call.ring());
+            ensure!(
+                Slots::new(slots).is_some(),
+                "process `{}`: the ring with `{service}` has {slots} slots, not a power of two from {SLOTS_MIN} to \
+                 {SLOTS_MAX}",
+                process.name
+            );
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn rings_are_few(declared: &Declared) -> Result<()> {
+    let processes = &declared.system.process;
+    for process in processes {
+        let own = process.calls.iter().filter(|call| call.ring() > 0).count();
+        let calls = processes.iter().flat_map(|other| &other.calls);
+        let theirs = calls.filter(|call| call.ring() > 0 && call.service() == process.name);
+        let count = own + theirs.count();
+        ensure!(
+            count <= RINGS_MAX,
+            "process `{}` has {count} rings, more than {RINGS_MAX}",
+            process.name
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn supervisor_has_no_ring(declared: &Declared) -> Result<()> {
+    let first = declared
+        .system
+        .process
+        .first()
+        .map(|first| first.name.as_str());
+    for process in &declared.system.process {
+        let mut rings = process.calls.iter().filter(|call| call.ring() > 0);
+        ensure!(
+            !rings.any(|call| Some(call.service()) == first),
+            "process `{}`: the first process has no rings: it makes those of the others",
+            process.name
+        );
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail, ensure};
 use ipc_abi::manifest::DEVICES_MAX;
+use ipc_abi::signal::LINES_MAX;
 
 use super::Declared;
 
@@ -42,6 +43,20 @@ pub(super) fn devices_are_few(declared: &Declared) -> Result<()> {
         ensure!(
             count <= DEVICES_MAX,
             "process `{}` drives {count} devices, more than {DEVICES_MAX}",
+            process.name
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn lines_have_signals(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        let devices = process.devices.iter();
+        let devices = devices.filter_map(|name| declared.board.devices.get(name));
+        let count: usize = devices.map(|device| device.lines.len()).sum();
+        ensure!(
+            count <= LINES_MAX,
+            "the devices of process `{}` have {count} interrupt lines, more than {LINES_MAX}",
             process.name
         );
     }

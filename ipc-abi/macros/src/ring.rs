@@ -1,0 +1,111 @@
+//! The client over a ring that is made from an interface.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use crate::client::expand_arguments;
+use crate::method::{Kind, Method};
+use crate::model::Interface;
+
+/// Makes the ring client.
+pub(crate) fn expand_ring(interface: &Interface) -> TokenStream {
+    let (visibility, name) = (&interface.item.vis, &interface.item.ident);
+    let ring = format_ident!("{name}Ring");
+    let docs = format!("A client of [`{name}`] over a ring.");
+    let mut goes = interface
+        .methods
+        .iter()
+        .filter(|it| goes_over_rings(it))
+        .peekable();
+    if goes.peek().is_none() {
+        return quote!();
+    }
+    let methods = goes.map(expand_method);
+    quote! {
+        #[doc = #docs]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #visibility struct #ring<T> {
+            transport: T,
+        }
+
+        impl<T: ::ipc_abi::interface::RingTransport> #ring<T> {
+            /// Makes a client.
+            #[must_use]
+            pub const fn new(transport: T) -> Self {
+                Self { transport }
+            }
+
+            /// The ring.
+            #[must_use]
+            pub const fn transport(&mut self) -> &mut T {
+                &mut self.transport
+            }
+
+            #(#methods)*
+        }
+    }
+}
+
+/// Whether a method brings one answer at once.
+fn goes_over_rings(method: &Method) -> bool {
+    match method.kind {
+        Kind::Call | Kind::OneWay => true,
+        Kind::Late | Kind::Stream => false,
+    }
+}
+
+fn expand_method(method: &Method) -> TokenStream {
+    let (name, docs, number) = (&method.name, &method.docs, method.number.value);
+    let shown = method.arguments.iter().filter(|a| a.is_sent());
+    let parameters = shown.map(|argument| {
+        let (name, written) = (&argument.name, &argument.written);
+        quote!(#name: #written)
+    });
+    let arguments = expand_arguments(method);
+    let support = quote!(::ipc_abi::interface::ring);
+    let (written, wire) = &method.returns.value;
+    let (encoded, value) = (wire.encoded_type(written), wire.unwrap(&quote!(value)));
+    let (brings, read) = match &method.returns.error {
+        None => (
+            quote!(::core::result::Result<#written, ::ipc_abi::interface::CallError>),
+            quote! {
+                let value: #encoded = #support::read(reply)?;
+                Ok(#value)
+            },
+        ),
+        Some((error_type, error_wire)) => {
+            let error_encoded = error_wire.encoded_type(error_type);
+            let error = error_wire.unwrap(&quote!(error));
+            (
+                quote!(::core::result::Result<#written, ::ipc_abi::interface::Failure<#error_type>>),
+                quote! {
+                    let answer: ::core::result::Result<#encoded, #error_encoded> =
+                        #support::read_fallible(reply)?;
+                    match answer {
+                        Ok(value) => Ok(#value),
+                        Err(error) => Err(::ipc_abi::interface::Failure::Service(#error)),
+                    }
+                },
+            )
+        }
+    };
+    quote! {
+        #(#docs)*
+        ///
+        /// Submits it; what it brings is taken by the ticket.
+        ///
+        /// # Errors
+        ///
+        /// The [`RingError`](::ipc_abi::interface::RingError) if it was not submitted.
+        #[inline]
+        pub fn #name(
+            &mut self,
+            #(#parameters),*
+        ) -> ::core::result::Result<
+            ::ipc_abi::interface::Ticket<#brings>,
+            ::ipc_abi::interface::RingError,
+        > {
+            #support::submit(&mut self.transport, #number, #arguments, |reply| { #read })
+        }
+    }
+}

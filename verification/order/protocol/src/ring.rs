@@ -1,0 +1,161 @@
+//! The ring of `ipc-abi`, the very code, on memory whose orderings can be taken away.
+
+use ipc_abi::message::{MESSAGE_WORDS, Message};
+use ipc_abi::ring::{
+    Completer, HEADER_WORDS, RingMemory, SLOT_WORDS, SLOTS_MIN, Slots, Submitter, Wake,
+};
+use ipc_abi::tag::Tag;
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicU64, Ordering, fence};
+use loom::thread;
+
+use super::protocol::Weak;
+
+/// Words of a slot that these models use: the tag, the token and one word of message.
+const USED_WORDS: usize = 3;
+/// Slots of each queue that they use.
+const USED_SLOTS: usize = 2;
+/// Words that one side writes are so far apart.
+const HEADER_STRIDE: usize = 8;
+/// How many there are.
+const HEADERS: usize = 4;
+
+/// The words that are used.
+struct Memory {
+    words: [AtomicU64; HEADERS + 2 * USED_SLOTS * USED_WORDS],
+}
+
+impl Memory {
+    fn new() -> Memory {
+        Memory {
+            words: core::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+
+    fn word(&self, word: usize) -> &AtomicU64 {
+        if word < HEADER_WORDS {
+            return &self.words[word / HEADER_STRIDE];
+        }
+        let (slot, offset) = (
+            (word - HEADER_WORDS) / SLOT_WORDS,
+            (word - HEADER_WORDS) % SLOT_WORDS,
+        );
+        let (queue, slot) = (slot / SLOTS_MIN as usize, slot % SLOTS_MIN as usize);
+        assert!(
+            offset < USED_WORDS && slot < USED_SLOTS,
+            "word {word} is not used"
+        );
+        &self.words[HEADERS + (queue * USED_SLOTS + slot) * USED_WORDS + offset]
+    }
+}
+
+/// One side's view of the memory: some of its orderings can be missing.
+#[derive(Clone)]
+struct View {
+    memory: Arc<Memory>,
+    weak: Weak,
+    /// The numbers of this side's release, acquire and fence.
+    places: [usize; 3],
+    has_fences: bool,
+}
+
+impl RingMemory for View {
+    fn load(&self, word: usize) -> u64 {
+        self.memory.word(word).load(Ordering::Relaxed)
+    }
+
+    fn load_acquire(&self, word: usize) -> u64 {
+        let order = self.weak.order(self.places[1], Ordering::Acquire);
+        self.memory.word(word).load(order)
+    }
+
+    fn store(&self, word: usize, value: u64) {
+        self.memory.word(word).store(value, Ordering::Relaxed);
+    }
+
+    fn store_release(&self, word: usize, value: u64) {
+        let order = self.weak.order(self.places[0], Ordering::Release);
+        self.memory.word(word).store(value, order);
+    }
+
+    fn fence(&self) {
+        if self.has_fences && !self.weak.lacks(self.places[2]) {
+            fence(Ordering::SeqCst);
+        }
+    }
+}
+
+/// The place of an ordering that no twin lacks.
+const KEPT: usize = usize::MAX;
+
+fn sides(
+    weak: Weak,
+    places: [[usize; 3]; 2],
+    has_fences: bool,
+) -> (Submitter<View>, Completer<View>) {
+    let memory = Arc::new(Memory::new());
+    let slots = Slots::new(SLOTS_MIN).expect("it is a number of slots");
+    let [client, server] = places.map(|places| View {
+        memory: Arc::clone(&memory),
+        weak,
+        places,
+        has_fences,
+    });
+    (Submitter::new(client, slots), Completer::new(server, slots))
+}
+
+fn message(value: u64) -> Message {
+    let mut words = [0; MESSAGE_WORDS];
+    words[0] = value;
+    let tag = Tag::new(1, 8);
+    Message { tag, words }
+}
+
+/// A request that the server sees is whole, and so is the reply that the client sees.
+///
+/// The fences, which who publishes passes before he looks whether the other sleeps, are left out: they would
+/// hide a missing release.
+pub(crate) fn whole(weak: Weak) {
+    let (mut client, mut server) = sides(weak, [[0, 3, KEPT], [2, 1, KEPT]], false);
+    let thread = thread::spawn(move || {
+        if let Some(request) = server.take().expect("the client is honest") {
+            assert_eq!(request.message, message(7), "the request is whole");
+            server.complete(request.token, &message(9), 1);
+            let _ = server.publish();
+        }
+    });
+    let _ = client.submit(&message(7), 1).expect("there is room");
+    let _ = client.publish();
+    if let Some(completion) = client.take().expect("the server is honest") {
+        assert_eq!(completion.reply, message(9), "the reply is whole");
+    }
+    thread.join().expect("the server ends");
+}
+
+/// A server that goes to sleep has seen what the client published, or the client knows that it sleeps.
+pub(crate) fn server_is_woken(weak: Weak) {
+    let (mut client, mut server) = sides(weak, [[KEPT, KEPT, 0], [KEPT, KEPT, 1]], true);
+    let thread = thread::spawn(move || server.sleep().expect("the client is honest"));
+    let _ = client.submit(&message(7), 1).expect("there is room");
+    let wake = client.publish();
+    let sleeps = thread.join().expect("the server ends");
+    assert!(!sleeps || wake == Wake::Needed, "nobody wakes the server");
+}
+
+/// The same for a client that waits for its completion.
+pub(crate) fn client_is_woken(weak: Weak) {
+    let (mut client, mut server) = sides(weak, [[KEPT, KEPT, 1], [KEPT, KEPT, 0]], true);
+    let _ = client.submit(&message(7), 1).expect("there is room");
+    let _ = client.publish();
+    let thread = thread::spawn(move || {
+        let request = server
+            .take()
+            .expect("the client is honest")
+            .expect("it is published");
+        server.complete(request.token, &message(9), 1);
+        server.publish()
+    });
+    let sleeps = client.sleep().expect("the server is honest");
+    let wake = thread.join().expect("the server ends");
+    assert!(!sleeps || wake == Wake::Needed, "nobody wakes the client");
+}
