@@ -64,7 +64,7 @@ mod tests {
             seen |= bit;
         }
         assert_eq!(without_clients(seen), 0);
-        let others = (1 << LINES_MAX) - 1 | RING | RING_DIED;
+        let others = ((1 << LINES_MAX) - 1) | RING | RING_DIED;
         assert_eq!((without_clients(others), seen & others), (others, 0));
         assert!(dead_clients(!0).eq(0..32) && dead_clients(0xFFFF_FFFF).next().is_none());
     }

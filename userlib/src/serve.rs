@@ -323,7 +323,7 @@ fn handle_event<I: Dispatch<S>, S>(message: Incoming, server: &mut S, ears: &imp
     match message.tag.kind() {
         Some(MessageKind::Signal) => {
             DESK.begin_idling();
-            tell_signals::<I, S>(server, message.words[0], ears);
+            tell_signals(server, message.words[0], ears);
             DESK.end_idling();
             if message.words[0] & signal::RING == 0 {
                 Step::Receive
@@ -348,7 +348,7 @@ fn handle_event<I: Dispatch<S>, S>(message: Incoming, server: &mut S, ears: &imp
 }
 
 /// Tells of dead clients first: what was theirs goes before anything else is done.
-fn tell_signals<I: Dispatch<S>, S>(server: &mut S, bits: u64, ears: &impl Ears<S>) {
+fn tell_signals<S>(server: &mut S, bits: u64, ears: &impl Ears<S>) {
     for client in signal::dead_clients(bits) {
         RINGS.close(client);
         ears.disconnect(server, client);

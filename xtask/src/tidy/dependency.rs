@@ -38,7 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pecan-specification",
         ],
     ),
-    ("verification/order/protocol", &[]),
+    ("verification/order/protocol", &["ipc-abi"]),
     (
         "verification/*",
         &["ipc-abi", "pecan-core", "pecan-specification"],

@@ -34,8 +34,8 @@ impl<K: Kernel> Builder<'_, K> {
             }
         };
         for (ring, side) in links.rings(self.order.number) {
-            let pages = (address..).step_by(PAGE_BYTES as usize);
-            for (page, frame) in pages.zip(&ring.frames) {
+            for (page, frame) in (0..).zip(&ring.frames) {
+                let page = address + page * PAGE_BYTES;
                 self.map(*frame, page, Access::READ_WRITE)?;
             }
             let (name, doorbell) = ring.bell(side);
