@@ -51,8 +51,8 @@ mod tests;
 mod token;
 
 pub use completer::{Completer, Request};
-pub use memory::RingMemory;
-pub use submitter::{Completion, Submitter};
+pub use memory::{RingMemory, RingWord};
+pub use submitter::Submitter;
 
 use crate::tag::Tag;
 

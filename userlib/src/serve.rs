@@ -265,40 +265,36 @@ fn run<I: Dispatch<S>, S>(
 ) -> Error {
     let mut buffer = MessageBuffer;
     let mut message = source.receive();
-    let mut left = More::No;
     loop {
         if message.tag.into_raw() & Tag::KERNEL_BITS == 0 {
             message = I::dispatch(server, message, &mut buffer, Fused { source });
             continue;
         }
-        let step = handle_event::<I, S>(message, server, ears);
-        message = match step {
+        message = match handle_event::<I, S>(message, server, ears) {
             Step::End(error) => return error,
-            Step::Reply(reply) if left == More::No => source.reply_receive(reply, MESSAGE_WORDS),
-            Step::Receive if left == More::No => source.receive(),
-            Step::Rings | Step::Receive => serve_rings::<I, S>(source, server, &mut left),
-            Step::Reply(reply) => {
-                source.reply(reply);
-                serve_rings::<I, S>(source, server, &mut left)
-            }
+            step => next_after::<I, S>(step, source, server),
         };
     }
 }
 
-/// Serves the rings until they are empty and their clients know that they must ring, or until something else
-/// comes that is no call, which is received; tells what is `left` then. Who rings all the time and who calls take
-/// turns.
+/// Receives what comes after an event.
 #[inline(never)]
-fn serve_rings<I: Dispatch<S>, S>(
-    source: impl Source,
-    server: &mut S,
-    left: &mut More,
-) -> Incoming {
-    loop {
-        *left = RINGS.serve::<I, S>(server);
-        if *left == More::No {
-            return source.receive();
+fn next_after<I: Dispatch<S>, S>(step: Step, source: impl Source, server: &mut S) -> Incoming {
+    match step {
+        Step::Reply(reply) if !RINGS.is_any_left() => source.reply_receive(reply, MESSAGE_WORDS),
+        Step::Receive | Step::End(_) if !RINGS.is_any_left() => source.receive(),
+        Step::Rings | Step::Receive | Step::End(_) => serve_rings::<I, S>(source, server),
+        Step::Reply(reply) => {
+            source.reply(reply);
+            serve_rings::<I, S>(source, server)
         }
+    }
+}
+
+/// Serves the rings until they are empty and their clients know that they must ring, or until something else
+/// comes that is no call, which is received. Who rings all the time and who calls take turns.
+fn serve_rings<I: Dispatch<S>, S>(source: impl Source, server: &mut S) -> Incoming {
+    while RINGS.serve::<I, S>(server) == More::Yes {
         let message = source.try_receive();
         if message.tag.into_raw() & Tag::KERNEL_BITS == 0 {
             I::dispatch(server, message, &mut MessageBuffer, Plain { source });
@@ -306,6 +302,7 @@ fn serve_rings<I: Dispatch<S>, S>(
             return message;
         }
     }
+    source.receive()
 }
 
 /// What to do next.

@@ -4,7 +4,7 @@ use super::error::{CallError, ConnectError, Misbehavior, ProtocolError, status};
 use super::payload::{EncodeOutcome, encode, used_words, with_bytes};
 use super::wire::{DecodeOwned, Encode, Reader};
 use super::{Interface, METHOD_SCHEMA, Schema};
-use crate::message::{Incoming, LongBuffer, Message, bytes_from_words};
+use crate::message::{Incoming, LongBuffer, MESSAGE_WORDS, Message, bytes_from_words};
 use crate::tag::{MessageKind, Tag};
 
 /// A way to a service.
@@ -80,7 +80,7 @@ pub fn call<T: Transport, A: Encode, R: DecodeOwned>(
     arguments: &A,
 ) -> Result<R, CallError> {
     let reply = exchange(transport, method, arguments)?;
-    if let Some(answer) = read_fixed(&reply) {
+    if let Some(answer) = read_fixed(reply.tag, &reply.words) {
         return answer;
     }
     match classify(reply.tag)? {
@@ -101,7 +101,7 @@ pub fn call_fallible<T: Transport, A: Encode, R: DecodeOwned, E: DecodeOwned>(
     arguments: &A,
 ) -> Result<Result<R, E>, CallError> {
     let reply = exchange(transport, method, arguments)?;
-    if let Some(answer) = read_fixed(&reply) {
+    if let Some(answer) = read_fixed(reply.tag, &reply.words) {
         return answer.map(Ok);
     }
     match classify(reply.tag)? {
@@ -159,13 +159,16 @@ fn exchange<T: Transport, A: Encode>(
 
 /// Reads the reply if it is what almost every reply is: a result of fixed size, in registers.
 #[inline(always)]
-pub(super) fn read_fixed<R: DecodeOwned>(reply: &Incoming) -> Option<Result<R, CallError>> {
+pub(super) fn read_fixed<R: DecodeOwned>(
+    tag: Tag,
+    words: &[u64; MESSAGE_WORDS],
+) -> Option<Result<R, CallError>> {
     let size = <R as super::wire::Decode<'static>>::SIZE?;
-    let tag = Tag::new(status::OK, u16::try_from(size).ok()?);
-    if size > Tag::REGISTER_BYTES || reply.tag != tag {
+    let expected = Tag::new(status::OK, u16::try_from(size).ok()?);
+    if size > Tag::REGISTER_BYTES || tag != expected {
         return None;
     }
-    let bytes = bytes_from_words(&reply.words);
+    let bytes = bytes_from_words(words);
     Some(Reader::new(bytes.get(..size)?).all().map_err(malformed))
 }
 

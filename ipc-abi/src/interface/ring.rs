@@ -122,12 +122,12 @@ pub fn submit<T: RingTransport, A: Encode, R>(
 /// Why there is no answer.
 #[inline(always)]
 pub fn read<R: DecodeOwned>(reply: Result<&Message, CallError>) -> Result<R, CallError> {
-    let reply = incoming(reply?);
-    if let Some(answer) = read_fixed(&reply) {
+    let reply = reply?;
+    if let Some(answer) = read_fixed(reply.tag, &reply.words) {
         return answer;
     }
     match classify(reply.tag)? {
-        AnswerKind::Result => decode(&reply),
+        AnswerKind::Result => decode(reply),
         AnswerKind::Error => Err(CallError::PeerMisbehavior(Misbehavior::NoSuchError)),
     }
 }
@@ -141,27 +141,24 @@ pub fn read<R: DecodeOwned>(reply: Result<&Message, CallError>) -> Result<R, Cal
 pub fn read_fallible<R: DecodeOwned, E: DecodeOwned>(
     reply: Result<&Message, CallError>,
 ) -> Result<Result<R, E>, CallError> {
-    let reply = incoming(reply?);
-    if let Some(answer) = read_fixed(&reply) {
+    let reply = reply?;
+    if let Some(answer) = read_fixed(reply.tag, &reply.words) {
         return answer.map(Ok);
     }
     match classify(reply.tag)? {
-        AnswerKind::Result => decode(&reply).map(Ok),
-        AnswerKind::Error => decode(&reply).map(Err),
+        AnswerKind::Result => decode(reply).map(Ok),
+        AnswerKind::Error => decode(reply).map(Err),
     }
 }
 
-#[inline(always)]
-const fn incoming(reply: &Message) -> Incoming {
-    Incoming {
+#[inline(never)]
+fn decode<R: DecodeOwned>(reply: &Message) -> Result<R, CallError> {
+    let incoming = Incoming {
         tag: reply.tag,
         badge: 0,
         words: reply.words,
-    }
-}
-
-fn decode<R: DecodeOwned>(reply: &Incoming) -> Result<R, CallError> {
-    with_bytes(reply, &mut NoBuffer, |bytes| Reader::new(bytes).all()).map_err(malformed)
+    };
+    with_bytes(&incoming, &mut NoBuffer, |bytes| Reader::new(bytes).all()).map_err(malformed)
 }
 
 /// A message buffer that nothing fits in: a ring has none.

@@ -1,6 +1,8 @@
 //! The server's side of a ring.
 
-use super::memory::{RingMemory, read, write};
+use super::memory::{
+    RingMemory, load, load_acquire, read, read_token, store, store_release, write,
+};
 use super::{CLIENT_SLEEPS, COMPLETED, PeerMisbehavior, SERVER_SLEEPS, SUBMITTED, Slots, Wake};
 use crate::message::Message;
 
@@ -22,7 +24,7 @@ pub struct Completer<M> {
 pub struct Request {
     /// By which the client knows the operation again: the server gives it back as it came.
     pub token: u32,
-    /// The request. Its tag has no bit of the kernel.
+    /// The request. Its tag has no bit of the kernel; the words behind its length can be anything.
     pub message: Message,
 }
 
@@ -42,8 +44,8 @@ impl<M: RingMemory> Completer<M> {
 
     /// Writes zero to the words that this side counts in, when the other side has done so.
     pub fn reset(&mut self) {
-        self.memory.store(SERVER_SLEEPS, 0);
-        self.memory.store_release(COMPLETED, 0);
+        store(&self.memory, SERVER_SLEEPS, 0);
+        store_release(&self.memory, COMPLETED, 0);
     }
 
     /// How many requests were taken and are not completed: never more than there are slots.
@@ -63,7 +65,8 @@ impl<M: RingMemory> Completer<M> {
         if self.taken == self.known && !self.look()? {
             return Ok(None);
         }
-        let (token, message) = read(&self.memory, self.slots.submission(self.taken));
+        let slot = self.slots.submission(self.taken);
+        let (token, message) = (read_token(&self.memory, slot), read(&self.memory, slot));
         self.taken = self.taken.wrapping_add(1);
         // A token that no ring has is given back cut, for its client to wonder about.
         let [a, b, c, d, ..] = token.to_le_bytes();
@@ -73,7 +76,7 @@ impl<M: RingMemory> Completer<M> {
 
     /// Looks how many requests there are; whether there is one.
     fn look(&mut self) -> Result<bool, PeerMisbehavior> {
-        let known = self.memory.load_acquire(SUBMITTED);
+        let known = load_acquire(&self.memory, SUBMITTED);
         if known.wrapping_sub(self.completed) > u64::from(self.slots.count())
             || known.wrapping_sub(self.taken) > u64::from(self.slots.count())
         {
@@ -99,9 +102,9 @@ impl<M: RingMemory> Completer<M> {
             return Wake::NotNeeded;
         }
         self.published = self.completed;
-        self.memory.store_release(COMPLETED, self.completed);
+        store_release(&self.memory, COMPLETED, self.completed);
         self.memory.fence();
-        if self.memory.load(CLIENT_SLEEPS) == 0 {
+        if load(&self.memory, CLIENT_SLEEPS) == 0 {
             Wake::NotNeeded
         } else {
             Wake::Needed
@@ -114,7 +117,7 @@ impl<M: RingMemory> Completer<M> {
     ///
     /// `TooMany`.
     pub fn sleep(&mut self) -> Result<bool, PeerMisbehavior> {
-        self.memory.store(SERVER_SLEEPS, 1);
+        store(&self.memory, SERVER_SLEEPS, 1);
         self.memory.fence();
         let is_there = self.taken != self.known || self.look()?;
         if is_there {
@@ -125,6 +128,6 @@ impl<M: RingMemory> Completer<M> {
 
     /// Says that this side does not sleep any more.
     pub fn wake(&mut self) {
-        self.memory.store(SERVER_SLEEPS, 0);
+        store(&self.memory, SERVER_SLEEPS, 0);
     }
 }

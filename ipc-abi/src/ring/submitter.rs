@@ -1,6 +1,8 @@
 //! The client's side of a ring.
 
-use super::memory::{RingMemory, fits, read, write};
+use super::memory::{
+    RingMemory, fits, load, load_acquire, read_into, read_token, store, store_release, write,
+};
 use super::token::Tokens;
 use super::{
     CLIENT_SLEEPS, COMPLETED, PeerMisbehavior, SERVER_SLEEPS, SUBMITTED, Slots, SubmitError, Wake,
@@ -21,15 +23,6 @@ pub struct Submitter<M> {
     known: u64,
 }
 
-/// What became of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Completion {
-    /// Which one: what [`Submitter::submit`] gave. It is kept until [`Submitter::give_back`].
-    pub token: u32,
-    /// The reply. Its tag has no bit of the kernel.
-    pub reply: Message,
-}
-
 impl<M: RingMemory> Submitter<M> {
     /// Takes a side of a ring whose words that count are zero: see [`Submitter::reset`].
     #[must_use]
@@ -47,8 +40,8 @@ impl<M: RingMemory> Submitter<M> {
 
     /// Writes zero to the words that this side counts in. Before the other side is asked to do the same.
     pub fn reset(&mut self) {
-        self.memory.store(CLIENT_SLEEPS, 0);
-        self.memory.store_release(SUBMITTED, 0);
+        store(&self.memory, CLIENT_SLEEPS, 0);
+        store_release(&self.memory, SUBMITTED, 0);
     }
 
     /// How many operations were submitted whose completion was not taken.
@@ -82,31 +75,42 @@ impl<M: RingMemory> Submitter<M> {
             return Wake::NotNeeded;
         }
         self.published = self.submitted;
-        self.memory.store_release(SUBMITTED, self.submitted);
+        store_release(&self.memory, SUBMITTED, self.submitted);
         self.memory.fence();
-        if self.memory.load(SERVER_SLEEPS) == 0 {
+        if load(&self.memory, SERVER_SLEEPS) == 0 {
             Wake::NotNeeded
         } else {
             Wake::Needed
         }
     }
 
-    /// Takes the next completion, if there is one.
+    /// Takes the next completion, if there is one: its reply goes to `replies`, at the place of its token, which is
+    /// kept until [`Submitter::give_back`]. The reply's tag has no bit of the kernel; words behind its length are
+    /// left alone.
     ///
     /// # Errors
     ///
     /// `TooMany`, `UnknownToken`.
     #[inline(always)]
-    pub fn take(&mut self) -> Result<Option<Completion>, PeerMisbehavior> {
+    pub fn take(&mut self, replies: &mut [Message]) -> Result<Option<u32>, PeerMisbehavior> {
         if self.taken == self.known && !self.look()? {
             return Ok(None);
         }
-        let (token, reply) = read(&self.memory, self.slots.completion(self.taken));
+        let slot = self.slots.completion(self.taken);
+        let token = self.tokens.end(read_token(&self.memory, slot));
+        let token = token.ok_or(PeerMisbehavior::UnknownToken)?;
         self.taken = self.taken.wrapping_add(1);
-        match self.tokens.end(token) {
-            Some(token) => Ok(Some(Completion { token, reply })),
-            None => Err(PeerMisbehavior::UnknownToken),
+        if let Some(reply) = replies.get_mut(token as usize) {
+            read_into(&self.memory, slot, reply);
         }
+        Ok(Some(token))
+    }
+
+    /// Whether an operation has ended, and its token was not given back.
+    #[inline(always)]
+    #[must_use]
+    pub fn has_ended(&self, token: u32) -> bool {
+        self.tokens.has_ended(token, self.slots)
     }
 
     /// Gives back the token of a completion that was taken: another operation may get it. Nothing happens to one
@@ -118,7 +122,7 @@ impl<M: RingMemory> Submitter<M> {
 
     /// Looks how many completions there are; whether there is one.
     fn look(&mut self) -> Result<bool, PeerMisbehavior> {
-        let known = self.memory.load_acquire(COMPLETED);
+        let known = load_acquire(&self.memory, COMPLETED);
         let new = known.wrapping_sub(self.taken);
         let unpublished = self.submitted.wrapping_sub(self.published);
         let possible = u64::from(self.tokens.under_way()).wrapping_sub(unpublished);
@@ -135,7 +139,7 @@ impl<M: RingMemory> Submitter<M> {
     ///
     /// `TooMany`.
     pub fn sleep(&mut self) -> Result<bool, PeerMisbehavior> {
-        self.memory.store(CLIENT_SLEEPS, 1);
+        store(&self.memory, CLIENT_SLEEPS, 1);
         self.memory.fence();
         let is_there = self.taken != self.known || self.look()?;
         if is_there {
@@ -146,6 +150,6 @@ impl<M: RingMemory> Submitter<M> {
 
     /// Says that this side does not sleep any more.
     pub fn wake(&mut self) {
-        self.memory.store(CLIENT_SLEEPS, 0);
+        store(&self.memory, CLIENT_SLEEPS, 0);
     }
 }

@@ -1,40 +1,39 @@
 //! Both sides against each other, and each against a peer that writes what it likes.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::vec::Vec;
 
 use super::*;
 use crate::message::{MESSAGE_WORDS, Message};
 
 /// Memory of a ring on the host.
-struct Memory(Vec<AtomicU64>);
-
-impl Memory {
-    fn new(slots: Slots) -> Memory {
-        Memory((0..slots.words()).map(|_| AtomicU64::new(0)).collect())
-    }
+fn memory(slots: Slots) -> Vec<AtomicU64> {
+    (0..slots.words()).map(|_| AtomicU64::new(0)).collect()
 }
 
-impl RingMemory for Memory {
-    fn load(&self, word: usize) -> u64 {
-        self.0[word].load(Ordering::Relaxed)
-    }
+/// Writes a word as a peer may do.
+fn set(memory: &[AtomicU64], word: usize, value: u64) {
+    memory[word].store(value, Ordering::Relaxed);
+}
 
-    fn load_acquire(&self, word: usize) -> u64 {
-        self.0[word].load(Ordering::Acquire)
-    }
+type Client<'a> = Submitter<&'a [AtomicU64]>;
+type Server<'a> = Completer<&'a [AtomicU64]>;
 
-    fn store(&self, word: usize, value: u64) {
-        self.0[word].store(value, Ordering::Relaxed);
-    }
+/// Takes a completion: its token and reply.
+fn take(client: &mut Client<'_>) -> Result<Option<(u32, Message)>, PeerMisbehavior> {
+    let mut replies = [Message::default(); SLOTS_MAX as usize];
+    let token = client.take(&mut replies)?;
+    Ok(token.map(|token| (token, replies[token as usize])))
+}
 
-    fn store_release(&self, word: usize, value: u64) {
-        self.0[word].store(value, Ordering::Release);
-    }
-
-    fn fence(&self) {
-        fence(Ordering::SeqCst);
-    }
+/// Takes a request; what is behind its length is nobody's.
+fn receive(server: &mut Server<'_>) -> Result<Option<Request>, PeerMisbehavior> {
+    let request = server.take()?;
+    Ok(request.map(|mut request| {
+        let used = used(&request.message);
+        request.message.words[used..].fill(0);
+        request
+    }))
 }
 
 fn slots(count: u32) -> Slots {
@@ -69,11 +68,8 @@ fn number_of_slots_is_a_power_of_two_between_bounds() {
 #[test]
 fn what_is_submitted_comes_and_what_is_completed_comes_back() {
     let slots = slots(8);
-    let memory = Memory::new(slots);
-    let (mut client, mut server) = (
-        Submitter::new(&memory, slots),
-        Completer::new(&memory, slots),
-    );
+    let words = memory(slots);
+    let (mut client, mut server) = (Client::new(&words, slots), Server::new(&words, slots));
     for round in 0..100_u64 {
         let count = round % 9;
         let mut sent = Vec::new();
@@ -84,14 +80,14 @@ fn what_is_submitted_comes_and_what_is_completed_comes_back() {
                 .expect("there is room");
             sent.push((token, request));
         }
-        assert_eq!(server.take(), Ok(None), "nothing was published");
+        assert_eq!(receive(&mut server), Ok(None), "nothing was published");
         let _ = client.publish();
         for (token, request) in &sent {
             let (token, message) = (*token, *request);
-            assert_eq!(server.take(), Ok(Some(Request { token, message })));
+            assert_eq!(receive(&mut server), Ok(Some(Request { token, message })));
         }
-        assert_eq!(server.take(), Ok(None));
-        assert_eq!(client.take(), Ok(None));
+        assert_eq!(receive(&mut server), Ok(None));
+        assert_eq!(take(&mut client), Ok(None));
         // The other way round: operations may end in any order.
         for (token, request) in sent.iter().rev() {
             server.complete(*token, request, used(request));
@@ -99,10 +95,10 @@ fn what_is_submitted_comes_and_what_is_completed_comes_back() {
         let _ = server.publish();
         for (token, reply) in sent.iter().rev() {
             let (token, reply) = (*token, *reply);
-            assert_eq!(client.take(), Ok(Some(Completion { token, reply })));
+            assert_eq!(take(&mut client), Ok(Some((token, reply))));
             client.give_back(token);
         }
-        assert_eq!((client.take(), client.under_way()), (Ok(None), 0));
+        assert_eq!((take(&mut client), client.under_way()), (Ok(None), 0));
     }
 }
 
@@ -110,9 +106,9 @@ fn what_is_submitted_comes_and_what_is_completed_comes_back() {
 fn full_ring_refuses_and_loses_nothing() {
     for count in [SLOTS_MIN, SLOTS_MAX] {
         let slots = slots(count);
-        let memory = Memory::new(slots);
-        let mut client = Submitter::new(&memory, slots);
-        let mut server = Completer::new(&memory, slots);
+        let words = memory(slots);
+        let mut client = Client::new(&words, slots);
+        let mut server = Server::new(&words, slots);
         for index in 0..u64::from(count) {
             let request = message(1, 8, index);
             assert!(client.submit(&request, 1).is_ok());
@@ -120,7 +116,7 @@ fn full_ring_refuses_and_loses_nothing() {
         assert_eq!(client.submit(&message(1, 8, 0), 1), Err(SubmitError::Full));
         let _ = client.publish();
         let mut taken = Vec::new();
-        while let Ok(Some(request)) = server.take() {
+        while let Ok(Some(request)) = receive(&mut server) {
             taken.push(request);
         }
         assert_eq!(taken.len(), count as usize);
@@ -131,7 +127,7 @@ fn full_ring_refuses_and_loses_nothing() {
         let _ = server.publish();
         assert_eq!(client.submit(&message(1, 8, 0), 1), Err(SubmitError::Full));
         assert_eq!(
-            client.take().map(|found| found.map(|one| one.token)),
+            take(&mut client).map(|found| found.map(|(token, _)| token)),
             Ok(Some(taken[3].token))
         );
         assert_eq!(client.submit(&message(1, 8, 0), 1), Err(SubmitError::Full));
@@ -143,8 +139,8 @@ fn full_ring_refuses_and_loses_nothing() {
 #[test]
 fn what_does_not_fit_in_registers_is_refused() {
     let slots = slots(8);
-    let memory = Memory::new(slots);
-    let mut client = Submitter::new(&memory, slots);
+    let words = memory(slots);
+    let mut client = Client::new(&words, slots);
     for tag in [
         Tag::new(1, 200).with_long(),
         Tag::new(1, 8).with_capabilities(1),
@@ -162,19 +158,16 @@ fn what_does_not_fit_in_registers_is_refused() {
 #[test]
 fn older_message_does_not_show_behind_a_newer_one() {
     let slots = slots(8);
-    let memory = Memory::new(slots);
-    let (mut client, mut server) = (
-        Submitter::new(&memory, slots),
-        Completer::new(&memory, slots),
-    );
+    let words = memory(slots);
+    let (mut client, mut server) = (Client::new(&words, slots), Server::new(&words, slots));
     for _ in 0..8 {
         let old = message(1, 128, 77);
         let token = client.submit(&old, 16).expect("there is room");
         let _ = client.publish();
-        assert!(server.take().is_ok());
+        assert!(receive(&mut server).is_ok());
         server.complete(token, &old, 16);
         let _ = server.publish();
-        assert!(client.take().is_ok());
+        assert!(take(&mut client).is_ok());
         client.give_back(token);
     }
     let zeros = Message {
@@ -184,17 +177,14 @@ fn older_message_does_not_show_behind_a_newer_one() {
     let token = client.submit(&zeros, 2).expect("there is room");
     let _ = client.publish();
     let message = zeros;
-    assert_eq!(server.take(), Ok(Some(Request { token, message })));
+    assert_eq!(receive(&mut server), Ok(Some(Request { token, message })));
 }
 
 #[test]
 fn who_sleeps_is_signalled_once_for_a_batch() {
     let slots = slots(8);
-    let memory = Memory::new(slots);
-    let (mut client, mut server) = (
-        Submitter::new(&memory, slots),
-        Completer::new(&memory, slots),
-    );
+    let words = memory(slots);
+    let (mut client, mut server) = (Client::new(&words, slots), Server::new(&words, slots));
     let request = message(1, 0, 0);
     assert_eq!(server.sleep(), Ok(true));
     for _ in 0..3 {
@@ -209,7 +199,7 @@ fn who_sleeps_is_signalled_once_for_a_batch() {
     assert!(client.submit(&request, 0).is_ok());
     assert_eq!(client.publish(), Wake::NotNeeded, "it did not go to sleep");
     assert_eq!(client.sleep(), Ok(true));
-    let first = server.take().expect("honest").expect("there");
+    let first = receive(&mut server).expect("honest").expect("there");
     server.complete(first.token, &request, 0);
     assert_eq!(server.publish(), Wake::Needed);
     assert_eq!(server.publish(), Wake::NotNeeded);
@@ -221,20 +211,28 @@ fn who_sleeps_is_signalled_once_for_a_batch() {
 fn client_that_counts_wrongly_is_found_out() {
     let slots = slots(8);
     for count in [9, 10, u64::MAX, 1 << 63] {
-        let memory = Memory::new(slots);
-        let mut server = Completer::new(&memory, slots);
-        memory.store(SUBMITTED, count);
-        assert_eq!(server.take(), Err(PeerMisbehavior::TooMany), "{count}");
+        let words = memory(slots);
+        let mut server = Server::new(&words, slots);
+        set(&words, SUBMITTED, count);
+        assert_eq!(
+            receive(&mut server),
+            Err(PeerMisbehavior::TooMany),
+            "{count}"
+        );
         assert_eq!(server.sleep(), Err(PeerMisbehavior::TooMany), "{count}");
     }
     // Back, and more than there are slots while others are under way.
     for count in [1, 11] {
-        let memory = Memory::new(slots);
-        let mut server = Completer::new(&memory, slots);
-        memory.store(SUBMITTED, 2);
-        assert!(server.take().is_ok() && server.take().is_ok());
-        memory.store(SUBMITTED, count);
-        assert_eq!(server.take(), Err(PeerMisbehavior::TooMany), "{count}");
+        let words = memory(slots);
+        let mut server = Server::new(&words, slots);
+        set(&words, SUBMITTED, 2);
+        assert!(receive(&mut server).is_ok() && receive(&mut server).is_ok());
+        set(&words, SUBMITTED, count);
+        assert_eq!(
+            receive(&mut server),
+            Err(PeerMisbehavior::TooMany),
+            "{count}"
+        );
     }
 }
 
@@ -242,15 +240,15 @@ fn client_that_counts_wrongly_is_found_out() {
 fn server_that_counts_wrongly_is_found_out() {
     let slots = slots(8);
     for count in [3, 8, u64::MAX] {
-        let memory = Memory::new(slots);
-        let mut client = Submitter::new(&memory, slots);
+        let words = memory(slots);
+        let mut client = Client::new(&words, slots);
         let request = message(1, 0, 0);
         assert!(client.submit(&request, 0).is_ok() && client.submit(&request, 0).is_ok());
         let _ = client.publish();
         // This one the server cannot know of.
         assert!(client.submit(&request, 0).is_ok());
-        memory.store(COMPLETED, count);
-        assert_eq!(client.take(), Err(PeerMisbehavior::TooMany), "{count}");
+        set(&words, COMPLETED, count);
+        assert_eq!(take(&mut client), Err(PeerMisbehavior::TooMany), "{count}");
     }
 }
 
@@ -258,38 +256,39 @@ fn server_that_counts_wrongly_is_found_out() {
 fn completion_of_what_is_not_under_way_is_found_out() {
     let slots = slots(8);
     for token in [1, 7, 8, 63, 64, 1 << 32, u64::MAX] {
-        let memory = Memory::new(slots);
-        let mut client = Submitter::new(&memory, slots);
+        let words = memory(slots);
+        let mut client = Client::new(&words, slots);
         assert_eq!(client.submit(&message(1, 0, 0), 0), Ok(0));
         let _ = client.publish();
-        memory.store(slots.completion(0) + 1, token);
-        memory.store(COMPLETED, 1);
-        assert_eq!(client.take(), Err(PeerMisbehavior::UnknownToken), "{token}");
+        set(&words, slots.completion(0) + 1, token);
+        set(&words, COMPLETED, 1);
+        assert_eq!(
+            take(&mut client),
+            Err(PeerMisbehavior::UnknownToken),
+            "{token}"
+        );
     }
     // The same one twice.
-    let memory = Memory::new(slots);
-    let mut client = Submitter::new(&memory, slots);
+    let words = memory(slots);
+    let mut client = Client::new(&words, slots);
     for _ in 0..2 {
         assert!(client.submit(&message(1, 0, 0), 0).is_ok());
     }
     let _ = client.publish();
-    memory.store(COMPLETED, 2);
-    assert!(matches!(
-        client.take(),
-        Ok(Some(Completion { token: 0, .. }))
-    ));
-    assert_eq!(client.take(), Err(PeerMisbehavior::UnknownToken));
+    set(&words, COMPLETED, 2);
+    assert!(matches!(take(&mut client), Ok(Some((0, _)))));
+    assert_eq!(take(&mut client), Err(PeerMisbehavior::UnknownToken));
 }
 
 #[test]
 fn tag_of_a_peer_has_no_bit_of_the_kernel_and_no_length_beyond_registers() {
     let slots = slots(8);
-    let memory = Memory::new(slots);
-    let mut server = Completer::new(&memory, slots);
+    let words = memory(slots);
+    let mut server = Server::new(&words, slots);
     for word in 0..SLOT_WORDS {
-        memory.store(slots.submission(0) + word, u64::MAX);
+        set(&words, slots.submission(0) + word, u64::MAX);
     }
-    memory.store(SUBMITTED, 1);
+    set(&words, SUBMITTED, 1);
     let request = server
         .take()
         .expect("it counts well")
@@ -303,7 +302,7 @@ fn tag_of_a_peer_has_no_bit_of_the_kernel_and_no_length_beyond_registers() {
 #[test]
 fn random_peer_stops_nobody() {
     let slots = slots(8);
-    let memory = Memory::new(slots);
+    let words = memory(slots);
     let mut seed = 0x5EED_u64;
     let mut next = || {
         seed = seed
@@ -312,10 +311,9 @@ fn random_peer_stops_nobody() {
         seed >> 33
     };
     for _ in 0..2000 {
-        let mut client = Submitter::new(&memory, slots);
-        let mut server = Completer::new(&memory, slots);
-        memory
-            .0
+        let mut client = Client::new(&words, slots);
+        let mut server = Server::new(&words, slots);
+        words
             .iter()
             .for_each(|word| word.store(0, Ordering::Relaxed));
         for _ in 0..50 {
@@ -325,16 +323,16 @@ fn random_peer_stops_nobody() {
             } else {
                 next() << 31 ^ next()
             };
-            memory.store(word, value);
+            set(&words, word, value);
             let request = message(1, (next() % 129) as u16, next());
             let _ = client.submit(&request, used(&request));
             let _ = client.publish();
-            if let Ok(Some(request)) = server.take() {
+            if let Ok(Some(request)) = receive(&mut server) {
                 server.complete(request.token, &request.message, 16);
             }
             let _ = server.publish();
-            if let Ok(Some(completion)) = client.take() {
-                client.give_back(completion.token);
+            if let Ok(Some((token, _))) = take(&mut client) {
+                client.give_back(token);
             }
             client.give_back(u32::try_from(next()).expect("it is short"));
             assert!(client.under_way() <= 8 && server.under_way() <= 8);

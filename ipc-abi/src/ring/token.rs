@@ -66,6 +66,15 @@ impl Tokens {
         Some(token)
     }
 
+    /// Whether a token ended and was not given back.
+    #[inline(always)]
+    pub(super) fn has_ended(&self, token: u32, slots: Slots) -> bool {
+        let (word, bit) = ((token / 64) as usize, 1_u64.wrapping_shl(token));
+        let sets = (self.free.get(word), self.under_way.get(word));
+        token < slots.count()
+            && matches!(sets, (Some(free), Some(under_way)) if (free | under_way) & bit == 0)
+    }
+
     /// Gives back a token that ended; nothing happens to one that is under way or that there is not.
     #[inline(always)]
     pub(super) fn give_back(&mut self, token: u32, slots: Slots) {

@@ -152,11 +152,10 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// Whether the notification bound to `thread` has signals.
+    /// Whether the notification bound to `thread` has signals: then, and only then, the thread is marked.
     #[inline(always)]
     pub(crate) fn has_signals(&self, thread: Number<Thread>) -> bool {
-        let bound: Number<Notification> = self.memory.link(thread, thread::BOUND);
-        !bound.is_none() && self.memory.get(bound, notification::BITS) != 0
+        self.memory.get(thread, thread::SPECIAL) & special::SIGNALLED != 0
     }
 
     /// Takes all bits of a notification.

@@ -13,7 +13,7 @@ use ipc_abi::ring::{PeerMisbehavior, SubmitError, Submitter, Wake};
 use ipc_abi::signal;
 use ipc_abi::startup::{RingGrant, RingSide};
 
-use super::memory::SharedWords;
+use super::memory::{SharedWords, words_of};
 use super::server::RINGS;
 use crate::environment::{Environment, EnvironmentError};
 use crate::gate::{Gate, Notification};
@@ -30,7 +30,7 @@ pub struct Ring {
     gate: Gate,
     bell: Notification,
     /// What came, by token.
-    replies: Box<[Option<Message>]>,
+    replies: Box<[Message]>,
     /// How many deaths were known when it was last known that the server lives.
     deaths: u64,
     /// Why it cannot be used.
@@ -81,14 +81,14 @@ impl Ring {
         let gate = environment.gate(service)?;
         let is_its = |grant: &RingGrant| grant.side == RingSide::Client && grant.name == service;
         let grant = RINGS.grant(is_its).ok_or(OpenError::NoRing)?;
-        let (memory, slots) = SharedWords::of(&grant).ok_or(OpenError::NoRing)?;
+        let (memory, slots) = words_of(&grant).ok_or(OpenError::NoRing)?;
         let bell = grant.bell.map(Notification::new);
         Ok(Ring {
             submitter: Submitter::new(memory, slots),
             grant,
             gate,
             bell: bell.ok_or(OpenError::NoRing)?,
-            replies: vec![None; slots.count() as usize].into_boxed_slice(),
+            replies: vec![Message::default(); slots.count() as usize].into_boxed_slice(),
             deaths: 0,
             failure: Some(RingError::Closed),
         })
@@ -101,11 +101,10 @@ impl Ring {
     ///
     /// `Call`, `NoRing`.
     pub fn open(&mut self) -> Result<(), OpenError> {
-        let (memory, slots) = SharedWords::of(&self.grant).ok_or(OpenError::NoRing)?;
+        let (memory, slots) = words_of(&self.grant).ok_or(OpenError::NoRing)?;
         self.deaths = DEATHS.load(Ordering::Relaxed);
         self.submitter = Submitter::new(memory, slots);
         self.submitter.reset();
-        self.replies.fill(None);
         client::call::<_, _, ()>(&mut self.gate, METHOD_RING, &())?;
         self.failure = None;
         Ok(())
@@ -130,6 +129,7 @@ impl Ring {
     }
 
     /// Waits for what an operation brings.
+    #[inline(always)]
     pub fn wait<R>(&mut self, ticket: Ticket<R>) -> R {
         let mut ticket = ticket;
         loop {
@@ -137,19 +137,27 @@ impl Ring {
                 Ok(brought) => return brought,
                 Err(back) => ticket = back,
             }
-            if !self.look() {
-                self.flush();
-                self.sleep();
-            }
+            self.await_something();
+        }
+    }
+
+    /// Comes back when something is there, or has failed.
+    #[cold]
+    fn await_something(&mut self) {
+        if !self.look() {
+            self.flush();
+            self.sleep();
         }
     }
 
     #[inline(always)]
     fn take_known<R>(&mut self, ticket: Ticket<R>) -> Result<R, Ticket<R>> {
-        let place = self.replies.get_mut(ticket.token() as usize);
-        if let Some(reply) = place.and_then(Option::take) {
-            self.submitter.give_back(ticket.token());
-            return Ok(ticket.read(Ok(&reply)));
+        let token = ticket.token();
+        if self.submitter.has_ended(token)
+            && let Some(reply) = self.replies.get(token as usize)
+        {
+            self.submitter.give_back(token);
+            return Ok(ticket.read(Ok(reply)));
         }
         match self.failure {
             None => Err(ticket),
@@ -158,16 +166,12 @@ impl Ring {
     }
 
     /// Takes over what is there; whether anything was.
+    #[inline(never)]
     fn look(&mut self) -> bool {
         let mut is_any = false;
         while self.failure.is_none() {
-            match self.submitter.take() {
-                Ok(Some(completion)) => {
-                    is_any = true;
-                    if let Some(place) = self.replies.get_mut(completion.token as usize) {
-                        *place = Some(completion.reply);
-                    }
-                }
+            match self.submitter.take(&mut self.replies) {
+                Ok(Some(_)) => is_any = true,
                 Ok(None) => break,
                 Err(misbehavior) => {
                     self.failure = Some(RingError::PeerMisbehavior(misbehavior));

@@ -1,5 +1,7 @@
 //! The server's side: what `serve` does with rings.
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 use heapless::Vec;
 use ipc_abi::interface::promise::{Desk, Ticket};
 use ipc_abi::interface::ring::NoBuffer;
@@ -11,7 +13,7 @@ use ipc_abi::startup::{RingGrant, RingSide};
 use ipc_abi::tag::Tag;
 use spin::mutex::SpinMutex;
 
-use super::memory::SharedWords;
+use super::memory::{SharedWords, words_of};
 use crate::heap::Yielding;
 use crate::syscall;
 
@@ -19,10 +21,17 @@ use crate::syscall;
 const TURN: u32 = 64;
 
 /// The rings of this process.
-pub(crate) static RINGS: Rings = Rings(SpinMutex::new(State::new()));
+pub(crate) static RINGS: Rings = Rings {
+    state: SpinMutex::new(State::new()),
+    is_any_left: AtomicBool::new(false),
+};
 
 /// The rings of a process.
-pub(crate) struct Rings(SpinMutex<State, Yielding>);
+pub(crate) struct Rings {
+    state: SpinMutex<State, Yielding>,
+    /// Whether a turn ended with something left.
+    is_any_left: AtomicBool,
+}
 
 struct State {
     grants: Vec<RingGrant, RINGS_MAX>,
@@ -65,13 +74,13 @@ pub(crate) enum More {
 impl Rings {
     /// Takes what the supervisor gave.
     pub(crate) fn take_grants(&self, grants: &[RingGrant]) {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         state.grants = grants.iter().take(RINGS_MAX).cloned().collect();
     }
 
     /// The first grant for which `is_wanted`.
     pub(crate) fn grant(&self, is_wanted: impl Fn(&RingGrant) -> bool) -> Option<RingGrant> {
-        let state = self.0.lock();
+        let state = self.state.lock();
         state.grants.iter().find(|grant| is_wanted(grant)).cloned()
     }
 
@@ -81,12 +90,12 @@ impl Rings {
         let is_its = |grant: &RingGrant| grant.side == RingSide::Server && grant.peer == client;
         let grant = self.grant(is_its);
         let grant = grant.ok_or(ProtocolError::NoRing)?;
-        let (memory, slots) = SharedWords::of(&grant).ok_or(ProtocolError::NoRing)?;
+        let (memory, slots) = words_of(&grant).ok_or(ProtocolError::NoRing)?;
         let mut completer = Completer::new(memory, slots);
         completer.reset();
         // Its client has submitted nothing yet, so it may not be missed that this side waits to be rung.
         let _ = completer.sleep();
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         state.close(client);
         let opened = state.open.push(OpenRing {
             badge: request.badge,
@@ -99,7 +108,12 @@ impl Rings {
 
     /// The client died.
     pub(crate) fn close(&self, client: u8) {
-        self.0.lock().close(client);
+        self.state.lock().close(client);
+    }
+
+    /// Whether the last turn left something.
+    pub(crate) fn is_any_left(&self) -> bool {
+        self.is_any_left.load(Ordering::Relaxed)
     }
 
     /// Lets `server` serve what is in the rings: a turn of each.
@@ -108,7 +122,7 @@ impl Rings {
         for index in 0..RINGS_MAX {
             // Taken out, so that the server's methods may do anything meanwhile.
             let taken = {
-                let mut state = self.0.lock();
+                let mut state = self.state.lock();
                 (index < state.open.len()).then(|| state.open.swap_remove(index))
             };
             let Some(mut ring) = taken else { break };
@@ -118,7 +132,7 @@ impl Rings {
             if left == More::Yes {
                 more = More::Yes;
             }
-            let mut state = self.0.lock();
+            let mut state = self.state.lock();
             // If it was opened anew meanwhile, by a call that the server received itself, that one counts.
             if state.open.iter().all(|other| other.client != ring.client) {
                 let _ = state.open.push(ring);
@@ -128,6 +142,7 @@ impl Rings {
                 }
             }
         }
+        self.is_any_left.store(more == More::Yes, Ordering::Relaxed);
         more
     }
 }

@@ -1,9 +1,7 @@
 //! The ring of `ipc-abi`, the very code, on memory whose orderings can be taken away.
 
 use ipc_abi::message::{MESSAGE_WORDS, Message};
-use ipc_abi::ring::{
-    Completer, HEADER_WORDS, RingMemory, SLOT_WORDS, SLOTS_MIN, Slots, Submitter, Wake,
-};
+use ipc_abi::ring::{Completer, RingMemory, RingWord, SLOTS_MIN, Slots, Submitter, Wake};
 use ipc_abi::tag::Tag;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering, fence};
@@ -11,48 +9,36 @@ use loom::thread;
 
 use super::protocol::Weak;
 
-/// Words of a slot that these models use: the tag, the token and one word of message.
-const USED_WORDS: usize = 3;
-/// Slots of each queue that they use.
-const USED_SLOTS: usize = 2;
-/// Words that one side writes are so far apart.
-const HEADER_STRIDE: usize = 8;
-/// How many there are.
-const HEADERS: usize = 4;
-
-/// The words that are used.
-struct Memory {
-    words: [AtomicU64; HEADERS + 2 * USED_SLOTS * USED_WORDS],
+/// A word, as one side sees it: some of its orderings can be missing.
+struct Word {
+    word: Arc<AtomicU64>,
+    weak: Weak,
+    places: [usize; 3],
 }
 
-impl Memory {
-    fn new() -> Memory {
-        Memory {
-            words: core::array::from_fn(|_| AtomicU64::new(0)),
-        }
+impl RingWord for Word {
+    fn load(&self) -> u64 {
+        self.word.load(Ordering::Relaxed)
     }
 
-    fn word(&self, word: usize) -> &AtomicU64 {
-        if word < HEADER_WORDS {
-            return &self.words[word / HEADER_STRIDE];
-        }
-        let (slot, offset) = (
-            (word - HEADER_WORDS) / SLOT_WORDS,
-            (word - HEADER_WORDS) % SLOT_WORDS,
-        );
-        let (queue, slot) = (slot / SLOTS_MIN as usize, slot % SLOTS_MIN as usize);
-        assert!(
-            offset < USED_WORDS && slot < USED_SLOTS,
-            "word {word} is not used"
-        );
-        &self.words[HEADERS + (queue * USED_SLOTS + slot) * USED_WORDS + offset]
+    fn load_acquire(&self) -> u64 {
+        self.word
+            .load(self.weak.order(self.places[1], Ordering::Acquire))
+    }
+
+    fn store(&self, value: u64) {
+        self.word.store(value, Ordering::Relaxed);
+    }
+
+    fn store_release(&self, value: u64) {
+        self.word
+            .store(value, self.weak.order(self.places[0], Ordering::Release));
     }
 }
 
-/// One side's view of the memory: some of its orderings can be missing.
-#[derive(Clone)]
+/// One side's view of the memory.
 struct View {
-    memory: Arc<Memory>,
+    words: Vec<Word>,
     weak: Weak,
     /// The numbers of this side's release, acquire and fence.
     places: [usize; 3],
@@ -60,22 +46,10 @@ struct View {
 }
 
 impl RingMemory for View {
-    fn load(&self, word: usize) -> u64 {
-        self.memory.word(word).load(Ordering::Relaxed)
-    }
+    type Word = Word;
 
-    fn load_acquire(&self, word: usize) -> u64 {
-        let order = self.weak.order(self.places[1], Ordering::Acquire);
-        self.memory.word(word).load(order)
-    }
-
-    fn store(&self, word: usize, value: u64) {
-        self.memory.word(word).store(value, Ordering::Relaxed);
-    }
-
-    fn store_release(&self, word: usize, value: u64) {
-        let order = self.weak.order(self.places[0], Ordering::Release);
-        self.memory.word(word).store(value, order);
+    fn words(&self) -> &[Word] {
+        &self.words
     }
 
     fn fence(&self) {
@@ -93,13 +67,21 @@ fn sides(
     places: [[usize; 3]; 2],
     has_fences: bool,
 ) -> (Submitter<View>, Completer<View>) {
-    let memory = Arc::new(Memory::new());
     let slots = Slots::new(SLOTS_MIN).expect("it is a number of slots");
-    let [client, server] = places.map(|places| View {
-        memory: Arc::clone(&memory),
-        weak,
-        places,
-        has_fences,
+    let words = (0..slots.words()).map(|_| Arc::new(AtomicU64::new(0)));
+    let words: Vec<Arc<AtomicU64>> = words.collect();
+    let [client, server] = places.map(|places| {
+        let word = |word: &Arc<AtomicU64>| Word {
+            word: Arc::clone(word),
+            weak,
+            places,
+        };
+        View {
+            words: words.iter().map(word).collect(),
+            weak,
+            places,
+            has_fences,
+        }
     });
     (Submitter::new(client, slots), Completer::new(server, slots))
 }
@@ -126,8 +108,9 @@ pub(crate) fn whole(weak: Weak) {
     });
     let _ = client.submit(&message(7), 1).expect("there is room");
     let _ = client.publish();
-    if let Some(completion) = client.take().expect("the server is honest") {
-        assert_eq!(completion.reply, message(9), "the reply is whole");
+    let mut replies = [Message::default(); SLOTS_MIN as usize];
+    if let Some(token) = client.take(&mut replies).expect("the server is honest") {
+        assert_eq!(replies[token as usize], message(9), "the reply is whole");
     }
     thread.join().expect("the server ends");
 }
