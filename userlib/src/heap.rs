@@ -11,7 +11,6 @@ use talc::TalcLock;
 use talc::source::Manual;
 
 use crate::address;
-use crate::syscall;
 
 /// A lock for threads of one priority: who finds it taken lets the others run.
 type YieldingMutex = SpinMutex<(), Yielding>;
@@ -26,8 +25,11 @@ impl RelaxStrategy for Yielding {
     #[cold]
     #[inline(never)]
     fn relax() {
+        #[cfg(target_os = "none")]
         // Cannot be refused.
-        let _ = syscall::r#yield();
+        let _ = crate::syscall::r#yield();
+        #[cfg(not(target_os = "none"))]
+        core::hint::spin_loop();
     }
 }
 

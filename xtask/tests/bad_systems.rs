@@ -129,7 +129,7 @@ fn graph_of_the_shipped_system_says_who_reaches_whom() {
     for line in [
         "shell priority 100",
         "-> supervisor (halt, kill)",
-        "-> bench-partner passing capabilities",
+        "-> bench-partner passing capabilities by a ring of 32",
     ] {
         assert!(
             text.lines().any(|found| words(found) == line),

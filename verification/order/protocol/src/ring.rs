@@ -1,9 +1,10 @@
 //! The ring of `ipc-abi`, the very code, on memory whose orderings can be taken away.
 
+use std::sync::Arc;
+
 use ipc_abi::message::{MESSAGE_WORDS, Message};
 use ipc_abi::ring::{Completer, RingMemory, RingWord, SLOTS_MIN, Slots, Submitter, Wake};
 use ipc_abi::tag::Tag;
-use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering, fence};
 use loom::thread;
 
