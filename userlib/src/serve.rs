@@ -270,25 +270,31 @@ fn run<I: Dispatch<S>, S>(
             message = I::dispatch(server, message, &mut buffer, Fused { source });
             continue;
         }
-        message = match handle_event::<I, S>(message, server, ears) {
-            Step::End(error) => return error,
-            step => next_after::<I, S>(step, source, server),
+        let step = handle_event::<I, S>(message, server, ears);
+        message = match next_after::<I, S>(step, source, server) {
+            Ok(message) => message,
+            Err(error) => return error,
         };
     }
 }
 
-/// Receives what comes after an event.
+/// Receives what comes after an event; an error is the end.
 #[inline(never)]
-fn next_after<I: Dispatch<S>, S>(step: Step, source: impl Source, server: &mut S) -> Incoming {
+fn next_after<I: Dispatch<S>, S>(
+    step: Step,
+    source: impl Source,
+    server: &mut S,
+) -> Result<Incoming, Error> {
     match step {
-        Step::Reply(reply) if !RINGS.is_any_left() => source.reply_receive(reply, MESSAGE_WORDS),
-        Step::Receive | Step::End(_) if !RINGS.is_any_left() => source.receive(),
-        Step::Rings | Step::Receive | Step::End(_) => serve_rings::<I, S>(source, server),
-        Step::Reply(reply) => {
-            source.reply(reply);
-            serve_rings::<I, S>(source, server)
+        Step::End(error) => return Err(error),
+        Step::Reply(reply) if !RINGS.is_any_left() => {
+            return Ok(source.reply_receive(reply, MESSAGE_WORDS));
         }
+        Step::Receive if !RINGS.is_any_left() => return Ok(source.receive()),
+        Step::Reply(reply) => source.reply(reply),
+        Step::Receive | Step::Rings => {}
     }
+    Ok(serve_rings::<I, S>(source, server))
 }
 
 /// Serves the rings until they are empty and their clients know that they must ring, or until something else
