@@ -20,7 +20,21 @@ pub(crate) fn cases() -> Vec<Case> {
         case("undefined_instruction_is_reported", undefined_is_reported),
         case("crashes_leak_no_memory", crashes_leak_no_memory),
         case("restarts_leave_the_frame_table", restarts_leave_table),
+        case("ring_outlives_both_its_sides", ring_outlives_both),
     ]
+}
+
+/// A ring is used, and again after its server died, and after its client did.
+fn ring_outlives_both(workshop: &Workshop) -> Result<()> {
+    const USE_RING: &str = "bench ipc/ring/no-op";
+    let mut system = boot(workshop)?;
+    system.succeed(USE_RING)?;
+    for victim in ["bench-partner", "bench", "bench-partner"] {
+        system.succeed(&format!("kill {victim}"))?;
+        system.wait_for(&format!("{victim} was killed by shell"))?;
+        expect_text(&system.succeed(USE_RING)?, "ipc/ring/no-op")?;
+    }
+    system.power_off()
 }
 
 fn boot(workshop: &Workshop) -> Result<System> {

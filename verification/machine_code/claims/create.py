@@ -315,13 +315,13 @@ CALLS = (
     create_thread,
     create_context,
     create_frame,
+    create_table,
     table_extend,
     space_donate,
     space_withdraw,
 )
 # Told, and not yet proved.
 DRAFTS = (
-    create_table,
     create_gate,
     create_large_frame,
 )
