@@ -44,6 +44,7 @@
 )]
 
 mod completer;
+mod end;
 mod memory;
 mod submitter;
 #[cfg(test)]
@@ -73,10 +74,9 @@ const CLIENT_SLEEPS: usize = 8;
 const COMPLETED: usize = 16;
 /// Where the server says that it sleeps.
 const SERVER_SLEEPS: usize = 24;
-/// Where the message begins in its slot.
-const MESSAGE: usize = 2;
 
-const _: () = assert!(MESSAGE + Tag::REGISTER_BYTES / 8 <= SLOT_WORDS);
+// The tag, the token, the message.
+const _: () = assert!(2 + Tag::REGISTER_BYTES / 8 <= SLOT_WORDS);
 
 /// How many slots the queues of a ring have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

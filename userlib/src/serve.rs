@@ -166,6 +166,13 @@ impl Source for Endpoint {
     }
 }
 
+/// Gives the current caller a place to wait.
+#[inline(never)]
+fn keep_caller() -> Result<(&'static dyn Desk, Ticket), ProtocolError> {
+    let ticket = DESK.keep()?;
+    Ok((&DESK, ticket))
+}
+
 /// Replies and receives the next message in one system call.
 struct Fused<E> {
     source: E,
@@ -179,10 +186,9 @@ impl<E: Source> Replier for Fused<E> {
         self.source.reply_receive(reply, used_words)
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn keep(&self) -> Result<(&'static dyn Desk, Ticket), ProtocolError> {
-        let ticket = DESK.keep()?;
-        Ok((&DESK, ticket))
+        keep_caller()
     }
 
     #[inline(always)]
@@ -209,8 +215,7 @@ impl<E: Source> Replier for Plain<E> {
     }
 
     fn keep(&self) -> Result<(&'static dyn Desk, Ticket), ProtocolError> {
-        let ticket = DESK.keep()?;
-        Ok((&DESK, ticket))
+        keep_caller()
     }
 
     fn later(self) {

@@ -95,14 +95,28 @@ fn expand_tell(method: &Method) -> (TokenStream, TokenStream) {
 /// A method that brings one answer.
 fn expand_call(method: &Method) -> (TokenStream, TokenStream) {
     let (number, arguments) = (method.number.value, expand_arguments(method));
-    let client = quote!(::ipc_abi::interface::client);
+    let call = |function| {
+        quote! {
+            ::ipc_abi::interface::client::#function(&mut self.transport, #number, #arguments)
+        }
+    };
+    expand_answer(method, &call(quote!(call)), &call(quote!(call_fallible)))
+}
+
+/// What one answer is to who called: its type, and how it is made of what `plain` brings, or `fallible` if the
+/// method can fail.
+pub(crate) fn expand_answer(
+    method: &Method,
+    plain: &TokenStream,
+    fallible: &TokenStream,
+) -> (TokenStream, TokenStream) {
     let (written, wire) = &method.returns.value;
     let (encoded, value) = (wire.encoded_type(written), wire.unwrap(&quote!(value)));
     let Some((error_type, error_wire)) = &method.returns.error else {
         return (
             quote!(::core::result::Result<#written, ::ipc_abi::interface::CallError>),
             quote! {
-                let value: #encoded = #client::call(&mut self.transport, #number, #arguments)?;
+                let value: #encoded = #plain?;
                 Ok(#value)
             },
         );
@@ -112,8 +126,7 @@ fn expand_call(method: &Method) -> (TokenStream, TokenStream) {
     (
         quote!(::core::result::Result<#written, ::ipc_abi::interface::Failure<#error_type>>),
         quote! {
-            let answer: ::core::result::Result<#encoded, #error_encoded> =
-                #client::call_fallible(&mut self.transport, #number, #arguments)?;
+            let answer: ::core::result::Result<#encoded, #error_encoded> = #fallible?;
             match answer {
                 Ok(value) => Ok(#value),
                 Err(error) => Err(::ipc_abi::interface::Failure::Service(#error)),

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use crate::client::expand_arguments;
+use crate::client::{expand_answer, expand_arguments};
 use crate::method::{Kind, Method};
 use crate::model::Interface;
 
@@ -63,32 +63,11 @@ fn expand_method(method: &Method) -> TokenStream {
     });
     let arguments = expand_arguments(method);
     let support = quote!(::ipc_abi::interface::ring);
-    let (written, wire) = &method.returns.value;
-    let (encoded, value) = (wire.encoded_type(written), wire.unwrap(&quote!(value)));
-    let (brings, read) = match &method.returns.error {
-        None => (
-            quote!(::core::result::Result<#written, ::ipc_abi::interface::CallError>),
-            quote! {
-                let value: #encoded = #support::read(reply)?;
-                Ok(#value)
-            },
-        ),
-        Some((error_type, error_wire)) => {
-            let error_encoded = error_wire.encoded_type(error_type);
-            let error = error_wire.unwrap(&quote!(error));
-            (
-                quote!(::core::result::Result<#written, ::ipc_abi::interface::Failure<#error_type>>),
-                quote! {
-                    let answer: ::core::result::Result<#encoded, #error_encoded> =
-                        #support::read_fallible(reply)?;
-                    match answer {
-                        Ok(value) => Ok(#value),
-                        Err(error) => Err(::ipc_abi::interface::Failure::Service(#error)),
-                    }
-                },
-            )
-        }
-    };
+    let (brings, read) = expand_answer(
+        method,
+        &quote!(#support::read(reply)),
+        &quote!(#support::read_fallible(reply)),
+    );
     quote! {
         #(#docs)*
         ///

@@ -2,8 +2,8 @@
 
 use core::sync::atomic::{AtomicU64, Ordering, fence};
 
-use super::{MESSAGE, SLOT_WORDS};
-use crate::message::{MESSAGE_WORDS, Message};
+use super::SLOT_WORDS;
+use crate::message::Message;
 use crate::tag::Tag;
 
 /// A word of memory that a peer reads and writes at the same time.
@@ -167,5 +167,3 @@ pub(super) fn read_into<M: RingMemory>(memory: &M, first: usize, message: &mut M
         }
     }
 }
-
-const _: () = assert!(MESSAGE + MESSAGE_WORDS <= SLOT_WORDS);

@@ -1,8 +1,7 @@
 //! The client's side of a ring.
 
-use super::memory::{
-    RingMemory, fits, load, load_acquire, read_into, read_token, store, store_release, write,
-};
+use super::end::{End, Words};
+use super::memory::{RingMemory, fits, read_into, read_token, write};
 use super::token::Tokens;
 use super::{
     CLIENT_SLEEPS, COMPLETED, PeerMisbehavior, SERVER_SLEEPS, SUBMITTED, Slots, SubmitError, Wake,
@@ -12,15 +11,18 @@ use crate::message::Message;
 /// The client's side of a ring.
 #[derive(Clone, Debug)]
 pub struct Submitter<M> {
-    memory: M,
-    slots: Slots,
+    end: End<M, ClientWords>,
     tokens: Tokens,
-    /// How many it has submitted ever, and how many of them it has published.
-    submitted: u64,
-    published: u64,
-    /// How many completions it has taken ever, and how many it knows of.
-    taken: u64,
-    known: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ClientWords;
+
+impl Words for ClientWords {
+    const PUBLISHED: usize = SUBMITTED;
+    const SLEEPS: usize = CLIENT_SLEEPS;
+    const PEER_PUBLISHED: usize = COMPLETED;
+    const PEER_SLEEPS: usize = SERVER_SLEEPS;
 }
 
 impl<M: RingMemory> Submitter<M> {
@@ -28,20 +30,14 @@ impl<M: RingMemory> Submitter<M> {
     #[must_use]
     pub fn new(memory: M, slots: Slots) -> Submitter<M> {
         Submitter {
-            memory,
-            slots,
+            end: End::new(memory, slots),
             tokens: Tokens::new(slots),
-            submitted: 0,
-            published: 0,
-            taken: 0,
-            known: 0,
         }
     }
 
     /// Writes zero to the words that this side counts in. Before the other side is asked to do the same.
     pub fn reset(&mut self) {
-        store(&self.memory, CLIENT_SLEEPS, 0);
-        store_release(&self.memory, SUBMITTED, 0);
+        self.end.reset();
     }
 
     /// How many operations were submitted whose completion was not taken.
@@ -62,26 +58,16 @@ impl<M: RingMemory> Submitter<M> {
             return Err(SubmitError::NotInRing);
         }
         let token = self.tokens.take().ok_or(SubmitError::Full)?;
-        let slot = self.slots.submission(self.submitted);
-        write(&self.memory, slot, (token, request), used_words);
-        self.submitted = self.submitted.wrapping_add(1);
+        let slot = self.end.slots.submission(self.end.written());
+        write(&self.end.memory, slot, (token, request), used_words);
+        self.end.count_written();
         Ok(token)
     }
 
     /// Lets the server see what was submitted; tells whether it must be signalled.
     #[inline(always)]
     pub fn publish(&mut self) -> Wake {
-        if self.published == self.submitted {
-            return Wake::NotNeeded;
-        }
-        self.published = self.submitted;
-        store_release(&self.memory, SUBMITTED, self.submitted);
-        self.memory.fence();
-        if load(&self.memory, SERVER_SLEEPS) == 0 {
-            Wake::NotNeeded
-        } else {
-            Wake::Needed
-        }
+        self.end.publish()
     }
 
     /// Takes the next completion, if there is one: its reply goes to `replies`, at the place of its token, which is
@@ -93,15 +79,16 @@ impl<M: RingMemory> Submitter<M> {
     /// `TooMany`, `UnknownToken`.
     #[inline(always)]
     pub fn take(&mut self, replies: &mut [Message]) -> Result<Option<u32>, PeerMisbehavior> {
-        if self.taken == self.known && !self.look()? {
+        let possible = self.possible();
+        if !self.end.has_more(possible)? {
             return Ok(None);
         }
-        let slot = self.slots.completion(self.taken);
-        let token = self.tokens.end(read_token(&self.memory, slot));
+        let slot = self.end.slots.completion(self.end.taken());
+        let token = self.tokens.end(read_token(&self.end.memory, slot));
         let token = token.ok_or(PeerMisbehavior::UnknownToken)?;
-        self.taken = self.taken.wrapping_add(1);
+        self.end.count_taken();
         if let Some(reply) = replies.get_mut(token as usize) {
-            read_into(&self.memory, slot, reply);
+            read_into(&self.end.memory, slot, reply);
         }
         Ok(Some(token))
     }
@@ -110,27 +97,20 @@ impl<M: RingMemory> Submitter<M> {
     #[inline(always)]
     #[must_use]
     pub fn has_ended(&self, token: u32) -> bool {
-        self.tokens.has_ended(token, self.slots)
+        self.tokens.has_ended(token, self.end.slots)
     }
 
     /// Gives back the token of a completion that was taken: another operation may get it. Nothing happens to one
     /// that is under way.
     #[inline(always)]
     pub fn give_back(&mut self, token: u32) {
-        self.tokens.give_back(token, self.slots);
+        self.tokens.give_back(token, self.end.slots);
     }
 
-    /// Looks how many completions there are; whether there is one.
-    fn look(&mut self) -> Result<bool, PeerMisbehavior> {
-        let known = load_acquire(&self.memory, COMPLETED);
-        let new = known.wrapping_sub(self.taken);
-        let unpublished = self.submitted.wrapping_sub(self.published);
-        let possible = u64::from(self.tokens.under_way()).wrapping_sub(unpublished);
-        if new > possible {
-            return Err(PeerMisbehavior::TooMany);
-        }
-        self.known = known;
-        Ok(new != 0)
+    /// How many completions there can be that were not taken: as many as were published and are under way.
+    #[inline(always)]
+    fn possible(&self) -> u64 {
+        u64::from(self.tokens.under_way()).wrapping_sub(self.end.unpublished())
     }
 
     /// Says that this side sleeps until it is signalled; whether it may: not if there is a completion.
@@ -139,17 +119,12 @@ impl<M: RingMemory> Submitter<M> {
     ///
     /// `TooMany`.
     pub fn sleep(&mut self) -> Result<bool, PeerMisbehavior> {
-        store(&self.memory, CLIENT_SLEEPS, 1);
-        self.memory.fence();
-        let is_there = self.taken != self.known || self.look()?;
-        if is_there {
-            self.wake();
-        }
-        Ok(!is_there)
+        let possible = self.possible();
+        self.end.sleep(possible)
     }
 
     /// Says that this side does not sleep any more.
     pub fn wake(&mut self) {
-        store(&self.memory, CLIENT_SLEEPS, 0);
+        self.end.wake();
     }
 }

@@ -7,9 +7,11 @@ use alloc::vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use ipc_abi::error::Error;
-use ipc_abi::interface::{CallError, METHOD_RING, RingError, RingTransport, Ticket, client};
+use ipc_abi::interface::{
+    CallError, EncodeError, METHOD_RING, Misbehavior, RingError, RingTransport, Ticket, client,
+};
 use ipc_abi::message::Message;
-use ipc_abi::ring::{PeerMisbehavior, SubmitError, Submitter, Wake};
+use ipc_abi::ring::{SubmitError, Submitter, Wake};
 use ipc_abi::signal;
 use ipc_abi::startup::{RingGrant, RingSide};
 
@@ -216,11 +218,7 @@ const fn why(failure: RingError) -> CallError {
         RingError::Full | RingError::Request(_) | RingError::Closed => {
             CallError::Refused(Error::Died)
         }
-        RingError::PeerMisbehavior(misbehavior) => match misbehavior {
-            PeerMisbehavior::TooMany | PeerMisbehavior::UnknownToken => {
-                CallError::PeerMisbehavior(ipc_abi::interface::Misbehavior::NoReply)
-            }
-        },
+        RingError::PeerMisbehavior(_) => CallError::PeerMisbehavior(Misbehavior::NoReply),
     }
 }
 
@@ -234,9 +232,7 @@ impl RingTransport for Ring {
             .submit(request, used_words)
             .map_err(|error| match error {
                 SubmitError::Full => RingError::Full,
-                SubmitError::NotInRing => {
-                    RingError::Request(ipc_abi::interface::EncodeError::TooLong)
-                }
+                SubmitError::NotInRing => RingError::Request(EncodeError::TooLong),
             })
     }
 }

@@ -22,44 +22,34 @@ const TURN: u32 = 64;
 
 /// The rings of this process.
 pub(crate) static RINGS: Rings = Rings {
-    state: SpinMutex::new(State::new()),
+    sides: SpinMutex::new(Vec::new()),
     is_any_left: AtomicBool::new(false),
 };
 
 /// The rings of a process.
 pub(crate) struct Rings {
-    state: SpinMutex<State, Yielding>,
+    sides: SpinMutex<Sides, Yielding>,
     /// Whether a turn ended with something left.
     is_any_left: AtomicBool,
 }
 
-struct State {
-    grants: Vec<RingGrant, RINGS_MAX>,
-    open: Vec<OpenRing, RINGS_MAX>,
+/// The sides of rings that a process has.
+type Sides = Vec<Side, RINGS_MAX>;
+
+/// A side of a ring.
+struct Side {
+    grant: RingGrant,
+    /// What the server's side has, once its client has opened it.
+    open: Option<OpenRing>,
 }
 
 /// A ring that its client has opened.
 struct OpenRing {
     /// The badge of the gate through which it was opened: who asks.
     badge: u64,
-    /// The client's process.
-    client: u8,
     /// The gate that signals the client.
     doorbell: u32,
     completer: Completer<SharedWords>,
-}
-
-impl State {
-    const fn new() -> State {
-        State {
-            grants: Vec::new(),
-            open: Vec::new(),
-        }
-    }
-
-    fn close(&mut self, client: u8) {
-        self.open.retain(|ring| ring.client != client);
-    }
 }
 
 /// Whether there is more to be done.
@@ -74,41 +64,44 @@ pub(crate) enum More {
 impl Rings {
     /// Takes what the supervisor gave.
     pub(crate) fn take_grants(&self, grants: &[RingGrant]) {
-        let mut state = self.state.lock();
-        state.grants = grants.iter().take(RINGS_MAX).cloned().collect();
+        let sides = grants.iter().take(RINGS_MAX).map(|grant| Side {
+            grant: grant.clone(),
+            open: None,
+        });
+        *self.sides.lock() = sides.collect();
     }
 
     /// The first grant for which `is_wanted`.
     pub(crate) fn grant(&self, is_wanted: impl Fn(&RingGrant) -> bool) -> Option<RingGrant> {
-        let state = self.state.lock();
-        state.grants.iter().find(|grant| is_wanted(grant)).cloned()
+        let sides = self.sides.lock();
+        let mut grants = sides.iter().map(|side| &side.grant);
+        grants.find(|grant| is_wanted(grant)).cloned()
     }
 
     /// Opens the server's side of the ring with the caller of `request`.
     pub(crate) fn open(&self, request: &Incoming) -> Result<(), ProtocolError> {
         let client = Caller::of(request).client();
-        let is_its = |grant: &RingGrant| grant.side == RingSide::Server && grant.peer == client;
-        let grant = self.grant(is_its);
-        let grant = grant.ok_or(ProtocolError::NoRing)?;
-        let (memory, slots) = words_of(&grant).ok_or(ProtocolError::NoRing)?;
+        let mut sides = self.sides.lock();
+        let mut served = sides.iter_mut().filter(|side| side.serves(client));
+        let side = served.next().ok_or(ProtocolError::NoRing)?;
+        let (memory, slots) = words_of(&side.grant).ok_or(ProtocolError::NoRing)?;
         let mut completer = Completer::new(memory, slots);
         completer.reset();
         // Its client has submitted nothing yet, so it may not be missed that this side waits to be rung.
         let _ = completer.sleep();
-        let mut state = self.state.lock();
-        state.close(client);
-        let opened = state.open.push(OpenRing {
+        side.open = Some(OpenRing {
             badge: request.badge,
-            client,
-            doorbell: grant.doorbell,
+            doorbell: side.grant.doorbell,
             completer,
         });
-        opened.map_err(|_| ProtocolError::NoRing)
+        Ok(())
     }
 
     /// The client died.
     pub(crate) fn close(&self, client: u8) {
-        self.state.lock().close(client);
+        let mut sides = self.sides.lock();
+        let served = sides.iter_mut().filter(|side| side.serves(client));
+        served.for_each(|side| side.open = None);
     }
 
     /// Whether the last turn left something.
@@ -121,29 +114,33 @@ impl Rings {
         let mut more = More::No;
         for index in 0..RINGS_MAX {
             // Taken out, so that the server's methods may do anything meanwhile.
-            let taken = {
-                let mut state = self.state.lock();
-                (index < state.open.len()).then(|| state.open.swap_remove(index))
-            };
-            let Some(mut ring) = taken else { break };
+            let taken = self
+                .sides
+                .lock()
+                .get_mut(index)
+                .and_then(|side| side.open.take());
+            let Some(mut ring) = taken else { continue };
+            // Who breaks the rules has no ring any more.
             let Ok(left) = ring.serve::<I, S>(server) else {
                 continue;
             };
             if left == More::Yes {
                 more = More::Yes;
             }
-            let mut state = self.state.lock();
             // If it was opened anew meanwhile, by a call that the server received itself, that one counts.
-            if state.open.iter().all(|other| other.client != ring.client) {
-                let _ = state.open.push(ring);
-                let last = state.open.len().saturating_sub(1);
-                if index < last {
-                    state.open.swap(index, last);
-                }
+            if let Some(side) = self.sides.lock().get_mut(index) {
+                side.open.get_or_insert(ring);
             }
         }
         self.is_any_left.store(more == More::Yes, Ordering::Relaxed);
         more
+    }
+}
+
+impl Side {
+    /// Whether it is the server's side of the ring with `client`.
+    fn serves(&self, client: u8) -> bool {
+        self.grant.side == RingSide::Server && self.grant.peer == client
     }
 }
 
