@@ -10,12 +10,13 @@ use ipc_abi::startup::{SlotRange, Startup};
 
 use crate::device::Device;
 use crate::gate::{Endpoint, Gate, Notification};
+use crate::slots::{Slots, Use};
 
 /// What a process was given. There is one, and `main` gets it.
 #[derive(Debug)]
 pub struct Environment {
     startup: Startup,
-    taken_slots: u32,
+    slots: &'static Slots,
     taken_devices: [bool; DEVICES_MAX],
 }
 
@@ -93,10 +94,12 @@ impl fmt::Display for ServiceError {
 }
 
 impl Environment {
-    pub(crate) fn new(startup: Startup) -> Environment {
+    /// What a process was given, whose empty slots are `slots`.
+    pub(crate) fn new(startup: Startup, slots: &'static Slots) -> Environment {
+        slots.offer(startup.slots);
         Environment {
             startup,
-            taken_slots: 0,
+            slots,
             taken_devices: [false; DEVICES_MAX],
         }
     }
@@ -209,18 +212,14 @@ impl Environment {
         Ok(Device::new(grant))
     }
 
-    /// Takes `count` empty slots of the process's table.
+    /// Takes `count` empty slots of the process's table, one after the other.
     ///
     /// # Errors
     ///
     /// `NoSlots`.
     pub fn take_slots(&mut self, count: u32) -> Result<SlotRange, EnvironmentError> {
-        let left = self.startup.slots.count.saturating_sub(self.taken_slots);
-        if count > left {
-            return Err(EnvironmentError::NoSlots);
-        }
-        let first = self.startup.slots.first + self.taken_slots;
-        self.taken_slots += count;
+        let first = self.slots.take(count, Use::Taken);
+        let first = first.ok_or(EnvironmentError::NoSlots)?;
         Ok(SlotRange { first, count })
     }
 }
@@ -253,7 +252,7 @@ mod tests {
             bytes: 4096,
             irqs: heapless::Vec::new(),
         };
-        Environment::new(Startup {
+        let startup = Startup {
             name: clip("shell"),
             slots: SlotRange {
                 first: 32,
@@ -262,7 +261,8 @@ mod tests {
             handles: core::iter::once(gate).collect(),
             devices: core::iter::once(device).collect(),
             ..Startup::default()
-        })
+        };
+        Environment::new(startup, std::boxed::Box::leak(Slots::new().into()))
     }
 
     #[test]

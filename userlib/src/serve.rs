@@ -6,7 +6,7 @@
 use ipc_abi::call::Window;
 use ipc_abi::error::Error;
 use ipc_abi::fault::{FaultCause, FaultReply, FaultWord};
-use ipc_abi::interface::promise::{Desk, Ticket};
+use ipc_abi::interface::promise::{Desk, Gone, Ticket};
 use ipc_abi::interface::server::reply_protocol_error;
 use ipc_abi::interface::{Dispatch, ProtocolError, Replier};
 use ipc_abi::message::{Incoming, MESSAGE_WORDS, Message};
@@ -16,8 +16,13 @@ use ipc_abi::tag::{MessageKind, Tag};
 use crate::buffer::MessageBuffer;
 use crate::desk::DESK;
 use crate::gate::Endpoint;
+use crate::keeper::{KEEPER, Window as Places};
 use crate::ring::{More, RINGS};
 use crate::syscall;
+
+mod taking;
+
+use taking::{Current, Taking, deliver};
 
 /// What a server hears beside requests.
 pub trait Events {
@@ -120,7 +125,7 @@ impl FaultAnswer {
 ///
 /// Signals are taken and nobody hears of them; threads whose faults come here stay stopped.
 pub fn serve<I: Dispatch<S>, S>(interface: I, endpoint: Endpoint, server: &mut S) -> Error {
-    run(interface, endpoint, server, &Deaf)
+    begin(interface, endpoint, server, &Deaf)
 }
 
 /// Serves requests on `endpoint` for ever, and tells the server of signals and faults; returns only
@@ -130,7 +135,22 @@ pub fn serve_events<I: Dispatch<S>, S: Events>(
     endpoint: Endpoint,
     server: &mut S,
 ) -> Error {
-    run(interface, endpoint, server, &Hearing)
+    begin(interface, endpoint, server, &Hearing)
+}
+
+/// Starts the loop: one with places for capabilities, if the interface takes any.
+fn begin<I: Dispatch<S>, S>(
+    interface: I,
+    endpoint: Endpoint,
+    server: &mut S,
+    ears: &impl Ears<S>,
+) -> Error {
+    if I::TAKES_CAPABILITIES {
+        let window = Places::take(&KEEPER);
+        run(interface, Taking::new(endpoint, &window), server, ears)
+    } else {
+        run(interface, endpoint, server, ears)
+    }
 }
 
 /// Where messages come from: the endpoint, or a test's script.
@@ -139,6 +159,8 @@ trait Source: Copy {
     fn try_receive(self) -> Incoming;
     fn reply(self, reply: Message);
     fn reply_receive(self, reply: Message, used_words: usize) -> Incoming;
+    /// Sends a reply with capabilities; tells whether the caller has it.
+    fn deliver(self, reply: Message) -> Result<(), Gone>;
 }
 
 impl Source for Endpoint {
@@ -163,6 +185,10 @@ impl Source for Endpoint {
     #[inline(always)]
     fn reply_receive(self, reply: Message, used_words: usize) -> Incoming {
         self.reply_receive_short(reply, used_words)
+    }
+
+    fn deliver(self, reply: Message) -> Result<(), Gone> {
+        deliver(&Current, reply)
     }
 }
 
@@ -197,6 +223,14 @@ impl<E: Source> Replier for Fused<E> {
         self.source.receive()
     }
 
+    fn can_deliver(&self) -> Result<(), ProtocolError> {
+        Ok(())
+    }
+
+    fn deliver(&self, reply: Message) -> Result<(), Gone> {
+        self.source.deliver(reply)
+    }
+
     fn open_ring(&self, request: &Incoming) -> Result<(), ProtocolError> {
         RINGS.open(request)
     }
@@ -220,6 +254,14 @@ impl<E: Source> Replier for Plain<E> {
 
     fn later(self) {
         DESK.end_idling();
+    }
+
+    fn can_deliver(&self) -> Result<(), ProtocolError> {
+        Ok(())
+    }
+
+    fn deliver(&self, reply: Message) -> Result<(), Gone> {
+        self.source.deliver(reply)
     }
 
     fn open_ring(&self, request: &Incoming) -> Result<(), ProtocolError> {
