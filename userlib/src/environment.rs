@@ -6,7 +6,7 @@ use ipc_abi::capability::Kind;
 use ipc_abi::interface::client::check_schema;
 use ipc_abi::interface::{ConnectError, Interface};
 use ipc_abi::manifest::{DEVICES_MAX, Name};
-use ipc_abi::startup::{SlotRange, Startup};
+use ipc_abi::startup::{SessionGrant, SlotRange, Startup};
 
 use crate::device::Device;
 use crate::gate::{Endpoint, Gate, Notification};
@@ -44,6 +44,8 @@ pub enum EnvironmentError {
     NoNotification,
     /// All slots that it may fill are taken.
     NoSlots,
+    /// `system.toml` gives it no sessions, or they were taken before.
+    NoSessions,
 }
 
 impl fmt::Display for EnvironmentError {
@@ -65,6 +67,7 @@ impl fmt::Display for EnvironmentError {
             EnvironmentError::NoEndpoint => formatter.write_str("it has no endpoint"),
             EnvironmentError::NoNotification => formatter.write_str("it has no notification"),
             EnvironmentError::NoSlots => formatter.write_str("all its slots are taken"),
+            EnvironmentError::NoSessions => formatter.write_str("it has no sessions"),
         }
     }
 }
@@ -210,6 +213,16 @@ impl Environment {
         }
         *is_taken = true;
         Ok(Device::new(grant))
+    }
+
+    /// Takes what sessions are made of: there is one set of sessions.
+    ///
+    /// # Errors
+    ///
+    /// `NoSessions`.
+    pub(crate) fn take_sessions(&mut self) -> Result<SessionGrant, EnvironmentError> {
+        let grant = self.startup.sessions.take();
+        grant.ok_or(EnvironmentError::NoSessions)
     }
 
     /// Takes `count` empty slots of the process's table, one after the other.

@@ -6,8 +6,9 @@
 use core::fmt;
 
 use ipc_abi::call::Window;
-use ipc_abi::interface::client::check_schema;
-use ipc_abi::interface::{CallError, ConnectError, Granted, Interface, Transport};
+use ipc_abi::error::Error;
+use ipc_abi::interface::client::{check_schema, close_session};
+use ipc_abi::interface::{CallError, ConnectError, Granted, Interface, METHOD_CLOSE, Transport};
 use ipc_abi::message::{Incoming, Message};
 
 use crate::buffer::MessageBuffer;
@@ -87,5 +88,74 @@ impl<I: Interface> Transport for OwnedGate<I> {
     /// Does not wait at all: there is no sending until a deadline.
     fn send(&mut self, message: Message) -> Result<(), CallError> {
         syscall::try_send(self.gate.handle(), message).map_err(CallError::Refused)
+    }
+}
+
+/// A session that this process opened: an [`OwnedGate`] that ends it when it is dropped.
+#[derive(Debug)]
+pub struct SessionGate<I: Interface> {
+    gate: OwnedGate<I>,
+    end: End,
+}
+
+/// Whether a session is to be ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Due,
+    Done,
+}
+
+impl<I: Interface> SessionGate<I> {
+    /// Calls in the session of which `gate` is the gate, waiting so long for each answer.
+    #[must_use]
+    pub const fn new(gate: Granted<I>, patience: Duration) -> SessionGate<I> {
+        SessionGate {
+            gate: OwnedGate::new(gate, patience),
+            end: End::Due,
+        }
+    }
+
+    /// Ends the session and waits for that.
+    ///
+    /// # Errors
+    ///
+    /// `NoSession` if it was over, or why there is no answer.
+    pub fn close(mut self) -> Result<(), CallError> {
+        self.end = End::Done;
+        close_session(&mut self.gate)
+    }
+}
+
+impl<I: Interface> Drop for SessionGate<I> {
+    /// Tells the service, and waits only if it is busy, as long as for an answer.
+    fn drop(&mut self) {
+        if self.end == End::Done {
+            return;
+        }
+        let told = self.gate.send(Message::empty(METHOD_CLOSE));
+        if told == Err(CallError::Refused(Error::WouldBlock)) {
+            // A service that does not answer ends the session when this process ends.
+            let _ = close_session(&mut self.gate);
+        }
+    }
+}
+
+impl<I: Interface> Transport for SessionGate<I> {
+    type Buffer = MessageBuffer;
+
+    fn buffer(&mut self) -> &mut MessageBuffer {
+        self.gate.buffer()
+    }
+
+    fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
+        self.gate.call(request)
+    }
+
+    fn call_taking(&mut self, request: Message, count: usize) -> Result<Incoming, CallError> {
+        self.gate.call_taking(request, count)
+    }
+
+    fn send(&mut self, message: Message) -> Result<(), CallError> {
+        self.gate.send(message)
     }
 }

@@ -18,11 +18,12 @@ use crate::desk::DESK;
 use crate::gate::Endpoint;
 use crate::keeper::{KEEPER, Window as Places};
 use crate::ring::{More, RINGS};
+use crate::session;
 use crate::syscall;
 
 mod taking;
 
-use taking::{Current, Taking, deliver};
+use taking::{Current, Saved, Taking, deliver};
 
 /// What a server hears beside requests.
 pub trait Events {
@@ -188,7 +189,13 @@ impl Source for Endpoint {
     }
 
     fn deliver(self, reply: Message) -> Result<(), Gone> {
-        deliver(&Current, reply)
+        match session::saving_place() {
+            None => deliver(&Current, reply),
+            Some(place) => match syscall::save_caller(place) {
+                Ok(()) => deliver(&Saved(place), reply),
+                Err(_) => Err(Gone),
+            },
+        }
     }
 }
 
@@ -373,7 +380,7 @@ fn handle_event<I: Dispatch<S>, S>(message: Incoming, server: &mut S, ears: &imp
     match message.tag.kind() {
         Some(MessageKind::Signal) => {
             DESK.begin_idling();
-            tell_signals(server, message.words[0], ears);
+            tell_signals::<I, S>(server, message.words[0], ears);
             DESK.end_idling();
             if message.words[0] & signal::RING == 0 {
                 Step::Receive
@@ -398,9 +405,10 @@ fn handle_event<I: Dispatch<S>, S>(message: Incoming, server: &mut S, ears: &imp
 }
 
 /// Tells of dead clients first: what was theirs goes before anything else is done.
-fn tell_signals<S>(server: &mut S, bits: u64, ears: &impl Ears<S>) {
+fn tell_signals<I: Dispatch<S>, S>(server: &mut S, bits: u64, ears: &impl Ears<S>) {
     for client in signal::dead_clients(bits) {
         RINGS.close(client);
+        I::disconnect(server, client);
         ears.disconnect(server, client);
     }
     let others = signal::without_clients(bits) & !signal::RING;

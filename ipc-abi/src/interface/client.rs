@@ -4,7 +4,7 @@ use super::error::{CallError, ConnectError, Misbehavior, ProtocolError, status};
 use super::granted::{Arrived, count_of};
 use super::payload::{EncodeOutcome, encode, used_words, with_bytes_beside};
 use super::wire::{Decode, DecodeOwned, Encode, Reader};
-use super::{Interface, METHOD_SCHEMA, Schema};
+use super::{Interface, METHOD_CLOSE, METHOD_SCHEMA, Schema};
 use crate::error::Error;
 use crate::message::{Incoming, LongBuffer, MESSAGE_WORDS, Message, bytes_from_words};
 use crate::tag::{MessageKind, Tag};
@@ -144,6 +144,15 @@ pub fn tell<T: Transport, A: Encode>(
         EncodeOutcome::Message(message) => transport.send(message),
         EncodeOutcome::Refused(error) => Err(CallError::Request(error)),
     }
+}
+
+/// Ends the session that the transport leads to.
+///
+/// # Errors
+///
+/// `NoSession` if it is over already, `UnknownMethod` if it is none, or why there is no answer.
+pub fn close_session<T: Transport>(transport: &mut T) -> Result<(), CallError> {
+    call(transport, METHOD_CLOSE, &())
 }
 
 /// Asks the service for its schema and compares it with the interface's.

@@ -166,9 +166,10 @@ impl<I: Dispatch<S>, S> Local<I, S> {
         None
     }
 
-    /// The calls of the client with this number that wait for late answers do not wait any longer: as
-    /// if it had died, or its time were over.
+    /// The client with this number dies: its calls that wait for late answers do not wait any longer, and what the
+    /// interface keeps for it goes.
     pub fn disconnect(&mut self, client: u8) {
+        I::disconnect(&mut self.server, client);
         self.waiting.retain(|(ticket, caller)| {
             let stays = caller.client() != client;
             if !stays {

@@ -8,7 +8,7 @@ use super::payload::{EncodeOutcome, encode, used_words, with_bytes, with_bytes_b
 use super::promise::{Desk, Encoder, Gone, Promise, Ticket};
 use super::wire::{Decode, Encode, Reader};
 use super::{Interface, METHOD_RING, METHOD_SCHEMA};
-use crate::manifest::Badge;
+use crate::manifest::{Badge, SessionId};
 use crate::message::{Incoming, LongBuffer, LongWriter, Message};
 use crate::tag::Tag;
 
@@ -26,6 +26,11 @@ pub trait Dispatch<S>: Interface {
     /// Tells `server` what came one way. It is dropped if it is not for a method that nobody waits for,
     /// because nobody would hear the answer, or if it is malformed.
     fn tell<B: LongBuffer>(server: &mut S, request: Incoming, buffer: &mut B);
+
+    /// The client with this process number died: what its interface keeps for it goes.
+    fn disconnect(server: &mut S, client: u8) {
+        let _ = (server, client);
+    }
 }
 
 /// What a dispatcher does when a method has returned: it sends the reply and, in a server's loop,
@@ -106,6 +111,13 @@ impl Caller {
     #[must_use]
     pub const fn has_permission(self, permission: u32) -> bool {
         self.badge.has_permission(permission)
+    }
+
+    /// The session in which it calls, if it calls through the gate of one. There it has no permissions: whatever
+    /// opened the session looked at them.
+    #[must_use]
+    pub const fn session(self) -> Option<SessionId> {
+        self.badge.session()
     }
 }
 

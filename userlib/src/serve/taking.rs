@@ -69,6 +69,15 @@ impl Answering for Current {
     }
 }
 
+/// A caller that was saved in this reply object: that it went away is told.
+pub(super) struct Saved(pub(super) u32);
+
+impl Answering for Saved {
+    fn answer(&self, reply: Message) -> Result<(), Error> {
+        syscall::reply_to(self.0, reply)
+    }
+}
+
 /// Sends a reply that carries capabilities; if it cannot be sent, another that says so.
 pub(super) fn deliver(caller: &impl Answering, reply: Message) -> Result<(), Gone> {
     let Err(error) = caller.answer(reply) else {
