@@ -30,6 +30,8 @@ pub const RINGS_MAX: usize = 16;
 pub const DEVICES_MAX: usize = 8;
 /// The most callers that one process can keep waiting.
 pub const REPLIES_MAX: usize = 32;
+/// The most sessions that one process can have open.
+pub const SESSIONS_MAX: usize = 128;
 /// The most interrupt lines of one device.
 pub const DEVICE_LINES_MAX: usize = 4;
 /// The most pages of a heap, of a region, or of a program's segment: 64 MiB.
@@ -68,6 +70,8 @@ pub struct Process {
     pub serves: bool,
     /// How many callers it can keep waiting: reply objects.
     pub replies: u8,
+    /// How many sessions of its clients it can have open, each with a gate of its own.
+    pub sessions: u8,
     /// What it may call.
     pub calls: Vec<Call, CALLS_MAX>,
     /// What it drives.
@@ -151,11 +155,51 @@ pub struct Call {
     pub ring_slots: u16,
 }
 
-/// The badge of a client's gate: who calls, and what the service lets it do.
+/// The badge of a client's gate: who calls, and what the service lets it do, or in which session.
+///
+/// | bits | of a client's gate | of a session's |
+/// |---|---|---|
+/// | 7:0 | the number of the client's process | the same |
+/// | 15:8 | 0 | the number of the session |
+/// | 62:16 | the permissions, in bits 62:32 | how many sessions the server had opened before |
+/// | 63 | 0 | 1 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Badge(u64);
 
+/// Which session of a server: its number, and how many the server had opened before, so that no two are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionId {
+    /// Its number; another session has it when this one is over.
+    pub number: u8,
+    /// How many the server had opened before: below 2^47.
+    pub generation: u64,
+}
+
 impl Badge {
+    /// Set in the badges of sessions.
+    const SESSION: u64 = 1 << 63;
+    /// The generations that a badge tells apart: enough for a million a second, for four years.
+    const GENERATIONS: u64 = (1 << 47) - 1;
+
+    /// The badge of a session of the process `client`.
+    #[must_use]
+    pub const fn of_session(client: u8, session: SessionId) -> Badge {
+        let generation = session.generation & Badge::GENERATIONS;
+        Badge(Badge::SESSION | generation << 16 | (session.number as u64) << 8 | client as u64)
+    }
+
+    /// The session that it is the badge of, if it is.
+    #[must_use]
+    pub const fn session(self) -> Option<SessionId> {
+        if self.0 & Badge::SESSION == 0 {
+            return None;
+        }
+        Some(SessionId {
+            number: (self.0 >> 8 & 0xFF) as u8,
+            generation: self.0 >> 16 & Badge::GENERATIONS,
+        })
+    }
+
     /// The badge of the process `client` with `permissions`, of which there are at most
     /// [`PERMISSIONS_MAX`]: bit 63 is not theirs.
     #[must_use]
@@ -185,7 +229,8 @@ impl Badge {
     /// Whether the client has the permission with this number.
     #[must_use]
     pub const fn has_permission(self, permission: u32) -> bool {
-        permission < PERMISSIONS_MAX && (self.0 >> 32) & (1 << permission) != 0
+        let is_client = self.0 & Badge::SESSION == 0;
+        is_client && permission < PERMISSIONS_MAX && (self.0 >> 32) & (1 << permission) != 0
     }
 }
 
@@ -317,5 +362,27 @@ mod tests {
         assert_eq!(badge.into_raw() >> 63, 0);
         assert!(!Badge::from_raw(u64::MAX).has_permission(PERMISSIONS_MAX));
         assert!(!Badge::new(7, 1 << 3).has_permission(2));
+        assert_eq!(badge.session(), None);
+    }
+
+    #[test]
+    fn badge_of_a_session_tells_it_and_gives_no_permission() {
+        let last = SessionId {
+            number: u8::MAX,
+            generation: (1 << 47) - 1,
+        };
+        let badge = Badge::of_session(9, last);
+        assert_eq!((badge.client(), badge.session()), (9, Some(last)));
+        assert!((0..64).all(|permission| !badge.has_permission(permission)));
+        let first = SessionId {
+            number: 0,
+            generation: 0,
+        };
+        assert_eq!(Badge::of_session(9, first).session(), Some(first));
+        let one_more = SessionId {
+            generation: 1 << 47,
+            ..first
+        };
+        assert_eq!(Badge::of_session(9, one_more), Badge::of_session(9, first));
     }
 }

@@ -1,5 +1,6 @@
 //! A message outside the kernel: sixteen words and a tag.
 
+use crate::interface::granted::Keeper;
 use crate::tag::Tag;
 
 /// Words of a message that travel in registers: `x0`–`x15`.
@@ -110,6 +111,11 @@ pub trait LongBuffer: LongWriter {
         length: usize,
         reader: impl FnOnce(&[u8]) -> R,
     ) -> Result<R, LongBufferError>;
+
+    /// Who has the slots into which capabilities come; `None` where none can come.
+    fn keeper(&self) -> Option<&'static dyn Keeper> {
+        None
+    }
 }
 
 /// Why a long message cannot be written or read.

@@ -51,6 +51,32 @@ pub struct Startup {
     pub replies: SlotRange,
     /// The rings that it has a side of.
     pub rings: Vec<RingGrant, RINGS_MAX>,
+    /// What its sessions are made of; `None` if it has none.
+    pub sessions: Option<SessionGrant>,
+}
+
+/// What the sessions of a server are made of: its endpoint then has the right to make gates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionGrant {
+    /// How many there can be.
+    pub count: u8,
+    /// The region in which their gates are made.
+    pub region: u32,
+    /// The reply object in which a caller is saved that gets a session.
+    pub reply: u32,
+}
+
+/// Bytes of a gate (`ABI.md`, "Capabilities").
+const GATE_BYTES: u64 = 64;
+
+/// How many frames the region has in which so many gates of sessions are made: its own, and theirs.
+#[must_use]
+pub const fn session_frames(count: u8) -> u64 {
+    let bytes = (count as u64).wrapping_mul(GATE_BYTES);
+    match count {
+        0 => 0,
+        _ => bytes.div_ceil(PAGE_BYTES).wrapping_add(1),
+    }
 }
 
 /// A piece of a process's address space.
@@ -256,7 +282,18 @@ mod tests {
                 count: u32::MAX,
             },
             rings: core::iter::repeat_n(ring, RINGS_MAX).collect(),
+            sessions: Some(SessionGrant {
+                count: u8::MAX,
+                region: u32::MAX,
+                reply: u32::MAX,
+            }),
         }
+    }
+
+    #[test]
+    fn gates_of_sessions_fill_whole_frames() {
+        let frames = [0, 1, 64, 65, 128].map(session_frames);
+        assert_eq!(frames, [0, 2, 2, 3, 3]);
     }
 
     #[test]

@@ -6,16 +6,17 @@ use ipc_abi::capability::Kind;
 use ipc_abi::interface::client::check_schema;
 use ipc_abi::interface::{ConnectError, Interface};
 use ipc_abi::manifest::{DEVICES_MAX, Name};
-use ipc_abi::startup::{SlotRange, Startup};
+use ipc_abi::startup::{SessionGrant, SlotRange, Startup};
 
 use crate::device::Device;
 use crate::gate::{Endpoint, Gate, Notification};
+use crate::slots::{Slots, Use};
 
 /// What a process was given. There is one, and `main` gets it.
 #[derive(Debug)]
 pub struct Environment {
     startup: Startup,
-    taken_slots: u32,
+    slots: &'static Slots,
     taken_devices: [bool; DEVICES_MAX],
 }
 
@@ -43,6 +44,8 @@ pub enum EnvironmentError {
     NoNotification,
     /// All slots that it may fill are taken.
     NoSlots,
+    /// `system.toml` gives it no sessions, or they were taken before.
+    NoSessions,
 }
 
 impl fmt::Display for EnvironmentError {
@@ -64,6 +67,7 @@ impl fmt::Display for EnvironmentError {
             EnvironmentError::NoEndpoint => formatter.write_str("it has no endpoint"),
             EnvironmentError::NoNotification => formatter.write_str("it has no notification"),
             EnvironmentError::NoSlots => formatter.write_str("all its slots are taken"),
+            EnvironmentError::NoSessions => formatter.write_str("it has no sessions"),
         }
     }
 }
@@ -93,10 +97,12 @@ impl fmt::Display for ServiceError {
 }
 
 impl Environment {
-    pub(crate) fn new(startup: Startup) -> Environment {
+    /// What a process was given, whose empty slots are `slots`.
+    pub(crate) fn new(startup: Startup, slots: &'static Slots) -> Environment {
+        slots.offer(startup.slots);
         Environment {
             startup,
-            taken_slots: 0,
+            slots,
             taken_devices: [false; DEVICES_MAX],
         }
     }
@@ -209,18 +215,24 @@ impl Environment {
         Ok(Device::new(grant))
     }
 
-    /// Takes `count` empty slots of the process's table.
+    /// Takes what sessions are made of: there is one set of sessions.
+    ///
+    /// # Errors
+    ///
+    /// `NoSessions`.
+    pub(crate) fn take_sessions(&mut self) -> Result<SessionGrant, EnvironmentError> {
+        let grant = self.startup.sessions.take();
+        grant.ok_or(EnvironmentError::NoSessions)
+    }
+
+    /// Takes `count` empty slots of the process's table, one after the other.
     ///
     /// # Errors
     ///
     /// `NoSlots`.
     pub fn take_slots(&mut self, count: u32) -> Result<SlotRange, EnvironmentError> {
-        let left = self.startup.slots.count.saturating_sub(self.taken_slots);
-        if count > left {
-            return Err(EnvironmentError::NoSlots);
-        }
-        let first = self.startup.slots.first + self.taken_slots;
-        self.taken_slots += count;
+        let first = self.slots.take(count, Use::Taken);
+        let first = first.ok_or(EnvironmentError::NoSlots)?;
         Ok(SlotRange { first, count })
     }
 }
@@ -253,7 +265,7 @@ mod tests {
             bytes: 4096,
             irqs: heapless::Vec::new(),
         };
-        Environment::new(Startup {
+        let startup = Startup {
             name: clip("shell"),
             slots: SlotRange {
                 first: 32,
@@ -262,7 +274,8 @@ mod tests {
             handles: core::iter::once(gate).collect(),
             devices: core::iter::once(device).collect(),
             ..Startup::default()
-        })
+        };
+        Environment::new(startup, std::boxed::Box::leak(Slots::new().into()))
     }
 
     #[test]

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 
+extern crate alloc;
+
 #[cfg(test)]
 extern crate std;
 
@@ -13,11 +15,15 @@ mod device;
 mod environment;
 mod gate;
 pub mod heap;
+mod keeper;
 mod memory;
+mod owned;
 mod panic;
 mod provoke;
 pub mod ring;
 mod serve;
+pub mod session;
+mod slots;
 #[doc(hidden)]
 pub mod start;
 pub mod syscall;
@@ -34,9 +40,11 @@ pub use device::{Device, DeviceError, IrqLine};
 pub use environment::{Environment, EnvironmentError, ServiceError};
 pub use gate::{Endpoint, Gate, Notification, TimedGate};
 pub use memory::{PageWindow, WindowError, package};
+pub use owned::{OwnedGate, SessionGate};
 pub use panic::PANIC_TEXT_BYTES;
 pub use provoke::{provoke_load, provoke_null, provoke_undefined, use_floating};
 pub use serve::{Events, Fault, FaultAnswer, serve, serve_events};
+pub use session::{HasSessions, InSession, SessionError, Sessions, WithSessions};
 pub use thread::{Stack, start_thread};
 
 pub use ipc_abi;

@@ -16,7 +16,9 @@ use crate::control::ThreadControl;
 use crate::desk::offer_replies;
 use crate::environment::Environment;
 use crate::heap::{self, Arena};
+use crate::keeper::KEEPER;
 use crate::ring;
+use crate::slots::SLOTS;
 
 /// The first thread's control block.
 static CONTROL: ThreadControl = ThreadControl::new();
@@ -118,7 +120,8 @@ unsafe fn begin<T>(startup: Startup, main: fn(Environment) -> T) -> ! {
     let replies = startup.replies;
     ring::take_grants(&startup.rings);
     offer_replies(replies.first..replies.first.saturating_add(replies.count));
-    main(Environment::new(startup));
+    KEEPER.table.set(startup.table);
+    main(Environment::new(startup, &SLOTS));
     panic!("main returned");
 }
 

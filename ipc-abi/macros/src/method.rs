@@ -9,7 +9,7 @@ use syn::{
 };
 
 use crate::number::Number;
-use crate::wire::{Wire, parameters_of};
+use crate::wire::{Wire, parameters_of, refuse_inside};
 
 /// Names that every client has beside the trait's methods.
 const CLIENT_NAMES: &[&str] = &["new", "connect", "transport"];
@@ -83,7 +83,9 @@ impl Method {
         check_receiver(receiver, &item.sig)?;
         let taken = take_answer(&mut inputs)?;
         let arguments: Result<Vec<Argument>> = inputs.into_iter().map(Argument::read).collect();
+        let arguments = arguments?;
         let (kind, returns) = read_answer(kind, taken, &item.sig.output)?;
+        check_capabilities(kind, &arguments, &returns)?;
         let docs = item
             .attrs
             .iter()
@@ -94,9 +96,58 @@ impl Method {
             kind,
             name: item.sig.ident.clone(),
             docs: docs.collect(),
-            arguments: arguments?,
+            arguments,
             returns,
         })
+    }
+
+    /// How many capabilities its arguments have.
+    pub(crate) fn takes(&self) -> usize {
+        self.arguments.iter().map(Argument::capabilities).sum()
+    }
+
+    /// How many capabilities its result has.
+    pub(crate) fn brings(&self) -> usize {
+        self.returns.value.1.capabilities()
+    }
+}
+
+/// The most capabilities of a message.
+const CAPABILITIES_MAX: usize = 4;
+
+/// Checks that capabilities are where they can be.
+fn check_capabilities(kind: Kind, arguments: &[Argument], returns: &Returns) -> Result<()> {
+    let mut left = CAPABILITIES_MAX;
+    for argument in arguments {
+        let Some(rest) = left.checked_sub(argument.capabilities()) else {
+            let message = "a message carries at most four capabilities";
+            return Err(Error::new_spanned(&argument.written, message));
+        };
+        left = rest;
+        if let (Kind::Stream, Source::Value(wire)) = (kind, &argument.source) {
+            let message = "a method with a batch takes no capabilities: its arguments are sent again and again";
+            wire.refuse_capability(&argument.written, message)?;
+        }
+    }
+    let (written, wire) = &returns.value;
+    match kind {
+        Kind::Call | Kind::OneWay if wire.capabilities() > CAPABILITIES_MAX => {
+            let message = "a message carries at most four capabilities";
+            return Err(Error::new_spanned(written, message));
+        }
+        Kind::Call | Kind::OneWay => {}
+        Kind::Late => {
+            let message = "a late answer brings no capabilities: return them";
+            wire.refuse_capability(written, message)?;
+        }
+        Kind::Stream => {
+            let message = "a list brings no capabilities: return them";
+            wire.refuse_capability(written, message)?;
+        }
+    }
+    match &returns.error {
+        Some((written, wire)) => wire.refuse_capability(written, "an error brings no capabilities"),
+        None => Ok(()),
     }
 }
 
@@ -358,6 +409,14 @@ impl Argument {
         !matches!(self.source, Source::Caller)
     }
 
+    /// How many capabilities it has.
+    fn capabilities(&self) -> usize {
+        match &self.source {
+            Source::Value(wire) => wire.capabilities(),
+            Source::Caller | Source::Reference(_) => 0,
+        }
+    }
+
     /// Its name in the dispatcher.
     pub(crate) fn decoded_name(&self) -> Ident {
         format_ident!("argument_{}", self.name)
@@ -427,6 +486,7 @@ impl Source {
         }
         match &*reference.elem {
             Type::Path(path) if !path.path.is_ident("str") => {
+                refuse_inside(path)?;
                 Ok(Source::Reference(reference.elem.clone()))
             }
             _ => Ok(Source::Value(Wire::of(written)?)),

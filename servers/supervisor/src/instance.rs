@@ -9,7 +9,7 @@ use ipc_abi::boot::{FirstHandle, INFO_ADDRESS, PAGE_BYTES};
 use ipc_abi::call::Place;
 use ipc_abi::capability::{Access, Kind, Rights};
 use ipc_abi::manifest::{Badge, Call, Name, Process, Segment};
-use ipc_abi::startup::{MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup};
+use ipc_abi::startup::{MemoryRange, NamedHandle, STARTUP_BYTES, SessionGrant, SlotRange, Startup};
 
 use crate::crash::Memory;
 use crate::grant::Grants;
@@ -326,23 +326,40 @@ impl<'a, K: Kernel> Builder<'a, K> {
         ))
     }
 
-    /// Gives the endpoint where it serves, the gates to those that it may call, and the objects
-    /// that keep its callers waiting.
+    /// Gives the endpoint where it serves, the gates to those that it may call, the objects that keep
+    /// its callers waiting, and what sessions are made of.
     fn give_services(&mut self) -> Result<(), MakeError> {
         if let Some(endpoint) = self.order.links.endpoint(usize::from(self.order.number)) {
-            self.startup.endpoint = Some(self.grant(endpoint, Rights::RECEIVE)?);
+            let rights = match self.order.grants.sessions {
+                Some(_) => Rights::RECEIVE.union(Rights::MAKE_GATE),
+                None => Rights::RECEIVE,
+            };
+            self.startup.endpoint = Some(self.grant(endpoint, rights)?);
         }
         for call in &self.order.process.calls {
             self.give_gate(call)?;
         }
         self.startup.replies.first = self.next_slot;
         for _ in 0..self.order.process.replies {
-            let reply = self.store.make(self.holdings, Object::Reply)?;
-            self.grant(reply, USE)?;
-            self.store.drop_slot(self.holdings, reply)?;
+            self.give_reply()?;
             self.startup.replies.count += 1;
         }
+        if let Some(region) = &self.order.grants.sessions {
+            self.startup.sessions = Some(SessionGrant {
+                count: self.order.process.sessions,
+                region: self.grant(region.handle, USE)?,
+                reply: self.give_reply()?,
+            });
+        }
         Ok(())
+    }
+
+    /// Gives it a reply object; tells its handle there.
+    fn give_reply(&mut self) -> Result<u32, MakeError> {
+        let reply = self.store.make(self.holdings, Object::Reply)?;
+        let handle = self.grant(reply, USE)?;
+        self.store.drop_slot(self.holdings, reply)?;
+        Ok(handle)
     }
 
     fn give_gate(&mut self, call: &Call) -> Result<(), MakeError> {

@@ -20,6 +20,7 @@ use ipc_abi::service::supervisor::{
     Line, MemoryInfo, PERMISSION_HALT, PERMISSION_KILL, PERMISSION_LOG, ProcessInfo, ProcessState,
     SlotInfo, Supervisor as Service, SupervisorError,
 };
+use ipc_abi::startup::session_frames;
 use userlib::{Events, Fault, FaultAnswer, offer_replies};
 
 use crate::crash::report;
@@ -342,7 +343,7 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
         let regions = self
             .processes
             .iter()
-            .filter_map(|process| process.grants.memory);
+            .flat_map(|process| process.grants.regions());
         let granted: u64 = regions.map(|region| region.frames).sum();
         MemoryInfo {
             total_frames: self.store.frames.total() + granted,
@@ -442,8 +443,11 @@ fn make_store<K: Kernel>(
     let slots = Slots::new(FIRST_FREE_SLOT, FIRST_TABLE_SLOTS);
     let mut store = Store::new(kernel, Frames::new(0, []), slots);
     for process in processes {
-        let frames = process.description.authority.memory_frames;
+        let frames = u64::from(process.description.authority.memory_frames);
         process.grants.memory = grant::split_memory(&mut store, &mut Holdings::default(), frames)?;
+        let frames = session_frames(process.description.sessions);
+        process.grants.sessions =
+            grant::split_memory(&mut store, &mut Holdings::default(), frames)?;
     }
     store.frames = survey(&mut store, package)?;
     Ok(store)

@@ -130,11 +130,8 @@ fn what_dies_too_often_stays_dead_and_wakes_who_waits() {
         (dead.state, dead.restarts),
         (ProcessState::Dead, u32::from(LIMIT))
     );
-    let region = 16;
-    assert_eq!(
-        dead.frames, region,
-        "only its region, which nobody else can have, is left"
-    );
+    // Only its regions are left, which nobody else can have.
+    assert_eq!(dead.frames, 16 + 3);
     let mut way = Way::new(supervisor);
     let refusal = Failure::Service(SupervisorError::NotRunning);
     assert_eq!(slots(&mut way, 1), Err(refusal));
@@ -274,25 +271,27 @@ fn process_that_finds_no_memory_is_dead_and_a_line_says_so() {
         "supervisor: worker was not started again: no memory is left"
     );
     supervisor.store.kernel.check();
-    assert_eq!(
-        supervisor.process(1).map(|process| process.state),
-        Ok(ProcessState::Dead)
-    );
+    let state = supervisor.process(1).map(|process| process.state);
+    assert_eq!(state, Ok(ProcessState::Dead));
 }
 
 #[test]
 fn region_is_emptied_between_lives() {
     let (machine, package) = (boot(), default_package());
     let mut supervisor = start(&machine, &package);
-    let region = supervisor.processes[1].grants.memory.expect("it has one");
+    let grants = supervisor.processes[1].grants.clone();
+    let region = grants.memory.expect("it has one");
+    let sessions = grants.sessions.expect("it has some");
     let before = supervisor.memory();
     // What the process could do with its handles: an endpoint, a sub-region, its ASIDs.
-    let asids = u64::from(supervisor.processes[1].grants.asids.expect("it has some"));
+    let asids = u64::from(grants.asids.expect("it has some"));
     let kernel = &mut supervisor.store.kernel;
     let place = |slot| Place::new(FirstHandle::Table as u32, slot).into_raw();
     let call = ipc_abi::call::SystemCall::Null;
     let (handle, first) = (u64::from(region.handle), region.first);
+    let (gates, endpoint) = (u64::from(sessions.handle), (sessions.first + 1) * 64);
     let made = [
+        kernel.invoke(call, |it| it.create_endpoint(gates, endpoint, place(244))),
         kernel.invoke(call, |it| {
             it.create_endpoint(handle, (first + 1) * 64, place(240))
         }),
@@ -304,10 +303,10 @@ fn region_is_emptied_between_lives() {
         }),
         kernel.invoke(call, |it| it.region_split(handle, 5, place(243))),
     ];
-    assert_eq!(made, [Ok(0); 4]);
+    assert_eq!(made, [Ok(0); 5]);
     supervisor.on_fault(fault(1));
     let kernel = &mut supervisor.store.kernel;
-    for slot in 240..=243 {
+    for slot in 240..=244 {
         kernel
             .delete(slot)
             .expect("the capability is there, and dead");
@@ -366,7 +365,7 @@ fn capabilities_are_those_of_the_manifest() {
         .iter()
         .map(|info| (Kind::from_raw(info.kind).expect("a kind"), info.rights))
         .collect();
-    let (user, receive, send, signal) = (0x30, 0x10, 0x0D, 0x02);
+    let (user, receive, serve, send, signal) = (0x30, 0x10, 0x50, 0x0D, 0x02);
     let expected = [
         (Kind::CapTable, user),
         (Kind::Notification, receive),
@@ -374,10 +373,12 @@ fn capabilities_are_those_of_the_manifest() {
         (Kind::Irq, user),
         (Kind::Notification, receive),
         (Kind::Gate, signal),
-        (Kind::Endpoint, receive),
+        (Kind::Endpoint, serve),
         (Kind::Gate, send),
         (Kind::Gate, send),
         (Kind::Reply, user),
+        (Kind::Reply, user),
+        (Kind::Region, user),
         (Kind::Reply, user),
         (Kind::Region, user),
         (Kind::Allowance, user),

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use heapless::Vec;
-use ipc_abi::interface::promise::{Desk, Ticket};
+use ipc_abi::interface::promise::{Desk, Gone, Ticket};
 use ipc_abi::interface::ring::NoBuffer;
 use ipc_abi::interface::{Caller, Dispatch, ProtocolError, Replier};
 use ipc_abi::manifest::RINGS_MAX;
@@ -196,6 +196,14 @@ impl Replier for InRing<'_> {
 
     fn keep(&self) -> Result<(&'static dyn Desk, Ticket), ProtocolError> {
         Err(ProtocolError::NotInRing)
+    }
+
+    fn can_deliver(&self) -> Result<(), ProtocolError> {
+        Err(ProtocolError::NotInRing)
+    }
+
+    fn deliver(&self, _reply: Message) -> Result<(), Gone> {
+        Err(Gone)
     }
 
     fn later(self) {

@@ -42,6 +42,7 @@ fn entry(name: &str) -> Entry {
         },
         serves: true,
         replies: 2,
+        sessions: 3,
         calls: heapless::Vec::new(),
         devices: heapless::Vec::new(),
         authority: Authority::default(),

@@ -1,7 +1,7 @@
 //! The rules for processes by themselves.
 
 use anyhow::{Result, bail, ensure};
-use ipc_abi::manifest::{PAGES_MAX, PROCESSES_MAX, REPLIES_MAX, STACK_PAGES_MAX};
+use ipc_abi::manifest::{PAGES_MAX, PROCESSES_MAX, REPLIES_MAX, SESSIONS_MAX, STACK_PAGES_MAX};
 
 use super::{Declared, is_name};
 use crate::system::SUPERVISOR;
@@ -79,6 +79,7 @@ pub(super) fn supervisor_is_as_the_kernel_makes_it(declared: &Declared) -> Resul
         ("stack", first.stack.is_some()),
         ("restart", first.restart.is_some()),
         ("replies", first.replies != 0),
+        ("sessions", first.sessions != 0),
         ("calls", !first.calls.is_empty()),
         ("devices", !first.devices.is_empty()),
         ("memory", first.memory.is_some()),
@@ -167,6 +168,29 @@ pub(super) fn replies_are_few(declared: &Declared) -> Result<()> {
         ensure!(
             count as usize <= REPLIES_MAX,
             "process `{}` keeps {count} callers waiting, more than {REPLIES_MAX}",
+            process.name
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn sessions_are_few(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        let count = process.sessions;
+        ensure!(
+            count as usize <= SESSIONS_MAX,
+            "process `{}` has {count} sessions, more than {SESSIONS_MAX}",
+            process.name
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn sessions_are_served(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        ensure!(
+            process.sessions == 0 || process.serves,
+            "process `{}` has sessions and does not serve",
             process.name
         );
     }
