@@ -85,10 +85,13 @@ pub(crate) fn current_thread() -> u64 {
     control
 }
 
-/// Tests have one thread each.
+/// On the host, the address of something that each thread has of its own.
 #[cfg(not(target_os = "none"))]
 pub(crate) fn current_thread() -> u64 {
-    1
+    std::thread_local! {
+        static OWN: u8 = const { 0 };
+    }
+    OWN.with(|own| core::ptr::from_ref(own).addr() as u64)
 }
 
 /// There is no message buffer on the host.

@@ -115,7 +115,8 @@ impl Parts {
         let from_message = method.arguments.iter().filter(|a| a.is_sent());
         let names = from_message.map(Argument::decoded_name);
         let types = method.arguments.iter().filter_map(Argument::decoded_type);
-        let handed = method.arguments.iter().map(Argument::handed_value);
+        let caller = quote!(::ipc_abi::interface::Caller::of(&request));
+        let handed = method.arguments.iter().map(|it| it.handed_value(&caller));
         Parts {
             names: quote!((#(#names,)*)),
             types: quote!((#(#types,)*)),

@@ -11,6 +11,7 @@ use crate::message::{Incoming, Message, words_from_bytes};
 use crate::tag::Tag;
 use crate::{interface, payload};
 
+mod asynchronous;
 mod batch;
 mod connect;
 mod mishap;
