@@ -57,6 +57,11 @@ use crate::gate::Endpoint;
 use crate::serve::{Fault, FaultAnswer, run};
 use source::{TaskEars, Turns};
 
+/// The examples of the book, which are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/async.md")]
+struct Book;
+
 /// How many calls and one-way messages may wait at once. One more that would have to wait is dropped where it
 /// waits first; a caller gets `NoPlace`. Those that are answered at once do not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

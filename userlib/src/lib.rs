@@ -34,18 +34,13 @@ pub use counter::{
 pub use desk::offer_replies;
 pub use device::{Device, DeviceError, IrqLine};
 pub use environment::{Environment, EnvironmentError, ServiceError};
-pub use executor::{AsyncEvents, Limits, serve_async, serve_async_events};
+pub use executor::{AsyncEvents, serve_async, serve_async_events};
 pub use gate::{Endpoint, Gate, Notification, TimedGate};
 pub use memory::{PageWindow, WindowError, package};
 pub use panic::PANIC_TEXT_BYTES;
 pub use provoke::{provoke_load, provoke_null, provoke_undefined, use_floating};
 pub use serve::{Events, Fault, FaultAnswer, serve, serve_events};
 pub use thread::{Stack, start_thread};
-
-/// The examples of the book.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/book/async.md")]
-struct Book;
 
 pub use ipc_abi;
 pub use safe_mmio;

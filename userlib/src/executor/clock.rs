@@ -1,4 +1,5 @@
-//! What time it is for tasks: on the host, what a test says.
+//! What time it is for tasks, and which thread's they are: on the host, a test is a thread, and says what time
+//! it is.
 
 use crate::time::{Deadline, Duration, Instant, Rate};
 
@@ -33,6 +34,18 @@ pub(super) fn set_now(ticks: u64) {
 #[cfg(not(target_os = "none"))]
 fn rate() -> Rate {
     Rate::new(1_000_000_000)
+}
+
+/// What tells the current thread from others of the process.
+#[cfg(target_os = "none")]
+pub(super) fn thread() -> u64 {
+    crate::control::current_thread()
+}
+
+/// What tells the current thread from others: the address of something that each has of its own.
+#[cfg(not(target_os = "none"))]
+pub(super) fn thread() -> u64 {
+    TICKS.with(|ticks| core::ptr::from_ref(ticks).addr() as u64)
 }
 
 /// When `duration` is over.

@@ -17,11 +17,11 @@ use super::memory::HeapMemory;
 use super::waiting::WAITING;
 use super::{Limits, clock};
 use crate::desk::DESK;
-use crate::time::{Deadline, Duration, Instant};
+use crate::time::{Deadline, Duration};
 
-/// How often it is looked for callers that gave up, at most, and while the server has something to do. The kernel
-/// tells nobody that a caller's time was over; it has to be asked, once for each task.
-const SWEEP_PERIOD: Duration = Duration::from_millis(10);
+/// How often it is looked for callers that gave up, while any wait. The kernel tells nobody that a caller's time was
+/// over; it has to be asked, once for each task.
+pub(super) const SWEEP_PERIOD: Duration = Duration::from_millis(100);
 
 /// What a task answers.
 pub(super) type TaskReply = Reply<HeapMemory>;
@@ -74,10 +74,13 @@ pub(super) enum Next {
 }
 
 impl Task<'_> {
-    /// Goes on, if it was woken.
+    /// Goes on, if it was woken; but not for a caller that has gone, so that it takes nothing which others want.
     fn poll(&mut self) -> Poll<()> {
         if !self.alarm.is_awake.swap(false, Ordering::Acquire) {
             return Poll::Pending;
+        }
+        if self.is_abandoned() {
+            return Poll::Ready(());
         }
         let waker = Waker::from(Arc::clone(&self.alarm));
         let polled = self.run.as_mut().poll(&mut Context::from_waker(&waker));
@@ -99,7 +102,7 @@ impl<'a> Pool<'a> {
             limits,
             tasks: RefCell::default(),
             is_any_awake: Arc::default(),
-            next_sweep: Cell::new(Deadline::at(Instant::from_ticks(0))),
+            next_sweep: Cell::new(Deadline::NEVER),
         }
     }
 
@@ -142,6 +145,9 @@ impl<'a> Pool<'a> {
             is_any_awake: Arc::clone(&self.is_any_awake),
         };
         self.is_any_awake.store(true, Ordering::Release);
+        if promise.is_some() && !self.has_callers() {
+            self.next_sweep.set(clock::after(SWEEP_PERIOD));
+        }
         self.tasks.borrow_mut().push(Task {
             run,
             promise,
@@ -188,15 +194,25 @@ impl<'a> Pool<'a> {
         self.retain(|task| !task.is_abandoned());
     }
 
-    fn is_sweep_due(&self) -> bool {
-        self.count() != 0 && clock::is_over(self.next_sweep.get())
+    /// Whether somebody waits for a task.
+    fn has_callers(&self) -> bool {
+        self.tasks
+            .borrow()
+            .iter()
+            .any(|task| task.promise.is_some())
+    }
+
+    /// When it is time to do something although nothing happens.
+    fn next_deadline(&self) -> Option<Deadline> {
+        let sweep = self.has_callers().then(|| self.next_sweep.get());
+        [WAITING.next_deadline(), sweep].into_iter().flatten().min()
     }
 
     /// Lets the tasks that can go on do so, each once. Nobody is being served.
     pub(super) fn turn(&self) -> Next {
         DESK.begin_idling();
         WAITING.expire(clock::now());
-        if self.is_sweep_due() {
+        if clock::is_over(self.next_sweep.get()) {
             self.sweep();
             self.next_sweep.set(clock::after(SWEEP_PERIOD));
         }
@@ -205,14 +221,12 @@ impl<'a> Pool<'a> {
         if self.is_any_awake.load(Ordering::Acquire) {
             Next::Look
         } else {
-            Next::Receive(WAITING.next_deadline())
+            Next::Receive(self.next_deadline())
         }
     }
 
     /// Whether there is nothing for a turn to do, now or at any time before the next message.
     pub(super) fn is_quiet(&self) -> bool {
-        !self.is_any_awake.load(Ordering::Acquire)
-            && !self.is_sweep_due()
-            && WAITING.next_deadline().is_none()
+        !self.is_any_awake.load(Ordering::Acquire) && self.next_deadline().is_none()
     }
 }

@@ -9,7 +9,7 @@ use core::task::Waker;
 
 use spin::mutex::SpinMutex;
 
-use crate::control::current_thread;
+use super::clock;
 use crate::heap::Yielding;
 use crate::time::{Deadline, Instant};
 
@@ -78,7 +78,7 @@ impl Waiting {
         let waker = waker.clone();
         let mut lists = self.lists.lock();
         let timer = *known.get_or_insert_with(|| Timer {
-            thread: current_thread(),
+            thread: clock::thread(),
             deadline,
             number: lists.next_number(),
         });
@@ -95,7 +95,7 @@ impl Waiting {
 
     /// When the first of this thread's timers is over, if it has any.
     pub(super) fn next_deadline(&self) -> Option<Deadline> {
-        let first = self.lists.lock().first(current_thread());
+        let first = self.lists.lock().first(clock::thread());
         first.map(|timer| timer.deadline)
     }
 
@@ -108,7 +108,7 @@ impl Waiting {
 
     fn take_expired(&self, now: Instant) -> Option<Waker> {
         let mut lists = self.lists.lock();
-        let first = lists.first(current_thread())?;
+        let first = lists.first(clock::thread())?;
         if !first.deadline.is_over_at(now) {
             return None;
         }
@@ -120,7 +120,7 @@ impl Waiting {
         let waker = waker.clone();
         let mut lists = self.lists.lock();
         let listener = *known.get_or_insert_with(|| Listener {
-            thread: current_thread(),
+            thread: clock::thread(),
             number: lists.next_number(),
         });
         let before = lists.listeners.insert(listener, (bits, waker));
@@ -137,20 +137,20 @@ impl Waiting {
     /// Takes those of these signals that came to this thread.
     pub(super) fn take_signals(&self, bits: u64) -> u64 {
         let mut lists = self.lists.lock();
-        let Some(raised) = lists.raised.get_mut(&current_thread()) else {
+        let Some(raised) = lists.raised.get_mut(&clock::thread()) else {
             return 0;
         };
         let taken = *raised & bits;
         *raised &= !bits;
         if *raised == 0 {
-            lists.raised.remove(&current_thread());
+            lists.raised.remove(&clock::thread());
         }
         taken
     }
 
     /// Signals came to this thread. Whoever waits for them takes them; until then they are kept.
     pub(super) fn raise(&self, bits: u64) {
-        let thread = current_thread();
+        let thread = clock::thread();
         let mut lists = self.lists.lock();
         *lists.raised.entry(thread).or_default() |= bits;
         let those = lists

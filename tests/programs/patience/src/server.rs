@@ -3,9 +3,9 @@
 use core::cell::{Cell, RefCell};
 
 use ipc_abi::interface::Caller;
-use userlib::executor::{Change, signal, sleep_for};
+use userlib::executor::{Change, Limits, signal, sleep_for};
 use userlib::time::Duration;
-use userlib::{AsyncEvents, Environment, Limits, serve_async_events};
+use userlib::{AsyncEvents, Environment, serve_async_events};
 
 use crate::pin::Pin;
 use crate::service::{AsyncPatience, Look, PatienceInterface};

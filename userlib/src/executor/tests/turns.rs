@@ -1,9 +1,14 @@
 //! The loop, against a script of what the kernel delivers.
 
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::boxed::Box;
+
 use super::source::{TaskEars, TimedSource, Turns};
 use super::*;
 use crate::serve::{Source, run};
-use ipc_abi::message::{Incoming, Message};
+use ipc_abi::interface::asynchronous::Reply;
+use ipc_abi::interface::promise::{Desk, Gone, Ticket};
+use ipc_abi::message::{Incoming, LongWriter, Message};
 use ipc_abi::signal;
 use ipc_abi::tag::{MessageKind, Tag};
 
@@ -121,14 +126,8 @@ fn play(server: &Server, messages: &[Option<Incoming>]) -> Vec<Deed> {
     script.deeds.into_inner()
 }
 
-/// That nobody looks for callers who gave up for the time that a test takes.
-fn rest() {
-    clock::set_now(clock::now().ticks() + 1_000_000_000);
-}
-
 #[test]
 fn reply_is_fused_while_nobody_waits_for_time() {
-    rest();
     let server = Server::default();
     let deeds = play(&server, &[add(), add()]);
     let replied = Deed::ReplyReceive(5);
@@ -170,6 +169,97 @@ fn requests_are_seen_between_the_steps_of_a_task_that_never_waits() {
     assert_eq!(Some(source.receive()), add());
     let deeds = [Deed::Look, Deed::Look, Deed::Look];
     assert_eq!(*script.deeds.borrow(), deeds);
+}
+
+/// A desk at which somebody waits until he gives up.
+#[derive(Default)]
+struct Fake {
+    has_gone: AtomicBool,
+    answers: AtomicU32,
+}
+
+impl Desk for Fake {
+    fn answer(
+        &self,
+        _ticket: Ticket,
+        _encode: &mut dyn FnMut(&mut dyn LongWriter) -> Message,
+    ) -> Result<(), Gone> {
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn is_abandoned(&self, _ticket: Ticket) -> bool {
+        self.has_gone.load(Ordering::Relaxed)
+    }
+}
+
+/// Lets somebody wait at a desk for a task.
+fn admit<'a>(pool: &pool::Pool<'a>, future: impl Future<Output = ()> + 'a) -> &'static Fake {
+    let desk: &'static Fake = Box::leak(Box::default());
+    let ticket = Ticket {
+        place: 0,
+        generation: 0,
+    };
+    let caller = Caller::new(Badge::new(1, 0));
+    let promise = Promise::new((desk, ticket), caller, |reply, buffer| {
+        pool::TaskReply::write_to(reply, buffer)
+    });
+    let run = Box::pin(async {
+        future.await;
+        Reply::new(&())
+    });
+    let admitted = pool.admit(run, caller, Some(promise));
+    assert!(admitted.is_ok(), "there is room");
+    desk
+}
+
+#[test]
+fn who_gave_up_is_found_although_nothing_happens() {
+    let ended = Cell::new(0);
+    let pool = pool::Pool::new(LIMITS);
+    let script = Script {
+        arriving: RefCell::new([add(), None, None].into()),
+        deeds: RefCell::default(),
+        start: clock::now().ticks(),
+    };
+    let desk = admit(&pool, async {
+        let _ends = Ends(&ended);
+        core::future::pending::<()>().await;
+    });
+    let source = Turns::new(&script, &pool);
+    assert_eq!(Some(source.receive()), add());
+    let deeds = [100, 200, 300].map(Deed::ReceiveUntil);
+    assert_eq!(*script.deeds.borrow(), deeds);
+    assert_eq!((pool.count(), ended.get()), (1, 0));
+    desk.has_gone.store(true, Ordering::Relaxed);
+    script.arriving.borrow_mut().extend([add(), None]);
+    assert_eq!(Some(source.receive()), add());
+    assert_eq!(
+        script.deeds.borrow()[3..],
+        [Deed::ReceiveUntil(300), Deed::Receive]
+    );
+    assert_eq!((pool.count(), ended.get()), (0, 1));
+}
+
+#[test]
+fn task_does_not_go_on_for_a_caller_that_has_gone() {
+    let (change, number, taken) = (Change::new(), Cell::new(None), Cell::new(0));
+    let pool = pool::Pool::new(LIMITS);
+    let take = || async {
+        let number: u32 = change.until(|| number.take()).await;
+        taken.set(taken.get() + number);
+    };
+    let first = admit(&pool, take());
+    let second = admit(&pool, take());
+    pool.turn();
+    first.has_gone.store(true, Ordering::Relaxed);
+    number.set(Some(7));
+    change.announce();
+    pool.turn();
+    assert_eq!((taken.get(), pool.count()), (7, 0));
+    // The first promise is dropped, which nobody hears.
+    let answers = |desk: &Fake| desk.answers.load(Ordering::Relaxed);
+    assert_eq!((answers(first), answers(second)), (1, 1));
 }
 
 #[test]
