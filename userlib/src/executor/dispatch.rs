@@ -16,6 +16,7 @@ use ipc_abi::message::{Incoming, LongBuffer, LongWriter, MESSAGE_WORDS};
 
 use super::Limits;
 use super::pool::{Pool, Run, TaskReply};
+use crate::desk::DESK;
 
 #[cfg(not(target_os = "none"))]
 use super::{clock, waiting::WAITING};
@@ -194,8 +195,10 @@ impl<'a, I: AsyncDispatch<S> + 'a, S> Dispatch<Tasks<'a, S>> for InTasks<I> {
             return;
         }
         if let Ok(Begun::Waits(run)) = tasks.begin::<I, B>(&request, buffer) {
-            // Nobody hears that it was one too many.
+            // Nobody is being served, and nobody hears that it was one too many.
+            DESK.begin_idling();
             let _ = tasks.pool.admit(run, Caller::of(&request), None);
+            DESK.end_idling();
         }
     }
 }
