@@ -2,8 +2,7 @@
 #![no_std]
 
 extern crate alloc;
-
-#[cfg(test)]
+#[cfg(not(target_os = "none"))]
 extern crate std;
 
 mod address;
@@ -13,6 +12,7 @@ mod counter;
 mod desk;
 mod device;
 mod environment;
+pub mod executor;
 mod gate;
 pub mod heap;
 mod keeper;
@@ -38,6 +38,7 @@ pub use counter::{
 pub use desk::offer_replies;
 pub use device::{Device, DeviceError, IrqLine};
 pub use environment::{Environment, EnvironmentError, ServiceError};
+pub use executor::{AsyncEvents, serve_async, serve_async_events};
 pub use gate::{Endpoint, Gate, Notification, TimedGate};
 pub use memory::{PageWindow, WindowError, package};
 pub use owned::{OwnedGate, SessionGate};

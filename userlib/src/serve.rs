@@ -155,7 +155,7 @@ fn begin<I: Dispatch<S>, S>(
 }
 
 /// Where messages come from: the endpoint, or a test's script.
-trait Source: Copy {
+pub(crate) trait Source: Copy {
     fn receive(self) -> Incoming;
     fn try_receive(self) -> Incoming;
     fn reply(self, reply: Message);
@@ -277,7 +277,7 @@ impl<E: Source> Replier for Plain<E> {
 }
 
 /// How events reach the server.
-trait Ears<S> {
+pub(crate) trait Ears<S> {
     fn signal(&self, server: &mut S, bits: u64);
     fn disconnect(&self, server: &mut S, client: u8);
     fn fault(&self, server: &mut S, fault: Fault) -> FaultAnswer;
@@ -311,7 +311,7 @@ impl<S: Events> Ears<S> for Hearing {
     }
 }
 
-fn run<I: Dispatch<S>, S>(
+pub(crate) fn run<I: Dispatch<S>, S>(
     _interface: I,
     source: impl Source,
     server: &mut S,

@@ -147,7 +147,7 @@ impl Deadline {
 
     /// A reading of the counter is up to one tick old: so many whole ticks after it may be less than
     /// the duration, one more is not.
-    const fn after_at(now: Instant, duration: Duration, rate: Rate) -> Deadline {
+    pub(crate) const fn after_at(now: Instant, duration: Duration, rate: Rate) -> Deadline {
         if duration.is_zero() {
             return Deadline::at(now);
         }
@@ -155,7 +155,7 @@ impl Deadline {
         Deadline::at(Instant::from_ticks(now.ticks.saturating_add(ticks)))
     }
 
-    const fn is_over_at(self, now: Instant) -> bool {
+    pub(crate) const fn is_over_at(self, now: Instant) -> bool {
         self.ticks < NEVER && now.ticks >= self.ticks
     }
 

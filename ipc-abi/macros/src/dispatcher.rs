@@ -123,7 +123,8 @@ impl Parts {
         let names = from_message.map(Argument::decoded_name);
         let types = method.arguments.iter().filter_map(Argument::decoded_type);
         let types = quote!((#(#types,)*));
-        let handed = method.arguments.iter().map(Argument::handed_value);
+        let caller = quote!(::ipc_abi::interface::Caller::of(&request));
+        let handed = method.arguments.iter().map(|it| it.handed_value(&caller));
         let (lender, measure) = if method.takes() > 0 {
             let measure = quote!(support::capabilities_of_arguments::<#types>());
             (quote!(support::with_capabilities), measure)

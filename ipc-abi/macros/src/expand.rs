@@ -1,6 +1,7 @@
-//! What is made from an interface: its marker here, the rest in [`crate::dispatcher`] and
-//! [`crate::client`].
+//! What is made from an interface: its marker here, the rest in [`crate::dispatcher`], [`crate::client`],
+//! [`crate::ring`] and [`crate::asynchronous`].
 
+use crate::asynchronous::expand_asynchronous;
 use crate::client::expand_client;
 use crate::dispatcher::expand_dispatcher;
 use crate::docs::text_of;
@@ -18,7 +19,8 @@ pub(crate) fn expand(interface: &Interface) -> TokenStream {
     let dispatcher = expand_dispatcher(interface);
     let client = expand_client(interface);
     let ring = expand_ring(interface);
-    quote!(#item #marker #dispatcher #client #ring)
+    let asynchronous = expand_asynchronous(interface);
+    quote!(#item #marker #dispatcher #client #ring #asynchronous)
 }
 
 fn expand_marker(interface: &Interface) -> TokenStream {

@@ -461,11 +461,11 @@ impl Argument {
         }
     }
 
-    /// What the dispatcher hands to the server.
-    pub(crate) fn handed_value(&self) -> TokenStream {
+    /// What the dispatcher hands to the server; `caller` is who calls.
+    pub(crate) fn handed_value(&self, caller: &TokenStream) -> TokenStream {
         let name = self.decoded_name();
         match &self.source {
-            Source::Caller => quote!(::ipc_abi::interface::Caller::of(&request)),
+            Source::Caller => caller.clone(),
             Source::Value(wire) => wire.unwrap(&quote!(#name)),
             Source::Reference(_) => quote!(&#name.0),
         }

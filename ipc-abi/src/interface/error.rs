@@ -81,8 +81,8 @@ protocol_errors! {
     29 ReplyUnencodable,
     /// The service dropped what it was to answer later. The service is to blame.
     30 Unanswered,
-    /// Every place for late answers is taken. Ask again; `replies` in `system.toml` says how many
-    /// there are.
+    /// Every place for late answers is taken, or every one that the client may have. Ask again; `replies` in
+    /// `system.toml` says how many there are.
     31 NoPlace,
     /// `system.toml` gives the two no ring. Mend it, or make calls.
     32 NoRing,

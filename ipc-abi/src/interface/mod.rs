@@ -28,7 +28,8 @@
 //! | made of `trait Adder` | what it is |
 //! |---|---|
 //! | `AdderClient<T>` | the trait's methods, over a [`Transport`] |
-//! | `AdderInterface` | its name, schema and methods ([`Interface`]), and its dispatcher ([`Dispatch`]) |
+//! | `AdderInterface` | its name, schema and methods ([`Interface`]), and its dispatchers ([`Dispatch`], [`AsyncDispatch`]) |
+//! | `AsyncAdder` | the trait by methods that may wait: `async`, with `&self`, and what is promised returned |
 //!
 //! | a method returns | the server | the client gets |
 //! |---|---|---|
@@ -77,6 +78,7 @@
     )
 )]
 
+pub mod asynchronous;
 pub mod batch;
 pub mod client;
 pub mod error;
@@ -91,6 +93,7 @@ pub mod server;
 pub mod structure;
 pub mod wire;
 
+pub use asynchronous::AsyncDispatch;
 pub use batch::{Batch, Full};
 pub use client::Transport;
 pub use error::{CallError, ConnectError, EncodeError, Failure, Misbehavior, ProtocolError};

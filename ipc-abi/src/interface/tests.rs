@@ -12,6 +12,7 @@ use crate::message::{Incoming, Message, words_from_bytes};
 use crate::tag::Tag;
 use crate::{interface, payload};
 
+mod asynchronous;
 mod batch;
 mod connect;
 mod granted;

@@ -1,0 +1,125 @@
+//! The form of an interface whose methods may wait, and its dispatcher.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::TraitItem;
+
+use crate::method::{Argument, Kind, Method};
+use crate::model::Interface;
+
+/// Makes the trait and its dispatcher, but for an interface by which capabilities travel: they are only
+/// there while the method runs that takes or brings them.
+pub(crate) fn expand_asynchronous(interface: &Interface) -> TokenStream {
+    if interface.methods.iter().any(|it| it.takes() + it.brings() > 0) {
+        return quote!();
+    }
+    let (visibility, name) = (&interface.item.vis, &interface.item.ident);
+    let asynchronous = format_ident!("Async{name}");
+    let marker = format_ident!("{name}Interface");
+    let docs = format!("[`{name}`], by methods that may wait: for `userlib::serve_async`.");
+    let methods = interface
+        .methods
+        .iter()
+        .map(|method| expand_method(interface, method));
+    let arms = interface
+        .methods
+        .iter()
+        .map(|method| expand_arm(&asynchronous, method));
+    quote! {
+        #[doc = #docs]
+        #visibility trait #asynchronous {
+            #(#methods)*
+        }
+
+        impl<S: #asynchronous> ::ipc_abi::interface::AsyncDispatch<S> for #marker {
+            async fn answer<M: ::ipc_abi::interface::asynchronous::LongMemory>(
+                server: &S,
+                request: ::ipc_abi::interface::asynchronous::Request<M>,
+            ) -> ::ipc_abi::interface::asynchronous::Reply<M> {
+                use ::ipc_abi::interface::asynchronous::Reply;
+                let error = match request.method() {
+                    #(#arms)*
+                    _ => {
+                        let _ = server;
+                        ::ipc_abi::interface::ProtocolError::UnknownMethod
+                    }
+                };
+                Reply::protocol_error(error)
+            }
+        }
+    }
+}
+
+/// Makes a method of the trait: its arguments are as they were written, but for a promise, which is returned.
+fn expand_method(interface: &Interface, method: &Method) -> TokenStream {
+    let (name, docs, returned) = (&method.name, &method.docs, &method.returns.written);
+    let written = interface.item.items.iter().find_map(|item| match item {
+        TraitItem::Fn(function) if function.sig.ident == *name => Some(&function.sig.inputs),
+        _ => None,
+    });
+    let sent = method.arguments.len() + usize::from(method.kind == Kind::Stream);
+    let parameters = written.into_iter().flatten().skip(1).take(sent);
+    quote! {
+        #(#docs)*
+        fn #name(&self, #(#parameters),*) -> impl ::core::future::Future<Output = #returned>;
+    }
+}
+
+/// Makes the part of the dispatcher that serves one method.
+fn expand_arm(asynchronous: &syn::Ident, method: &Method) -> TokenStream {
+    let (number, function) = (method.number.value, &method.name);
+    let from_message = method.arguments.iter().filter(|a| a.is_sent());
+    let names = from_message.map(Argument::decoded_name);
+    let types = method.arguments.iter().filter_map(Argument::decoded_type);
+    let caller = quote!(request.caller());
+    let handed = method.arguments.iter().map(|it| it.handed_value(&caller));
+    let (names, types, handed) = (
+        quote!((#(#names,)*)),
+        quote!((#(#types,)*)),
+        quote!(#(#handed,)*),
+    );
+    let call = quote!(<S as #asynchronous>::#function);
+    if method.kind == Kind::Stream {
+        let answer = expand_answer(method, &quote!(Reply::batch(closed, &memory)));
+        return quote! {
+            #number => match request.read::<(u64, #types)>() {
+                Ok((position, #names)) => {
+                    let mut memory = M::batch();
+                    let mut batch = ::ipc_abi::interface::Batch::new(position, &mut memory);
+                    let value = #call(server, #handed &mut batch).await;
+                    let closed = batch.close();
+                    return #answer;
+                }
+                Err(error) => error,
+            },
+        };
+    }
+    let (_, wire) = &method.returns.value;
+    let result = wire.wrap(&quote!(result));
+    let answer = expand_answer(method, &quote!(Reply::new(&#result)));
+    quote! {
+        #number => match request.read::<#types>() {
+            Ok(#names) => {
+                let value = #call(server, #handed).await;
+                return #answer;
+            }
+            Err(error) => error,
+        },
+    }
+}
+
+/// What is done with `value`, which a method returned; `answered` is what is done if all is well.
+fn expand_answer(method: &Method, answered: &TokenStream) -> TokenStream {
+    match &method.returns.error {
+        None => quote!({ let result = value; #answered }),
+        Some((_, error_wire)) => {
+            let error = error_wire.wrap(&quote!(error));
+            quote! {
+                match value {
+                    Ok(result) => #answered,
+                    Err(error) => Reply::service_error(&#error),
+                }
+            }
+        }
+    }
+}
