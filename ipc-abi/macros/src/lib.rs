@@ -5,6 +5,7 @@
     reason = "the enums of the syntax tree grow; what is not named is refused"
 )]
 
+mod capability;
 mod client;
 mod dispatcher;
 mod docs;
