@@ -45,8 +45,13 @@ pub use owned::{OwnedGate, SessionGate};
 pub use panic::PANIC_TEXT_BYTES;
 pub use provoke::{provoke_load, provoke_null, provoke_undefined, use_floating};
 pub use serve::{Events, Fault, FaultAnswer, serve, serve_events};
-pub use session::{HasSessions, InSession, SessionError, Sessions, WithSessions};
+pub use session::{HasSessions, InRoot, SessionError, Sessions, WithSessions};
 pub use thread::{Stack, start_thread};
+
+/// The book's page, whose examples are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/sessions.md")]
+struct SessionsPage;
 
 pub use ipc_abi;
 pub use safe_mmio;

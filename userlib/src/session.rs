@@ -31,7 +31,7 @@ use crate::environment::{Environment, EnvironmentError};
 use gates::{Gates, Outbox};
 use object::{Object, Plain, Rooted};
 
-pub use object::InSession;
+pub use object::InRoot;
 pub use route::{HasSessions, WithSessions};
 
 /// The reply object in which a caller is saved that gets a session; 0 if there is none.
@@ -143,8 +143,8 @@ impl<R> Sessions<R> {
         self.admit::<I>(caller, Box::new(Plain::<I, S>::new(object)))
     }
 
-    /// [`Sessions::open`] for objects whose methods need the server too: the interface's trait is implemented by
-    /// [`InSession`].
+    /// [`Sessions::open`] for objects whose methods need the server too: the interface's trait is implemented by what
+    /// [`InRoot::view`] makes of both.
     ///
     /// # Errors
     ///
@@ -155,8 +155,9 @@ impl<R> Sessions<R> {
         object: S,
     ) -> Result<Granted<I>, SessionError>
     where
-        I: for<'a> Dispatch<InSession<'a, R, S>> + 'static,
-        S: 'static,
+        I: for<'a> Dispatch<S::View<'a>> + 'static,
+        S: InRoot<R> + 'static,
+        R: 'static,
     {
         self.admit::<I>(caller, Box::new(Rooted::<I, S>::new(object)))
     }

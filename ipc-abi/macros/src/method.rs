@@ -8,6 +8,7 @@ use syn::{
     TraitItemFn, Type,
 };
 
+use crate::capability::check_capabilities;
 use crate::number::Number;
 use crate::wire::{Wire, parameters_of, refuse_inside};
 
@@ -109,45 +110,6 @@ impl Method {
     /// How many capabilities its result has.
     pub(crate) fn brings(&self) -> usize {
         self.returns.value.1.capabilities()
-    }
-}
-
-/// The most capabilities of a message.
-const CAPABILITIES_MAX: usize = 4;
-
-/// Checks that capabilities are where they can be.
-fn check_capabilities(kind: Kind, arguments: &[Argument], returns: &Returns) -> Result<()> {
-    let mut left = CAPABILITIES_MAX;
-    for argument in arguments {
-        let Some(rest) = left.checked_sub(argument.capabilities()) else {
-            let message = "a message carries at most four capabilities";
-            return Err(Error::new_spanned(&argument.written, message));
-        };
-        left = rest;
-        if let (Kind::Stream, Source::Value(wire)) = (kind, &argument.source) {
-            let message = "a method with a batch takes no capabilities: its arguments are sent again and again";
-            wire.refuse_capability(&argument.written, message)?;
-        }
-    }
-    let (written, wire) = &returns.value;
-    match kind {
-        Kind::Call | Kind::OneWay if wire.capabilities() > CAPABILITIES_MAX => {
-            let message = "a message carries at most four capabilities";
-            return Err(Error::new_spanned(written, message));
-        }
-        Kind::Call | Kind::OneWay => {}
-        Kind::Late => {
-            let message = "a late answer brings no capabilities: return them";
-            wire.refuse_capability(written, message)?;
-        }
-        Kind::Stream => {
-            let message = "a list brings no capabilities: return them";
-            wire.refuse_capability(written, message)?;
-        }
-    }
-    match &returns.error {
-        Some((written, wire)) => wire.refuse_capability(written, "an error brings no capabilities"),
-        None => Ok(()),
     }
 }
 
@@ -410,7 +372,7 @@ impl Argument {
     }
 
     /// How many capabilities it has.
-    fn capabilities(&self) -> usize {
+    pub(crate) fn capabilities(&self) -> usize {
         match &self.source {
             Source::Value(wire) => wire.capabilities(),
             Source::Caller | Source::Reference(_) => 0,

@@ -181,14 +181,6 @@ impl<K: Grantable> fmt::Debug for Granted<K> {
     }
 }
 
-impl<K: Grantable> PartialEq for Granted<K> {
-    fn eq(&self, other: &Granted<K>) -> bool {
-        self.handle == other.handle
-    }
-}
-
-impl<K: Grantable> Eq for Granted<K> {}
-
 impl<K: Grantable> Payload for Granted<K> {
     const STRUCTURE: Structure = Structure::Capability {
         kind: K::KIND.name(),

@@ -154,13 +154,17 @@ impl<R, I: Dispatch<S>, S> Object<R> for Plain<I, S> {
     }
 }
 
-/// The object of a session together with its server: what implements the interface's trait if its methods need both.
-#[derive(Debug)]
-pub struct InSession<'a, R, S> {
-    /// The server.
-    pub root: &'a mut R,
-    /// The object.
-    pub session: &'a mut S,
+/// The object of a session whose methods need the server `R` too: what implements the interface's trait is a view of
+/// both, a struct of two references.
+pub trait InRoot<R> {
+    /// Both.
+    type View<'a>
+    where
+        Self: 'a,
+        R: 'a;
+
+    /// Makes a view of both, for one call.
+    fn view<'a>(&'a mut self, root: &'a mut R) -> Self::View<'a>;
 }
 
 /// An object that answers `I` together with the server.
@@ -178,18 +182,17 @@ impl<I, S> Rooted<I, S> {
     }
 }
 
-impl<R, I, S> Object<R> for Rooted<I, S>
+impl<R: 'static, I, S> Object<R> for Rooted<I, S>
 where
-    I: for<'a> Dispatch<InSession<'a, R, S>>,
+    S: InRoot<R> + 'static,
+    I: for<'a> Dispatch<S::View<'a>>,
 {
     fn dispatch(&mut self, root: &mut R, request: Incoming, call: &mut Call<'_>) -> Said {
         let (buffer, replier) = (&mut Lent(call.buffer), Saying(call.replier));
-        let session = &mut self.object;
-        I::dispatch(&mut InSession { root, session }, request, buffer, replier)
+        I::dispatch(&mut self.object.view(root), request, buffer, replier)
     }
 
     fn tell(&mut self, root: &mut R, request: Incoming, buffer: &mut dyn AnyBuffer) {
-        let session = &mut self.object;
-        I::tell(&mut InSession { root, session }, request, &mut Lent(buffer));
+        I::tell(&mut self.object.view(root), request, &mut Lent(buffer));
     }
 }

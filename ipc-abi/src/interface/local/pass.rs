@@ -11,7 +11,7 @@ use crate::message::{Incoming, Message};
 ///
 /// # Errors
 ///
-/// `BadHandle`, `Stale`.
+/// `BadHandle`.
 pub(super) fn copy_all(mut message: Message, places: usize) -> Result<Message, Error> {
     let count = count_of(message.tag);
     let table = HostTable::of_thread();
@@ -19,7 +19,7 @@ pub(super) fn copy_all(mut message: Message, places: usize) -> Result<Message, E
     if count <= places {
         for (copy, word) in copies.iter_mut().zip(words_of(&mut message)).take(count) {
             let handle = u32::try_from(*word).map_err(|_| Error::BadHandle)?;
-            *copy = table.copy(handle, Rights::ALL)?;
+            *copy = table.pass(handle, Rights::ALL)?;
         }
     }
     for (word, copy) in words_of(&mut message).take(count).zip(copies) {

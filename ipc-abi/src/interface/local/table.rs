@@ -93,10 +93,15 @@ impl HostTable {
     ///
     /// `BadHandle`, `Stale`.
     pub fn copy(&self, handle: u32, rights: Rights) -> Result<u32, Error> {
-        let found = self.find(handle).ok_or(Error::BadHandle)?;
-        if !found.is_live {
+        if self.find(handle).is_some_and(|found| !found.is_live) {
             return Err(Error::Stale);
         }
+        self.pass(handle, rights)
+    }
+
+    /// The same for a message, by which dead ones pass too.
+    pub(super) fn pass(&self, handle: u32, rights: Rights) -> Result<u32, Error> {
+        let found = self.find(handle).ok_or(Error::BadHandle)?;
         let rights = found.rights.intersection(rights);
         Ok(self.insert(HostCapability { rights, ..found }))
     }

@@ -17,6 +17,7 @@ mod random;
 mod raw;
 pub mod service;
 mod step;
+pub mod vault;
 mod world;
 
 pub use agent::{Agent, Plan};
