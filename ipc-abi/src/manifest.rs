@@ -30,6 +30,8 @@ pub const RINGS_MAX: usize = 16;
 pub const DEVICES_MAX: usize = 8;
 /// The most callers that one process can keep waiting.
 pub const REPLIES_MAX: usize = 32;
+/// The most threads of one process besides its first.
+pub const THREADS_MAX: usize = 15;
 /// The most interrupt lines of one device.
 pub const DEVICE_LINES_MAX: usize = 4;
 /// The most pages of a heap, of a region, or of a program's segment: 64 MiB.
@@ -68,6 +70,8 @@ pub struct Process {
     pub serves: bool,
     /// How many callers it can keep waiting: reply objects.
     pub replies: u8,
+    /// How many threads it can have besides its first: at most [`THREADS_MAX`].
+    pub threads: u8,
     /// What it may call.
     pub calls: Vec<Call, CALLS_MAX>,
     /// What it drives.
@@ -162,6 +166,19 @@ impl Badge {
     pub const fn new(client: u8, permissions: u32) -> Badge {
         let permissions = permissions & !(u32::MAX << PERMISSIONS_MAX);
         Badge(((permissions as u64) << 32) | client as u64)
+    }
+
+    /// The badge of the gate of a thread's faults: of the thread `thread` of the process `client`, whose
+    /// first thread is 0.
+    #[must_use]
+    pub const fn of_thread(client: u8, thread: u8) -> Badge {
+        Badge::new(client, thread as u32)
+    }
+
+    /// The number of the thread, in a badge that [`Badge::of_thread`] made.
+    #[must_use]
+    pub const fn thread(self) -> u8 {
+        ((self.0 >> 32) & 0xFF) as u8
     }
 
     /// Reads a badge that the kernel delivered.
@@ -317,5 +334,12 @@ mod tests {
         assert_eq!(badge.into_raw() >> 63, 0);
         assert!(!Badge::from_raw(u64::MAX).has_permission(PERMISSIONS_MAX));
         assert!(!Badge::new(7, 1 << 3).has_permission(2));
+    }
+
+    #[test]
+    fn badge_of_a_fault_tells_the_thread() {
+        let badge = Badge::of_thread(7, 15);
+        assert_eq!((badge.client(), badge.thread()), (7, 15));
+        assert_eq!(Badge::of_thread(7, 0), Badge::new(7, 0));
     }
 }

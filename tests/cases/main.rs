@@ -7,6 +7,7 @@ mod deaths;
 mod program;
 mod shell;
 mod siege;
+mod threads;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -31,6 +32,7 @@ const TOPICS: &[fn() -> Vec<Case>] = &[
     crash::cases,
     siege::cases,
     deaths::cases,
+    threads::cases,
     // `./x new-server` adds a line above this one.
 ];
 

@@ -20,8 +20,9 @@ pub mod ring;
 mod serve;
 #[doc(hidden)]
 pub mod start;
+pub mod sync;
 pub mod syscall;
-mod thread;
+pub mod thread;
 pub mod time;
 
 pub use buffer::MessageBuffer;
@@ -41,3 +42,8 @@ pub use thread::{Stack, start_thread};
 
 pub use ipc_abi;
 pub use safe_mmio;
+
+/// The examples of the book, which are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/programs.md")]
+struct Book;

@@ -24,6 +24,7 @@ fn plain(text: &str) -> Description {
         restart: Restart::Never,
         serves: false,
         replies: 0,
+        threads: 0,
         calls: heapless::Vec::new(),
         devices: heapless::Vec::new(),
         authority: Authority::default(),
@@ -54,6 +55,7 @@ fn worker() -> Description {
         },
         serves: true,
         replies: 2,
+        threads: 2,
         calls: [call("supervisor", 0, 3, 0), call("other", 2, 0, 32)]
             .into_iter()
             .collect(),

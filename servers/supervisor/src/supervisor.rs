@@ -22,11 +22,12 @@ use ipc_abi::service::supervisor::{
 };
 use userlib::{Events, Fault, FaultAnswer, offer_replies};
 
-use crate::crash::report;
+use crate::crash::{Culprit, report};
 use crate::frames::Frames;
 use crate::grant;
 use crate::instance::{Instance, Order};
 use crate::kernel::{Handle, Kernel, Object};
+use crate::layout::ThreadPlace;
 use crate::links::Links;
 use crate::log::{Log, line};
 use crate::policy::Verdict;
@@ -153,7 +154,8 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
     /// A process faulted: tells why, and ends its life. Its thread is gone then, so there is nothing
     /// to answer.
     fn handle_fault(&mut self, fault: Fault) {
-        let number = usize::from(Badge::from_raw(fault.badge).client());
+        let badge = Badge::from_raw(fault.badge);
+        let number = usize::from(badge.client());
         let Some(process) = self.processes.get(number) else {
             return;
         };
@@ -161,10 +163,14 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             return;
         };
         let description = &process.description;
-        let name = description.name.as_str();
+        let culprit = Culprit {
+            process: description.name.as_str(),
+            thread: badge.thread(),
+            place: ThreadPlace::new(badge.thread(), description.stack_pages),
+        };
         let symbols = Symbols::new(self.package, &description.program);
         let mut memory = instance.memory(&mut self.store.kernel);
-        let report = report(&fault, name, &symbols, &mut memory);
+        let report = report(&fault, culprit, &symbols, &mut memory);
         self.end_life(number, report);
     }
 

@@ -67,6 +67,9 @@ pub struct Process {
     /// How many callers it can keep waiting.
     #[serde(default)]
     pub replies: u32,
+    /// How many threads it can have besides its first.
+    #[serde(default)]
+    pub threads: u32,
     /// Whom it may call.
     #[serde(default)]
     pub calls: Vec<Call>,

@@ -42,6 +42,7 @@ fn entry(name: &str) -> Entry {
         },
         serves: true,
         replies: 2,
+        threads: 0,
         calls: heapless::Vec::new(),
         devices: heapless::Vec::new(),
         authority: Authority::default(),

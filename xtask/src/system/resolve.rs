@@ -45,6 +45,7 @@ fn resolve_process(
         restart,
         serves: process.serves,
         replies: u8::try_from(process.replies)?,
+        threads: u8::try_from(process.threads)?,
         calls: heapless::Vec::new(),
         devices: heapless::Vec::new(),
         authority: Authority {

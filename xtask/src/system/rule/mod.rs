@@ -73,6 +73,7 @@ pub const SYSTEM_RULES: &[Rule] = &[
     rule("stack-size", process::stack_is_a_size),
     rule("restart-bound", process::restart_is_bounded),
     rule("reply-count", process::replies_are_few),
+    rule("thread-count", process::threads_are_few),
     rule("call-unknown", call::callee_exists),
     rule("call-silent", call::callee_serves),
     rule("call-twice", call::callee_is_named_once),

@@ -1,7 +1,7 @@
 //! The rules for processes by themselves.
 
 use anyhow::{Result, bail, ensure};
-use ipc_abi::manifest::{PAGES_MAX, PROCESSES_MAX, REPLIES_MAX, STACK_PAGES_MAX};
+use ipc_abi::manifest::{PAGES_MAX, PROCESSES_MAX, REPLIES_MAX, STACK_PAGES_MAX, THREADS_MAX};
 
 use super::{Declared, is_name};
 use crate::system::SUPERVISOR;
@@ -79,6 +79,7 @@ pub(super) fn supervisor_is_as_the_kernel_makes_it(declared: &Declared) -> Resul
         ("stack", first.stack.is_some()),
         ("restart", first.restart.is_some()),
         ("replies", first.replies != 0),
+        ("threads", first.threads != 0),
         ("calls", !first.calls.is_empty()),
         ("devices", !first.devices.is_empty()),
         ("memory", first.memory.is_some()),
@@ -167,6 +168,18 @@ pub(super) fn replies_are_few(declared: &Declared) -> Result<()> {
         ensure!(
             count as usize <= REPLIES_MAX,
             "process `{}` keeps {count} callers waiting, more than {REPLIES_MAX}",
+            process.name
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn threads_are_few(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        let count = process.threads;
+        ensure!(
+            count as usize <= THREADS_MAX,
+            "process `{}` has {count} threads besides its first, more than {THREADS_MAX}",
             process.name
         );
     }
