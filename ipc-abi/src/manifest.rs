@@ -10,6 +10,7 @@ use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::boot::PAGE_BYTES;
+use crate::service::supervisor::LogLevel;
 
 /// Where the manifest's length is in the package: the second page.
 pub const MANIFEST_OFFSET: u64 = PAGE_BYTES;
@@ -78,6 +79,8 @@ pub struct Process {
     pub devices: Vec<Device, DEVICES_MAX>,
     /// What else it may do.
     pub authority: Authority,
+    /// Which lines it may say; none without it.
+    pub log: Option<LogLevel>,
 }
 
 /// A program in the package.

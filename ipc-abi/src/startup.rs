@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::boot::PAGE_BYTES;
 use crate::capability::Kind;
 use crate::manifest::{DEVICE_LINES_MAX, DEVICES_MAX, Name, RINGS_MAX};
+use crate::service::supervisor::LogLevel;
 
 /// The first word of a start-up block: `PECANRUN`.
 pub const STARTUP_MAGIC: u64 = u64::from_le_bytes(*b"PECANRUN");
@@ -53,6 +54,17 @@ pub struct Startup {
     pub rings: Vec<RingGrant, RINGS_MAX>,
     /// Its threads besides the first.
     pub threads: ThreadsGrant,
+    /// How it says lines; `None` if it may not.
+    pub log: Option<LogGrant>,
+}
+
+/// The right to say lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogGrant {
+    /// A gate to the supervisor with the permission `say`.
+    pub gate: u32,
+    /// Lines below this are not said.
+    pub level: LogLevel,
 }
 
 /// The threads of a process. They are numbered from 0, which is the first and is the one that gets the
@@ -303,6 +315,10 @@ mod tests {
                 first_buffer: u64::MAX,
                 stride: u64::MAX,
             },
+            log: Some(LogGrant {
+                gate: u32::MAX,
+                level: LogLevel::Trace,
+            }),
         }
     }
 

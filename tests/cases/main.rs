@@ -4,6 +4,7 @@
 mod boot;
 mod crash;
 mod deaths;
+mod log;
 mod program;
 mod shell;
 mod siege;
@@ -33,6 +34,7 @@ const TOPICS: &[fn() -> Vec<Case>] = &[
     siege::cases,
     deaths::cases,
     threads::cases,
+    log::cases,
     // `./x new-server` adds a line above this one.
 ];
 

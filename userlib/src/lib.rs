@@ -13,6 +13,7 @@ mod device;
 mod environment;
 mod gate;
 pub mod heap;
+mod lines;
 mod memory;
 mod panic;
 mod provoke;
@@ -41,6 +42,7 @@ pub use serve::{Events, Fault, FaultAnswer, serve, serve_events};
 pub use thread::{Stack, start_thread};
 
 pub use ipc_abi;
+pub use log;
 pub use safe_mmio;
 
 /// The examples of the book, which are tests.

@@ -16,6 +16,7 @@ use crate::control::ThreadControl;
 use crate::desk::offer_replies;
 use crate::environment::Environment;
 use crate::heap::{self, Arena};
+use crate::lines;
 use crate::ring;
 use crate::thread;
 
@@ -122,6 +123,7 @@ unsafe fn begin<T>(startup: Startup, main: fn(Environment) -> T) -> ! {
     unsafe { heap::claim(startup.heap) };
     let replies = startup.replies;
     ring::take_grants(&startup.rings);
+    lines::take_grant(startup.log);
     offer_replies(replies.first..replies.first.saturating_add(replies.count));
     main(Environment::new(startup));
     panic!("main returned");

@@ -9,7 +9,8 @@ use ipc_abi::boot::{FirstHandle, INFO_ADDRESS, PAGE_BYTES};
 use ipc_abi::call::Place;
 use ipc_abi::capability::{Access, Kind, Rights};
 use ipc_abi::manifest::{Badge, Call, Name, Process, Segment};
-use ipc_abi::startup::{MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup};
+use ipc_abi::service::supervisor::{LogLevel, PERMISSION_SAY};
+use ipc_abi::startup::{LogGrant, MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup};
 
 use crate::crash::Memory;
 use crate::grant::Grants;
@@ -38,7 +39,7 @@ pub struct Order<'a> {
     pub package: &'a [u8],
     /// How many lives it had before.
     pub incarnation: u32,
-    /// The endpoint to which its faults go.
+    /// The supervisor's endpoint, to which its faults and its lines go.
     pub faults: Handle,
     /// The ways to and from others.
     pub links: &'a Links,
@@ -304,6 +305,9 @@ impl<'a, K: Kernel> Builder<'a, K> {
         for call in &self.order.process.calls {
             self.give_gate(call)?;
         }
+        if let Some(level) = self.order.process.log {
+            self.give_log(level)?;
+        }
         self.startup.replies.first = self.next_slot;
         for _ in 0..self.order.process.replies {
             let reply = self.store.make(self.holdings, Object::Reply)?;
@@ -334,6 +338,22 @@ impl<'a, K: Kernel> Builder<'a, K> {
         let handle = self.grant(gate, rights)?;
         self.store.drop_slot(self.holdings, gate)?;
         self.name(call.service.clone(), Kind::Gate, handle)
+    }
+
+    /// Gives the gate through which it says lines.
+    fn give_log(&mut self, level: LogLevel) -> Result<(), MakeError> {
+        let badge = Badge::new(self.order.number, 1 << PERMISSION_SAY).into_raw();
+        let target = self.order.faults;
+        let gate = self
+            .store
+            .make(self.holdings, Object::Gate { target, badge })?;
+        let handle = self.grant(gate, Rights::SEND)?;
+        self.store.drop_slot(self.holdings, gate)?;
+        self.startup.log = Some(LogGrant {
+            gate: handle,
+            level,
+        });
+        Ok(())
     }
 
     fn give_authority(&mut self, thread: Handle, context: Handle) -> Result<(), MakeError> {

@@ -6,6 +6,7 @@ use std::vec::Vec;
 use ipc_abi::manifest::{
     Authority, Call, Device, Name, Process as Description, Program, Restart, Segment,
 };
+use ipc_abi::service::supervisor::LogLevel;
 
 /// How often the process that has one of everything may die in ten seconds.
 pub(crate) const LIMIT: u16 = 3;
@@ -28,6 +29,7 @@ fn plain(text: &str) -> Description {
         calls: heapless::Vec::new(),
         devices: heapless::Vec::new(),
         authority: Authority::default(),
+        log: None,
     }
 }
 
@@ -69,6 +71,7 @@ fn worker() -> Description {
             itself: true,
             platform: true,
         },
+        log: Some(LogLevel::Info),
         ..plain("worker")
     }
 }

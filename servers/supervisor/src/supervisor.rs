@@ -17,8 +17,8 @@ use ipc_abi::call::Place;
 use ipc_abi::interface::{Batch, Caller, Promise};
 use ipc_abi::manifest::{Badge, ManifestError, Processes, Restart};
 use ipc_abi::service::supervisor::{
-    Line, MemoryInfo, PERMISSION_HALT, PERMISSION_KILL, PERMISSION_LOG, ProcessInfo, ProcessState,
-    SlotInfo, Supervisor as Service, SupervisorError,
+    Line, LogLevel, MemoryInfo, PERMISSION_HALT, PERMISSION_KILL, PERMISSION_LOG, ProcessInfo,
+    ProcessState, SlotInfo, Supervisor as Service, SupervisorError,
 };
 use userlib::{Events, Fault, FaultAnswer, offer_replies};
 
@@ -36,6 +36,8 @@ use crate::slots::Slots;
 use crate::store::{Holdings, MakeError, Store};
 use crate::survey::{PackagePlace, survey};
 use crate::symbol::Symbols;
+
+mod say;
 
 /// Slots of the table that the kernel gives the first process.
 const FIRST_TABLE_SLOTS: u32 = 256;
@@ -272,25 +274,6 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         }
     }
 
-    /// Says a line: to the waiting reader, or to the log.
-    fn say(&mut self, line: Line) {
-        self.log.push(line);
-        if let Some(reader) = self.reader.take() {
-            self.tell(reader);
-        }
-    }
-
-    /// Gives the oldest line to `reader`, who waits on if there is none.
-    fn tell(&mut self, reader: Promise<Result<Line, SupervisorError>>) {
-        let Some(line) = self.log.take() else {
-            self.reader = Some(reader);
-            return;
-        };
-        if let Err(Ok(line)) = reader.try_answer(Ok(line)) {
-            self.log.put_back(line);
-        }
-    }
-
     /// Tells about the process with this number.
     fn process(&mut self, number: usize) -> Result<ProcessInfo, SupervisorError> {
         let process = self.processes.get(number);
@@ -376,6 +359,10 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
             return promise.answer(Err(SupervisorError::Busy));
         }
         self.tell(promise);
+    }
+
+    fn say(&mut self, caller: Caller, level: LogLevel, lost: u32, text: &str) {
+        self.hear(caller, level, lost, text);
     }
 
     fn processes(&mut self, batch: &mut Batch<'_, ProcessInfo>) {
@@ -479,3 +466,7 @@ mod tests;
 #[cfg(test)]
 #[path = "links_test.rs"]
 mod links_tests;
+
+#[cfg(test)]
+#[path = "log_test.rs"]
+mod log_tests;

@@ -79,6 +79,8 @@ pub struct Process {
     /// What it drives.
     #[serde(default)]
     pub devices: Vec<String>,
+    /// Down to which level it may say lines.
+    pub log: Option<String>,
     /// The size of its own region of memory.
     pub memory: Option<String>,
     /// The highest priority of the time that it may give out.

@@ -46,6 +46,7 @@ fn entry(name: &str) -> Entry {
         calls: heapless::Vec::new(),
         devices: heapless::Vec::new(),
         authority: Authority::default(),
+        log: None,
     };
     Entry {
         process,

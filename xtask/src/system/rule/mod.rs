@@ -5,6 +5,7 @@ mod authority;
 mod board;
 mod call;
 mod device;
+mod log;
 mod process;
 
 use anyhow::{Result, anyhow};
@@ -88,6 +89,8 @@ pub const SYSTEM_RULES: &[Rule] = &[
     rule("device-owner", device::device_has_one_driver),
     rule("device-count", device::devices_are_few),
     rule("device-lines", device::lines_have_signals),
+    rule("log-level", log::levels_exist),
+    rule("log-carrier", log::lines_are_carried),
     rule("memory-size", authority::memory_is_a_size),
     rule("memory-total", authority::memory_fits_the_board),
     rule("time-priority", authority::time_is_below_supervisor),

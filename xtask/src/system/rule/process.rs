@@ -82,6 +82,7 @@ pub(super) fn supervisor_is_as_the_kernel_makes_it(declared: &Declared) -> Resul
         ("threads", first.threads != 0),
         ("calls", !first.calls.is_empty()),
         ("devices", !first.devices.is_empty()),
+        ("log", first.log.is_some()),
         ("memory", first.memory.is_some()),
         ("time", first.time.is_some()),
         ("share", first.share != 0),
