@@ -10,6 +10,7 @@ use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::boot::PAGE_BYTES;
+use crate::service::supervisor::LogLevel;
 
 /// Where the manifest's length is in the package: the second page.
 pub const MANIFEST_OFFSET: u64 = PAGE_BYTES;
@@ -32,6 +33,8 @@ pub const DEVICES_MAX: usize = 8;
 pub const REPLIES_MAX: usize = 32;
 /// The most sessions that one process can have open.
 pub const SESSIONS_MAX: usize = 128;
+/// The most threads of one process besides its first.
+pub const THREADS_MAX: usize = 15;
 /// The most interrupt lines of one device.
 pub const DEVICE_LINES_MAX: usize = 4;
 /// The most pages of a heap, of a region, or of a program's segment: 64 MiB.
@@ -72,12 +75,16 @@ pub struct Process {
     pub replies: u8,
     /// How many sessions of its clients it can have open, each with a gate of its own.
     pub sessions: u8,
+    /// How many threads it can have besides its first: at most [`THREADS_MAX`].
+    pub threads: u8,
     /// What it may call.
     pub calls: Vec<Call, CALLS_MAX>,
     /// What it drives.
     pub devices: Vec<Device, DEVICES_MAX>,
     /// What else it may do.
     pub authority: Authority,
+    /// Which lines it may say; none without it.
+    pub log: Option<LogLevel>,
 }
 
 /// A program in the package.
@@ -206,6 +213,19 @@ impl Badge {
     pub const fn new(client: u8, permissions: u32) -> Badge {
         let permissions = permissions & !(u32::MAX << PERMISSIONS_MAX);
         Badge(((permissions as u64) << 32) | client as u64)
+    }
+
+    /// The badge of the gate of a thread's faults: of the thread `thread` of the process `client`, whose
+    /// first thread is 0.
+    #[must_use]
+    pub const fn of_thread(client: u8, thread: u8) -> Badge {
+        Badge::new(client, thread as u32)
+    }
+
+    /// The number of the thread, in a badge that [`Badge::of_thread`] made.
+    #[must_use]
+    pub const fn thread(self) -> u8 {
+        ((self.0 >> 32) & 0xFF) as u8
     }
 
     /// Reads a badge that the kernel delivered.
@@ -384,5 +404,12 @@ mod tests {
             ..first
         };
         assert_eq!(Badge::of_session(9, one_more), Badge::of_session(9, first));
+    }
+
+    #[test]
+    fn badge_of_a_fault_tells_the_thread() {
+        let badge = Badge::of_thread(7, 15);
+        assert_eq!((badge.client(), badge.thread()), (7, 15));
+        assert_eq!(Badge::of_thread(7, 0), Badge::new(7, 0));
     }
 }

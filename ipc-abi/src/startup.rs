@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::boot::PAGE_BYTES;
 use crate::capability::Kind;
 use crate::manifest::{DEVICE_LINES_MAX, DEVICES_MAX, Name, RINGS_MAX};
+use crate::service::supervisor::LogLevel;
 
 /// The first word of a start-up block: `PECANRUN`.
 pub const STARTUP_MAGIC: u64 = u64::from_le_bytes(*b"PECANRUN");
@@ -53,6 +54,10 @@ pub struct Startup {
     pub rings: Vec<RingGrant, RINGS_MAX>,
     /// What its sessions are made of; `None` if it has none.
     pub sessions: Option<SessionGrant>,
+    /// Its threads besides the first.
+    pub threads: ThreadsGrant,
+    /// How it says lines; `None` if it may not.
+    pub log: Option<LogGrant>,
 }
 
 /// What the sessions of a server are made of: its endpoint then has the right to make gates.
@@ -76,6 +81,54 @@ pub const fn session_frames(count: u8) -> u64 {
     match count {
         0 => 0,
         _ => bytes.div_ceil(PAGE_BYTES).wrapping_add(1),
+    }
+}
+
+/// The right to say lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogGrant {
+    /// A gate to the supervisor with the permission `say`.
+    pub gate: u32,
+    /// Lines below this are not said.
+    pub level: LogLevel,
+}
+
+/// The threads of a process. They are numbered from 0, which is the first and is the one that gets the
+/// start-up block's address in `x0`; the others start at the same place with their number added to it, on
+/// stacks of their own below which nothing is mapped, and wait until the program has something for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadsGrant {
+    /// How many there are besides the first; if there are none, the rest means nothing.
+    pub count: u8,
+    /// Two slots for each thread, the first one included, by number: the notification where it waits, and the
+    /// gate that signals it there with the bit 0.
+    pub first_slot: u32,
+    /// The address of the message buffer of thread 1.
+    pub first_buffer: u64,
+    /// From one thread's message buffer to the next one's.
+    pub stride: u64,
+}
+
+impl ThreadsGrant {
+    /// Where the thread `number`, which is not the first, has its message buffer.
+    #[must_use]
+    pub const fn buffer(&self, number: u8) -> u64 {
+        let before = (number as u64).saturating_sub(1);
+        self.first_buffer
+            .saturating_add(before.saturating_mul(self.stride))
+    }
+
+    /// The notification where the thread `number` waits.
+    #[must_use]
+    pub const fn notification(&self, number: u8) -> u32 {
+        self.first_slot
+            .saturating_add((number as u32).saturating_mul(2))
+    }
+
+    /// The gate that signals it there.
+    #[must_use]
+    pub const fn gate(&self, number: u8) -> u32 {
+        self.notification(number).saturating_add(1)
     }
 }
 
@@ -287,6 +340,16 @@ mod tests {
                 region: u32::MAX,
                 reply: u32::MAX,
             }),
+            threads: ThreadsGrant {
+                count: u8::MAX,
+                first_slot: u32::MAX,
+                first_buffer: u64::MAX,
+                stride: u64::MAX,
+            },
+            log: Some(LogGrant {
+                gate: u32::MAX,
+                level: LogLevel::Trace,
+            }),
         }
     }
 
@@ -303,6 +366,19 @@ mod tests {
         let length = startup.write(&mut page).expect("it fits");
         assert!(length <= STARTUP_BYTES);
         assert_eq!(Startup::read(&page), Ok(startup));
+    }
+
+    #[test]
+    fn threads_have_their_buffers_and_slots_in_a_row() {
+        let threads = ThreadsGrant {
+            count: 2,
+            first_slot: 10,
+            first_buffer: 0x1000,
+            stride: 0x300,
+        };
+        assert_eq!((threads.notification(0), threads.gate(0)), (10, 11));
+        assert_eq!((threads.notification(2), threads.gate(2)), (14, 15));
+        assert_eq!((threads.buffer(1), threads.buffer(2)), (0x1000, 0x1300));
     }
 
     #[test]

@@ -238,7 +238,7 @@ impl Environment {
 }
 
 /// As much of a name as names can have.
-fn clip(text: &str) -> Name {
+pub(crate) fn clip(text: &str) -> Name {
     let mut name = Name::new();
     for character in text.chars() {
         if name.push(character).is_err() {

@@ -16,6 +16,7 @@ pub mod executor;
 mod gate;
 pub mod heap;
 mod keeper;
+mod lines;
 mod memory;
 mod owned;
 mod panic;
@@ -26,8 +27,9 @@ pub mod session;
 mod slots;
 #[doc(hidden)]
 pub mod start;
+pub mod sync;
 pub mod syscall;
-mod thread;
+pub mod thread;
 pub mod time;
 
 pub use buffer::MessageBuffer;
@@ -54,4 +56,10 @@ pub use thread::{Stack, start_thread};
 struct SessionsPage;
 
 pub use ipc_abi;
+pub use log;
 pub use safe_mmio;
+
+/// The examples of the book, which are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/programs.md")]
+struct Book;

@@ -6,9 +6,9 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use ipc_abi::boot::{FIRST_BUFFER_ADDRESS, FIRST_FREE_SLOT, FirstHandle};
+use ipc_abi::boot::{FIRST_BUFFER_ADDRESS, FIRST_FREE_SLOT, FirstHandle, PAGE_BYTES};
 use ipc_abi::capability::Kind;
-use ipc_abi::manifest::Name;
+use ipc_abi::manifest::{Name, THREADS_MAX};
 use ipc_abi::startup::{MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup, StartupError};
 
 use crate::address;
@@ -17,11 +17,14 @@ use crate::desk::offer_replies;
 use crate::environment::Environment;
 use crate::heap::{self, Arena};
 use crate::keeper::KEEPER;
+use crate::lines;
 use crate::ring;
 use crate::slots::SLOTS;
+use crate::thread;
 
-/// The first thread's control block.
-static CONTROL: ThreadControl = ThreadControl::new();
+/// The threads' control blocks, by number.
+static CONTROLS: [ThreadControl; THREADS_MAX + 1] =
+    [const { ThreadControl::new() }; THREADS_MAX + 1];
 /// Whether the process has started.
 static STARTED: AtomicBool = AtomicBool::new(false);
 
@@ -71,18 +74,21 @@ macro_rules! define_start {
     };
 }
 
-/// Starts a process whose start-up block is at `startup`.
+/// Starts a thread of a process with the start-up block at `startup`, to which the number of the thread is
+/// added: the process itself, if it is the first.
 ///
 /// # Safety
 ///
-/// This is the first that the process does, and `startup` is what it was started with.
+/// This is the first that the thread does, and `startup` is what it was started with.
 #[doc(hidden)]
 pub unsafe fn run<T>(startup: u64, main: fn(Environment) -> T) -> ! {
-    let block = address::from_abi(startup);
+    let number = startup % PAGE_BYTES;
+    let block = address::from_abi(startup - number);
     let block = core::ptr::with_exposed_provenance::<[u8; STARTUP_BYTES]>(block);
     // SAFETY: the address is 0 or that of a page that nobody changes (`ipc_abi::startup`).
     let block = unsafe { block.as_ref() };
     match block.map(|page| Startup::read(page)) {
+        Some(Ok(startup)) if number > 0 => join_in(&startup, number),
         // SAFETY: the heap of the block is mapped and the process's own (`ipc_abi::startup`).
         Some(Ok(startup)) => unsafe { begin(startup, main) },
         Some(Err(error)) => refuse(error),
@@ -113,16 +119,35 @@ unsafe fn begin<T>(startup: Startup, main: fn(Environment) -> T) -> ! {
         !STARTED.swap(true, Ordering::Relaxed),
         "a process starts once"
     );
-    CONTROL.set_message_buffer(startup.message_buffer);
-    CONTROL.install();
+    install(0, startup.message_buffer);
+    thread::place::take_grant(&startup.threads);
     // SAFETY: the caller's promise.
     unsafe { heap::claim(startup.heap) };
     let replies = startup.replies;
     ring::take_grants(&startup.rings);
+    lines::take_grant(startup.log);
     offer_replies(replies.first..replies.first.saturating_add(replies.count));
     KEEPER.table.set(startup.table);
     main(Environment::new(startup, &SLOTS));
     panic!("main returned");
+}
+
+/// Starts the thread `number`, which is not the first, of a process that starts or has started.
+fn join_in(startup: &Startup, number: u64) -> ! {
+    let number = u8::try_from(number).unwrap_or(u8::MAX);
+    install(number, startup.threads.buffer(number));
+    thread::place::take_grant(&startup.threads);
+    thread::work(number)
+}
+
+/// Gives the current thread its control block.
+fn install(number: u8, message_buffer: u64) {
+    let Some(control) = CONTROLS.get(usize::from(number)) else {
+        panic!("thread {number} is one too many");
+    };
+    control.set_message_buffer(message_buffer);
+    control.set_number(number);
+    control.install();
 }
 
 #[cold]

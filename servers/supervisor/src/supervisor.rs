@@ -17,17 +17,18 @@ use ipc_abi::call::Place;
 use ipc_abi::interface::{Batch, Caller, Promise};
 use ipc_abi::manifest::{Badge, ManifestError, Processes, Restart};
 use ipc_abi::service::supervisor::{
-    Line, MemoryInfo, PERMISSION_HALT, PERMISSION_KILL, PERMISSION_LOG, ProcessInfo, ProcessState,
-    SlotInfo, Supervisor as Service, SupervisorError,
+    Line, LogLevel, MemoryInfo, PERMISSION_HALT, PERMISSION_KILL, PERMISSION_LOG, ProcessInfo,
+    ProcessState, SlotInfo, Supervisor as Service, SupervisorError,
 };
 use ipc_abi::startup::session_frames;
 use userlib::{Events, Fault, FaultAnswer, offer_replies};
 
-use crate::crash::report;
+use crate::crash::{Culprit, report};
 use crate::frames::Frames;
 use crate::grant;
 use crate::instance::{Instance, Order};
 use crate::kernel::{Handle, Kernel, Object};
+use crate::layout::ThreadPlace;
 use crate::links::Links;
 use crate::log::{Log, line};
 use crate::policy::Verdict;
@@ -36,6 +37,8 @@ use crate::slots::Slots;
 use crate::store::{Holdings, MakeError, Store};
 use crate::survey::{PackagePlace, survey};
 use crate::symbol::Symbols;
+
+mod say;
 
 /// Slots of the table that the kernel gives the first process.
 const FIRST_TABLE_SLOTS: u32 = 256;
@@ -154,7 +157,8 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
     /// A process faulted: tells why, and ends its life. Its thread is gone then, so there is nothing
     /// to answer.
     fn handle_fault(&mut self, fault: Fault) {
-        let number = usize::from(Badge::from_raw(fault.badge).client());
+        let badge = Badge::from_raw(fault.badge);
+        let number = usize::from(badge.client());
         let Some(process) = self.processes.get(number) else {
             return;
         };
@@ -162,10 +166,14 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             return;
         };
         let description = &process.description;
-        let name = description.name.as_str();
+        let culprit = Culprit {
+            process: description.name.as_str(),
+            thread: badge.thread(),
+            place: ThreadPlace::new(badge.thread(), description.stack_pages),
+        };
         let symbols = Symbols::new(self.package, &description.program);
         let mut memory = instance.memory(&mut self.store.kernel);
-        let report = report(&fault, name, &symbols, &mut memory);
+        let report = report(&fault, culprit, &symbols, &mut memory);
         self.end_life(number, report);
     }
 
@@ -267,25 +275,6 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         }
     }
 
-    /// Says a line: to the waiting reader, or to the log.
-    fn say(&mut self, line: Line) {
-        self.log.push(line);
-        if let Some(reader) = self.reader.take() {
-            self.tell(reader);
-        }
-    }
-
-    /// Gives the oldest line to `reader`, who waits on if there is none.
-    fn tell(&mut self, reader: Promise<Result<Line, SupervisorError>>) {
-        let Some(line) = self.log.take() else {
-            self.reader = Some(reader);
-            return;
-        };
-        if let Err(Ok(line)) = reader.try_answer(Ok(line)) {
-            self.log.put_back(line);
-        }
-    }
-
     /// Tells about the process with this number.
     fn process(&mut self, number: usize) -> Result<ProcessInfo, SupervisorError> {
         let process = self.processes.get(number);
@@ -371,6 +360,10 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
             return promise.answer(Err(SupervisorError::Busy));
         }
         self.tell(promise);
+    }
+
+    fn say(&mut self, caller: Caller, level: LogLevel, lost: u32, text: &str) {
+        self.hear(caller, level, lost, text);
     }
 
     fn processes(&mut self, batch: &mut Batch<'_, ProcessInfo>) {
@@ -477,3 +470,7 @@ mod tests;
 #[cfg(test)]
 #[path = "links_test.rs"]
 mod links_tests;
+
+#[cfg(test)]
+#[path = "log_test.rs"]
+mod log_tests;

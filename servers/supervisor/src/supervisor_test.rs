@@ -42,13 +42,13 @@ pub(super) fn fault(number: u8) -> Fault {
     }
 }
 
-fn lines<K: Kernel>(supervisor: &mut Supervisor<'_, K>) -> Vec<String> {
+pub(super) fn lines<K: Kernel>(supervisor: &mut Supervisor<'_, K>) -> Vec<String> {
     std::iter::from_fn(|| supervisor.log.take())
-        .map(|line| line.to_string())
+        .map(|entry| entry.line().to_string())
         .collect()
 }
 
-type Way<'a> = Local<SupervisorInterface, Supervisor<'a, HostKernel<'a>>>;
+pub(super) type Way<'a> = Local<SupervisorInterface, Supervisor<'a, HostKernel<'a>>>;
 
 /// The occupied slots of a process.
 fn slots(way: &mut Way<'_>, process: u32) -> Result<Vec<SlotInfo>, Failure<SupervisorError>> {
@@ -59,7 +59,7 @@ fn caller(number: u8, permission: u32) -> Caller {
     Caller::new(Badge::new(number, 1 << permission))
 }
 
-const REPORT: &str = "worker crashed: cannot read at 0x18 (at 0x200000, in no function)";
+pub(super) const REPORT: &str = "worker crashed: cannot read at 0x18 (at 0x200000, in no function)";
 
 #[test]
 fn every_frame_is_somebodys_or_free() {
@@ -201,7 +201,11 @@ fn what_is_never_started_again_stays_dead() {
     supervisor.on_fault(fault(1));
     let slots = slots(&mut Way::new(supervisor), 1).expect("it runs");
     let gates = slots.iter().filter(|slot| slot.kind == Kind::Gate as u8);
-    assert_eq!(gates.count(), 1);
+    assert_eq!(
+        gates.count(),
+        2 + 3,
+        "two to the supervisor, and to its threads"
+    );
 }
 
 #[test]
@@ -376,6 +380,7 @@ fn capabilities_are_those_of_the_manifest() {
         (Kind::Endpoint, serve),
         (Kind::Gate, send),
         (Kind::Gate, send),
+        (Kind::Gate, 0x01),
         (Kind::Reply, user),
         (Kind::Reply, user),
         (Kind::Region, user),
@@ -389,7 +394,8 @@ fn capabilities_are_those_of_the_manifest() {
         (Kind::Thread, user),
         (Kind::SchedulingContext, user),
     ];
-    assert_eq!(found, expected);
+    let place = [(Kind::Notification, receive), (Kind::Gate, signal)];
+    assert_eq!(found, [&expected[..], &place.repeat(3)].concat());
     let refusal = Failure::Service(SupervisorError::NoSuchProcess);
     assert_eq!(slots(&mut way, 9), Err(refusal));
 }
@@ -403,64 +409,6 @@ fn only_who_may_switches_off() {
     assert!(!supervisor.store.kernel.is_off);
     assert_eq!(supervisor.halt(caller(1, PERMISSION_HALT)), Ok(()));
     assert!(supervisor.store.kernel.is_off);
-}
-
-/// Asks for the next line, as this client.
-fn ask(way: &mut Way<'_>, number: u8, permission: u32) -> Result<Line, Failure<SupervisorError>> {
-    way.call_as(Badge::new(number, 1 << permission));
-    SupervisorClient::new(way).next_line()
-}
-
-/// The line that a waiting reader got meanwhile.
-fn late_line(way: &mut Way<'_>) -> Option<Line> {
-    let answer = way.take_answer()?;
-    let line = SupervisorClient::new(answer).next_line();
-    Some(line.expect("it is a line"))
-}
-
-const WAITS: Result<Line, Failure<SupervisorError>> = Err(Failure::Call(CallError::Deferred));
-
-#[test]
-fn lines_go_to_one_waiting_reader_or_are_kept() {
-    let (machine, package) = (boot(), default_package());
-    let mut way = Way::new(start(&machine, &package));
-    let refused = |error| Err(Failure::Service(error));
-    let stranger = ask(&mut way, 2, PERMISSION_HALT);
-    assert_eq!(stranger, refused(SupervisorError::NotPermitted));
-    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
-    let second = ask(&mut way, 2, PERMISSION_LOG);
-    assert_eq!(second, refused(SupervisorError::Busy));
-    way.server().on_fault(fault(1));
-    way.server().on_fault(fault(1));
-    let report = Line::try_from(REPORT).expect("it is short");
-    assert_eq!(late_line(&mut way), Some(report.clone()));
-    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), Ok(report));
-    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
-}
-
-#[test]
-fn line_that_the_reader_does_not_live_to_hear_is_kept() {
-    let (machine, package) = (boot(), default_package());
-    let mut way = Way::new(start(&machine, &package));
-    assert_eq!(ask(&mut way, 1, PERMISSION_LOG), WAITS);
-    way.disconnect(1);
-    way.server().on_fault(fault(2));
-    assert_eq!(lines(way.server()).len(), 2);
-    // It is the reader itself that dies.
-    assert_eq!(ask(&mut way, 1, PERMISSION_LOG), WAITS);
-    way.server().on_fault(fault(1));
-    assert_eq!(lines(way.server()), [REPORT]);
-}
-
-#[test]
-fn successor_of_a_reader_that_gave_up_waits_in_its_place() {
-    let (machine, package) = (boot(), default_package());
-    let mut way = Way::new(start(&machine, &package));
-    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
-    way.disconnect(2);
-    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
-    way.server().on_fault(fault(1));
-    assert_eq!(late_line(&mut way).as_deref(), Some(REPORT));
 }
 
 #[test]

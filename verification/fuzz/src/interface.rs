@@ -13,7 +13,9 @@ use ipc_abi::service::bench::{Figure, FigureName, Unit};
 use ipc_abi::service::bench_partner::{Partner, PartnerClient, PartnerInterface};
 use ipc_abi::service::console::{Console, ConsoleClient, ConsoleError, ConsoleInterface};
 use ipc_abi::service::console::{LineText, Statistics};
-use ipc_abi::service::supervisor::{Line, MemoryInfo, ProcessInfo, ProcessState, SlotInfo};
+use ipc_abi::service::supervisor::{
+    Line, LogLevel, MemoryInfo, ProcessInfo, ProcessState, SlotInfo,
+};
 use ipc_abi::service::supervisor::{
     Supervisor, SupervisorClient, SupervisorError, SupervisorInterface,
 };
@@ -171,6 +173,10 @@ impl Console for Stub {
 }
 
 impl Supervisor for Stub {
+    fn say(&mut self, _caller: Caller, level: LogLevel, _lost: u32, text: &str) {
+        assert!(LogLevel::ALL.contains(&level) && text.len() <= 4096);
+    }
+
     fn processes(&mut self, batch: &mut Batch<'_, ProcessInfo>) {
         let mut position = batch.position();
         while position % 1_000 != 0 {
