@@ -4,6 +4,8 @@ use super::*;
 use crate::capability::{Kind, Rights};
 use crate::interface::structure::Structure;
 
+mod ring;
+
 /// Takes bytes.
 #[interface(version = 1)]
 trait Drain {
