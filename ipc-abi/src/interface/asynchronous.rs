@@ -16,7 +16,7 @@ use super::server::{self, Caller, reply_protocol_error};
 use super::wire::{Decode, Encode, Reader};
 use crate::manifest::Badge;
 use crate::message::{
-    Incoming, LongBuffer, LongBufferError, LongWriter, Message, bytes_from_words,
+    Incoming, LongBuffer, LongBufferError, LongWriter, MESSAGE_WORDS, Message, bytes_from_words,
 };
 use crate::tag::Tag;
 
@@ -72,7 +72,7 @@ impl<M: LongMemory> Request<M> {
         Ok(Request {
             tag,
             badge: request.badge,
-            short: bytes_from_words(&request.words),
+            short: bytes_from_words(&buffer.words(request, MESSAGE_WORDS)),
             long,
         })
     }

@@ -96,7 +96,7 @@ pub fn call<T: Transport, A: Encode, R: DecodeOwned>(
     arguments: &A,
 ) -> Result<R, CallError> {
     let reply = exchange::<T, A, R>(transport, method, arguments)?;
-    if let Some(answer) = read_fixed(reply.tag, &reply.words) {
+    if let Some(answer) = read_fixed(reply.tag, || reply.words) {
         return answer;
     }
     match classify(reply.tag).inspect_err(|_| discard(transport, &reply))? {
@@ -120,7 +120,7 @@ pub fn call_fallible<T: Transport, A: Encode, R: DecodeOwned, E: DecodeOwned>(
     arguments: &A,
 ) -> Result<Result<R, E>, CallError> {
     let reply = exchange::<T, A, R>(transport, method, arguments)?;
-    if let Some(answer) = read_fixed(reply.tag, &reply.words) {
+    if let Some(answer) = read_fixed(reply.tag, || reply.words) {
         return answer.map(Ok);
     }
     match classify(reply.tag).inspect_err(|_| discard(transport, &reply))? {
@@ -197,7 +197,7 @@ const fn capabilities<R: DecodeOwned>() -> usize {
 #[inline(always)]
 pub(super) fn read_fixed<R: DecodeOwned>(
     tag: Tag,
-    words: &[u64; MESSAGE_WORDS],
+    words: impl FnOnce() -> [u64; MESSAGE_WORDS],
 ) -> Option<Result<R, CallError>> {
     if capabilities::<R>() != 0 {
         return None;
@@ -207,7 +207,7 @@ pub(super) fn read_fixed<R: DecodeOwned>(
     if size > Tag::REGISTER_BYTES || tag != expected {
         return None;
     }
-    let bytes = bytes_from_words(words);
+    let bytes = bytes_from_words(&words());
     Some(Reader::new(bytes.get(..size)?).all().map_err(malformed))
 }
 

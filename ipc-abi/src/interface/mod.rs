@@ -114,6 +114,9 @@ pub const METHOD_RING: u16 = 65_534;
 /// The method by which a client ends the session that the gate leads to through which it comes: no arguments,
 /// returns nothing.
 pub const METHOD_CLOSE: u16 = 65_535;
+/// The method by which a client lets the service complete all that it has published in the ring: no arguments, returns
+/// nothing, when it is done. It is for who waits: one call in place of two signals.
+pub const METHOD_RING_TURN: u16 = 65_533;
 /// The greatest number of a method of a trait; those above are for every interface's own.
 pub const METHOD_MAX: u16 = 65_000;
 

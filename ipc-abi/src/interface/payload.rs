@@ -267,7 +267,8 @@ pub(super) fn with_bytes_beside<B: LongBuffer, R>(
     if length > limit {
         return Err(ProtocolError::NotInBuffer);
     }
-    let bytes = ShiftedBytes::new(&message.words);
+    let words = buffer.words(message, length.div_ceil(8));
+    let bytes = ShiftedBytes::new(&words);
     reader(bytes.get(length).ok_or(ProtocolError::Truncated)?)
 }
 

@@ -18,6 +18,7 @@ mod connect;
 mod granted;
 mod mishap;
 mod promise;
+mod ring;
 
 #[payload]
 #[derive(Clone, Debug, PartialEq, Eq)]
