@@ -84,7 +84,7 @@ const COMPLETED: usize = 16;
 const SERVER_SLEEPS: usize = 24;
 
 // Token and tag, the message.
-const _: () = assert!(1 + MESSAGE_WORDS <= SLOT_WORDS);
+const _: () = assert!(MESSAGE_WORDS < SLOT_WORDS);
 
 /// How many slots the queues of a ring have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -59,7 +59,7 @@ pub trait RingMemory {
     fn fence(&self);
 }
 
-/// The memory of a ring in words that follow one another.
+/// The memory of a ring that somebody has put there.
 #[derive(Clone, Copy, Debug)]
 pub struct RingWords<'a> {
     header: &'a [AtomicU64; HEADER_WORDS],
@@ -68,17 +68,20 @@ pub struct RingWords<'a> {
 }
 
 impl<'a> RingWords<'a> {
-    /// The ring in `words`; `None` if they are fewer than [`Slots::words`].
+    /// The ring with this header and these slots, first those of submissions; `None` unless they are twice a number
+    /// that [`Slots`] can be.
     #[must_use]
-    pub fn new(words: &'a [AtomicU64], slots: Slots) -> Option<RingWords<'a>> {
-        let (header, rest) = words.split_first_chunk()?;
-        let (all, _) = rest.as_chunks();
-        let count = slots.count() as usize;
-        let (submissions, rest) = all.split_at_checked(count)?;
-        Some(RingWords {
+    pub fn new(
+        header: &'a [AtomicU64; HEADER_WORDS],
+        slots: &'a [Slot<AtomicU64>],
+    ) -> Option<RingWords<'a>> {
+        let (submissions, completions) = slots.split_at_checked(slots.len() / 2)?;
+        Slots::new(u32::try_from(submissions.len()).ok()?)?;
+        let is_even = submissions.len() == completions.len();
+        is_even.then_some(RingWords {
             header,
             submissions,
-            completions: rest.get(..count)?,
+            completions,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Both sides against each other, and each against a peer that writes what it likes.
+//! Both sides against each other; in `peer`, each against a peer that writes what it likes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::vec::Vec;
@@ -7,24 +7,44 @@ use super::*;
 use crate::message::Message;
 use crate::tag::Tag;
 
+mod peer;
+
 /// Memory of a ring on the host.
-fn memory(slots: Slots) -> Vec<AtomicU64> {
-    (0..slots.words()).map(|_| AtomicU64::new(0)).collect()
+struct Memory {
+    header: [AtomicU64; HEADER_WORDS],
+    slots: Vec<Slot<AtomicU64>>,
 }
 
-fn words(memory: &[AtomicU64], slots: Slots) -> RingWords<'_> {
-    RingWords::new(memory, slots).expect("there are as many words as it takes")
+fn memory(slots: Slots) -> Memory {
+    let slots = (0..2 * slots.count())
+        .map(|_| [const { AtomicU64::new(0) }; SLOT_WORDS])
+        .collect();
+    let header = [const { AtomicU64::new(0) }; HEADER_WORDS];
+    Memory { header, slots }
 }
 
-/// Both sides.
-fn sides(memory: &[AtomicU64], slots: Slots) -> (Client<'_>, Server<'_>) {
-    let words = words(memory, slots);
-    (Client::new(words), Server::new(words))
+impl Memory {
+    fn view(&self) -> RingWords<'_> {
+        RingWords::new(&self.header, &self.slots).expect("it is the memory of a ring")
+    }
+
+    /// Both sides.
+    fn sides(&self) -> (Client<'_>, Server<'_>) {
+        (Client::new(self.view()), Server::new(self.view()))
+    }
+
+    fn words(&self) -> impl Iterator<Item = &AtomicU64> {
+        self.header.iter().chain(self.slots.iter().flatten())
+    }
+
+    fn word(&self, word: usize) -> &AtomicU64 {
+        self.words().nth(word).expect("there is such a word")
+    }
 }
 
 /// Writes a word as a peer may do.
-fn set(memory: &[AtomicU64], word: usize, value: u64) {
-    memory[word].store(value, Ordering::Relaxed);
+fn set(memory: &Memory, word: usize, value: u64) {
+    memory.word(word).store(value, Ordering::Relaxed);
 }
 
 /// Where a completion begins.
@@ -33,7 +53,7 @@ fn completion(slots: Slots, number: usize) -> usize {
 }
 
 /// What a server writes that completes the operation of a token with an empty message.
-fn complete(memory: &[AtomicU64], slots: Slots, number: usize, token: u64) {
+fn complete(memory: &Memory, slots: Slots, number: usize, token: u64) {
     set(memory, completion(slots, number), token << 32 | 7);
 }
 
@@ -96,21 +116,24 @@ fn number_of_slots_is_a_power_of_two_between_bounds() {
 }
 
 #[test]
-fn memory_that_is_a_word_short_is_no_ring() {
-    for count in [SLOTS_MIN, SLOTS_MAX] {
-        let slots = slots(count);
-        let memory = memory(slots);
-        assert!(RingWords::new(&memory, slots).is_some());
-        assert!(RingWords::new(&memory[1..], slots).is_none());
+fn memory_of_another_number_of_slots_is_no_ring() {
+    let header = [const { AtomicU64::new(0) }; HEADER_WORDS];
+    let slots: Vec<Slot<AtomicU64>> = (0..2050)
+        .map(|_| [const { AtomicU64::new(0) }; SLOT_WORDS])
+        .collect();
+    for good in [16, 64, 2048] {
+        assert!(RingWords::new(&header, &slots[..good]).is_some(), "{good}");
     }
-    assert!(RingWords::new(&[], slots(8)).is_none());
+    for bad in [0, 1, 8, 15, 17, 18, 24, 2046, 2049, 2050] {
+        assert!(RingWords::new(&header, &slots[..bad]).is_none(), "{bad}");
+    }
 }
 
 #[test]
 fn what_is_submitted_comes_and_what_is_completed_comes_back() {
     let slots = slots(8);
     let memory = memory(slots);
-    let (mut client, mut server) = sides(&memory, slots);
+    let (mut client, mut server) = memory.sides();
     for round in 0..100_u64 {
         let count = round % 9;
         let mut sent = Vec::new();
@@ -144,7 +167,7 @@ fn what_is_submitted_comes_and_what_is_completed_comes_back() {
 fn turn_is_no_longer_than_it_may_be() {
     let slots = slots(8);
     let memory = memory(slots);
-    let (mut client, mut server) = sides(&memory, slots);
+    let (mut client, mut server) = memory.sides();
     for index in 0..8 {
         assert!(client.submit(&message(1, 8, index), 1).is_ok());
     }
@@ -159,7 +182,7 @@ fn turn_is_no_longer_than_it_may_be() {
 fn expected_completion_is_taken_at_once_and_another_is_left() {
     let slots = slots(8);
     let memory = memory(slots);
-    let (mut client, mut server) = sides(&memory, slots);
+    let (mut client, mut server) = memory.sides();
     let sent = [message(1, 8, 1), message(1, 128, 2)];
     let tokens = sent.map(|it| client.submit(&it, used(&it)).expect("there is room"));
     let _ = client.publish();
@@ -188,7 +211,7 @@ fn expected_completion_is_taken_at_once_and_another_is_left() {
 fn operations_may_end_in_any_order() {
     let slots = slots(8);
     let memory = memory(slots);
-    let mut client = Client::new(words(&memory, slots));
+    let mut client = Client::new(memory.view());
     for count in 1..=100_u64 {
         let mut tokens: Vec<u32> = (0..8)
             .map(|_| client.submit(&message(1, 0, 0), 0).expect("there is room"))
@@ -214,7 +237,7 @@ fn full_ring_refuses_and_loses_nothing() {
     for count in [SLOTS_MIN, SLOTS_MAX] {
         let slots = slots(count);
         let memory = memory(slots);
-        let (mut client, mut server) = sides(&memory, slots);
+        let (mut client, mut server) = memory.sides();
         for index in 0..u64::from(count) {
             assert!(client.submit(&message(1, 8, index), 1).is_ok());
         }
@@ -238,7 +261,7 @@ fn full_ring_refuses_and_loses_nothing() {
 fn closed_ring_takes_nothing_and_gives_what_it_kept() {
     let slots = slots(8);
     let memory = memory(slots);
-    let (mut client, mut server) = sides(&memory, slots);
+    let (mut client, mut server) = memory.sides();
     let request = message(1, 8, 1);
     for _ in 0..3 {
         assert!(client.submit(&request, 1).is_ok());
@@ -264,7 +287,7 @@ fn closed_ring_takes_nothing_and_gives_what_it_kept() {
 fn what_does_not_fit_in_registers_is_refused() {
     let slots = slots(8);
     let memory = memory(slots);
-    let (mut client, mut server) = sides(&memory, slots);
+    let (mut client, mut server) = memory.sides();
     let bad = [
         Tag::new(1, 200).with_long(),
         Tag::new(1, 8).with_capabilities(1),
@@ -293,7 +316,7 @@ fn what_does_not_fit_in_registers_is_refused() {
 fn older_message_does_not_show_behind_a_newer_one() {
     let slots = slots(8);
     let memory = memory(slots);
-    let (mut client, mut server) = sides(&memory, slots);
+    let (mut client, mut server) = memory.sides();
     for _ in 0..8 {
         let old = message(1, 128, 77);
         let token = client.submit(&old, 16).expect("there is room");
@@ -322,7 +345,7 @@ fn older_message_does_not_show_behind_a_newer_one() {
 fn what_is_kept_is_out_of_the_peers_reach() {
     let slots = slots(8);
     let memory = memory(slots);
-    let (mut client, mut server) = sides(&memory, slots);
+    let (mut client, mut server) = memory.sides();
     let own: Slot<AtomicU64> = [const { AtomicU64::new(u64::MAX) }; SLOT_WORDS];
     let request = message(1, 20, 5);
     assert_eq!(client.submit(&request, 3), Ok(0));
@@ -333,7 +356,7 @@ fn what_is_kept_is_out_of_the_peers_reach() {
     let taken = client.take().expect("the server is honest");
     taken.expect("it is there").reply.copy_to(&own);
     memory
-        .iter()
+        .words()
         .for_each(|word| word.store(u64::MAX, Ordering::Relaxed));
     assert_eq!(read(&Received::of(&own)), request);
 }
@@ -342,7 +365,7 @@ fn what_is_kept_is_out_of_the_peers_reach() {
 fn who_sleeps_is_signalled_once_for_a_batch() {
     let slots = slots(8);
     let memory = memory(slots);
-    let (mut client, mut server) = sides(&memory, slots);
+    let (mut client, mut server) = memory.sides();
     let request = message(1, 0, 0);
     assert_eq!(server.sleep(), Ok(true));
     for _ in 0..3 {
@@ -362,140 +385,4 @@ fn who_sleeps_is_signalled_once_for_a_batch() {
     assert_eq!(server.publish(), Wake::NotNeeded);
     client.wake();
     assert_eq!(client.sleep(), Ok(false), "there is a completion");
-}
-
-#[test]
-fn client_that_counts_wrongly_is_found_out() {
-    let slots = slots(8);
-    for count in [9, 10, u64::MAX, 1 << 63] {
-        let memory = memory(slots);
-        let mut server = Server::new(words(&memory, slots));
-        set(&memory, SUBMITTED, count);
-        let found = echo(&mut server, 8);
-        assert_eq!(found, Err(PeerMisbehavior::TooMany), "{count}");
-        assert_eq!(server.sleep(), Err(PeerMisbehavior::TooMany), "{count}");
-    }
-    // Back, and one more than there are slots.
-    for count in [1, 11] {
-        let memory = memory(slots);
-        let mut server = Server::new(words(&memory, slots));
-        set(&memory, SUBMITTED, 2);
-        assert_eq!(echo(&mut server, 8).map(|asked| asked.len()), Ok(2));
-        set(&memory, SUBMITTED, count);
-        let found = echo(&mut server, 8);
-        assert_eq!(found, Err(PeerMisbehavior::TooMany), "{count}");
-    }
-}
-
-#[test]
-fn server_that_counts_wrongly_is_found_out() {
-    let slots = slots(8);
-    for count in [3, 8, u64::MAX] {
-        let memory = memory(slots);
-        let mut client = Client::new(words(&memory, slots));
-        let request = message(1, 0, 0);
-        assert!(client.submit(&request, 0).is_ok() && client.submit(&request, 0).is_ok());
-        let _ = client.publish();
-        // This one the server cannot know of.
-        assert!(client.submit(&request, 0).is_ok());
-        set(&memory, COMPLETED, count);
-        assert_eq!(client.look(), Err(PeerMisbehavior::TooMany), "{count}");
-        assert_eq!(client.sleep(), Err(PeerMisbehavior::TooMany), "{count}");
-    }
-}
-
-#[test]
-fn completion_of_what_is_not_under_way_is_found_out() {
-    let slots = slots(8);
-    let unknown = Err(PeerMisbehavior::UnknownToken);
-    for token in [1, 7, 8, 63, 1023, 1024, u64::from(u32::MAX)] {
-        let memory = memory(slots);
-        let mut client = Client::new(words(&memory, slots));
-        assert_eq!(client.submit(&message(1, 0, 0), 0), Ok(0));
-        let _ = client.publish();
-        complete(&memory, slots, 0, token);
-        set(&memory, COMPLETED, 1);
-        assert_eq!(client.look(), Ok(true));
-        let wanted = u32::try_from(token).expect("it has 32 bits");
-        assert!(client.take_expected(wanted).is_none(), "{token}");
-        assert_eq!(take(&mut client), unknown, "{token}");
-    }
-    // The same one twice: kept, and given back meanwhile.
-    for is_given_back in [false, true] {
-        let memory = memory(slots);
-        let mut client = Client::new(words(&memory, slots));
-        for _ in 0..2 {
-            assert!(client.submit(&message(1, 0, 0), 0).is_ok());
-        }
-        let _ = client.publish();
-        complete(&memory, slots, 0, 0);
-        complete(&memory, slots, 1, 0);
-        set(&memory, COMPLETED, 2);
-        assert!(matches!(take(&mut client), Ok(Some((0, _)))));
-        assert!(!is_given_back || client.give_back(0));
-        assert!(client.take_expected(0).is_none());
-        assert_eq!(take(&mut client), unknown);
-    }
-}
-
-#[test]
-fn tag_of_a_peer_has_no_bit_of_the_kernel_and_no_length_beyond_registers() {
-    let slots = slots(8);
-    let memory = memory(slots);
-    let mut server = Server::new(words(&memory, slots));
-    for word in 0..SLOT_WORDS {
-        set(&memory, HEADER_WORDS + word, u64::MAX);
-    }
-    set(&memory, SUBMITTED, 1);
-    let served = server.serve(1, |request, place| {
-        assert_eq!(request.tag().into_raw() & Tag::SLOW_BITS, 0);
-        assert_eq!(request.tag().length(), Tag::REGISTER_BYTES);
-        assert_eq!(request.words(MESSAGE_WORDS), [u64::MAX; MESSAGE_WORDS]);
-        assert_eq!(request.words(usize::MAX), [u64::MAX; MESSAGE_WORDS]);
-        place.complete(&message(0, 0, 0), 0, 0)
-    });
-    assert_eq!(served, Ok(1));
-    // The token goes back as it came.
-    let written = memory[completion(slots, 0)].load(Ordering::Relaxed);
-    assert_eq!(written, u64::from(u32::MAX) << 32);
-}
-
-#[test]
-fn random_peer_stops_nobody() {
-    let slots = slots(8);
-    let memory = memory(slots);
-    let mut seed = 0x5EED_u64;
-    let mut next = || {
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        seed >> 33
-    };
-    for _ in 0..2000 {
-        let (mut client, mut server) = sides(&memory, slots);
-        memory
-            .iter()
-            .for_each(|word| word.store(0, Ordering::Relaxed));
-        for _ in 0..50 {
-            let word = usize::try_from(next()).expect("it is short") % slots.words();
-            let value = if next() % 2 == 0 {
-                next() % 12
-            } else {
-                next() << 31 ^ next()
-            };
-            set(&memory, word, value);
-            let request = message(1, (next() % 129) as u16, next());
-            let _ = client.submit(&request, used(&request));
-            let _ = client.publish();
-            let _ = echo(&mut server, next() % 10);
-            let _ = server.publish();
-            let wanted = u32::try_from(next() % 9).expect("it is short");
-            let _ = client.take_expected(wanted).map(|it| read(&it));
-            if let Ok(Some((token, _))) = take(&mut client) {
-                client.give_back(token);
-            }
-            client.give_back(u32::try_from(next()).expect("it is short"));
-            assert!(client.under_way() <= 8);
-        }
-    }
 }

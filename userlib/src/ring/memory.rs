@@ -23,5 +23,7 @@ pub(crate) fn memory_of(grant: &RingGrant) -> Option<RingWords<'static>> {
     // SAFETY: the grant is the supervisor's (`ipc_abi::startup`): so many words are mapped there, readable
     // and writable, for as long as the process lives. Others write them at the same time: they are atomics.
     let words = unsafe { core::slice::from_raw_parts(start, slots.words()) };
-    RingWords::new(words, slots)
+    let (header, rest) = words.split_first_chunk()?;
+    let (slots, _) = rest.as_chunks();
+    RingWords::new(header, slots)
 }

@@ -6,29 +6,35 @@ use super::super::ring::{Reply, serve};
 use super::*;
 use crate::message::MESSAGE_WORDS;
 use crate::ring::{
-    Completer, HEADER_WORDS, RingWords, SLOT_WORDS, SLOTS_MIN, Slots, SubmitError, Submitter,
+    Completer, HEADER_WORDS, RingWords, SLOT_WORDS, SLOTS_MIN, Slot, SubmitError, Submitter,
 };
 use crate::tag::MessageKind;
 
+/// The memory of a ring.
+struct Memory {
+    header: [AtomicU64; HEADER_WORDS],
+    slots: [Slot<AtomicU64>; 2 * SLOTS_MIN as usize],
+}
+
 /// Both sides of a ring, and the server.
 struct Pair<'a> {
-    memory: &'a [AtomicU64],
+    memory: &'a Memory,
     submitter: Submitter<RingWords<'a>>,
     completer: Completer<RingWords<'a>>,
     server: Server,
 }
 
-fn slots() -> Slots {
-    Slots::new(SLOTS_MIN).expect("it is a number of slots")
-}
-
-fn memory() -> std::vec::Vec<AtomicU64> {
-    (0..slots().words()).map(|_| AtomicU64::new(0)).collect()
+const fn memory() -> Memory {
+    Memory {
+        header: [const { AtomicU64::new(0) }; HEADER_WORDS],
+        slots: [const { [const { AtomicU64::new(0) }; SLOT_WORDS] }; 2 * SLOTS_MIN as usize],
+    }
 }
 
 impl<'a> Pair<'a> {
-    fn new(memory: &'a [AtomicU64]) -> Pair<'a> {
-        let words = RingWords::new(memory, slots()).expect("it has as many words");
+    fn new(memory: &'a Memory) -> Pair<'a> {
+        let words = RingWords::new(&memory.header, &memory.slots);
+        let words = words.expect("it is the memory of a ring");
         Pair {
             memory,
             submitter: Submitter::new(words),
@@ -176,9 +182,9 @@ fn read_answer<R>(
     let memory = memory();
     let mut pair = Pair::new(&memory);
     let ticket = pair.ask(submit).expect("there is room");
-    let first = HEADER_WORDS + SLOTS_MIN as usize * SLOT_WORDS;
-    pair.memory[first].store(tag, Ordering::Relaxed);
-    for place in &pair.memory[first + 1..first + SLOT_WORDS] {
+    let [first, words @ ..] = &pair.memory.slots[SLOTS_MIN as usize];
+    first.store(tag, Ordering::Relaxed);
+    for place in words {
         place.store(word, Ordering::Relaxed);
     }
     pair.take(ticket)
