@@ -100,6 +100,14 @@ pub trait LongWriter {
 /// In a process it is the message buffer, from which everything is copied, because the kernel
 /// writes there; on the host it is ordinary memory.
 pub trait LongBuffer: LongWriter {
+    /// The first `used_words` words of `message`, which is in registers. What came by a ring is in its slot, and is
+    /// read from there.
+    #[inline(always)]
+    fn words(&self, message: &Incoming, used_words: usize) -> [u64; MESSAGE_WORDS] {
+        let _ = used_words;
+        message.words
+    }
+
     /// Lends a copy of the first `length` bytes to `reader`.
     ///
     /// # Errors

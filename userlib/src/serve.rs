@@ -200,6 +200,14 @@ impl<E: Source> Replier for Fused<E> {
     fn open_ring(&self, request: &Incoming) -> Result<(), ProtocolError> {
         RINGS.open(request)
     }
+
+    fn serve_ring<I: Dispatch<S>, S>(
+        &self,
+        server: &mut S,
+        request: &Incoming,
+    ) -> Result<(), ProtocolError> {
+        RINGS.serve_caller::<I, S>(server, request)
+    }
 }
 
 /// Replies, and receives nothing.
@@ -224,6 +232,14 @@ impl<E: Source> Replier for Plain<E> {
 
     fn open_ring(&self, request: &Incoming) -> Result<(), ProtocolError> {
         RINGS.open(request)
+    }
+
+    fn serve_ring<I: Dispatch<S>, S>(
+        &self,
+        server: &mut S,
+        request: &Incoming,
+    ) -> Result<(), ProtocolError> {
+        RINGS.serve_caller::<I, S>(server, request)
     }
 }
 

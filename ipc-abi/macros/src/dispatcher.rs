@@ -36,6 +36,12 @@ pub(crate) fn expand_dispatcher(interface: &Interface) -> TokenStream {
                             return support::answer_schema::<Self, B, R>(buffer, replier);
                         }
                         Ok(support::Own::Ring) => return support::answer(&(), buffer, replier),
+                        Ok(support::Own::RingTurn) => {
+                            match replier.serve_ring::<Self, S>(server, &request) {
+                                Ok(()) => return support::answer(&(), buffer, replier),
+                                Err(error) => error,
+                            }
+                        }
                         Err(error) => error,
                     },
                 };

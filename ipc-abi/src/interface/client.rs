@@ -80,7 +80,7 @@ pub fn call<T: Transport, A: Encode, R: DecodeOwned>(
     arguments: &A,
 ) -> Result<R, CallError> {
     let reply = exchange(transport, method, arguments)?;
-    if let Some(answer) = read_fixed(reply.tag, &reply.words) {
+    if let Some(answer) = read_fixed(reply.tag, || reply.words) {
         return answer;
     }
     match classify(reply.tag)? {
@@ -101,7 +101,7 @@ pub fn call_fallible<T: Transport, A: Encode, R: DecodeOwned, E: DecodeOwned>(
     arguments: &A,
 ) -> Result<Result<R, E>, CallError> {
     let reply = exchange(transport, method, arguments)?;
-    if let Some(answer) = read_fixed(reply.tag, &reply.words) {
+    if let Some(answer) = read_fixed(reply.tag, || reply.words) {
         return answer.map(Ok);
     }
     match classify(reply.tag)? {
@@ -161,14 +161,14 @@ fn exchange<T: Transport, A: Encode>(
 #[inline(always)]
 pub(super) fn read_fixed<R: DecodeOwned>(
     tag: Tag,
-    words: &[u64; MESSAGE_WORDS],
+    words: impl FnOnce() -> [u64; MESSAGE_WORDS],
 ) -> Option<Result<R, CallError>> {
     let size = <R as super::wire::Decode<'static>>::SIZE?;
     let expected = Tag::new(status::OK, u16::try_from(size).ok()?);
     if size > Tag::REGISTER_BYTES || tag != expected {
         return None;
     }
-    let bytes = bytes_from_words(words);
+    let bytes = bytes_from_words(&words());
     Some(Reader::new(bytes.get(..size)?).all().map_err(malformed))
 }
 

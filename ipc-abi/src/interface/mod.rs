@@ -102,6 +102,9 @@ pub const METHOD_SCHEMA: u16 = 0;
 /// The method by which a client opens its side of the ring that `system.toml` gives the two: no arguments, returns
 /// nothing. Whatever was under way in it is forgotten.
 pub const METHOD_RING: u16 = 65_534;
+/// The method by which a client lets the service complete all that it has published in the ring: no arguments, returns
+/// nothing, when it is done. It is for who waits: one call in place of two signals.
+pub const METHOD_RING_TURN: u16 = 65_533;
 /// The greatest number of a method of a trait; those above are for every interface's own.
 pub const METHOD_MAX: u16 = 65_000;
 

@@ -222,7 +222,8 @@ pub(super) fn with_bytes<B: LongBuffer, R>(
         }
         return buffer.read(length, reader)?;
     }
-    let bytes = ShiftedBytes::new(&message.words);
+    let words = buffer.words(message, length.div_ceil(8));
+    let bytes = ShiftedBytes::new(&words);
     reader(bytes.get(length).ok_or(ProtocolError::Truncated)?)
 }
 

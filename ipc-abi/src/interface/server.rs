@@ -6,7 +6,7 @@ use super::error::{EncodeError, ProtocolError, status};
 use super::payload::{EncodeOutcome, encode, used_words, with_bytes};
 use super::promise::{Desk, Encoder, Promise, Ticket};
 use super::wire::{Decode, Encode, Reader};
-use super::{Interface, METHOD_RING, METHOD_SCHEMA};
+use super::{Interface, METHOD_RING, METHOD_RING_TURN, METHOD_SCHEMA};
 use crate::manifest::Badge;
 use crate::message::{Incoming, LongBuffer, LongWriter, Message};
 use crate::tag::Tag;
@@ -55,6 +55,20 @@ pub trait Replier {
     /// `NoRing`.
     fn open_ring(&self, request: &Incoming) -> Result<(), ProtocolError> {
         let _ = request;
+        Err(ProtocolError::NoRing)
+    }
+
+    /// Lets `server` complete all that the caller of `request` has published in its ring.
+    ///
+    /// # Errors
+    ///
+    /// `NoRing`: there is none, or it is not open.
+    fn serve_ring<I: Dispatch<S>, S>(
+        &self,
+        server: &mut S,
+        request: &Incoming,
+    ) -> Result<(), ProtocolError> {
+        let _ = (server, request);
         Err(ProtocolError::NoRing)
     }
 }
@@ -122,7 +136,8 @@ pub fn with_request<B: LongBuffer, R>(
 ) -> Result<R, ProtocolError> {
     match size {
         Some(size) if size <= Tag::REGISTER_BYTES => {
-            let bytes = crate::message::bytes_from_words(&request.words);
+            let words = buffer.words(request, size.div_ceil(8));
+            let bytes = crate::message::bytes_from_words(&words);
             let body = Tag::from_raw(request.tag.into_raw() & !0xFFFF);
             let expected = Tag::new(0, u16::try_from(size).unwrap_or(u16::MAX));
             match bytes.get(..size) {
@@ -160,6 +175,8 @@ pub enum Own {
     Schema,
     /// For the ring: it is open.
     Ring,
+    /// For what is in the ring: it has to be served.
+    RingTurn,
 }
 
 /// Reads a request for no method of the trait.
@@ -176,6 +193,7 @@ pub fn read_own_request<B: LongBuffer, R: Replier>(
     let own = match request.tag.method() {
         METHOD_SCHEMA => Own::Schema,
         METHOD_RING => Own::Ring,
+        METHOD_RING_TURN => Own::RingTurn,
         _ => return Err(ProtocolError::UnknownMethod),
     };
     with_request(request, buffer, Some(0), |reader| reader.all::<()>())?;

@@ -15,6 +15,7 @@ mod batch;
 mod connect;
 mod mishap;
 mod promise;
+mod ring;
 
 #[payload]
 #[derive(Clone, Debug, PartialEq, Eq)]
