@@ -15,6 +15,7 @@ mod printer;
 mod raider;
 mod random;
 mod raw;
+pub mod ring;
 pub mod service;
 mod step;
 mod world;
