@@ -15,8 +15,9 @@ use crate::slots::{Slots, Use};
 /// What a process was given. There is one, and `main` gets it.
 #[derive(Debug)]
 pub struct Environment {
-    startup: Startup,
+    startup: &'static Startup,
     slots: &'static Slots,
+    taken_sessions: bool,
     taken_devices: [bool; DEVICES_MAX],
 }
 
@@ -98,11 +99,12 @@ impl fmt::Display for ServiceError {
 
 impl Environment {
     /// What a process was given, whose empty slots are `slots`.
-    pub(crate) fn new(startup: Startup, slots: &'static Slots) -> Environment {
+    pub(crate) fn new(startup: &'static Startup, slots: &'static Slots) -> Environment {
         slots.offer(startup.slots);
         Environment {
             startup,
             slots,
+            taken_sessions: false,
             taken_devices: [false; DEVICES_MAX],
         }
     }
@@ -127,8 +129,8 @@ impl Environment {
 
     /// All that the process was given.
     #[must_use]
-    pub const fn startup(&self) -> &Startup {
-        &self.startup
+    pub const fn startup(&self) -> &'static Startup {
+        self.startup
     }
 
     /// The capability called `name`, which must be of this kind.
@@ -221,8 +223,10 @@ impl Environment {
     ///
     /// `NoSessions`.
     pub(crate) fn take_sessions(&mut self) -> Result<SessionGrant, EnvironmentError> {
-        let grant = self.startup.sessions.take();
-        grant.ok_or(EnvironmentError::NoSessions)
+        if core::mem::replace(&mut self.taken_sessions, true) {
+            return Err(EnvironmentError::NoSessions);
+        }
+        self.startup.sessions.ok_or(EnvironmentError::NoSessions)
     }
 
     /// Takes `count` empty slots of the process's table, one after the other.
@@ -275,7 +279,8 @@ mod tests {
             devices: core::iter::once(device).collect(),
             ..Startup::default()
         };
-        Environment::new(startup, std::boxed::Box::leak(Slots::new().into()))
+        let slots = std::boxed::Box::leak(Slots::new().into());
+        Environment::new(std::boxed::Box::leak(startup.into()), slots)
     }
 
     #[test]

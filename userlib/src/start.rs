@@ -11,22 +11,24 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use ipc_abi::boot::PAGE_BYTES;
 use ipc_abi::manifest::THREADS_MAX;
 use ipc_abi::startup::{STARTUP_BYTES, Startup, StartupError};
+use spin::once::Once;
 
 use crate::address;
 use crate::control::ThreadControl;
 use crate::desk::offer_replies;
 use crate::environment::Environment;
-use crate::heap::{self, Arena};
+use crate::heap::{self, Arena, Yielding};
 use crate::keeper::KEEPER;
 use crate::lines;
 use crate::ring;
 use crate::slots::SLOTS;
 use crate::thread;
-use first::first_startup;
 
 /// The threads' control blocks, by number.
 static CONTROLS: [ThreadControl; THREADS_MAX + 1] =
     [const { ThreadControl::new() }; THREADS_MAX + 1];
+/// What the process was given.
+static STARTUP: Once<Startup, Yielding> = Once::new();
 /// Whether the process has started.
 static STARTED: AtomicBool = AtomicBool::new(false);
 
@@ -86,13 +88,24 @@ pub unsafe fn run<T>(startup: u64, main: fn(Environment) -> T) -> ! {
     let block = core::ptr::with_exposed_provenance::<[u8; STARTUP_BYTES]>(block);
     // SAFETY: the address is 0 or that of a page that nobody changes (`ipc_abi::startup`).
     let block = unsafe { block.as_ref() };
-    match block.map(|page| Startup::read(page)) {
-        Some(Ok(startup)) if number > 0 => join_in(&startup, number),
-        // SAFETY: the heap of the block is mapped and the process's own (`ipc_abi::startup`).
-        Some(Ok(startup)) => unsafe { begin(startup, main) },
-        Some(Err(error)) => refuse(error),
+    let startup = match block {
+        Some(page) => learn(|| Startup::read(page)),
         None => refuse(StartupError::BadMagic),
+    };
+    if number > 0 {
+        join_in(startup, number);
     }
+    // SAFETY: the heap of the block is mapped and the process's own (`ipc_abi::startup`).
+    unsafe { begin(startup, main) }
+}
+
+/// Keeps what the process was given, out of every stack: it is as large as many of them.
+#[inline(never)]
+fn learn(read: impl FnOnce() -> Result<Startup, StartupError>) -> &'static Startup {
+    STARTUP.call_once(|| match read() {
+        Ok(startup) => startup,
+        Err(error) => refuse(error),
+    })
 }
 
 /// Starts the first process, with `arena` as its heap.
@@ -107,13 +120,13 @@ pub unsafe fn run_first<T, const BYTES: usize>(
 ) -> ! {
     // SAFETY: the arena is the allocator's alone: it gives itself to nobody else, and a process
     // begins once.
-    unsafe { begin(first_startup(arena.range()), main) }
+    unsafe { begin(learn(|| Ok(first::startup(arena.range()))), main) }
 }
 
 /// # Safety
 ///
 /// The heap is mapped, and nothing else uses it.
-unsafe fn begin<T>(startup: Startup, main: fn(Environment) -> T) -> ! {
+unsafe fn begin<T>(startup: &'static Startup, main: fn(Environment) -> T) -> ! {
     assert!(
         !STARTED.swap(true, Ordering::Relaxed),
         "a process starts once"

@@ -1,4 +1,4 @@
-//! What the first process is started with.
+//! What the first process finds, without a start-up block.
 
 use ipc_abi::boot::{FIRST_BUFFER_ADDRESS, FIRST_FREE_SLOT, FirstHandle};
 use ipc_abi::capability::Kind;
@@ -9,7 +9,7 @@ use ipc_abi::startup::{MemoryRange, NamedHandle, SlotRange, Startup};
 const FIRST_TABLE_SLOTS: u32 = 256;
 
 /// What the first process has: it has no start-up block, only handles that are always the same.
-pub(super) fn first_startup(heap: MemoryRange) -> Startup {
+pub(super) fn startup(heap: MemoryRange) -> Startup {
     const NAMED: &[(&str, Kind, FirstHandle)] = &[
         ("space", Kind::AddressSpace, FirstHandle::Space),
         ("thread", Kind::Thread, FirstHandle::Thread),
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn first_process_has_every_first_handle_by_name() {
-        let startup = first_startup(MemoryRange {
+        let startup = startup(MemoryRange {
             address: 4096,
             bytes: 8192,
         });
