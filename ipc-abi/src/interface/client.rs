@@ -2,7 +2,7 @@
 
 use super::error::{CallError, ConnectError, Misbehavior, ProtocolError, status};
 use super::granted::{Arrived, count_of};
-use super::payload::{EncodeOutcome, encode, used_words, with_bytes_beside};
+use super::payload::{EncodeOutcome, encode, used_words, with_bytes, with_bytes_beside};
 use super::wire::{Decode, DecodeOwned, Encode, Reader};
 use super::{Interface, METHOD_CLOSE, METHOD_SCHEMA, Schema};
 use crate::error::Error;
@@ -99,12 +99,12 @@ pub fn call<T: Transport, A: Encode, R: DecodeOwned>(
     if let Some(answer) = read_fixed(reply.tag, || reply.words) {
         return answer;
     }
-    match classify(reply.tag).inspect_err(|_| discard(transport, &reply))? {
+    if capabilities::<R>() != 0 {
+        return read_taking(transport, &reply);
+    }
+    match classify(reply.tag)? {
         AnswerKind::Result => read(transport, reply),
-        AnswerKind::Error => {
-            discard(transport, &reply);
-            Err(CallError::PeerMisbehavior(Misbehavior::NoSuchError))
-        }
+        AnswerKind::Error => Err(CallError::PeerMisbehavior(Misbehavior::NoSuchError)),
     }
 }
 
@@ -123,7 +123,10 @@ pub fn call_fallible<T: Transport, A: Encode, R: DecodeOwned, E: DecodeOwned>(
     if let Some(answer) = read_fixed(reply.tag, || reply.words) {
         return answer.map(Ok);
     }
-    match classify(reply.tag).inspect_err(|_| discard(transport, &reply))? {
+    if capabilities::<R>() != 0 {
+        return read_fallible_taking(transport, &reply);
+    }
+    match classify(reply.tag)? {
         AnswerKind::Result => read(transport, reply).map(Ok),
         AnswerKind::Error => read(transport, reply).map(Err),
     }
@@ -238,21 +241,50 @@ pub(super) fn classify(tag: Tag) -> Result<AnswerKind, CallError> {
     }
 }
 
-/// Discards the capabilities of a reply that is no result.
-fn discard<T: Transport>(transport: &mut T, reply: &Incoming) {
-    if reply.tag.kind() == Some(MessageKind::Message) {
-        drop(Arrived::of(reply, transport.buffer().keeper()));
+/// Reads a value without capabilities; there was no place for any.
+fn read<T: Transport, R: DecodeOwned>(transport: &mut T, reply: Incoming) -> Result<R, CallError> {
+    if reply.tag.capabilities() != 0 {
+        return Err(malformed(ProtocolError::UnexpectedCapabilities));
+    }
+    with_bytes(&reply, transport.buffer(), |bytes| Reader::new(bytes).all()).map_err(malformed)
+}
+
+/// Reads the reply of a method that brings capabilities. Those that are not in the result are discarded.
+fn read_taking<T: Transport, R: DecodeOwned>(
+    transport: &mut T,
+    reply: &Incoming,
+) -> Result<R, CallError> {
+    let arrived = Arrived::of(reply, transport.buffer().keeper());
+    match classify(reply.tag)? {
+        AnswerKind::Result => read_beside(transport, reply, &arrived),
+        AnswerKind::Error => Err(CallError::PeerMisbehavior(Misbehavior::NoSuchError)),
     }
 }
 
-fn read<T: Transport, R: DecodeOwned>(transport: &mut T, reply: Incoming) -> Result<R, CallError> {
+/// The same of a method that can fail.
+fn read_fallible_taking<T: Transport, R: DecodeOwned, E: DecodeOwned>(
+    transport: &mut T,
+    reply: &Incoming,
+) -> Result<Result<R, E>, CallError> {
+    let arrived = Arrived::of(reply, transport.buffer().keeper());
+    match classify(reply.tag)? {
+        AnswerKind::Result => read_beside(transport, reply, &arrived).map(Ok),
+        AnswerKind::Error => read_beside(transport, reply, &arrived).map(Err),
+    }
+}
+
+/// Reads a value and claims its capabilities.
+fn read_beside<T: Transport, R: DecodeOwned>(
+    transport: &mut T,
+    reply: &Incoming,
+    arrived: &Arrived,
+) -> Result<R, CallError> {
     let count = capabilities::<R>();
-    let arrived = Arrived::of(&reply, transport.buffer().keeper());
     if count_of(reply.tag) != count {
         return Err(malformed(ProtocolError::WrongCapabilities));
     }
-    with_bytes_beside(&reply, count, transport.buffer(), |bytes| {
-        Reader::new(bytes).with_capabilities(&arrived).all()
+    with_bytes_beside(reply, count, transport.buffer(), |bytes| {
+        Reader::new(bytes).with_capabilities(arrived).all()
     })
     .map_err(malformed)
 }
