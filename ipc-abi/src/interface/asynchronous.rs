@@ -12,12 +12,11 @@ use super::Interface;
 pub use super::batch::BATCH_BYTES;
 use super::batch::{Contents, Sent};
 use super::error::ProtocolError;
+use super::payload::with_bytes;
 use super::server::{self, Caller, reply_protocol_error};
 use super::wire::{Decode, Encode, Reader};
 use crate::manifest::Badge;
-use crate::message::{
-    Incoming, LongBuffer, LongBufferError, LongWriter, MESSAGE_WORDS, Message, bytes_from_words,
-};
+use crate::message::{Incoming, LongBuffer, LongBufferError, LongWriter, Message};
 use crate::tag::Tag;
 
 /// Hands requests to a server `S` whose methods may wait: implemented by an interface's marker type for every
@@ -58,23 +57,23 @@ impl<M: LongMemory> Request<M> {
         request: &Incoming,
         buffer: &mut B,
     ) -> Result<Request<M>, ProtocolError> {
-        let (tag, length) = (request.tag, request.tag.length());
-        if tag.capabilities() != 0 {
+        if request.tag.capabilities() != 0 {
             return Err(ProtocolError::UnexpectedCapabilities);
         }
-        let mut long = M::default();
-        if tag.is_long() {
-            if length <= Tag::REGISTER_BYTES {
-                return Err(ProtocolError::NotInRegisters);
-            }
-            buffer.read(length, |bytes| long.write(0, bytes))??;
-        }
-        Ok(Request {
-            tag,
+        let mut copy = Request {
+            tag: request.tag,
             badge: request.badge,
-            short: bytes_from_words(&buffer.words(request, MESSAGE_WORDS)),
-            long,
-        })
+            short: [0; Tag::REGISTER_BYTES],
+            long: M::default(),
+        };
+        with_bytes(request, buffer, |bytes| {
+            match copy.short.get_mut(..bytes.len()) {
+                Some(place) => place.copy_from_slice(bytes),
+                None => copy.long.write(0, bytes)?,
+            }
+            Ok(())
+        })?;
+        Ok(copy)
     }
 
     /// The number of the method that is asked for.
