@@ -13,10 +13,12 @@ mod device;
 mod environment;
 mod gate;
 pub mod heap;
+pub mod io;
 mod lines;
 mod memory;
 mod panic;
 mod provoke;
+pub mod random;
 pub mod ring;
 mod serve;
 #[doc(hidden)]

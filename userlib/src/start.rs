@@ -6,10 +6,9 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use ipc_abi::boot::{FIRST_BUFFER_ADDRESS, FIRST_FREE_SLOT, FirstHandle, PAGE_BYTES};
-use ipc_abi::capability::Kind;
-use ipc_abi::manifest::{Name, THREADS_MAX};
-use ipc_abi::startup::{MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup, StartupError};
+use ipc_abi::boot::PAGE_BYTES;
+use ipc_abi::manifest::THREADS_MAX;
+use ipc_abi::startup::{STARTUP_BYTES, Startup, StartupError};
 
 use crate::address;
 use crate::control::ThreadControl;
@@ -17,17 +16,17 @@ use crate::desk::offer_replies;
 use crate::environment::Environment;
 use crate::heap::{self, Arena};
 use crate::lines;
+use crate::random;
 use crate::ring;
 use crate::thread;
+
+mod first;
 
 /// The threads' control blocks, by number.
 static CONTROLS: [ThreadControl; THREADS_MAX + 1] =
     [const { ThreadControl::new() }; THREADS_MAX + 1];
 /// Whether the process has started.
 static STARTED: AtomicBool = AtomicBool::new(false);
-
-/// Slots that the first table has: a table starts with 256.
-const FIRST_TABLE_SLOTS: u32 = 256;
 
 /// Makes `$main`, a `fn(Environment)` that does not return, what the program does.
 #[macro_export]
@@ -106,7 +105,7 @@ pub unsafe fn run_first<T, const BYTES: usize>(
 ) -> ! {
     // SAFETY: the arena is the allocator's alone: it gives itself to nobody else, and a process
     // begins once.
-    unsafe { begin(first_startup(arena.range()), main) }
+    unsafe { begin(first::startup(arena.range()), main) }
 }
 
 /// # Safety
@@ -124,6 +123,7 @@ unsafe fn begin<T>(startup: Startup, main: fn(Environment) -> T) -> ! {
     let replies = startup.replies;
     ring::take_grants(&startup.rings);
     lines::take_grant(startup.log);
+    random::begin(&startup.seed);
     offer_replies(replies.first..replies.first.saturating_add(replies.count));
     main(Environment::new(startup));
     panic!("main returned");
@@ -150,66 +150,4 @@ fn install(number: u8, message_buffer: u64) {
 #[cold]
 fn refuse(error: StartupError) -> ! {
     panic!("no start-up block: {error:?}");
-}
-
-/// What the first process has: it has no start-up block, only handles that are always the same.
-fn first_startup(heap: MemoryRange) -> Startup {
-    const NAMED: &[(&str, Kind, FirstHandle)] = &[
-        ("space", Kind::AddressSpace, FirstHandle::Space),
-        ("thread", Kind::Thread, FirstHandle::Thread),
-        ("context", Kind::SchedulingContext, FirstHandle::Context),
-        ("memory", Kind::Region, FirstHandle::Memory),
-        ("devices", Kind::Region, FirstHandle::Devices),
-        ("time", Kind::Allowance, FirstHandle::Time),
-        ("irqs", Kind::Allowance, FirstHandle::Irqs),
-        ("asids", Kind::Allowance, FirstHandle::Asids),
-        ("platform", Kind::Platform, FirstHandle::Platform),
-        ("info", Kind::Frame, FirstHandle::Info),
-    ];
-    let handles = NAMED.iter().map(|(name, kind, handle)| NamedHandle {
-        name: short_name(name),
-        kind: *kind,
-        handle: *handle as u32,
-    });
-    Startup {
-        name: short_name("supervisor"),
-        table: FirstHandle::Table as u32,
-        heap,
-        message_buffer: FIRST_BUFFER_ADDRESS,
-        slots: SlotRange {
-            first: FIRST_FREE_SLOT,
-            count: FIRST_TABLE_SLOTS - FIRST_FREE_SLOT,
-        },
-        handles: handles.collect(),
-        ..Startup::default()
-    }
-}
-
-fn short_name(text: &str) -> Name {
-    Name::try_from(text).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn first_process_has_every_first_handle_by_name() {
-        let startup = first_startup(MemoryRange {
-            address: 4096,
-            bytes: 8192,
-        });
-        assert_eq!(startup.handles.len(), 10);
-        assert!(startup.handles.iter().all(|handle| !handle.name.is_empty()));
-        assert_eq!(startup.table, 1);
-        assert_eq!(startup.name, "supervisor");
-        let slots = startup.slots;
-        assert!(
-            startup
-                .handles
-                .iter()
-                .all(|handle| handle.handle < slots.first)
-        );
-        assert_eq!(slots.first + slots.count, FIRST_TABLE_SLOTS);
-    }
 }

@@ -12,6 +12,8 @@ use ipc_abi::manifest::{Badge, Call, Name, Process, Segment};
 use ipc_abi::service::supervisor::{LogLevel, PERMISSION_SAY};
 use ipc_abi::startup::{LogGrant, MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup};
 
+use userlib::random::Seed;
+
 use crate::crash::Memory;
 use crate::grant::Grants;
 use crate::kernel::{Handle, Kernel, Object};
@@ -45,6 +47,8 @@ pub struct Order<'a> {
     pub links: &'a Links,
     /// What outlives it.
     pub grants: &'a Grants,
+    /// What its random numbers start from.
+    pub seed: Seed,
 }
 
 /// A life.
@@ -177,6 +181,7 @@ impl<'a, K: Kernel> Builder<'a, K> {
             name: order.process.name.clone(),
             incarnation: order.incarnation,
             message_buffer: layout::BUFFER,
+            seed: order.seed,
             ..Startup::default()
         };
         let readable = Vec::new();

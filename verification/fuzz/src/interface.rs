@@ -13,6 +13,9 @@ use ipc_abi::service::bench::{Figure, FigureName, Unit};
 use ipc_abi::service::bench_partner::{Partner, PartnerClient, PartnerInterface};
 use ipc_abi::service::console::{Console, ConsoleClient, ConsoleError, ConsoleInterface};
 use ipc_abi::service::console::{LineText, Statistics};
+use ipc_abi::service::stream::{
+    CHUNK_BYTES, Chunk, Stream, StreamClient, StreamError, StreamInterface,
+};
 use ipc_abi::service::supervisor::{
     Line, LogLevel, MemoryInfo, ProcessInfo, ProcessState, SlotInfo,
 };
@@ -27,7 +30,7 @@ pub(super) fn run(bytes: &[u8], bug: Bug) {
     let which = input.byte();
     let message = message(&mut input);
     let long = input.rest();
-    match which % 8 {
+    match which % 10 {
         0 => serve::<ConsoleInterface>(message, long, bug),
         1 => serve::<SupervisorInterface>(message, long, bug),
         2 => serve::<BenchInterface>(message, long, bug),
@@ -35,7 +38,9 @@ pub(super) fn run(bytes: &[u8], bug: Bug) {
         4 => ask_console(&mut Answers::new(message, long)),
         5 => ask_supervisor(&mut Answers::new(message, long)),
         6 => ask_bench(&mut Answers::new(message, long)),
-        _ => ask_partner(&mut Answers::new(message, long)),
+        7 => ask_partner(&mut Answers::new(message, long)),
+        8 => serve::<StreamInterface>(message, long, bug),
+        _ => ask_stream(&mut Answers::new(message, long)),
     }
 }
 
@@ -127,6 +132,16 @@ fn ask_supervisor(way: &mut Answers) {
     let _ = client.halt();
     let _ = client.next_line();
     let _ = client.kill(1);
+    let _ = client.say(LogLevel::Info, 0, "line");
+}
+
+fn ask_stream(way: &mut Answers) {
+    let mut client = StreamClient::new(way);
+    if let Ok(chunk) = client.read(7) {
+        assert!(chunk.len() <= CHUNK_BYTES);
+    }
+    let _ = client.write(b"bytes");
+    let _ = client.flush();
 }
 
 fn ask_bench(way: &mut Answers) {
@@ -169,6 +184,25 @@ impl Console for Stub {
 
     fn statistics(&mut self) -> Statistics {
         Statistics::default()
+    }
+}
+
+impl Stream for Stub {
+    fn read(&mut self, most: u32, promise: Promise<Result<Chunk, StreamError>>) {
+        match usize::try_from(most) {
+            Ok(most) if most <= CHUNK_BYTES => {
+                promise.answer(Ok(core::iter::repeat_n(1, most).collect()));
+            }
+            Ok(_) | Err(_) => promise.answer(Err(StreamError::TooMuch)),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<u32, StreamError> {
+        u32::try_from(bytes.len()).map_err(|_| StreamError::TooMuch)
+    }
+
+    fn flush(&mut self) -> Result<(), StreamError> {
+        Err(StreamError::Closed)
     }
 }
 
