@@ -24,6 +24,9 @@ pub const STARTUP_HEADER_BYTES: usize = 16;
 /// The most named handles of one process.
 pub const HANDLES_MAX: usize = 32;
 
+/// Bytes that random numbers start from.
+pub const SEED_BYTES: usize = 32;
+
 /// What a new process has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Startup {
@@ -58,6 +61,8 @@ pub struct Startup {
     pub threads: ThreadsGrant,
     /// How it says lines; `None` if it may not.
     pub log: Option<LogGrant>,
+    /// What its random numbers start from: another for each life.
+    pub seed: [u8; SEED_BYTES],
 }
 
 /// What the sessions of a server are made of: its endpoint then has the right to make gates.
@@ -350,6 +355,7 @@ mod tests {
                 gate: u32::MAX,
                 level: LogLevel::Trace,
             }),
+            seed: [u8::MAX; SEED_BYTES],
         }
     }
 

@@ -20,9 +20,12 @@ use crate::environment::Environment;
 use crate::heap::{self, Arena, Yielding};
 use crate::keeper::KEEPER;
 use crate::lines;
+use crate::random;
 use crate::ring;
 use crate::slots::SLOTS;
 use crate::thread;
+
+mod first;
 
 /// The threads' control blocks, by number.
 static CONTROLS: [ThreadControl; THREADS_MAX + 1] =
@@ -138,6 +141,7 @@ unsafe fn begin<T>(startup: &'static Startup, main: fn(Environment) -> T) -> ! {
     let replies = startup.replies;
     ring::take_grants(&startup.rings);
     lines::take_grant(startup.log);
+    random::begin(&startup.seed);
     offer_replies(replies.first..replies.first.saturating_add(replies.count));
     KEEPER.table.set(startup.table);
     main(Environment::new(startup, &SLOTS));

@@ -14,6 +14,8 @@ use ipc_abi::startup::{
     LogGrant, MemoryRange, NamedHandle, STARTUP_BYTES, SessionGrant, SlotRange, Startup,
 };
 
+use userlib::random::Seed;
+
 use crate::crash::Memory;
 use crate::grant::Grants;
 use crate::kernel::{Handle, Kernel, Object};
@@ -47,6 +49,8 @@ pub struct Order<'a> {
     pub links: &'a Links,
     /// What outlives it.
     pub grants: &'a Grants,
+    /// What its random numbers start from.
+    pub seed: Seed,
 }
 
 /// A life.
@@ -179,6 +183,7 @@ impl<'a, K: Kernel> Builder<'a, K> {
             name: order.process.name.clone(),
             incarnation: order.incarnation,
             message_buffer: layout::BUFFER,
+            seed: order.seed,
             ..Startup::default()
         };
         let readable = Vec::new();

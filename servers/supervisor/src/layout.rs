@@ -14,7 +14,7 @@
 //!
 //! All but program, heap, devices, rings and threads lie in one 2 MiB range: one page table.
 
-use ipc_abi::boot::{INFO_ADDRESS, PAGE_BYTES};
+use ipc_abi::boot::{INFO_ADDRESS, PAGE_BYTES, USER_END};
 use ipc_abi::manifest::{PAGES_MAX, RINGS_MAX, STACK_PAGES_MAX, THREADS_MAX};
 use ipc_abi::ring::{SLOTS_MAX, Slots};
 
@@ -34,8 +34,6 @@ pub const RINGS: u64 = INFO_ADDRESS + 0x3000_0000;
 pub const RING_STRIDE: u64 = 0x8_0000;
 /// What further threads have.
 pub const THREADS: u64 = INFO_ADDRESS + 0x3800_0000;
-/// Where the addresses of user space end.
-const USER_END: u64 = 1 << 39;
 
 /// From one further thread to the next.
 #[must_use]

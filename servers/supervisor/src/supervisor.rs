@@ -21,6 +21,7 @@ use ipc_abi::service::supervisor::{
     ProcessState, SlotInfo, Supervisor as Service, SupervisorError,
 };
 use ipc_abi::startup::session_frames;
+use userlib::random::{Generator, Seed};
 use userlib::{Events, Fault, FaultAnswer, offer_replies};
 
 use crate::crash::{Culprit, report};
@@ -89,6 +90,8 @@ pub struct Boot<'a> {
     pub place: PackagePlace,
     /// Ticks of the counter in a second.
     pub hertz: u64,
+    /// What the seeds of all processes follow from.
+    pub seed: Seed,
 }
 
 /// The supervisor.
@@ -100,6 +103,7 @@ pub struct Supervisor<'a, K> {
     endpoint: Handle,
     reader: Option<Promise<Result<Line, SupervisorError>>>,
     log: Log,
+    seeds: Generator,
     hertz: u64,
     boot_frames: u64,
 }
@@ -139,6 +143,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             endpoint,
             reader: None,
             log: Log::default(),
+            seeds: Generator::new(&boot.seed),
             hertz: boot.hertz,
             boot_frames,
         };
@@ -235,6 +240,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         let Some(process) = self.processes.get_mut(number) else {
             return;
         };
+        self.seeds.stir(self.store.kernel.now_ticks());
         let order = Order {
             number: process_number(number),
             process: &process.description,
@@ -243,6 +249,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             faults: self.endpoint,
             links: &self.links,
             grants: &process.grants,
+            seed: self.seeds.next_seed(),
         };
         match Instance::start(&mut self.store, order) {
             Ok(instance) => process.instance = Some(instance),

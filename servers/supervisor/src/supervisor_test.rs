@@ -5,6 +5,7 @@ use ipc_abi::capability::Kind;
 use ipc_abi::fault::FaultCause;
 use ipc_abi::interface::{CallError, Failure, Local};
 use ipc_abi::service::supervisor::{SupervisorClient, SupervisorInterface};
+use ipc_abi::startup::Startup;
 use pecan_core::host::HostMachine;
 
 use super::*;
@@ -22,6 +23,7 @@ pub(super) fn start<'a>(
         package,
         place,
         hertz: HERTZ,
+        seed: [7; 32],
     };
     match Supervisor::start(HostKernel::new(machine), boot) {
         Ok(supervisor) => supervisor,
@@ -227,6 +229,7 @@ fn failure_at_any_step_leaves_nothing_behind() {
             faults: supervisor.endpoint,
             links: &supervisor.links,
             grants: &process.grants,
+            seed: [7; 32],
         };
         let started = Instance::start(&mut supervisor.store, order);
         supervisor.store.kernel.patience = None;
@@ -420,6 +423,7 @@ fn damaged_package_is_refused_by_name() {
             package,
             place,
             hertz: HERTZ,
+            seed: [7; 32],
         };
         let started = Supervisor::start(HostKernel::new(&machine), boot);
         started.map(drop).expect_err("it is damaged").to_string()
@@ -445,4 +449,18 @@ fn program_outside_the_package_is_not_started() {
     supervisor.on_fault(fault(1));
     let line = "supervisor: worker was not started again: its program lies outside the package";
     assert_eq!(lines(&mut supervisor)[1], line);
+}
+
+#[test]
+fn random_numbers_of_each_life_start_from_another_seed() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let mut seeds = std::collections::BTreeSet::new();
+    for _ in 0..=LIMIT {
+        let blocks = supervisor.store.kernel.contents();
+        let startups = blocks.filter_map(|block| Startup::read(block).ok());
+        seeds.extend(startups.map(|startup| startup.seed));
+        supervisor.on_fault(fault(1));
+    }
+    assert_eq!(seeds.len(), 2 + usize::from(LIMIT), "of two processes");
 }

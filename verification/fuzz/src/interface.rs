@@ -11,6 +11,7 @@ use ipc_abi::service::bench::{BenchClient, BenchInterface};
 use ipc_abi::service::bench_partner::{PartnerClient, PartnerInterface};
 use ipc_abi::service::command::{CommandClient, CommandInterface};
 use ipc_abi::service::console::{ConsoleClient, ConsoleInterface};
+use ipc_abi::service::stream::{CHUNK_BYTES, StreamClient, StreamInterface};
 use ipc_abi::service::supervisor::{SupervisorClient, SupervisorInterface};
 use ipc_abi::tag::{MessageKind, Tag};
 
@@ -20,7 +21,7 @@ pub(super) fn run(bytes: &[u8], bug: Bug) {
     let which = input.byte();
     let message = message(&mut input);
     let long = input.rest();
-    match which % 10 {
+    match which % 12 {
         0 => serve::<ConsoleInterface>(message, long, bug),
         1 => serve::<SupervisorInterface>(message, long, bug),
         2 => serve::<BenchInterface>(message, long, bug),
@@ -30,7 +31,9 @@ pub(super) fn run(bytes: &[u8], bug: Bug) {
         6 => ask_bench(&mut Answers::new(message, long)),
         7 => ask_partner(&mut Answers::new(message, long)),
         8 => serve::<CommandInterface>(message, long, bug),
-        _ => ask_command(&mut Answers::new(message, long)),
+        9 => ask_command(&mut Answers::new(message, long)),
+        10 => serve::<StreamInterface>(message, long, bug),
+        _ => ask_stream(&mut Answers::new(message, long)),
     }
 }
 
@@ -122,6 +125,16 @@ fn ask_supervisor(way: &mut Answers) {
     let _ = client.halt();
     let _ = client.next_line();
     let _ = client.kill(1);
+    let _ = client.say(LogLevel::Info, 0, "line");
+}
+
+fn ask_stream(way: &mut Answers) {
+    let mut client = StreamClient::new(way);
+    if let Ok(chunk) = client.read(7) {
+        assert!(chunk.len() <= CHUNK_BYTES);
+    }
+    let _ = client.write(b"bytes");
+    let _ = client.flush();
 }
 
 fn ask_bench(way: &mut Answers) {

@@ -7,6 +7,7 @@ use ipc_abi::service::bench::{Bench, BenchError, Figure, FigureName, Unit};
 use ipc_abi::service::bench_partner::Partner;
 use ipc_abi::service::command::{Command, CommandText, Complaint, text};
 use ipc_abi::service::console::{Console, ConsoleError, LineText, Statistics};
+use ipc_abi::service::stream::{CHUNK_BYTES, Chunk, Stream, StreamError};
 use ipc_abi::service::supervisor::SlotInfo;
 use ipc_abi::service::supervisor::{Line, LogLevel, MemoryInfo, ProcessInfo, ProcessState};
 use ipc_abi::service::supervisor::{Supervisor, SupervisorError};
@@ -51,6 +52,25 @@ impl Console for Stub {
 
     fn statistics(&mut self) -> Statistics {
         Statistics::default()
+    }
+}
+
+impl Stream for Stub {
+    fn read(&mut self, most: u32, promise: Promise<Result<Chunk, StreamError>>) {
+        match usize::try_from(most) {
+            Ok(most) if most <= CHUNK_BYTES => {
+                promise.answer(Ok(core::iter::repeat_n(1, most).collect()));
+            }
+            Ok(_) | Err(_) => promise.answer(Err(StreamError::TooMuch)),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<u32, StreamError> {
+        u32::try_from(bytes.len()).map_err(|_| StreamError::TooMuch)
+    }
+
+    fn flush(&mut self) -> Result<(), StreamError> {
+        Err(StreamError::Closed)
     }
 }
 

@@ -5,6 +5,7 @@
 
 extern crate alloc;
 
+mod inside;
 mod share;
 mod spawn;
 
@@ -20,7 +21,7 @@ type Case = (&'static str, fn(&Environment) -> Fact);
 
 fn main(environment: Environment) {
     let mut printer = Printer::new(&environment);
-    for (name, holds) in spawn::CASES.iter().chain(share::CASES) {
+    for (name, holds) in [spawn::CASES, share::CASES, inside::CASES].concat() {
         printer.report(name, holds(&environment));
     }
     printer.end();

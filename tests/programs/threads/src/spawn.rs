@@ -9,7 +9,7 @@ use ipc_abi::service::console::ConsoleClient;
 use test_kit::{Fact, Failure};
 use userlib::Environment;
 use userlib::thread::{self, Builder, JoinHandle, SpawnError};
-use userlib::time::{Deadline, Duration};
+use userlib::time::{Deadline, Duration, sleep};
 
 use crate::Case;
 
@@ -142,7 +142,7 @@ fn sleep_lets_others_run(_: &Environment) -> Fact {
     let pause = Duration::from_millis(20);
     let deadline = Deadline::after(pause);
     let sleeper = thread::spawn(move || {
-        thread::sleep(pause);
+        sleep(pause);
         deadline.is_over()
     });
     let busy = thread::spawn(|| 7);
