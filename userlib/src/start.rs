@@ -4,8 +4,6 @@
 
 #![expect(unsafe_code, reason = "reading what the process was started with")]
 
-mod first;
-
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use ipc_abi::boot::PAGE_BYTES;

@@ -12,7 +12,7 @@ use ipc_abi::service::bench_partner::{PartnerClient, PartnerInterface};
 use ipc_abi::service::command::{CommandClient, CommandInterface};
 use ipc_abi::service::console::{ConsoleClient, ConsoleInterface};
 use ipc_abi::service::stream::{CHUNK_BYTES, StreamClient, StreamInterface};
-use ipc_abi::service::supervisor::{SupervisorClient, SupervisorInterface};
+use ipc_abi::service::supervisor::{LogLevel, SupervisorClient, SupervisorInterface};
 use ipc_abi::tag::{MessageKind, Tag};
 
 /// The first byte says which interface, and which side of it.
