@@ -10,6 +10,7 @@ use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::boot::PAGE_BYTES;
+use crate::service::supervisor::LogLevel;
 
 /// Where the manifest's length is in the package: the second page.
 pub const MANIFEST_OFFSET: u64 = PAGE_BYTES;
@@ -30,6 +31,10 @@ pub const RINGS_MAX: usize = 16;
 pub const DEVICES_MAX: usize = 8;
 /// The most callers that one process can keep waiting.
 pub const REPLIES_MAX: usize = 32;
+/// The most sessions that one process can have open.
+pub const SESSIONS_MAX: usize = 128;
+/// The most threads of one process besides its first.
+pub const THREADS_MAX: usize = 15;
 /// The most interrupt lines of one device.
 pub const DEVICE_LINES_MAX: usize = 4;
 /// The most pages of a heap, of a region, or of a program's segment: 64 MiB.
@@ -68,12 +73,18 @@ pub struct Process {
     pub serves: bool,
     /// How many callers it can keep waiting: reply objects.
     pub replies: u8,
+    /// How many sessions of its clients it can have open, each with a gate of its own.
+    pub sessions: u8,
+    /// How many threads it can have besides its first: at most [`THREADS_MAX`].
+    pub threads: u8,
     /// What it may call.
     pub calls: Vec<Call, CALLS_MAX>,
     /// What it drives.
     pub devices: Vec<Device, DEVICES_MAX>,
     /// What else it may do.
     pub authority: Authority,
+    /// Which lines it may say; none without it.
+    pub log: Option<LogLevel>,
 }
 
 /// A program in the package.
@@ -151,17 +162,70 @@ pub struct Call {
     pub ring_slots: u16,
 }
 
-/// The badge of a client's gate: who calls, and what the service lets it do.
+/// The badge of a client's gate: who calls, and what the service lets it do, or in which session.
+///
+/// | bits | of a client's gate | of a session's |
+/// |---|---|---|
+/// | 7:0 | the number of the client's process | the same |
+/// | 15:8 | 0 | the number of the session |
+/// | 62:16 | the permissions, in bits 62:32 | how many sessions the server had opened before |
+/// | 63 | 0 | 1 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Badge(u64);
 
+/// Which session of a server: its number, and how many the server had opened before, so that no two are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionId {
+    /// Its number; another session has it when this one is over.
+    pub number: u8,
+    /// How many the server had opened before: below 2^47.
+    pub generation: u64,
+}
+
 impl Badge {
+    /// Set in the badges of sessions.
+    const SESSION: u64 = 1 << 63;
+    /// The generations that a badge tells apart: enough for a million a second, for four years.
+    const GENERATIONS: u64 = (1 << 47) - 1;
+
+    /// The badge of a session of the process `client`.
+    #[must_use]
+    pub const fn of_session(client: u8, session: SessionId) -> Badge {
+        let generation = session.generation & Badge::GENERATIONS;
+        Badge(Badge::SESSION | generation << 16 | (session.number as u64) << 8 | client as u64)
+    }
+
+    /// The session that it is the badge of, if it is.
+    #[must_use]
+    pub const fn session(self) -> Option<SessionId> {
+        if self.0 & Badge::SESSION == 0 {
+            return None;
+        }
+        Some(SessionId {
+            number: (self.0 >> 8 & 0xFF) as u8,
+            generation: self.0 >> 16 & Badge::GENERATIONS,
+        })
+    }
+
     /// The badge of the process `client` with `permissions`, of which there are at most
     /// [`PERMISSIONS_MAX`]: bit 63 is not theirs.
     #[must_use]
     pub const fn new(client: u8, permissions: u32) -> Badge {
         let permissions = permissions & !(u32::MAX << PERMISSIONS_MAX);
         Badge(((permissions as u64) << 32) | client as u64)
+    }
+
+    /// The badge of the gate of a thread's faults: of the thread `thread` of the process `client`, whose
+    /// first thread is 0.
+    #[must_use]
+    pub const fn of_thread(client: u8, thread: u8) -> Badge {
+        Badge::new(client, thread as u32)
+    }
+
+    /// The number of the thread, in a badge that [`Badge::of_thread`] made.
+    #[must_use]
+    pub const fn thread(self) -> u8 {
+        ((self.0 >> 32) & 0xFF) as u8
     }
 
     /// Reads a badge that the kernel delivered.
@@ -185,7 +249,8 @@ impl Badge {
     /// Whether the client has the permission with this number.
     #[must_use]
     pub const fn has_permission(self, permission: u32) -> bool {
-        permission < PERMISSIONS_MAX && (self.0 >> 32) & (1 << permission) != 0
+        let is_client = self.0 & Badge::SESSION == 0;
+        is_client && permission < PERMISSIONS_MAX && (self.0 >> 32) & (1 << permission) != 0
     }
 }
 
@@ -317,5 +382,34 @@ mod tests {
         assert_eq!(badge.into_raw() >> 63, 0);
         assert!(!Badge::from_raw(u64::MAX).has_permission(PERMISSIONS_MAX));
         assert!(!Badge::new(7, 1 << 3).has_permission(2));
+        assert_eq!(badge.session(), None);
+    }
+
+    #[test]
+    fn badge_of_a_session_tells_it_and_gives_no_permission() {
+        let last = SessionId {
+            number: u8::MAX,
+            generation: (1 << 47) - 1,
+        };
+        let badge = Badge::of_session(9, last);
+        assert_eq!((badge.client(), badge.session()), (9, Some(last)));
+        assert!((0..64).all(|permission| !badge.has_permission(permission)));
+        let first = SessionId {
+            number: 0,
+            generation: 0,
+        };
+        assert_eq!(Badge::of_session(9, first).session(), Some(first));
+        let one_more = SessionId {
+            generation: 1 << 47,
+            ..first
+        };
+        assert_eq!(Badge::of_session(9, one_more), Badge::of_session(9, first));
+    }
+
+    #[test]
+    fn badge_of_a_fault_tells_the_thread() {
+        let badge = Badge::of_thread(7, 15);
+        assert_eq!((badge.client(), badge.thread()), (7, 15));
+        assert_eq!(Badge::of_thread(7, 0), Badge::new(7, 0));
     }
 }

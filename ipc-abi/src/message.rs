@@ -1,5 +1,6 @@
 //! A message outside the kernel: sixteen words and a tag.
 
+use crate::interface::granted::Keeper;
 use crate::tag::Tag;
 
 /// Words of a message that travel in registers: `x0`–`x15`.
@@ -100,6 +101,14 @@ pub trait LongWriter {
 /// In a process it is the message buffer, from which everything is copied, because the kernel
 /// writes there; on the host it is ordinary memory.
 pub trait LongBuffer: LongWriter {
+    /// The first `used_words` words of `message`, which is in registers. What came by a ring is in its slot, and is
+    /// read from there.
+    #[inline(always)]
+    fn words(&self, message: &Incoming, used_words: usize) -> [u64; MESSAGE_WORDS] {
+        let _ = used_words;
+        message.words
+    }
+
     /// Lends a copy of the first `length` bytes to `reader`.
     ///
     /// # Errors
@@ -110,6 +119,11 @@ pub trait LongBuffer: LongWriter {
         length: usize,
         reader: impl FnOnce(&[u8]) -> R,
     ) -> Result<R, LongBufferError>;
+
+    /// Who has the slots into which capabilities come; `None` where none can come.
+    fn keeper(&self) -> Option<&'static dyn Keeper> {
+        None
+    }
 }
 
 /// Why a long message cannot be written or read.

@@ -1,13 +1,15 @@
 //! The ring: messages to a service and back through shared memory, many with one signal.
 //!
 //! A ring has two queues of as many slots, a power of two: *submissions* from the client, *completions* from
-//! the server. Each message is one of at most [`Tag::REGISTER_BYTES`] bytes without capabilities, and bears the *token* of its
-//! operation: a number below the number of slots that the client chooses and the server gives back.
+//! the server. A message has at most [`REGISTER_BYTES`](crate::tag::Tag::REGISTER_BYTES) bytes and no
+//! capabilities, and bears the *token* of its operation: a number below the number of slots that the client
+//! chooses and the server gives back. The server completes operations in the order in which they were submitted;
+//! the client relies on no order, but is fastest with that one.
 //!
 //! ```text
 //!               tail           submissions            head
-//!   Submitter ------> [ ][ ][tag, token, words][ ] ------> Completer
-//!             <------ [ ][ ][tag, token, words][ ] <------
+//!   Submitter ------> [ ][ ][token and tag, words][ ] ------> Completer
+//!             <------ [ ][ ][token and tag, words][ ] <------
 //!               head           completions            tail
 //! ```
 //!
@@ -17,14 +19,16 @@
 //! | 8 | client | not 0: it sleeps until it is signalled |
 //! | 16 | server | how many completions it has published ever |
 //! | 24 | server | not 0: it sleeps until it is signalled |
-//! | [`HEADER_WORDS`] on | client | submissions, [`SLOT_WORDS`] each: the tag, the token, the message |
+//! | [`HEADER_WORDS`] on | client | submissions, [`SLOT_WORDS`] each: a word of token and tag, the words of the message |
 //! | then | server | completions, the same |
+//!
+//! The tag of a message that fits in registers has 32 bits; the token is above them.
 //!
 //! **The peer may write anything at any time.** What it does is a [`PeerMisbehavior`] or a message that is
 //! decoded as strictly as any other; nothing else of this side depends on it:
 //!
-//! - Each side keeps what it wrote itself, and reads a word of the peer's once, into its own memory, before it
-//!   looks at it.
+//! - Each side keeps what it wrote itself, and copies a word of the peer's before it looks at it: of a message
+//!   the word of token and tag, then as many words as are wanted.
 //! - The client has no more operations under way than there are slots, so it need not know what the server has
 //!   read, and no completion of an honest server lacks a place. A client that submits more than that is found out when the
 //!   server looks at the count; one that lies about it overwrites what is its own.
@@ -32,7 +36,9 @@
 //!
 //! **Who sleeps is woken.** Who wants to sleep says so, then looks once more; who publishes something does so,
 //! then looks whether the other sleeps; between the two steps of each is a sequentially consistent fence, so at least one
-//! sees the other. `verification/order` tries every interleaving.
+//! sees the other. `verification/order` tries every interleaving. A client that waits for a batch does not sleep so: it
+//! calls the server ([`METHOD_RING_TURN`](crate::interface::METHOD_RING_TURN)), which answers when it has completed
+//! everything, and by whose death the call ends.
 
 #![cfg_attr(
     not(test),
@@ -46,16 +52,18 @@
 mod completer;
 mod end;
 mod memory;
+mod slot;
 mod submitter;
 #[cfg(test)]
 mod tests;
 mod token;
 
-pub use completer::{Completer, Request};
-pub use memory::{RingMemory, RingWord};
-pub use submitter::Submitter;
+pub use completer::Completer;
+pub use memory::{RingMemory, RingWord, RingWords, Slot};
+pub use slot::{Completed, Place, Received};
+pub use submitter::{Submitter, Taken};
 
-use crate::tag::Tag;
+use crate::message::MESSAGE_WORDS;
 
 /// The fewest slots of a queue.
 pub const SLOTS_MIN: u32 = 8;
@@ -63,7 +71,7 @@ pub const SLOTS_MIN: u32 = 8;
 pub const SLOTS_MAX: u32 = 1024;
 /// Words before the first slot: a cache line for each word that one side writes.
 pub const HEADER_WORDS: usize = 32;
-/// Words of a slot: the tag, the token, the message; whole cache lines.
+/// Words of a slot: token and tag, the message; whole cache lines.
 pub const SLOT_WORDS: usize = 24;
 
 /// Where the client counts what it has published.
@@ -75,8 +83,8 @@ const COMPLETED: usize = 16;
 /// Where the server says that it sleeps.
 const SERVER_SLEEPS: usize = 24;
 
-// The tag, the token, the message.
-const _: () = assert!(2 + Tag::REGISTER_BYTES / 8 <= SLOT_WORDS);
+// Token and tag, the message.
+const _: () = assert!(MESSAGE_WORDS < SLOT_WORDS);
 
 /// How many slots the queues of a ring have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,25 +112,6 @@ impl Slots {
     pub const fn words(self) -> usize {
         HEADER_WORDS.wrapping_add((self.0 as usize).wrapping_mul(2 * SLOT_WORDS))
     }
-
-    /// The first word of the slot for the submission with this count.
-    #[inline(always)]
-    const fn submission(self, count: u64) -> usize {
-        HEADER_WORDS.wrapping_add(self.place(count).wrapping_mul(SLOT_WORDS))
-    }
-
-    /// The first word of the slot for the completion with this count.
-    #[inline(always)]
-    const fn completion(self, count: u64) -> usize {
-        let place = self.place(count).wrapping_add(self.0 as usize);
-        HEADER_WORDS.wrapping_add(place.wrapping_mul(SLOT_WORDS))
-    }
-
-    #[inline(always)]
-    const fn place(self, count: u64) -> usize {
-        let [a, b, c, d, ..] = count.to_le_bytes();
-        (u32::from_le_bytes([a, b, c, d]) & self.0.wrapping_sub(1)) as usize
-    }
 }
 
 /// Whether somebody must be signalled.
@@ -142,6 +131,8 @@ pub enum PeerMisbehavior {
     TooMany,
     /// It completed an operation that is not under way.
     UnknownToken,
+    /// It says that all is completed, and it is not.
+    Unfinished,
 }
 
 /// Why an operation was not submitted.

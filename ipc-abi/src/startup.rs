@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::boot::PAGE_BYTES;
 use crate::capability::Kind;
 use crate::manifest::{DEVICE_LINES_MAX, DEVICES_MAX, Name, RINGS_MAX};
+use crate::service::supervisor::LogLevel;
 
 /// The first word of a start-up block: `PECANRUN`.
 pub const STARTUP_MAGIC: u64 = u64::from_le_bytes(*b"PECANRUN");
@@ -22,6 +23,9 @@ const _: () = assert!(STARTUP_BYTES as u64 == PAGE_BYTES);
 pub const STARTUP_HEADER_BYTES: usize = 16;
 /// The most named handles of one process.
 pub const HANDLES_MAX: usize = 32;
+
+/// Bytes that random numbers start from.
+pub const SEED_BYTES: usize = 32;
 
 /// What a new process has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +55,86 @@ pub struct Startup {
     pub replies: SlotRange,
     /// The rings that it has a side of.
     pub rings: Vec<RingGrant, RINGS_MAX>,
+    /// What its sessions are made of; `None` if it has none.
+    pub sessions: Option<SessionGrant>,
+    /// Its threads besides the first.
+    pub threads: ThreadsGrant,
+    /// How it says lines; `None` if it may not.
+    pub log: Option<LogGrant>,
+    /// What its random numbers start from: another for each life.
+    pub seed: [u8; SEED_BYTES],
+}
+
+/// What the sessions of a server are made of: its endpoint then has the right to make gates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionGrant {
+    /// How many there can be.
+    pub count: u8,
+    /// The region in which their gates are made.
+    pub region: u32,
+    /// The reply object in which a caller is saved that gets a session.
+    pub reply: u32,
+}
+
+/// Bytes of a gate (`ABI.md`, "Capabilities").
+const GATE_BYTES: u64 = 64;
+
+/// How many frames the region has in which so many gates of sessions are made: its own, and theirs.
+#[must_use]
+pub const fn session_frames(count: u8) -> u64 {
+    let bytes = (count as u64).wrapping_mul(GATE_BYTES);
+    match count {
+        0 => 0,
+        _ => bytes.div_ceil(PAGE_BYTES).wrapping_add(1),
+    }
+}
+
+/// The right to say lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogGrant {
+    /// A gate to the supervisor with the permission `say`.
+    pub gate: u32,
+    /// Lines below this are not said.
+    pub level: LogLevel,
+}
+
+/// The threads of a process. They are numbered from 0, which is the first and is the one that gets the
+/// start-up block's address in `x0`; the others start at the same place with their number added to it, on
+/// stacks of their own below which nothing is mapped, and wait until the program has something for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadsGrant {
+    /// How many there are besides the first; if there are none, the rest means nothing.
+    pub count: u8,
+    /// Two slots for each thread, the first one included, by number: the notification where it waits, and the
+    /// gate that signals it there with the bit 0.
+    pub first_slot: u32,
+    /// The address of the message buffer of thread 1.
+    pub first_buffer: u64,
+    /// From one thread's message buffer to the next one's.
+    pub stride: u64,
+}
+
+impl ThreadsGrant {
+    /// Where the thread `number`, which is not the first, has its message buffer.
+    #[must_use]
+    pub const fn buffer(&self, number: u8) -> u64 {
+        let before = (number as u64).saturating_sub(1);
+        self.first_buffer
+            .saturating_add(before.saturating_mul(self.stride))
+    }
+
+    /// The notification where the thread `number` waits.
+    #[must_use]
+    pub const fn notification(&self, number: u8) -> u32 {
+        self.first_slot
+            .saturating_add((number as u32).saturating_mul(2))
+    }
+
+    /// The gate that signals it there.
+    #[must_use]
+    pub const fn gate(&self, number: u8) -> u32 {
+        self.notification(number).saturating_add(1)
+    }
 }
 
 /// A piece of a process's address space.
@@ -256,7 +340,29 @@ mod tests {
                 count: u32::MAX,
             },
             rings: core::iter::repeat_n(ring, RINGS_MAX).collect(),
+            sessions: Some(SessionGrant {
+                count: u8::MAX,
+                region: u32::MAX,
+                reply: u32::MAX,
+            }),
+            threads: ThreadsGrant {
+                count: u8::MAX,
+                first_slot: u32::MAX,
+                first_buffer: u64::MAX,
+                stride: u64::MAX,
+            },
+            log: Some(LogGrant {
+                gate: u32::MAX,
+                level: LogLevel::Trace,
+            }),
+            seed: [u8::MAX; SEED_BYTES],
         }
+    }
+
+    #[test]
+    fn gates_of_sessions_fill_whole_frames() {
+        let frames = [0, 1, 64, 65, 128].map(session_frames);
+        assert_eq!(frames, [0, 2, 2, 3, 3]);
     }
 
     #[test]
@@ -266,6 +372,19 @@ mod tests {
         let length = startup.write(&mut page).expect("it fits");
         assert!(length <= STARTUP_BYTES);
         assert_eq!(Startup::read(&page), Ok(startup));
+    }
+
+    #[test]
+    fn threads_have_their_buffers_and_slots_in_a_row() {
+        let threads = ThreadsGrant {
+            count: 2,
+            first_slot: 10,
+            first_buffer: 0x1000,
+            stride: 0x300,
+        };
+        assert_eq!((threads.notification(0), threads.gate(0)), (10, 11));
+        assert_eq!((threads.notification(2), threads.gate(2)), (14, 15));
+        assert_eq!((threads.buffer(1), threads.buffer(2)), (0x1000, 0x1300));
     }
 
     #[test]

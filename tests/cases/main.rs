@@ -4,9 +4,11 @@
 mod boot;
 mod crash;
 mod deaths;
+mod log;
 mod program;
 mod shell;
 mod siege;
+mod threads;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -31,6 +33,8 @@ const TOPICS: &[fn() -> Vec<Case>] = &[
     crash::cases,
     siege::cases,
     deaths::cases,
+    threads::cases,
+    log::cases,
     // `./x new-server` adds a line above this one.
 ];
 

@@ -33,7 +33,7 @@ const ON_CHECKING: [&str; 3] = ["suite", "equivalence", "hostile"];
 const COUNTED_TICKS: &str = " counted ticks";
 
 /// The systems that a case of its own drives.
-const DRIVEN: [&str; 3] = ["siege", "deaths", "restarts"];
+const DRIVEN: [&str; 5] = ["siege", "deaths", "restarts", "faller", "talker"];
 
 /// A system on a machine, under the name that its facts have.
 struct Run {

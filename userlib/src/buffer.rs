@@ -7,10 +7,12 @@
 
 use core::mem::MaybeUninit;
 
+use ipc_abi::interface::granted::Keeper;
 use ipc_abi::message::{LongBuffer, LongBufferError, LongWriter};
 use ipc_abi::tag::Tag;
 
 use crate::control::message_buffer;
+use crate::keeper::KEEPER;
 
 /// The message buffer of whichever thread asks.
 ///
@@ -48,6 +50,10 @@ impl LongBuffer for MessageBuffer {
         unsafe { start.copy_from_nonoverlapping(buffer.as_ptr(), length) };
         // SAFETY: the line before initialized all `length` bytes.
         Ok(reader(unsafe { copy.assume_init_ref() }))
+    }
+
+    fn keeper(&self) -> Option<&'static dyn Keeper> {
+        Some(&KEEPER)
     }
 }
 

@@ -16,7 +16,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 #[repr(C, align(16))]
 pub struct ThreadControl {
     message_buffer: AtomicU64,
-    reserved: AtomicU64,
+    /// The thread's number, plus one; 0 if it has none.
+    number: AtomicU64,
 }
 
 impl ThreadControl {
@@ -25,8 +26,13 @@ impl ThreadControl {
     pub const fn new() -> ThreadControl {
         ThreadControl {
             message_buffer: AtomicU64::new(0),
-            reserved: AtomicU64::new(0),
+            number: AtomicU64::new(0),
         }
+    }
+
+    /// Writes down which thread of the process it is: 0 is the first.
+    pub(crate) fn set_number(&self, number: u8) {
+        self.number.store(u64::from(number) + 1, Ordering::Relaxed);
     }
 
     /// Writes down where the thread's message buffer is mapped; 0 if it has none.
@@ -49,10 +55,20 @@ impl ThreadControl {
     pub(crate) fn install(&'static self) {}
 }
 
-/// Where the current thread's message buffer is mapped; `None` if it has none.
+/// The block of the current thread.
 #[cfg(target_os = "none")]
 #[inline]
-pub(crate) fn message_buffer() -> Option<core::ptr::NonNull<u8>> {
+fn current() -> Option<&'static ThreadControl> {
+    let control = core::ptr::with_exposed_provenance::<ThreadControl>(address());
+    // SAFETY: the register is 0 or what `install` put there: a block that lives for ever and has only
+    // atomic fields.
+    unsafe { control.as_ref() }
+}
+
+/// The thread pointer.
+#[cfg(target_os = "none")]
+#[inline]
+fn address() -> usize {
     let address: usize;
     // SAFETY: reading a register has no effect.
     unsafe {
@@ -62,10 +78,27 @@ pub(crate) fn message_buffer() -> Option<core::ptr::NonNull<u8>> {
             options(nomem, nostack, preserves_flags),
         );
     }
-    let control = core::ptr::with_exposed_provenance::<ThreadControl>(address);
-    // SAFETY: the register is 0 or what `install` or `thread::start` put there: a block that lives
-    // for ever and has only atomic fields.
-    let control = unsafe { control.as_ref() }?;
+    address
+}
+
+/// Which thread of the process the current one is; `None` for one that was started by hand.
+#[cfg(target_os = "none")]
+pub(crate) fn thread_number() -> Option<u8> {
+    let number = current()?.number.load(Ordering::Relaxed);
+    u8::try_from(number.checked_sub(1)?).ok()
+}
+
+/// A number that the thread has as long as it lives; `None` if too many have one.
+#[cfg(not(target_os = "none"))]
+pub(crate) fn thread_number() -> Option<u8> {
+    crate::thread::place::number()
+}
+
+/// Where the current thread's message buffer is mapped; `None` if it has none.
+#[cfg(target_os = "none")]
+#[inline]
+pub(crate) fn message_buffer() -> Option<core::ptr::NonNull<u8>> {
+    let control = current()?;
     let buffer = crate::address::from_abi(control.message_buffer.load(Ordering::Relaxed));
     core::ptr::NonNull::new(core::ptr::with_exposed_provenance_mut(buffer))
 }
@@ -73,16 +106,7 @@ pub(crate) fn message_buffer() -> Option<core::ptr::NonNull<u8>> {
 /// What tells the current thread from others of the process; not 0.
 #[cfg(target_os = "none")]
 pub(crate) fn current_thread() -> u64 {
-    let control: u64;
-    // SAFETY: reading a register has no effect.
-    unsafe {
-        core::arch::asm!(
-            "mrs {}, tpidr_el0",
-            out(reg) control,
-            options(nomem, nostack, preserves_flags),
-        );
-    }
-    control
+    address() as u64
 }
 
 /// Tests have one thread each.

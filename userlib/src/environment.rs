@@ -6,16 +6,18 @@ use ipc_abi::capability::Kind;
 use ipc_abi::interface::client::check_schema;
 use ipc_abi::interface::{ConnectError, Interface};
 use ipc_abi::manifest::{DEVICES_MAX, Name};
-use ipc_abi::startup::{SlotRange, Startup};
+use ipc_abi::startup::{SessionGrant, SlotRange, Startup};
 
 use crate::device::Device;
 use crate::gate::{Endpoint, Gate, Notification};
+use crate::slots::{Slots, Use};
 
 /// What a process was given. There is one, and `main` gets it.
 #[derive(Debug)]
 pub struct Environment {
-    startup: Startup,
-    taken_slots: u32,
+    startup: &'static Startup,
+    slots: &'static Slots,
+    taken_sessions: bool,
     taken_devices: [bool; DEVICES_MAX],
 }
 
@@ -43,6 +45,8 @@ pub enum EnvironmentError {
     NoNotification,
     /// All slots that it may fill are taken.
     NoSlots,
+    /// `system.toml` gives it no sessions, or they were taken before.
+    NoSessions,
 }
 
 impl fmt::Display for EnvironmentError {
@@ -64,6 +68,7 @@ impl fmt::Display for EnvironmentError {
             EnvironmentError::NoEndpoint => formatter.write_str("it has no endpoint"),
             EnvironmentError::NoNotification => formatter.write_str("it has no notification"),
             EnvironmentError::NoSlots => formatter.write_str("all its slots are taken"),
+            EnvironmentError::NoSessions => formatter.write_str("it has no sessions"),
         }
     }
 }
@@ -93,10 +98,13 @@ impl fmt::Display for ServiceError {
 }
 
 impl Environment {
-    pub(crate) fn new(startup: Startup) -> Environment {
+    /// What a process was given, whose empty slots are `slots`.
+    pub(crate) fn new(startup: &'static Startup, slots: &'static Slots) -> Environment {
+        slots.offer(startup.slots);
         Environment {
             startup,
-            taken_slots: 0,
+            slots,
+            taken_sessions: false,
             taken_devices: [false; DEVICES_MAX],
         }
     }
@@ -121,8 +129,8 @@ impl Environment {
 
     /// All that the process was given.
     #[must_use]
-    pub const fn startup(&self) -> &Startup {
-        &self.startup
+    pub const fn startup(&self) -> &'static Startup {
+        self.startup
     }
 
     /// The capability called `name`, which must be of this kind.
@@ -209,24 +217,32 @@ impl Environment {
         Ok(Device::new(grant))
     }
 
-    /// Takes `count` empty slots of the process's table.
+    /// Takes what sessions are made of: there is one set of sessions.
+    ///
+    /// # Errors
+    ///
+    /// `NoSessions`.
+    pub(crate) fn take_sessions(&mut self) -> Result<SessionGrant, EnvironmentError> {
+        if core::mem::replace(&mut self.taken_sessions, true) {
+            return Err(EnvironmentError::NoSessions);
+        }
+        self.startup.sessions.ok_or(EnvironmentError::NoSessions)
+    }
+
+    /// Takes `count` empty slots of the process's table, one after the other.
     ///
     /// # Errors
     ///
     /// `NoSlots`.
     pub fn take_slots(&mut self, count: u32) -> Result<SlotRange, EnvironmentError> {
-        let left = self.startup.slots.count.saturating_sub(self.taken_slots);
-        if count > left {
-            return Err(EnvironmentError::NoSlots);
-        }
-        let first = self.startup.slots.first + self.taken_slots;
-        self.taken_slots += count;
+        let first = self.slots.take(count, Use::Taken);
+        let first = first.ok_or(EnvironmentError::NoSlots)?;
         Ok(SlotRange { first, count })
     }
 }
 
 /// As much of a name as names can have.
-fn clip(text: &str) -> Name {
+pub(crate) fn clip(text: &str) -> Name {
     let mut name = Name::new();
     for character in text.chars() {
         if name.push(character).is_err() {
@@ -253,7 +269,7 @@ mod tests {
             bytes: 4096,
             irqs: heapless::Vec::new(),
         };
-        Environment::new(Startup {
+        let startup = Startup {
             name: clip("shell"),
             slots: SlotRange {
                 first: 32,
@@ -262,7 +278,9 @@ mod tests {
             handles: core::iter::once(gate).collect(),
             devices: core::iter::once(device).collect(),
             ..Startup::default()
-        })
+        };
+        let slots = std::boxed::Box::leak(Slots::new().into());
+        Environment::new(std::boxed::Box::leak(startup.into()), slots)
     }
 
     #[test]

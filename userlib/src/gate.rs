@@ -6,6 +6,7 @@ use ipc_abi::interface::{CallError, Transport};
 use ipc_abi::message::{Incoming, MESSAGE_WORDS, Message};
 
 use crate::buffer::MessageBuffer;
+use crate::keeper::KEEPER;
 use crate::syscall;
 use crate::time::Deadline;
 
@@ -51,6 +52,12 @@ impl Transport for Gate {
         Ok(syscall::call_short(self.handle, request, used_words))
     }
 
+    fn call_taking(&mut self, request: Message, count: usize) -> Result<Incoming, CallError> {
+        KEEPER.call_taking(count, |window| {
+            syscall::call_with_window(self.handle, request, window)
+        })
+    }
+
     #[inline(always)]
     fn send(&mut self, message: Message) -> Result<(), CallError> {
         syscall::send(self.handle, message).map_err(CallError::Refused)
@@ -88,6 +95,13 @@ impl Transport for TimedGate {
     fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
         let (handle, ticks) = (self.gate.handle, self.deadline.ticks());
         Ok(syscall::call_until(handle, request, Window::NONE, ticks))
+    }
+
+    fn call_taking(&mut self, request: Message, count: usize) -> Result<Incoming, CallError> {
+        let (handle, ticks) = (self.gate.handle, self.deadline.ticks());
+        KEEPER.call_taking(count, |window| {
+            syscall::call_until(handle, request, window, ticks)
+        })
     }
 
     /// Does not wait at all: there is no sending until a deadline.

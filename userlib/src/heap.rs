@@ -5,20 +5,17 @@
 #![expect(unsafe_code, reason = "handing memory to the allocator")]
 
 use ipc_abi::startup::MemoryRange;
-use spin::mutex::SpinMutex;
 use spin::relax::RelaxStrategy;
 use talc::TalcLock;
 use talc::source::Manual;
 
 use crate::address;
-
-/// A lock for threads of one priority: who finds it taken lets the others run.
-type YieldingMutex = SpinMutex<(), Yielding>;
+use crate::sync::RawLock;
 
 #[cfg_attr(target_os = "none", global_allocator)]
-static HEAP: TalcLock<YieldingMutex, Manual> = TalcLock::new(Manual);
+static HEAP: TalcLock<RawLock, Manual> = TalcLock::new(Manual);
 
-/// What to do while the lock is taken.
+/// What to do while a lock is taken that is only held for some instructions.
 pub(crate) struct Yielding;
 
 impl RelaxStrategy for Yielding {
@@ -77,16 +74,6 @@ impl<const BYTES: usize> Default for Arena<BYTES> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lock_is_given_once() {
-        let mutex = YieldingMutex::new(());
-        let guard = mutex.try_lock();
-        assert!(guard.is_some());
-        assert!(mutex.try_lock().is_none());
-        drop(guard);
-        assert!(mutex.try_lock().is_some());
-    }
 
     #[test]
     fn claimed_memory_can_be_allocated() {

@@ -15,15 +15,23 @@ mod environment;
 pub mod executor;
 mod gate;
 pub mod heap;
+pub mod io;
+mod keeper;
+mod lines;
 mod memory;
+mod owned;
 mod panic;
 mod provoke;
+pub mod random;
 pub mod ring;
 mod serve;
+pub mod session;
+mod slots;
 #[doc(hidden)]
 pub mod start;
+pub mod sync;
 pub mod syscall;
-mod thread;
+pub mod thread;
 pub mod time;
 
 pub use buffer::MessageBuffer;
@@ -37,10 +45,23 @@ pub use environment::{Environment, EnvironmentError, ServiceError};
 pub use executor::{AsyncEvents, serve_async, serve_async_events};
 pub use gate::{Endpoint, Gate, Notification, TimedGate};
 pub use memory::{PageWindow, WindowError, package};
+pub use owned::{OwnedGate, SessionGate};
 pub use panic::PANIC_TEXT_BYTES;
 pub use provoke::{provoke_load, provoke_null, provoke_undefined, use_floating};
 pub use serve::{Events, Fault, FaultAnswer, serve, serve_events};
+pub use session::{HasSessions, InRoot, SessionError, Sessions, WithSessions};
 pub use thread::{Stack, start_thread};
 
+/// The book's page, whose examples are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/sessions.md")]
+struct SessionsPage;
+
 pub use ipc_abi;
+pub use log;
 pub use safe_mmio;
+
+/// The examples of the book, which are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/programs.md")]
+struct Book;

@@ -6,7 +6,7 @@
 use ipc_abi::call::Window;
 use ipc_abi::error::Error;
 use ipc_abi::fault::{FaultCause, FaultReply, FaultWord};
-use ipc_abi::interface::promise::{Desk, Ticket};
+use ipc_abi::interface::promise::{Desk, Gone, Ticket};
 use ipc_abi::interface::server::reply_protocol_error;
 use ipc_abi::interface::{Dispatch, ProtocolError, Replier};
 use ipc_abi::message::{Incoming, MESSAGE_WORDS, Message};
@@ -16,8 +16,14 @@ use ipc_abi::tag::{MessageKind, Tag};
 use crate::buffer::MessageBuffer;
 use crate::desk::DESK;
 use crate::gate::Endpoint;
+use crate::keeper::{KEEPER, Window as Places};
 use crate::ring::{More, RINGS};
+use crate::session;
 use crate::syscall;
+
+mod taking;
+
+use taking::{Current, Saved, Taking, deliver};
 
 /// What a server hears beside requests.
 pub trait Events {
@@ -120,7 +126,7 @@ impl FaultAnswer {
 ///
 /// Signals are taken and nobody hears of them; threads whose faults come here stay stopped.
 pub fn serve<I: Dispatch<S>, S>(interface: I, endpoint: Endpoint, server: &mut S) -> Error {
-    run(interface, endpoint, server, &Deaf)
+    begin(interface, endpoint, server, &Deaf)
 }
 
 /// Serves requests on `endpoint` for ever, and tells the server of signals and faults; returns only
@@ -130,7 +136,22 @@ pub fn serve_events<I: Dispatch<S>, S: Events>(
     endpoint: Endpoint,
     server: &mut S,
 ) -> Error {
-    run(interface, endpoint, server, &Hearing)
+    begin(interface, endpoint, server, &Hearing)
+}
+
+/// Starts the loop: one with places for capabilities, if the interface takes any.
+fn begin<I: Dispatch<S>, S>(
+    interface: I,
+    endpoint: Endpoint,
+    server: &mut S,
+    ears: &impl Ears<S>,
+) -> Error {
+    if I::TAKES_CAPABILITIES {
+        let window = Places::take(&KEEPER);
+        run(interface, Taking::new(endpoint, &window), server, ears)
+    } else {
+        run(interface, endpoint, server, ears)
+    }
 }
 
 /// Where messages come from: the endpoint, or a test's script.
@@ -139,6 +160,8 @@ pub(crate) trait Source: Copy {
     fn try_receive(self) -> Incoming;
     fn reply(self, reply: Message);
     fn reply_receive(self, reply: Message, used_words: usize) -> Incoming;
+    /// Sends a reply with capabilities; tells whether the caller has it.
+    fn deliver(self, reply: Message) -> Result<(), Gone>;
 }
 
 impl Source for Endpoint {
@@ -163,6 +186,16 @@ impl Source for Endpoint {
     #[inline(always)]
     fn reply_receive(self, reply: Message, used_words: usize) -> Incoming {
         self.reply_receive_short(reply, used_words)
+    }
+
+    fn deliver(self, reply: Message) -> Result<(), Gone> {
+        match session::saving_place() {
+            None => deliver(&Current, reply),
+            Some(place) => match syscall::save_caller(place) {
+                Ok(()) => deliver(&Saved(place), reply),
+                Err(_) => Err(Gone),
+            },
+        }
     }
 }
 
@@ -197,8 +230,24 @@ impl<E: Source> Replier for Fused<E> {
         self.source.receive()
     }
 
+    fn can_deliver(&self) -> Result<(), ProtocolError> {
+        Ok(())
+    }
+
+    fn deliver(&self, reply: Message) -> Result<(), Gone> {
+        self.source.deliver(reply)
+    }
+
     fn open_ring(&self, request: &Incoming) -> Result<(), ProtocolError> {
         RINGS.open(request)
+    }
+
+    fn serve_ring<I: Dispatch<S>, S>(
+        &self,
+        server: &mut S,
+        request: &Incoming,
+    ) -> Result<(), ProtocolError> {
+        RINGS.serve_caller::<I, S>(server, request)
     }
 }
 
@@ -222,8 +271,24 @@ impl<E: Source> Replier for Plain<E> {
         DESK.end_idling();
     }
 
+    fn can_deliver(&self) -> Result<(), ProtocolError> {
+        Ok(())
+    }
+
+    fn deliver(&self, reply: Message) -> Result<(), Gone> {
+        self.source.deliver(reply)
+    }
+
     fn open_ring(&self, request: &Incoming) -> Result<(), ProtocolError> {
         RINGS.open(request)
+    }
+
+    fn serve_ring<I: Dispatch<S>, S>(
+        &self,
+        server: &mut S,
+        request: &Incoming,
+    ) -> Result<(), ProtocolError> {
+        RINGS.serve_caller::<I, S>(server, request)
     }
 }
 
@@ -331,7 +396,7 @@ fn handle_event<I: Dispatch<S>, S>(message: Incoming, server: &mut S, ears: &imp
     match message.tag.kind() {
         Some(MessageKind::Signal) => {
             DESK.begin_idling();
-            tell_signals(server, message.words[0], ears);
+            tell_signals::<I, S>(server, message.words[0], ears);
             DESK.end_idling();
             if message.words[0] & signal::RING == 0 {
                 Step::Receive
@@ -356,9 +421,10 @@ fn handle_event<I: Dispatch<S>, S>(message: Incoming, server: &mut S, ears: &imp
 }
 
 /// Tells of dead clients first: what was theirs goes before anything else is done.
-fn tell_signals<S>(server: &mut S, bits: u64, ears: &impl Ears<S>) {
+fn tell_signals<I: Dispatch<S>, S>(server: &mut S, bits: u64, ears: &impl Ears<S>) {
     for client in signal::dead_clients(bits) {
         RINGS.close(client);
+        I::disconnect(server, client);
         ears.disconnect(server, client);
     }
     let others = signal::without_clients(bits) & !signal::RING;

@@ -6,25 +6,32 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use ipc_abi::boot::{FIRST_BUFFER_ADDRESS, FIRST_FREE_SLOT, FirstHandle};
-use ipc_abi::capability::Kind;
-use ipc_abi::manifest::Name;
-use ipc_abi::startup::{MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup, StartupError};
+use ipc_abi::boot::PAGE_BYTES;
+use ipc_abi::manifest::THREADS_MAX;
+use ipc_abi::startup::{STARTUP_BYTES, Startup, StartupError};
+use spin::once::Once;
 
 use crate::address;
 use crate::control::ThreadControl;
 use crate::desk::offer_replies;
 use crate::environment::Environment;
-use crate::heap::{self, Arena};
+use crate::heap::{self, Arena, Yielding};
+use crate::keeper::KEEPER;
+use crate::lines;
+use crate::random;
 use crate::ring;
+use crate::slots::SLOTS;
+use crate::thread;
 
-/// The first thread's control block.
-static CONTROL: ThreadControl = ThreadControl::new();
+mod first;
+
+/// The threads' control blocks, by number.
+static CONTROLS: [ThreadControl; THREADS_MAX + 1] =
+    [const { ThreadControl::new() }; THREADS_MAX + 1];
+/// What the process was given.
+static STARTUP: Once<Startup, Yielding> = Once::new();
 /// Whether the process has started.
 static STARTED: AtomicBool = AtomicBool::new(false);
-
-/// Slots that the first table has: a table starts with 256.
-const FIRST_TABLE_SLOTS: u32 = 256;
 
 /// Makes `$main`, a `fn(Environment)` that does not return, what the program does.
 #[macro_export]
@@ -69,23 +76,37 @@ macro_rules! define_start {
     };
 }
 
-/// Starts a process whose start-up block is at `startup`.
+/// Starts a thread of a process with the start-up block at `startup`, to which the number of the thread is
+/// added: the process itself, if it is the first.
 ///
 /// # Safety
 ///
-/// This is the first that the process does, and `startup` is what it was started with.
+/// This is the first that the thread does, and `startup` is what it was started with.
 #[doc(hidden)]
 pub unsafe fn run<T>(startup: u64, main: fn(Environment) -> T) -> ! {
-    let block = address::from_abi(startup);
+    let number = startup % PAGE_BYTES;
+    let block = address::from_abi(startup - number);
     let block = core::ptr::with_exposed_provenance::<[u8; STARTUP_BYTES]>(block);
     // SAFETY: the address is 0 or that of a page that nobody changes (`ipc_abi::startup`).
     let block = unsafe { block.as_ref() };
-    match block.map(|page| Startup::read(page)) {
-        // SAFETY: the heap of the block is mapped and the process's own (`ipc_abi::startup`).
-        Some(Ok(startup)) => unsafe { begin(startup, main) },
-        Some(Err(error)) => refuse(error),
+    let startup = match block {
+        Some(page) => learn(|| Startup::read(page)),
         None => refuse(StartupError::BadMagic),
+    };
+    if number > 0 {
+        join_in(startup, number);
     }
+    // SAFETY: the heap of the block is mapped and the process's own (`ipc_abi::startup`).
+    unsafe { begin(startup, main) }
+}
+
+/// Keeps what the process was given, out of every stack: it is as large as many of them.
+#[inline(never)]
+fn learn(read: impl FnOnce() -> Result<Startup, StartupError>) -> &'static Startup {
+    STARTUP.call_once(|| match read() {
+        Ok(startup) => startup,
+        Err(error) => refuse(error),
+    })
 }
 
 /// Starts the first process, with `arena` as its heap.
@@ -100,91 +121,50 @@ pub unsafe fn run_first<T, const BYTES: usize>(
 ) -> ! {
     // SAFETY: the arena is the allocator's alone: it gives itself to nobody else, and a process
     // begins once.
-    unsafe { begin(first_startup(arena.range()), main) }
+    unsafe { begin(learn(|| Ok(first::startup(arena.range()))), main) }
 }
 
 /// # Safety
 ///
 /// The heap is mapped, and nothing else uses it.
-unsafe fn begin<T>(startup: Startup, main: fn(Environment) -> T) -> ! {
+unsafe fn begin<T>(startup: &'static Startup, main: fn(Environment) -> T) -> ! {
     assert!(
         !STARTED.swap(true, Ordering::Relaxed),
         "a process starts once"
     );
-    CONTROL.set_message_buffer(startup.message_buffer);
-    CONTROL.install();
+    install(0, startup.message_buffer);
+    thread::place::take_grant(&startup.threads);
     // SAFETY: the caller's promise.
     unsafe { heap::claim(startup.heap) };
     let replies = startup.replies;
     ring::take_grants(&startup.rings);
+    lines::take_grant(startup.log);
+    random::begin(&startup.seed);
     offer_replies(replies.first..replies.first.saturating_add(replies.count));
-    main(Environment::new(startup));
+    KEEPER.table.set(startup.table);
+    main(Environment::new(startup, &SLOTS));
     panic!("main returned");
+}
+
+/// Starts the thread `number`, which is not the first, of a process that starts or has started.
+fn join_in(startup: &Startup, number: u64) -> ! {
+    let number = u8::try_from(number).unwrap_or(u8::MAX);
+    install(number, startup.threads.buffer(number));
+    thread::place::take_grant(&startup.threads);
+    thread::work(number)
+}
+
+/// Gives the current thread its control block.
+fn install(number: u8, message_buffer: u64) {
+    let Some(control) = CONTROLS.get(usize::from(number)) else {
+        panic!("thread {number} is one too many");
+    };
+    control.set_message_buffer(message_buffer);
+    control.set_number(number);
+    control.install();
 }
 
 #[cold]
 fn refuse(error: StartupError) -> ! {
     panic!("no start-up block: {error:?}");
-}
-
-/// What the first process has: it has no start-up block, only handles that are always the same.
-fn first_startup(heap: MemoryRange) -> Startup {
-    const NAMED: &[(&str, Kind, FirstHandle)] = &[
-        ("space", Kind::AddressSpace, FirstHandle::Space),
-        ("thread", Kind::Thread, FirstHandle::Thread),
-        ("context", Kind::SchedulingContext, FirstHandle::Context),
-        ("memory", Kind::Region, FirstHandle::Memory),
-        ("devices", Kind::Region, FirstHandle::Devices),
-        ("time", Kind::Allowance, FirstHandle::Time),
-        ("irqs", Kind::Allowance, FirstHandle::Irqs),
-        ("asids", Kind::Allowance, FirstHandle::Asids),
-        ("platform", Kind::Platform, FirstHandle::Platform),
-        ("info", Kind::Frame, FirstHandle::Info),
-    ];
-    let handles = NAMED.iter().map(|(name, kind, handle)| NamedHandle {
-        name: short_name(name),
-        kind: *kind,
-        handle: *handle as u32,
-    });
-    Startup {
-        name: short_name("supervisor"),
-        table: FirstHandle::Table as u32,
-        heap,
-        message_buffer: FIRST_BUFFER_ADDRESS,
-        slots: SlotRange {
-            first: FIRST_FREE_SLOT,
-            count: FIRST_TABLE_SLOTS - FIRST_FREE_SLOT,
-        },
-        handles: handles.collect(),
-        ..Startup::default()
-    }
-}
-
-fn short_name(text: &str) -> Name {
-    Name::try_from(text).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn first_process_has_every_first_handle_by_name() {
-        let startup = first_startup(MemoryRange {
-            address: 4096,
-            bytes: 8192,
-        });
-        assert_eq!(startup.handles.len(), 10);
-        assert!(startup.handles.iter().all(|handle| !handle.name.is_empty()));
-        assert_eq!(startup.table, 1);
-        assert_eq!(startup.name, "supervisor");
-        let slots = startup.slots;
-        assert!(
-            startup
-                .handles
-                .iter()
-                .all(|handle| handle.handle < slots.first)
-        );
-        assert_eq!(slots.first + slots.count, FIRST_TABLE_SLOTS);
-    }
 }

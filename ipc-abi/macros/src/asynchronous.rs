@@ -7,8 +7,16 @@ use syn::TraitItem;
 use crate::method::{Argument, Kind, Method};
 use crate::model::Interface;
 
-/// Makes the trait and its dispatcher.
+/// Makes the trait and its dispatcher, but for an interface by which capabilities travel: they are only
+/// there while the method runs that takes or brings them.
 pub(crate) fn expand_asynchronous(interface: &Interface) -> TokenStream {
+    if interface
+        .methods
+        .iter()
+        .any(|it| it.takes() + it.brings() > 0)
+    {
+        return quote!();
+    }
     let (visibility, name) = (&interface.item.vis, &interface.item.ident);
     let asynchronous = format_ident!("Async{name}");
     let marker = format_ident!("{name}Interface");

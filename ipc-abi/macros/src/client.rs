@@ -6,6 +6,7 @@ use syn::Attribute;
 
 use crate::method::{Argument, Kind, Method};
 use crate::model::Interface;
+use crate::wire::Wire;
 
 /// Makes the client.
 pub(crate) fn expand_client(interface: &Interface) -> TokenStream {
@@ -113,12 +114,17 @@ pub(crate) fn expand_answer(
     let (written, wire) = &method.returns.value;
     let (encoded, value) = (wire.encoded_type(written), wire.unwrap(&quote!(value)));
     let Some((error_type, error_wire)) = &method.returns.error else {
-        return (
-            quote!(::core::result::Result<#written, ::ipc_abi::interface::CallError>),
-            quote! {
+        let body = match wire {
+            Wire::Native => plain.clone(),
+            Wire::Tuple(elements) if elements.is_empty() => plain.clone(),
+            Wire::Serialized | Wire::Granted | Wire::Tuple(_) => quote! {
                 let value: #encoded = #plain?;
                 Ok(#value)
             },
+        };
+        return (
+            quote!(::core::result::Result<#written, ::ipc_abi::interface::CallError>),
+            body,
         );
     };
     let error_encoded = error_wire.encoded_type(error_type);

@@ -36,6 +36,12 @@ pub(crate) fn expand_dispatcher(interface: &Interface) -> TokenStream {
                             return support::answer_schema::<Self, B, R>(buffer, replier);
                         }
                         Ok(support::Own::Ring) => return support::answer(&(), buffer, replier),
+                        Ok(support::Own::RingTurn) => {
+                            match replier.serve_ring::<Self, S>(server, &request) {
+                                Ok(()) => return support::answer(&(), buffer, replier),
+                                Err(error) => error,
+                            }
+                        }
                         Err(error) => error,
                     },
                 };
@@ -63,7 +69,7 @@ pub(crate) fn expand_dispatcher(interface: &Interface) -> TokenStream {
 fn expand_told(interface: &Interface, method: &Method) -> TokenStream {
     let number = method.number.value;
     let parts = Parts::of(interface, method);
-    let (called, _) = expand_call(&parts, &method.returns);
+    let called = expand_returning(&parts);
     quote! {
         #number => {
             // Nobody hears what is wrong with it.
@@ -77,6 +83,9 @@ fn expand_arm(interface: &Interface, method: &Method) -> TokenStream {
     let number = method.number.value;
     let parts = Parts::of(interface, method);
     let (called, answer) = match method.kind {
+        Kind::Call | Kind::OneWay if method.brings() > 0 => {
+            expand_granting(&parts, &method.returns)
+        }
         Kind::Call | Kind::OneWay => expand_call(&parts, &method.returns),
         Kind::Late => expand_late(&parts, &method.returns),
         Kind::Stream => expand_stream(&parts, &method.returns),
@@ -107,6 +116,10 @@ struct Parts {
     call: TokenStream,
     /// Its arguments behind `server`.
     handed: TokenStream,
+    /// The function that lends the request's bytes, and its capabilities if it takes some.
+    lender: TokenStream,
+    /// What that function is told of the arguments.
+    measure: TokenStream,
 }
 
 impl Parts {
@@ -115,36 +128,57 @@ impl Parts {
         let from_message = method.arguments.iter().filter(|a| a.is_sent());
         let names = from_message.map(Argument::decoded_name);
         let types = method.arguments.iter().filter_map(Argument::decoded_type);
+        let types = quote!((#(#types,)*));
         let caller = quote!(::ipc_abi::interface::Caller::of(&request));
         let handed = method.arguments.iter().map(|it| it.handed_value(&caller));
+        let (lender, measure) = if method.takes() > 0 {
+            let measure = quote!(support::capabilities_of_arguments::<#types>());
+            (quote!(support::with_capabilities), measure)
+        } else if method.kind == Kind::Stream {
+            (quote!(support::with_request), quote!(None))
+        } else {
+            let measure = quote!(support::size_of_arguments::<#types>());
+            (quote!(support::with_request), measure)
+        };
         Parts {
             names: quote!((#(#names,)*)),
-            types: quote!((#(#types,)*)),
+            lender,
+            measure,
+            types,
             call: quote!(<S as #name>::#function),
             handed: quote!(#(#handed,)*),
         }
     }
+
+    /// Lends the request to `method`.
+    fn lend(&self, method: &TokenStream) -> TokenStream {
+        let Parts {
+            lender, measure, ..
+        } = self;
+        quote!(#lender(&request, buffer, #measure, #method))
+    }
 }
 
-/// A method that returns its answer: what is tried, and what is done with its `value`.
-fn expand_call(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
+/// A method that returns its answer: what is tried.
+fn expand_returning(parts: &Parts) -> TokenStream {
     let Parts {
         names,
         types,
         call,
         handed,
+        ..
     } = parts;
-    let called = quote! {
-        support::with_request(
-            &request,
-            buffer,
-            support::size_of_arguments::<#types>(),
-            |reader| {
-                let #names = reader.all::<#types>()?;
-                Ok(#call(server, #handed))
-            },
-        )
-    };
+    parts.lend(&quote! {
+        |reader| {
+            let #names = reader.all::<#types>()?;
+            Ok(#call(server, #handed))
+        }
+    })
+}
+
+/// A method that returns its answer: what is tried, and what is done with its `value`.
+fn expand_call(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
+    let called = expand_returning(parts);
     let (_, wire) = &returns.value;
     let answer = match &returns.error {
         None => {
@@ -165,6 +199,30 @@ fn expand_call(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
     (called, answer)
 }
 
+/// A method whose answer has capabilities. It is not called for a client that cannot get any.
+fn expand_granting(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
+    let called = expand_returning(parts);
+    let called = quote!(replier.can_deliver().and_then(|()| #called));
+    let (_, wire) = &returns.value;
+    let answer = match &returns.error {
+        None => {
+            let value = wire.wrap(&quote!(value));
+            quote!(support::answer_granting(#value, buffer, replier))
+        }
+        Some((_, error_wire)) => {
+            let result = wire.wrap(&quote!(result));
+            let error = error_wire.wrap(&quote!(error));
+            quote! {
+                match value {
+                    Ok(result) => support::answer_granting(#result, buffer, replier),
+                    Err(error) => support::answer_service_error(&#error, buffer, replier),
+                }
+            }
+        }
+    };
+    (called, answer)
+}
+
 /// A method that answers a promise.
 fn expand_late(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
     let Parts {
@@ -172,20 +230,16 @@ fn expand_late(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
         types,
         call,
         handed,
+        ..
     } = parts;
     let encode = expand_encoder(returns);
-    let called = quote! {
-        support::with_request(
-            &request,
-            buffer,
-            support::size_of_arguments::<#types>(),
-            |reader| {
-                let #names = reader.all::<#types>()?;
-                let promise = support::promise(&request, &replier, #encode)?;
-                Ok(#call(server, #handed promise))
-            },
-        )
-    };
+    let called = parts.lend(&quote! {
+        |reader| {
+            let #names = reader.all::<#types>()?;
+            let promise = support::promise(&request, &replier, #encode)?;
+            Ok(#call(server, #handed promise))
+        }
+    });
     let answer = quote!({
         let () = value;
         replier.later()
@@ -225,15 +279,16 @@ fn expand_stream(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream)
         types,
         call,
         handed,
+        ..
     } = parts;
-    let called = quote! {
-        support::with_request(&request, buffer, None, |reader| {
+    let called = parts.lend(&quote! {
+        |reader| {
             let (position, #names) = reader.all::<(u64, #types)>()?;
             let mut batch = ::ipc_abi::interface::Batch::new(position, &mut memory);
             let value = #call(server, #handed &mut batch);
             Ok((value, batch.close()))
-        })
-    };
+        }
+    });
     let send = quote!(support::answer_batch(closed, &memory, buffer, replier));
     let answer = match &returns.error {
         None => quote!({

@@ -34,6 +34,21 @@ fn expand_marker(interface: &Interface) -> TokenStream {
         format!("The interface [`{name}`]: what it is, and its dispatcher."),
     );
     let methods = interface.methods.iter().map(expand_info);
+    let takes = interface.methods.iter().any(|method| method.takes() > 0);
+    let brings = interface.methods.iter().any(|method| method.brings() > 0);
+    let capabilities = [
+        takes.then(|| {
+            quote!(
+                const TAKES_CAPABILITIES: bool = true;
+            )
+        }),
+        brings.then(|| {
+            quote!(
+                const BRINGS_CAPABILITIES: bool = true;
+            )
+        }),
+    ];
+    let capabilities = capabilities.iter().flatten();
     quote! {
         #[doc = #docs]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +60,7 @@ fn expand_marker(interface: &Interface) -> TokenStream {
             const SCHEMA: ::ipc_abi::interface::Schema =
                 ::ipc_abi::interface::Schema::of(#text, #version, Self::METHODS);
             const METHODS: &'static [::ipc_abi::interface::MethodInfo] = &[#(#methods),*];
+            #(#capabilities)*
 
             type Client<T> = #client<T>;
 

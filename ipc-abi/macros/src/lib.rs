@@ -6,6 +6,7 @@
 )]
 
 mod asynchronous;
+mod capability;
 mod client;
 mod dispatcher;
 mod docs;

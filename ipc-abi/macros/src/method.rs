@@ -8,8 +8,9 @@ use syn::{
     TraitItemFn, Type,
 };
 
+use crate::capability::check_capabilities;
 use crate::number::Number;
-use crate::wire::{Wire, parameters_of};
+use crate::wire::{Wire, parameters_of, refuse_inside};
 
 /// Names that every client has beside the trait's methods.
 const CLIENT_NAMES: &[&str] = &["new", "connect", "transport"];
@@ -83,7 +84,9 @@ impl Method {
         check_receiver(receiver, &item.sig)?;
         let taken = take_answer(&mut inputs)?;
         let arguments: Result<Vec<Argument>> = inputs.into_iter().map(Argument::read).collect();
+        let arguments = arguments?;
         let (kind, returns) = read_answer(kind, taken, &item.sig.output)?;
+        check_capabilities(kind, &arguments, &returns)?;
         let docs = item
             .attrs
             .iter()
@@ -94,9 +97,19 @@ impl Method {
             kind,
             name: item.sig.ident.clone(),
             docs: docs.collect(),
-            arguments: arguments?,
+            arguments,
             returns,
         })
+    }
+
+    /// How many capabilities its arguments have.
+    pub(crate) fn takes(&self) -> usize {
+        self.arguments.iter().map(Argument::capabilities).sum()
+    }
+
+    /// How many capabilities its result has.
+    pub(crate) fn brings(&self) -> usize {
+        self.returns.value.1.capabilities()
     }
 }
 
@@ -358,6 +371,14 @@ impl Argument {
         !matches!(self.source, Source::Caller)
     }
 
+    /// How many capabilities it has.
+    pub(crate) fn capabilities(&self) -> usize {
+        match &self.source {
+            Source::Value(wire) => wire.capabilities(),
+            Source::Caller | Source::Reference(_) => 0,
+        }
+    }
+
     /// Its name in the dispatcher.
     pub(crate) fn decoded_name(&self) -> Ident {
         format_ident!("argument_{}", self.name)
@@ -427,6 +448,7 @@ impl Source {
         }
         match &*reference.elem {
             Type::Path(path) if !path.path.is_ident("str") => {
+                refuse_inside(path)?;
                 Ok(Source::Reference(reference.elem.clone()))
             }
             _ => Ok(Source::Value(Wire::of(written)?)),

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{Attribute, Data, DeriveInput, Error, Fields, Generics, Result, Type};
 
 use crate::docs::text_of;
-use crate::wire::Wire;
+use crate::wire::{Wire, refuse_inside};
 
 /// Derives how values of a type are written, read and made up.
 pub(crate) fn expand(item: &DeriveInput) -> Result<TokenStream> {
@@ -87,6 +87,7 @@ fn expand_fields(fields: &Fields) -> Result<TokenStream> {
 
 fn expand_field(name: &str, docs: &str, written: &Type) -> Result<TokenStream> {
     // Tells of what cannot be sent at its place.
+    refuse_inside(written)?;
     Wire::of(written)?;
     Ok(quote! {
         ::ipc_abi::interface::structure::Field {

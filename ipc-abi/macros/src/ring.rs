@@ -46,10 +46,10 @@ pub(crate) fn expand_ring(interface: &Interface) -> TokenStream {
     }
 }
 
-/// Whether a method brings one answer at once.
+/// Whether a method brings one answer at once, and no capabilities travel.
 fn goes_over_rings(method: &Method) -> bool {
     match method.kind {
-        Kind::Call | Kind::OneWay => true,
+        Kind::Call | Kind::OneWay => method.takes() == 0 && method.brings() == 0,
         Kind::Late | Kind::Stream => false,
     }
 }

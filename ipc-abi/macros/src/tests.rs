@@ -324,6 +324,58 @@ fn batch_is_the_list() {
 }
 
 #[test]
+fn capabilities_have_their_places() {
+    let refuses = |rest: &str, message: &str, place: &str| {
+        refuses_method(
+            &format!("#[method(1)] fn go(&mut self, {rest};"),
+            message,
+            place,
+        );
+    };
+    let message = "a capability stands by itself, in a tuple, or in `Ok`: there is no place for it in another type";
+    refuses("a: Option<Granted<Frame>>)", message, "Granted");
+    refuses("a: Vec<Granted<Frame>, 2>)", message, "Granted");
+    refuses("a: [Granted<Frame>; 2])", message, "Granted");
+    refuses("a: &Granted<Frame>)", message, "Granted");
+    refuses("a: (u8, Option<Granted<Frame>>))", message, "Granted");
+    refuses_payload("struct A(Granted<Frame>);", message, "Granted");
+    refuses(
+        ") -> Result<Option<Granted<Frame>>, u8>",
+        message,
+        "Granted",
+    );
+    let message = "write `Granted<K>`: an interface's marker, or one of `object`";
+    refuses("a: Granted)", message, "Granted");
+    refuses("a: Granted<Frame, u8>)", message, "Granted<Frame, u8>");
+    refuses(
+        "a: Granted<Granted<Frame>>)",
+        message,
+        "Granted<Granted<Frame>>",
+    );
+    let message = "a message carries at most four capabilities";
+    refuses(
+        "a: (Granted<A>, Granted<B>, Granted<C>), b: (Granted<A>, u8, Granted<A>))",
+        message,
+        "(Granted<A>, u8, Granted<A>)",
+    );
+    let five = "(Granted<A>, Granted<A>, Granted<A>, Granted<A>, Granted<A>)";
+    refuses(&format!(") -> {five}"), message, five);
+    let message = "an error brings no capabilities";
+    refuses(") -> Result<u8, Granted<A>>", message, "Granted<A>");
+    let message = "a late answer brings no capabilities: return them";
+    refuses("a: Promise<Granted<A>>)", message, "Granted<A>");
+    let message = "a list brings no capabilities: return them";
+    refuses("a: &mut Batch<'_, Granted<A>>)", message, "Granted<A>");
+    let message =
+        "a method with a batch takes no capabilities: its arguments are sent again and again";
+    refuses(
+        "a: Granted<A>, b: &mut Batch<'_, u8>)",
+        message,
+        "Granted<A>",
+    );
+}
+
+#[test]
 fn attribute_takes_a_version_and_what_is_reserved() {
     let message = |text| {
         syn::parse_str::<Arguments>(text)

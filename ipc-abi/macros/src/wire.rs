@@ -1,8 +1,8 @@
 //! How a written type travels: by its own fixed encoding, or through serde.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::{Error, GenericArgument, PathArguments, Result, Type, TypePath};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote};
+use syn::{Error, GenericArgument, Ident, PathArguments, Result, Type, TypePath};
 
 use crate::method::compact;
 
@@ -17,6 +17,8 @@ pub(crate) enum Wire {
     Native,
     /// Through its `Serialize` and `Deserialize`.
     Serialized,
+    /// Beside the bytes: a capability.
+    Granted,
     /// Element by element.
     Tuple(Vec<(Type, Wire)>),
 }
@@ -36,7 +38,10 @@ impl Wire {
             }
             Type::Paren(inner) => Wire::of(&inner.elem),
             Type::Group(inner) => Wire::of(&inner.elem),
-            Type::Array(_) => Ok(Wire::Serialized),
+            Type::Array(_) => {
+                refuse_inside(written)?;
+                Ok(Wire::Serialized)
+            }
             Type::Reference(reference) => Wire::of_borrowed(written, reference),
             other => Err(Error::new_spanned(
                 other,
@@ -46,6 +51,10 @@ impl Wire {
     }
 
     fn of_path(path: &TypePath) -> Result<Wire> {
+        if let Some(parameters) = parameters_of_path(path, GRANTED) {
+            return Wire::of_granted(path, &parameters);
+        }
+        refuse_inside(path)?;
         let Some(name) = path.path.get_ident().map(ToString::to_string) else {
             return Ok(Wire::Serialized);
         };
@@ -62,6 +71,16 @@ impl Wire {
         }
     }
 
+    fn of_granted(path: &TypePath, parameters: &[&Type]) -> Result<Wire> {
+        match parameters {
+            [kind] if refuse_inside(kind).is_ok() => Ok(Wire::Granted),
+            _ => {
+                let message = "write `Granted<K>`: an interface's marker, or one of `object`";
+                Err(Error::new_spanned(path, message))
+            }
+        }
+    }
+
     fn of_borrowed(written: &Type, reference: &syn::TypeReference) -> Result<Wire> {
         if is_text_or_bytes(&reference.elem) && reference.mutability.is_none() {
             Ok(Wire::Native)
@@ -74,7 +93,7 @@ impl Wire {
     /// The type that is written and read for a value of the type `written`.
     pub(crate) fn encoded_type(&self, written: &Type) -> TokenStream {
         match self {
-            Wire::Native => quote!(#written),
+            Wire::Native | Wire::Granted => quote!(#written),
             Wire::Serialized => quote!(::ipc_abi::interface::wire::Serialized<#written>),
             Wire::Tuple(elements) => {
                 let types = elements
@@ -85,11 +104,30 @@ impl Wire {
         }
     }
 
+    /// How many capabilities a value has.
+    pub(crate) fn capabilities(&self) -> usize {
+        match self {
+            Wire::Native | Wire::Serialized => 0,
+            Wire::Granted => 1,
+            Wire::Tuple(elements) => elements.iter().map(|(_, wire)| wire.capabilities()).sum(),
+        }
+    }
+
+    /// Refuses a value of the type `written` if it has a capability.
+    pub(crate) fn refuse_capability(&self, written: &Type, message: &str) -> Result<()> {
+        if self.capabilities() == 0 {
+            Ok(())
+        } else {
+            Err(Error::new_spanned(written, message))
+        }
+    }
+
     /// Its name in the schema.
     fn name(&self) -> String {
         match self {
             Wire::Native => String::from("fixed"),
             Wire::Serialized => String::from("plain"),
+            Wire::Granted => String::from("capability"),
             Wire::Tuple(elements) => {
                 let names: Vec<String> = elements.iter().map(|(_, wire)| wire.name()).collect();
                 format!("({})", names.join(", "))
@@ -115,7 +153,7 @@ impl Wire {
     /// Makes what is written from the value `value`.
     pub(crate) fn wrap(&self, value: &TokenStream) -> TokenStream {
         match self {
-            Wire::Native => value.clone(),
+            Wire::Native | Wire::Granted => value.clone(),
             Wire::Serialized => quote!(::ipc_abi::interface::wire::Serialized(#value)),
             Wire::Tuple(elements) => each(elements, value, Wire::wrap),
         }
@@ -124,7 +162,8 @@ impl Wire {
     /// Makes what is written from `value`, a reference to the value.
     pub(crate) fn wrap_referent(&self, value: &TokenStream) -> TokenStream {
         match self {
-            Wire::Native => quote!(*#value),
+            // No value with a capability is written from a reference: `refuse_capability`.
+            Wire::Native | Wire::Granted => quote!(*#value),
             Wire::Serialized => quote!(::ipc_abi::interface::wire::Serialized(#value)),
             Wire::Tuple(elements) if elements.is_empty() => quote!(()),
             Wire::Tuple(elements) => each(elements, value, Wire::wrap_referent),
@@ -134,7 +173,7 @@ impl Wire {
     /// Makes the value from what was read, `encoded`.
     pub(crate) fn unwrap(&self, encoded: &TokenStream) -> TokenStream {
         match self {
-            Wire::Native => encoded.clone(),
+            Wire::Native | Wire::Granted => encoded.clone(),
             Wire::Serialized => quote!(#encoded.0),
             Wire::Tuple(elements) => each(elements, encoded, Wire::unwrap),
         }
@@ -171,11 +210,38 @@ fn each(
     quote!({ let (#(#names,)*) = #tuple; (#(#values,)*) })
 }
 
+/// The name of the type of capabilities.
+const GRANTED: &str = "Granted";
+
+/// Refuses a capability in a type that travels as bytes.
+pub(crate) fn refuse_inside(written: &impl ToTokens) -> Result<()> {
+    match granted_in(written.to_token_stream()) {
+        None => Ok(()),
+        Some(found) => {
+            let message = "a capability stands by itself, in a tuple, or in `Ok`: there is no place for it in \
+                           another type";
+            Err(Error::new(found.span(), message))
+        }
+    }
+}
+
+fn granted_in(written: TokenStream) -> Option<Ident> {
+    written.into_iter().find_map(|token| match token {
+        TokenTree::Ident(name) if name == GRANTED => Some(name),
+        TokenTree::Group(group) => granted_in(group.stream()),
+        _ => None,
+    })
+}
+
 /// The type parameters of `written`, if it is a path whose last part is called `name`.
 pub(crate) fn parameters_of<'a>(written: &'a Type, name: &str) -> Option<Vec<&'a Type>> {
-    let Type::Path(path) = written else {
-        return None;
-    };
+    match written {
+        Type::Path(path) => parameters_of_path(path, name),
+        _ => None,
+    }
+}
+
+fn parameters_of_path<'a>(path: &'a TypePath, name: &str) -> Option<Vec<&'a Type>> {
     let last = path.path.segments.last()?;
     if last.ident != name {
         return None;

@@ -1,9 +1,11 @@
 //! The calling side: what the clients that `#[interface]` makes are made of.
 
 use super::error::{CallError, ConnectError, Misbehavior, ProtocolError, status};
-use super::payload::{EncodeOutcome, encode, used_words, with_bytes};
-use super::wire::{DecodeOwned, Encode, Reader};
-use super::{Interface, METHOD_SCHEMA, Schema};
+use super::granted::{Arrived, count_of};
+use super::payload::{EncodeOutcome, encode, used_words, with_bytes, with_bytes_beside};
+use super::wire::{Decode, DecodeOwned, Encode, Reader};
+use super::{Interface, METHOD_CLOSE, METHOD_SCHEMA, Schema};
+use crate::error::Error;
 use crate::message::{Incoming, LongBuffer, MESSAGE_WORDS, Message, bytes_from_words};
 use crate::tag::{MessageKind, Tag};
 
@@ -37,6 +39,16 @@ pub trait Transport {
         self.call(request)
     }
 
+    /// `call`, with a place for so many capabilities that come with the reply.
+    ///
+    /// # Errors
+    ///
+    /// Those of `call`; `NoSlots` if there is no such place, and nothing was sent.
+    fn call_taking(&mut self, request: Message, count: usize) -> Result<Incoming, CallError> {
+        let _ = (request, count);
+        Err(CallError::Refused(Error::NoSlots))
+    }
+
     /// Sends `message` and waits for nothing but that the service has it.
     ///
     /// # Errors
@@ -63,6 +75,10 @@ impl<T: Transport> Transport for &mut T {
         (**self).call_short(request, used_words)
     }
 
+    fn call_taking(&mut self, request: Message, count: usize) -> Result<Incoming, CallError> {
+        (**self).call_taking(request, count)
+    }
+
     fn send(&mut self, message: Message) -> Result<(), CallError> {
         (**self).send(message)
     }
@@ -79,9 +95,12 @@ pub fn call<T: Transport, A: Encode, R: DecodeOwned>(
     method: u16,
     arguments: &A,
 ) -> Result<R, CallError> {
-    let reply = exchange(transport, method, arguments)?;
-    if let Some(answer) = read_fixed(reply.tag, &reply.words) {
+    let reply = exchange::<T, A, R>(transport, method, arguments)?;
+    if let Some(answer) = read_fixed(reply.tag, || reply.words) {
         return answer;
+    }
+    if capabilities::<R>() != 0 {
+        return read_taking(transport, &reply);
     }
     match classify(reply.tag)? {
         AnswerKind::Result => read(transport, reply),
@@ -100,9 +119,12 @@ pub fn call_fallible<T: Transport, A: Encode, R: DecodeOwned, E: DecodeOwned>(
     method: u16,
     arguments: &A,
 ) -> Result<Result<R, E>, CallError> {
-    let reply = exchange(transport, method, arguments)?;
-    if let Some(answer) = read_fixed(reply.tag, &reply.words) {
+    let reply = exchange::<T, A, R>(transport, method, arguments)?;
+    if let Some(answer) = read_fixed(reply.tag, || reply.words) {
         return answer.map(Ok);
+    }
+    if capabilities::<R>() != 0 {
+        return read_fallible_taking(transport, &reply);
     }
     match classify(reply.tag)? {
         AnswerKind::Result => read(transport, reply).map(Ok),
@@ -127,6 +149,15 @@ pub fn tell<T: Transport, A: Encode>(
     }
 }
 
+/// Ends the session that the transport leads to.
+///
+/// # Errors
+///
+/// `NoSession` if it is over already, `UnknownMethod` if it is none, or why there is no answer.
+pub fn close_session<T: Transport>(transport: &mut T) -> Result<(), CallError> {
+    call(transport, METHOD_CLOSE, &())
+}
+
 /// Asks the service for its schema and compares it with the interface's.
 ///
 /// # Errors
@@ -145,7 +176,7 @@ pub fn check_schema<I: Interface, T: Transport>(transport: &mut T) -> Result<(),
 }
 
 #[inline(always)]
-fn exchange<T: Transport, A: Encode>(
+fn exchange<T: Transport, A: Encode, R: DecodeOwned>(
     transport: &mut T,
     method: u16,
     arguments: &A,
@@ -154,21 +185,32 @@ fn exchange<T: Transport, A: Encode>(
         EncodeOutcome::Message(message) => message,
         EncodeOutcome::Refused(error) => return Err(CallError::Request(error)),
     };
-    transport.call_short(request, used_words::<A>())
+    match capabilities::<R>() {
+        0 => transport.call_short(request, used_words::<A>()),
+        count => transport.call_taking(request, count),
+    }
+}
+
+/// How many capabilities a result has.
+const fn capabilities<R: DecodeOwned>() -> usize {
+    <R as Decode<'static>>::CAPABILITIES
 }
 
 /// Reads the reply if it is what almost every reply is: a result of fixed size, in registers.
 #[inline(always)]
 pub(super) fn read_fixed<R: DecodeOwned>(
     tag: Tag,
-    words: &[u64; MESSAGE_WORDS],
+    words: impl FnOnce() -> [u64; MESSAGE_WORDS],
 ) -> Option<Result<R, CallError>> {
-    let size = <R as super::wire::Decode<'static>>::SIZE?;
+    if capabilities::<R>() != 0 {
+        return None;
+    }
+    let size = <R as Decode<'static>>::SIZE?;
     let expected = Tag::new(status::OK, u16::try_from(size).ok()?);
     if size > Tag::REGISTER_BYTES || tag != expected {
         return None;
     }
-    let bytes = bytes_from_words(words);
+    let bytes = bytes_from_words(&words());
     Some(Reader::new(bytes.get(..size)?).all().map_err(malformed))
 }
 
@@ -199,8 +241,52 @@ pub(super) fn classify(tag: Tag) -> Result<AnswerKind, CallError> {
     }
 }
 
+/// Reads a value without capabilities; there was no place for any.
 fn read<T: Transport, R: DecodeOwned>(transport: &mut T, reply: Incoming) -> Result<R, CallError> {
+    if reply.tag.capabilities() != 0 {
+        return Err(malformed(ProtocolError::UnexpectedCapabilities));
+    }
     with_bytes(&reply, transport.buffer(), |bytes| Reader::new(bytes).all()).map_err(malformed)
+}
+
+/// Reads the reply of a method that brings capabilities. Those that are not in the result are discarded.
+fn read_taking<T: Transport, R: DecodeOwned>(
+    transport: &mut T,
+    reply: &Incoming,
+) -> Result<R, CallError> {
+    let arrived = Arrived::of(reply, transport.buffer().keeper());
+    match classify(reply.tag)? {
+        AnswerKind::Result => read_beside(transport, reply, &arrived),
+        AnswerKind::Error => Err(CallError::PeerMisbehavior(Misbehavior::NoSuchError)),
+    }
+}
+
+/// The same of a method that can fail.
+fn read_fallible_taking<T: Transport, R: DecodeOwned, E: DecodeOwned>(
+    transport: &mut T,
+    reply: &Incoming,
+) -> Result<Result<R, E>, CallError> {
+    let arrived = Arrived::of(reply, transport.buffer().keeper());
+    match classify(reply.tag)? {
+        AnswerKind::Result => read_beside(transport, reply, &arrived).map(Ok),
+        AnswerKind::Error => read_beside(transport, reply, &arrived).map(Err),
+    }
+}
+
+/// Reads a value and claims its capabilities.
+fn read_beside<T: Transport, R: DecodeOwned>(
+    transport: &mut T,
+    reply: &Incoming,
+    arrived: &Arrived,
+) -> Result<R, CallError> {
+    let count = capabilities::<R>();
+    if count_of(reply.tag) != count {
+        return Err(malformed(ProtocolError::WrongCapabilities));
+    }
+    with_bytes_beside(reply, count, transport.buffer(), |bytes| {
+        Reader::new(bytes).with_capabilities(arrived).all()
+    })
+    .map_err(malformed)
 }
 
 pub(super) fn malformed(error: ProtocolError) -> CallError {

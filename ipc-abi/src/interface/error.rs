@@ -89,6 +89,19 @@ protocol_errors! {
     /// The method answers later or by a list, or its answer is long: that does not go over a ring. Make
     /// a call.
     33 NotInRing,
+    /// Another number of capabilities came than the method takes. Send as many as it takes.
+    34 WrongCapabilities,
+    /// A capability is not of the kind that the method takes, or its object is gone. Send another.
+    35 WrongKind,
+    /// The service has no slot for the capability. Ask again; whoever made the service gives it more.
+    36 NoSlots,
+    /// The method brings capabilities, and the client's gate does not let replies carry any. Mend
+    /// `system.toml` (`passes_capabilities`).
+    37 MayNotTakeCapabilities,
+    /// A message of more than 96 bytes came in registers with capabilities. Send it in the message buffer.
+    38 NotInBuffer,
+    /// The session is over, or never was. Open another.
+    39 NoSession,
 }
 
 impl ProtocolError {

@@ -5,17 +5,23 @@ use std::collections::VecDeque;
 
 mod desk;
 mod mishap;
+mod pass;
+mod table;
 
 use super::client::Transport;
 use super::error::{CallError, ProtocolError};
-use super::promise::{Desk, Ticket};
-use super::server::{Caller, Dispatch, Replier};
+use super::granted::{CAPABILITIES_MAX, Granted, Keeper, count_of};
+use super::promise::{Desk, Gone, Ticket};
+use super::server::{Caller, Dispatch, Replier, reply_protocol_error};
+use crate::capability::Rights;
+use crate::error::Error;
 use crate::manifest::{Badge, REPLIES_MAX};
 use crate::message::{Incoming, LongBuffer, LongBufferError, LongWriter, Message};
 use crate::tag::Tag;
 
 pub use desk::Answer;
 pub use mishap::Mishap;
+pub use table::{HostCapability, HostTable};
 
 use desk::HostDesk;
 
@@ -52,6 +58,10 @@ impl LongBuffer for HostBuffer {
             .map(reader)
             .ok_or(LongBufferError::TooLong)
     }
+
+    fn keeper(&self) -> Option<&'static dyn Keeper> {
+        Some(HostTable::of_thread())
+    }
 }
 
 /// Calls a server directly, through the same bytes that would travel through the kernel.
@@ -64,6 +74,7 @@ pub struct Local<I, S> {
     server: S,
     buffer: HostBuffer,
     badge: u64,
+    rights: Rights,
     places: usize,
     waiting: VecDeque<(Ticket, Caller)>,
     mishaps: VecDeque<Option<Mishap>>,
@@ -80,6 +91,7 @@ impl<I: Dispatch<S>, S> Local<I, S> {
             server,
             buffer: HostBuffer::default(),
             badge: 0,
+            rights: Rights::ALL,
             places: REPLIES_MAX,
             waiting: VecDeque::new(),
             mishaps: VecDeque::new(),
@@ -92,6 +104,23 @@ impl<I: Dispatch<S>, S> Local<I, S> {
     pub fn with_badge(mut self, badge: Badge) -> Local<I, S> {
         self.call_as(badge);
         self
+    }
+
+    /// The same way, through a gate with these rights: with `GRANT` capabilities can be sent, with `GRANT_REPLY`
+    /// replies can bring some.
+    #[must_use]
+    pub const fn with_rights(mut self, rights: Rights) -> Local<I, S> {
+        self.rights = rights;
+        self
+    }
+
+    /// The way through a gate that the server gave away: what is called through it comes with its badge.
+    pub fn through<'a, K>(&'a mut self, gate: &'a Granted<K>) -> Through<'a, I, S> {
+        let handle = gate.handle();
+        Through {
+            local: self,
+            handle,
+        }
     }
 
     /// The same way, with places for so many callers that wait for late answers.
@@ -137,9 +166,10 @@ impl<I: Dispatch<S>, S> Local<I, S> {
         None
     }
 
-    /// The calls of the client with this number that wait for late answers do not wait any longer: as
-    /// if it had died, or its time were over.
+    /// The client with this number dies: its calls that wait for late answers do not wait any longer, and what the
+    /// interface keeps for it goes.
     pub fn disconnect(&mut self, client: u8) {
+        I::disconnect(&mut self.server, client);
         self.waiting.retain(|(ticket, caller)| {
             let stays = caller.client() != client;
             if !stays {
@@ -184,13 +214,17 @@ impl<I: Dispatch<S>, S> Transport for Local<I, S> {
     }
 
     fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
+        self.call_taking(request, 0)
+    }
+
+    fn call_taking(&mut self, request: Message, count: usize) -> Result<Incoming, CallError> {
         let Some(mishap) = self.mishaps.pop_front().flatten() else {
-            return self.serve(request);
+            return self.serve(request, count);
         };
         if let Some(reply) = mishap.instead() {
             return Ok(reply);
         }
-        let outcome = mishap.after(self.serve(request));
+        let outcome = mishap.after(self.serve(request, count));
         if outcome != Err(CallError::Deferred) {
             self.give_up();
         }
@@ -202,24 +236,88 @@ impl<I: Dispatch<S>, S> Transport for Local<I, S> {
         if let Some(error) = mishap.and_then(Mishap::refusal) {
             return Err(CallError::Refused(error));
         }
+        let message = self.pass(message).map_err(CallError::Refused)?;
         let request = self.arrive(message);
         I::tell(&mut self.server, request, &mut self.buffer);
+        pass::clear(&request);
         Ok(())
     }
 }
 
+/// A way to a server through a gate that it gave away.
+#[derive(Debug)]
+pub struct Through<'a, I, S> {
+    local: &'a mut Local<I, S>,
+    handle: u32,
+}
+
+impl<I: Dispatch<S>, S> Through<'_, I, S> {
+    /// Lets `act` call as who holds the gate.
+    fn with_badge<R>(
+        &mut self,
+        act: impl FnOnce(&mut Local<I, S>) -> Result<R, CallError>,
+    ) -> Result<R, CallError> {
+        let found = HostTable::of_thread().find(self.handle);
+        let gate = found.ok_or(CallError::Refused(Error::BadHandle))?;
+        if !gate.is_live {
+            return Err(CallError::Refused(Error::Stale));
+        }
+        let before = (self.local.badge, self.local.rights);
+        (self.local.badge, self.local.rights) = (gate.badge.into_raw(), gate.rights);
+        let outcome = act(self.local);
+        (self.local.badge, self.local.rights) = before;
+        outcome
+    }
+}
+
+impl<I: Dispatch<S>, S> Transport for Through<'_, I, S> {
+    type Buffer = HostBuffer;
+
+    fn buffer(&mut self) -> &mut HostBuffer {
+        &mut self.local.buffer
+    }
+
+    fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
+        self.with_badge(|local| local.call(request))
+    }
+
+    fn call_taking(&mut self, request: Message, count: usize) -> Result<Incoming, CallError> {
+        self.with_badge(|local| local.call_taking(request, count))
+    }
+
+    fn send(&mut self, message: Message) -> Result<(), CallError> {
+        self.with_badge(|local| local.send(message))
+    }
+}
+
 impl<I: Dispatch<S>, S> Local<I, S> {
-    /// Lets the server do what it is asked.
-    fn serve(&mut self, request: Message) -> Result<Incoming, CallError> {
+    /// What the client sends, with copies of its capabilities.
+    fn pass(&self, message: Message) -> Result<Message, Error> {
+        let places = if I::TAKES_CAPABILITIES {
+            CAPABILITIES_MAX
+        } else {
+            0
+        };
+        pass::check_sent(&message, self.rights, places)?;
+        pass::copy_all(message, places)
+    }
+
+    /// Lets the server do what it is asked, by a client with so many places for capabilities.
+    fn serve(&mut self, request: Message, window: usize) -> Result<Incoming, CallError> {
         self.last = None;
+        let request = self.pass(request).map_err(CallError::Refused)?;
         let request = self.arrive(request);
         let desk = HostDesk::of_thread();
         self.waiting.retain(|(ticket, _)| desk.is_known(*ticket));
         let replier = Return {
             has_place: self.waiting.len() < self.places,
             kept: Cell::new(None),
+            window,
+            rights: self.rights,
+            delivered: Cell::new(None),
         };
         let outcome = I::dispatch(&mut self.server, request, &mut self.buffer, replier);
+        pass::clear(&request);
         match outcome {
             Outcome::Reply(message) => Ok(arrive(message)),
             Outcome::Kept(ticket) => match desk.take(ticket) {
@@ -263,6 +361,10 @@ enum Outcome {
 struct Return {
     has_place: bool,
     kept: Cell<Option<Ticket>>,
+    window: usize,
+    rights: Rights,
+    /// What was delivered, as the client has it.
+    delivered: Cell<Option<Message>>,
 }
 
 impl Replier for Return {
@@ -283,11 +385,26 @@ impl Replier for Return {
     }
 
     fn later(self) -> Outcome {
-        match self.kept.get() {
-            Some(ticket) => Outcome::Kept(ticket),
-            None => Outcome::Reply(super::server::reply_protocol_error(
-                ProtocolError::Unanswered,
-            )),
+        match (self.delivered.get(), self.kept.get()) {
+            (Some(reply), _) => Outcome::Reply(reply),
+            (None, Some(ticket)) => Outcome::Kept(ticket),
+            (None, None) => Outcome::Reply(reply_protocol_error(ProtocolError::Unanswered)),
         }
+    }
+
+    fn can_deliver(&self) -> Result<(), ProtocolError> {
+        Ok(())
+    }
+
+    fn deliver(&self, reply: Message) -> Result<(), Gone> {
+        if count_of(reply.tag) != 0 && !self.rights.contains(Rights::GRANT_REPLY) {
+            let refusal = reply_protocol_error(ProtocolError::MayNotTakeCapabilities);
+            self.delivered.set(Some(refusal));
+            return Err(Gone);
+        }
+        let copied = pass::copy_all(reply, self.window);
+        let reply = copied.unwrap_or(reply_protocol_error(ProtocolError::Unanswered));
+        self.delivered.set(Some(reply));
+        copied.map(drop).map_err(|_| Gone)
     }
 }

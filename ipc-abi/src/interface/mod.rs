@@ -29,7 +29,7 @@
 //! |---|---|
 //! | `AdderClient<T>` | the trait's methods, over a [`Transport`] |
 //! | `AdderInterface` | its name, schema and methods ([`Interface`]), and its dispatchers ([`Dispatch`], [`AsyncDispatch`]) |
-//! | `AsyncAdder` | the trait by methods that may wait: `async`, with `&self`, and what is promised returned |
+//! | `AsyncAdder` | the trait by methods that may wait: `async`, with `&self`, and what is promised returned; not if capabilities travel |
 //!
 //! | a method returns | the server | the client gets |
 //! |---|---|---|
@@ -48,6 +48,10 @@
 //!
 //! Types of one's own are sent when `#[payload]` stands before them: it derives how they are written and
 //! read, and how they are made up ([`Payload`]), which is part of the interface's schema.
+//!
+//! A capability is an argument or a result of type [`Granted<K>`](Granted), by itself, in a tuple or in `Ok`: `K` is
+//! an interface's marker, which makes it a way in to a service, or one of [`object`]. At most four travel with a
+//! message, beside its bytes. A method with a batch takes none, and no late answer brings any.
 //!
 //! What cannot be sent is refused by the compiler, at the place of the mistake:
 //!
@@ -78,6 +82,7 @@ pub mod asynchronous;
 pub mod batch;
 pub mod client;
 pub mod error;
+pub mod granted;
 #[cfg(not(target_os = "none"))]
 mod local;
 mod payload;
@@ -92,8 +97,9 @@ pub use asynchronous::AsyncDispatch;
 pub use batch::{Batch, Full};
 pub use client::Transport;
 pub use error::{CallError, ConnectError, EncodeError, Failure, Misbehavior, ProtocolError};
+pub use granted::{Grantable, Granted, object};
 #[cfg(not(target_os = "none"))]
-pub use local::{Answer, HostBuffer, Local, Mishap};
+pub use local::{Answer, HostBuffer, HostCapability, HostTable, Local, Mishap, Through};
 pub use promise::Promise;
 pub use ring::{RingError, RingTransport, Ticket};
 pub use schema::{MethodInfo, MethodKind, Schema, ValueInfo};
@@ -105,6 +111,12 @@ pub const METHOD_SCHEMA: u16 = 0;
 /// The method by which a client opens its side of the ring that `system.toml` gives the two: no arguments, returns
 /// nothing. Whatever was under way in it is forgotten.
 pub const METHOD_RING: u16 = 65_534;
+/// The method by which a client ends the session that the gate leads to through which it comes: no arguments,
+/// returns nothing.
+pub const METHOD_CLOSE: u16 = 65_535;
+/// The method by which a client lets the service complete all that it has published in the ring: no arguments, returns
+/// nothing, when it is done. It is for who waits: one call in place of two signals.
+pub const METHOD_RING_TURN: u16 = 65_533;
 /// The greatest number of a method of a trait; those above are for every interface's own.
 pub const METHOD_MAX: u16 = 65_000;
 
@@ -118,6 +130,10 @@ pub trait Interface {
     const SCHEMA: Schema;
     /// Its methods, in the order of their numbers.
     const METHODS: &'static [MethodInfo];
+    /// Whether some of its methods take capabilities: then its server has places for them.
+    const TAKES_CAPABILITIES: bool = false;
+    /// Whether some of its methods bring capabilities.
+    const BRINGS_CAPABILITIES: bool = false;
 
     /// Its client over a transport.
     type Client<T>;

@@ -1,6 +1,7 @@
 //! Where the bytes of a message are: in registers if they fit there, else in the message buffer.
 
 use super::error::{EncodeError, ProtocolError};
+use super::granted::{BYTES_BESIDE, Handles};
 use super::wire::{Encode, Sink};
 use crate::message::{Incoming, LongBuffer, LongWriter, MESSAGE_WORDS, Message, bytes_from_words};
 use crate::tag::Tag;
@@ -51,6 +52,8 @@ struct SpillingSink<'a, B: ?Sized> {
     /// The bytes that do not fill a word yet; those behind them are zero.
     begun: u64,
     position: usize,
+    /// How many bytes go in registers.
+    limit: usize,
     buffer: &'a mut B,
 }
 
@@ -108,7 +111,7 @@ impl<B: LongWriter + ?Sized> SpillingSink<'_, B> {
         if end > Tag::BUFFER_BYTES {
             return Err(EncodeError::TooLong);
         }
-        if self.position <= Tag::REGISTER_BYTES {
+        if self.position <= self.limit {
             self.finish();
             let short = bytes_from_words(self.words);
             let short = short.get(..self.position).ok_or(EncodeError::TooLong)?;
@@ -126,7 +129,7 @@ impl<B: LongWriter + ?Sized> Sink for SpillingSink<'_, B> {
     #[inline(always)]
     fn put(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let end = self.position.saturating_add(bytes.len());
-        if end > Tag::REGISTER_BYTES {
+        if end > self.limit {
             return self.put_long(bytes, end);
         }
         self.put_short(bytes);
@@ -142,11 +145,21 @@ pub(super) enum EncodeOutcome {
     Refused(EncodeError),
 }
 
+/// How many bytes of a message go in registers that carries so many capabilities.
+#[inline(always)]
+pub(super) const fn register_bytes(capabilities: usize) -> usize {
+    if capabilities == 0 {
+        Tag::REGISTER_BYTES
+    } else {
+        BYTES_BESIDE
+    }
+}
+
 /// How many words of a message that carries a `T` can differ from zero, at most.
 #[inline(always)]
 pub(super) const fn used_words<T: Encode>() -> usize {
     match T::SIZE {
-        Some(size) if size <= Tag::REGISTER_BYTES => size.div_ceil(8),
+        Some(size) if size <= Tag::REGISTER_BYTES && T::CAPABILITIES == 0 => size.div_ceil(8),
         Some(_) | None => MESSAGE_WORDS,
     }
 }
@@ -159,13 +172,14 @@ pub(super) fn encode<T: Encode, B: LongWriter + ?Sized>(
     buffer: &mut B,
 ) -> EncodeOutcome {
     match T::SIZE {
-        Some(size) if size <= Tag::REGISTER_BYTES => {
+        Some(size) if size <= register_bytes(T::CAPABILITIES) => {
             let mut sink = ShortSink::new();
             match value.encode(&mut sink) {
                 Ok(()) => {
                     let length = u16::try_from(size).unwrap_or(u16::MAX);
                     let bytes = sink.into_bytes();
-                    EncodeOutcome::Message(Message::from_bytes(method, length, &bytes))
+                    let message = Message::from_bytes(method, length, &bytes);
+                    EncodeOutcome::Message(with_capabilities(message, value))
                 }
                 Err(error) => EncodeOutcome::Refused(error),
             }
@@ -174,11 +188,22 @@ pub(super) fn encode<T: Encode, B: LongWriter + ?Sized>(
             // Hidden from the compiler, which would call a function that clears memory byte by byte.
             let mut words = [core::hint::black_box(0); MESSAGE_WORDS];
             match encode_any(method, value, buffer, &mut words) {
-                Ok(tag) => EncodeOutcome::Message(Message { tag, words }),
+                Ok(tag) => EncodeOutcome::Message(with_capabilities(Message { tag, words }, value)),
                 Err(error) => EncodeOutcome::Refused(error),
             }
         }
     }
+}
+
+/// The message with the capabilities of `value`, if it has any.
+#[inline(always)]
+fn with_capabilities<T: Encode>(message: Message, value: &T) -> Message {
+    if T::CAPABILITIES == 0 {
+        return message;
+    }
+    let mut handles = Handles::default();
+    value.list_handles(&mut handles);
+    handles.add_to(message)
 }
 
 /// Writes `value` into the words, which are zero, or into the buffer; tells the tag.
@@ -193,12 +218,13 @@ fn encode_any<T: Encode, B: LongWriter + ?Sized>(
         words,
         begun: 0,
         position: 0,
+        limit: register_bytes(T::CAPABILITIES),
         buffer,
     };
     value.encode(&mut sink)?;
     let length = u16::try_from(sink.position).map_err(|_| EncodeError::TooLong)?;
     let tag = Tag::new(method, length);
-    if usize::from(length) > Tag::REGISTER_BYTES {
+    if usize::from(length) > register_bytes(T::CAPABILITIES) {
         return Ok(tag.with_long());
     }
     sink.finish();
@@ -215,14 +241,34 @@ pub(super) fn with_bytes<B: LongBuffer, R>(
     buffer: &mut B,
     reader: impl FnOnce(&[u8]) -> Result<R, ProtocolError>,
 ) -> Result<R, ProtocolError> {
+    with_bytes_beside(message, 0, buffer, reader)
+}
+
+/// [`with_bytes`] of a message with which so many capabilities came.
+///
+/// # Errors
+///
+/// `NotInBuffer`, and those of `with_bytes`.
+#[inline(always)]
+pub(super) fn with_bytes_beside<B: LongBuffer, R>(
+    message: &Incoming,
+    capabilities: usize,
+    buffer: &mut B,
+    reader: impl FnOnce(&[u8]) -> Result<R, ProtocolError>,
+) -> Result<R, ProtocolError> {
     let length = message.tag.length();
+    let limit = register_bytes(capabilities);
     if message.tag.is_long() {
-        if length <= Tag::REGISTER_BYTES {
+        if length <= limit {
             return Err(ProtocolError::NotInRegisters);
         }
         return buffer.read(length, reader)?;
     }
-    let bytes = ShiftedBytes::new(&message.words);
+    if length > limit {
+        return Err(ProtocolError::NotInBuffer);
+    }
+    let words = buffer.words(message, length.div_ceil(8));
+    let bytes = ShiftedBytes::new(&words);
     reader(bytes.get(length).ok_or(ProtocolError::Truncated)?)
 }
 

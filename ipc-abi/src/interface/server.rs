@@ -3,11 +3,12 @@
 pub use super::batch::BATCH_BYTES;
 use super::batch::{Contents, Sent};
 use super::error::{EncodeError, ProtocolError, status};
-use super::payload::{EncodeOutcome, encode, used_words, with_bytes};
-use super::promise::{Desk, Encoder, Promise, Ticket};
+use super::granted::{Arrived, count_of};
+use super::payload::{EncodeOutcome, encode, used_words, with_bytes, with_bytes_beside};
+use super::promise::{Desk, Encoder, Gone, Promise, Ticket};
 use super::wire::{Decode, Encode, Reader};
-use super::{Interface, METHOD_RING, METHOD_SCHEMA};
-use crate::manifest::Badge;
+use super::{Interface, METHOD_RING, METHOD_RING_TURN, METHOD_SCHEMA};
+use crate::manifest::{Badge, SessionId};
 use crate::message::{Incoming, LongBuffer, LongWriter, Message};
 use crate::tag::Tag;
 
@@ -25,6 +26,11 @@ pub trait Dispatch<S>: Interface {
     /// Tells `server` what came one way. It is dropped if it is not for a method that nobody waits for,
     /// because nobody would hear the answer, or if it is malformed.
     fn tell<B: LongBuffer>(server: &mut S, request: Incoming, buffer: &mut B);
+
+    /// The client with this process number died: what its interface keeps for it goes.
+    fn disconnect(server: &mut S, client: u8) {
+        let _ = (server, client);
+    }
 }
 
 /// What a dispatcher does when a method has returned: it sends the reply and, in a server's loop,
@@ -44,8 +50,23 @@ pub trait Replier {
     /// `NoPlace`.
     fn keep(&self) -> Result<(&'static dyn Desk, Ticket), ProtocolError>;
 
-    /// Sends nothing: the caller was kept.
+    /// Sends nothing: the caller was kept, or has its answer.
     fn later(self) -> Self::Next;
+
+    /// Whether a reply to the caller can carry capabilities at all, before a method is called that brings some.
+    ///
+    /// # Errors
+    ///
+    /// `NotInRing`.
+    fn can_deliver(&self) -> Result<(), ProtocolError>;
+
+    /// Sends a reply with capabilities and tells whether the caller has it; if it may not take any, it is told
+    /// so. [`Replier::later`] comes next.
+    ///
+    /// # Errors
+    ///
+    /// `Gone`: the caller has no capabilities.
+    fn deliver(&self, reply: Message) -> Result<(), Gone>;
 
     /// Opens the server's side of the ring with the caller of `request`; whatever was under way in it is
     /// forgotten.
@@ -55,6 +76,20 @@ pub trait Replier {
     /// `NoRing`.
     fn open_ring(&self, request: &Incoming) -> Result<(), ProtocolError> {
         let _ = request;
+        Err(ProtocolError::NoRing)
+    }
+
+    /// Lets `server` complete all that the caller of `request` has published in its ring.
+    ///
+    /// # Errors
+    ///
+    /// `NoRing`: there is none, or it is not open.
+    fn serve_ring<I: Dispatch<S>, S>(
+        &self,
+        server: &mut S,
+        request: &Incoming,
+    ) -> Result<(), ProtocolError> {
+        let _ = (server, request);
         Err(ProtocolError::NoRing)
     }
 }
@@ -91,6 +126,13 @@ impl Caller {
     pub const fn has_permission(self, permission: u32) -> bool {
         self.badge.has_permission(permission)
     }
+
+    /// The session in which it calls, if it calls through the gate of one. There it has no permissions: whatever
+    /// opened the session looked at them.
+    #[must_use]
+    pub const fn session(self) -> Option<SessionId> {
+        self.badge.session()
+    }
 }
 
 /// Makes the promise to answer the caller of `request`.
@@ -122,7 +164,8 @@ pub fn with_request<B: LongBuffer, R>(
 ) -> Result<R, ProtocolError> {
     match size {
         Some(size) if size <= Tag::REGISTER_BYTES => {
-            let bytes = crate::message::bytes_from_words(&request.words);
+            let words = buffer.words(request, size.div_ceil(8));
+            let bytes = crate::message::bytes_from_words(&words);
             let body = Tag::from_raw(request.tag.into_raw() & !0xFFFF);
             let expected = Tag::new(0, u16::try_from(size).unwrap_or(u16::MAX));
             match bytes.get(..size) {
@@ -137,6 +180,35 @@ pub fn with_request<B: LongBuffer, R>(
             with_bytes(request, buffer, |bytes| method(Reader::new(bytes)))
         }
     }
+}
+
+/// [`with_request`] for a method that takes so many capabilities, or brings some: the kinds are checked before it
+/// is called, and what it does not take is discarded.
+///
+/// # Errors
+///
+/// What is wrong with the request.
+pub fn with_capabilities<B: LongBuffer, R>(
+    request: &Incoming,
+    buffer: &mut B,
+    count: usize,
+    method: impl FnOnce(Reader<'_>) -> Result<R, ProtocolError>,
+) -> Result<R, ProtocolError> {
+    let arrived = Arrived::of(request, buffer.keeper());
+    match count_of(request.tag) {
+        came if came == count => {}
+        _ if count == 0 => return Err(ProtocolError::UnexpectedCapabilities),
+        _ => return Err(ProtocolError::WrongCapabilities),
+    }
+    with_bytes_beside(request, count, buffer, |bytes| {
+        method(Reader::new(bytes).with_capabilities(&arrived))
+    })
+}
+
+/// How many capabilities a list of arguments has.
+#[must_use]
+pub const fn capabilities_of_arguments<'a, A: Decode<'a>>() -> usize {
+    A::CAPABILITIES
 }
 
 /// Tells why a request is not the `size` bytes in registers that it should be.
@@ -160,6 +232,8 @@ pub enum Own {
     Schema,
     /// For the ring: it is open.
     Ring,
+    /// For what is in the ring: it has to be served.
+    RingTurn,
 }
 
 /// Reads a request for no method of the trait.
@@ -176,6 +250,7 @@ pub fn read_own_request<B: LongBuffer, R: Replier>(
     let own = match request.tag.method() {
         METHOD_SCHEMA => Own::Schema,
         METHOD_RING => Own::Ring,
+        METHOD_RING_TURN => Own::RingTurn,
         _ => return Err(ProtocolError::UnknownMethod),
     };
     with_request(request, buffer, Some(0), |reader| reader.all::<()>())?;
@@ -209,6 +284,23 @@ pub fn answer<T: Encode, B: LongBuffer, R: Replier>(
     replier: R,
 ) -> R::Next {
     replier.reply(reply(value, buffer), used_words::<T>())
+}
+
+/// Answers with what a method returned that has capabilities. Those that the caller does not get are taken back
+/// by whoever keeps them.
+pub fn answer_granting<T: Encode, B: LongBuffer, R: Replier>(
+    value: T,
+    buffer: &mut B,
+    replier: R,
+) -> R::Next {
+    let message = reply(&value, buffer);
+    let has_all = count_of(message.tag) == T::CAPABILITIES;
+    if replier.deliver(message) == Ok(()) && has_all {
+        value.settle();
+    } else {
+        drop(value);
+    }
+    replier.later()
 }
 
 /// Answers with a part of a list.

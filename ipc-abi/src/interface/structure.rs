@@ -47,6 +47,13 @@ pub enum Structure {
         /// Its variants, in order: their numbers count from 0.
         variants: &'static [Variant],
     },
+    /// A capability, which travels beside the bytes.
+    Capability {
+        /// The kind of object.
+        kind: &'static str,
+        /// The interface behind it, if it is a way in to a service.
+        interface: Option<&'static str>,
+    },
 }
 
 /// A field.
@@ -186,6 +193,13 @@ impl Hash {
                     rest = tail;
                 }
                 hash
+            }
+            Structure::Capability { kind, interface } => {
+                let hash = self.byte(9).text(kind);
+                match interface {
+                    Some(interface) => hash.byte(1).text(interface),
+                    None => hash.byte(0),
+                }
             }
         }
     }

@@ -8,6 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::{EncodeError, ProtocolError};
+use super::granted::{Arrived, Handles, Keeper};
+use crate::capability::Description;
 
 /// Where encoded bytes go.
 pub trait Sink {
@@ -23,6 +25,8 @@ pub trait Sink {
 pub trait Encode {
     /// How many bytes it takes, if that is always the same.
     const SIZE: Option<usize>;
+    /// How many capabilities it has, which travel beside the bytes.
+    const CAPABILITIES: usize = 0;
 
     /// Appends it to `sink`.
     ///
@@ -30,12 +34,26 @@ pub trait Encode {
     ///
     /// `TooLong`, `NoBuffer`, `Unencodable`.
     fn encode<S: Sink>(&self, sink: &mut S) -> Result<(), EncodeError>;
+
+    /// Adds its capabilities to `handles`.
+    fn list_handles(&self, handles: &mut Handles) {
+        let _ = handles;
+    }
+
+    /// It was sent: the receiver has copies of its capabilities.
+    fn settle(self)
+    where
+        Self: Sized,
+    {
+    }
 }
 
 /// Something that can be read from a message, borrowing from it.
 pub trait Decode<'a>: Sized {
     /// How many bytes it takes, if that is always the same.
     const SIZE: Option<usize>;
+    /// How many capabilities it has, which travel beside the bytes.
+    const CAPABILITIES: usize = 0;
 
     /// Takes it from `reader`.
     ///
@@ -50,10 +68,11 @@ pub trait DecodeOwned: for<'a> Decode<'a> {}
 
 impl<T: for<'a> Decode<'a>> DecodeOwned for T {}
 
-/// The bytes of a message that were not read yet.
-#[derive(Clone, Copy, Debug)]
+/// The bytes of a message that were not read yet, and its capabilities.
+#[derive(Clone, Copy)]
 pub struct Reader<'a> {
     rest: &'a [u8],
+    arrived: Option<&'a Arrived>,
 }
 
 impl<'a> Reader<'a> {
@@ -61,7 +80,27 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Reader<'a> {
-        Reader { rest: bytes }
+        Reader {
+            rest: bytes,
+            arrived: None,
+        }
+    }
+
+    /// The same, of a message with which capabilities came.
+    pub(super) const fn with_capabilities(self, arrived: &'a Arrived) -> Reader<'a> {
+        Reader {
+            arrived: Some(arrived),
+            ..self
+        }
+    }
+
+    /// Takes the next capability, if it is one that `accepts` is content with.
+    pub(super) fn take_capability(
+        &mut self,
+        accepts: fn(Description) -> bool,
+    ) -> Result<(u32, &'static dyn Keeper), ProtocolError> {
+        let arrived = self.arrived.ok_or(ProtocolError::WrongCapabilities)?;
+        arrived.claim(accepts)
     }
 
     /// Reads everything as one value.
@@ -249,6 +288,7 @@ macro_rules! tuples {
                 $(let size = add(size, $name::SIZE);)*
                 size
             };
+            const CAPABILITIES: usize = 0_usize$(.saturating_add($name::CAPABILITIES))*;
 
             #[inline(always)]
             #[expect(non_snake_case, reason = "the field is named as its type")]
@@ -256,6 +296,20 @@ macro_rules! tuples {
                 let ($($name,)*) = self;
                 $($name.encode(sink)?;)*
                 Ok(())
+            }
+
+            #[inline(always)]
+            #[expect(non_snake_case, reason = "the field is named as its type")]
+            fn list_handles(&self, handles: &mut Handles) {
+                let ($($name,)*) = self;
+                $($name.list_handles(handles);)*
+            }
+
+            #[inline(always)]
+            #[expect(non_snake_case, reason = "the field is named as its type")]
+            fn settle(self) {
+                let ($($name,)*) = self;
+                $($name.settle();)*
             }
         }
 
@@ -265,6 +319,7 @@ macro_rules! tuples {
                 $(let size = add(size, $name::SIZE);)*
                 size
             };
+            const CAPABILITIES: usize = 0_usize$(.saturating_add($name::CAPABILITIES))*;
 
             #[inline(always)]
             fn decode(reader: &mut Reader<'a>) -> Result<Self, ProtocolError> {

@@ -1,11 +1,11 @@
 //! The server's side of a ring.
 
 use super::end::{End, Words};
-use super::memory::{RingMemory, read, read_token, write};
-use super::{CLIENT_SLEEPS, COMPLETED, PeerMisbehavior, SERVER_SLEEPS, SUBMITTED, Slots, Wake};
-use crate::message::Message;
+use super::memory::{RingMemory, run};
+use super::slot::{Completed, Place, Received};
+use super::{CLIENT_SLEEPS, COMPLETED, PeerMisbehavior, SERVER_SLEEPS, SUBMITTED, Wake};
 
-/// The server's side of a ring.
+/// The server's side of a ring. It completes operations in the order in which they were submitted.
 #[derive(Clone, Debug)]
 pub struct Completer<M> {
     end: End<M, ServerWords>,
@@ -21,21 +21,12 @@ impl Words for ServerWords {
     const PEER_SLEEPS: usize = CLIENT_SLEEPS;
 }
 
-/// What a client asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// By which the client knows the operation again: the server gives it back as it came.
-    pub token: u32,
-    /// The request. Its tag has no bit of the kernel; the words behind its length can be anything.
-    pub message: Message,
-}
-
 impl<M: RingMemory> Completer<M> {
     /// Takes a side of a ring whose words that count are zero: see [`Completer::reset`].
     #[must_use]
-    pub const fn new(memory: M, slots: Slots) -> Completer<M> {
+    pub const fn new(memory: M) -> Completer<M> {
         Completer {
-            end: End::new(memory, slots),
+            end: End::new(memory),
         }
     }
 
@@ -44,48 +35,38 @@ impl<M: RingMemory> Completer<M> {
         self.end.reset();
     }
 
-    /// How many requests were taken and are not completed: never more than there are slots.
+    /// How many slots a queue has. So many requests there can be that were not taken: all that were are completed.
     #[inline(always)]
     #[must_use]
-    pub const fn under_way(&self) -> u64 {
-        self.end.taken().wrapping_sub(self.end.written())
+    pub fn slots(&self) -> u64 {
+        self.end.memory.submissions().len() as u64
     }
 
-    /// How many requests there can be that were not taken: as many as there are slots for what is not
-    /// completed.
-    #[inline(always)]
-    const fn possible(&self) -> u64 {
-        (self.end.slots.count() as u64).wrapping_sub(self.under_way())
-    }
-
-    /// Takes the next request, if there is one.
+    /// Lets `answer` complete requests that are there, at most so many, up to the end of the queue; tells how many
+    /// it were: none only if none is there. A token that no ring has is given back as it came, for its client to
+    /// wonder about.
     ///
     /// # Errors
     ///
     /// `TooMany`: the client has more operations under way than there are slots.
     #[inline(always)]
-    pub fn take(&mut self) -> Result<Option<Request>, PeerMisbehavior> {
-        let possible = self.possible();
-        if !self.end.has_more(possible)? {
-            return Ok(None);
+    pub fn serve(
+        &mut self,
+        most: u64,
+        mut answer: impl FnMut(Received<'_, M::Word>, Place<'_, M::Word>) -> Completed,
+    ) -> Result<u64, PeerMisbehavior> {
+        let possible = self.slots();
+        let there = self.end.look(possible)?.min(most);
+        let asked = run(self.end.memory.submissions(), self.end.taken, there);
+        let places = run(self.end.memory.completions(), self.end.taken, there);
+        for (asked, slot) in asked.iter().zip(places) {
+            let (token, request) = Received::read(asked);
+            let Completed { .. } = answer(request, Place { token, slot });
         }
-        let memory = &self.end.memory;
-        let slot = self.end.slots.submission(self.end.taken());
-        let (token, message) = (read_token(memory, slot), read(memory, slot));
-        self.end.count_taken();
-        // A token that no ring has is given back cut, for its client to wonder about.
-        let [a, b, c, d, ..] = token.to_le_bytes();
-        let token = u32::from_le_bytes([a, b, c, d]);
-        Ok(Some(Request { token, message }))
-    }
-
-    /// Completes an operation with a reply in registers, of which at most the first `used_words` words are
-    /// not zero. The client sees it when [`Completer::publish`] was called.
-    #[inline(always)]
-    pub fn complete(&mut self, token: u32, reply: &Message, used_words: usize) {
-        let slot = self.end.slots.completion(self.end.written());
-        write(&self.end.memory, slot, (token, reply), used_words);
-        self.end.count_written();
+        let count = asked.len() as u64;
+        self.end.taken = self.end.taken.wrapping_add(count);
+        self.end.written = self.end.taken;
+        Ok(count)
     }
 
     /// Lets the client see what was completed; tells whether it must be signalled.
@@ -100,7 +81,7 @@ impl<M: RingMemory> Completer<M> {
     ///
     /// `TooMany`.
     pub fn sleep(&mut self) -> Result<bool, PeerMisbehavior> {
-        let possible = self.possible();
+        let possible = self.slots();
         self.end.sleep(possible)
     }
 

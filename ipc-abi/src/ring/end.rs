@@ -2,8 +2,8 @@
 
 use core::marker::PhantomData;
 
-use super::memory::{RingMemory, load, load_acquire, store, store_release};
-use super::{PeerMisbehavior, Slots, Wake};
+use super::memory::{RingMemory, RingWord};
+use super::{HEADER_WORDS, PeerMisbehavior, Wake};
 
 /// Which words an end writes, and which its peer.
 pub(super) trait Words {
@@ -21,21 +21,23 @@ pub(super) trait Words {
 #[derive(Clone, Debug)]
 pub(super) struct End<M, W> {
     pub(super) memory: M,
-    pub(super) slots: Slots,
     /// How many messages it has written ever, and how many of them it has published.
-    written: u64,
-    published: u64,
+    pub(super) written: u64,
+    pub(super) published: u64,
     /// How many of the peer's it has taken ever, and how many it knows of.
-    taken: u64,
-    known: u64,
+    pub(super) taken: u64,
+    pub(super) known: u64,
     words: PhantomData<W>,
 }
 
 impl<M: RingMemory, W: Words> End<M, W> {
-    pub(super) const fn new(memory: M, slots: Slots) -> End<M, W> {
+    pub(super) const fn new(memory: M) -> End<M, W> {
+        const {
+            assert!(W::PUBLISHED < HEADER_WORDS && W::SLEEPS < HEADER_WORDS);
+            assert!(W::PEER_PUBLISHED < HEADER_WORDS && W::PEER_SLEEPS < HEADER_WORDS);
+        }
         End {
             memory,
-            slots,
             written: 0,
             published: 0,
             taken: 0,
@@ -44,40 +46,20 @@ impl<M: RingMemory, W: Words> End<M, W> {
         }
     }
 
+    /// A word of the header.
+    #[inline(always)]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the places are constants; `new` has compared them with the length"
+    )]
+    fn word(&self, place: usize) -> &M::Word {
+        &self.memory.header()[place]
+    }
+
     /// Writes zero to the words that this end writes.
     pub(super) fn reset(&self) {
-        store(&self.memory, W::SLEEPS, 0);
-        store_release(&self.memory, W::PUBLISHED, 0);
-    }
-
-    /// How many messages it has written ever.
-    #[inline(always)]
-    pub(super) const fn written(&self) -> u64 {
-        self.written
-    }
-
-    /// How many messages it has written and not published.
-    #[inline(always)]
-    pub(super) const fn unpublished(&self) -> u64 {
-        self.written.wrapping_sub(self.published)
-    }
-
-    /// How many of the peer's messages it has taken ever.
-    #[inline(always)]
-    pub(super) const fn taken(&self) -> u64 {
-        self.taken
-    }
-
-    /// One more was written.
-    #[inline(always)]
-    pub(super) const fn count_written(&mut self) {
-        self.written = self.written.wrapping_add(1);
-    }
-
-    /// One more was taken.
-    #[inline(always)]
-    pub(super) const fn count_taken(&mut self) {
-        self.taken = self.taken.wrapping_add(1);
+        self.word(W::SLEEPS).store(0);
+        self.word(W::PUBLISHED).store_release(0);
     }
 
     /// Lets the peer see what was written; tells whether it must be signalled.
@@ -87,33 +69,29 @@ impl<M: RingMemory, W: Words> End<M, W> {
             return Wake::NotNeeded;
         }
         self.published = self.written;
-        store_release(&self.memory, W::PUBLISHED, self.written);
+        self.word(W::PUBLISHED).store_release(self.written);
         self.memory.fence();
-        if load(&self.memory, W::PEER_SLEEPS) == 0 {
+        if self.word(W::PEER_SLEEPS).load() == 0 {
             Wake::NotNeeded
         } else {
             Wake::Needed
         }
     }
 
-    /// Whether there is a message that was not taken. There can be `possible` of them.
+    /// How many messages there are that were not taken. There can be `possible` of them.
     ///
     /// # Errors
     ///
     /// `TooMany`.
     #[inline(always)]
-    pub(super) fn has_more(&mut self, possible: u64) -> Result<bool, PeerMisbehavior> {
-        Ok(self.taken != self.known || self.look(possible)?)
-    }
-
-    fn look(&mut self, possible: u64) -> Result<bool, PeerMisbehavior> {
-        let known = load_acquire(&self.memory, W::PEER_PUBLISHED);
+    pub(super) fn look(&mut self, possible: u64) -> Result<u64, PeerMisbehavior> {
+        let known = self.word(W::PEER_PUBLISHED).load_acquire();
         let new = known.wrapping_sub(self.taken);
         if new > possible {
             return Err(PeerMisbehavior::TooMany);
         }
         self.known = known;
-        Ok(new != 0)
+        Ok(new)
     }
 
     /// Says that this end sleeps until it is signalled; whether it may: not if there is a message.
@@ -122,9 +100,9 @@ impl<M: RingMemory, W: Words> End<M, W> {
     ///
     /// `TooMany`.
     pub(super) fn sleep(&mut self, possible: u64) -> Result<bool, PeerMisbehavior> {
-        store(&self.memory, W::SLEEPS, 1);
+        self.word(W::SLEEPS).store(1);
         self.memory.fence();
-        let is_there = self.has_more(possible)?;
+        let is_there = self.look(possible)? != 0;
         if is_there {
             self.wake();
         }
@@ -133,6 +111,6 @@ impl<M: RingMemory, W: Words> End<M, W> {
 
     /// Says that this end does not sleep any more.
     pub(super) fn wake(&self) {
-        store(&self.memory, W::SLEEPS, 0);
+        self.word(W::SLEEPS).store(0);
     }
 }

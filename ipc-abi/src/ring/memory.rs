@@ -2,9 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering, fence};
 
-use super::SLOT_WORDS;
-use crate::message::Message;
-use crate::tag::Tag;
+use super::{HEADER_WORDS, SLOT_WORDS, SLOTS_MAX, Slots};
 
 /// A word of memory that a peer reads and writes at the same time.
 pub trait RingWord {
@@ -40,27 +38,70 @@ impl RingWord for AtomicU64 {
     }
 }
 
-/// The words of a ring: as many as [`super::Slots::words`] says. What is past the end reads as 0, and stores
-/// there are lost; both sides stay inside by construction.
-///
-/// `userlib` has the memory on mapped frames; tests have arrays of atomics.
+/// The words of a slot.
+pub type Slot<W> = [W; SLOT_WORDS];
+
+/// The memory of a ring: two queues of as many slots, which is a number that [`Slots`] can be.
 pub trait RingMemory {
     /// A word.
     type Word: RingWord;
 
-    /// The words.
-    fn words(&self) -> &[Self::Word];
+    /// The words before the slots.
+    fn header(&self) -> &[Self::Word; HEADER_WORDS];
+
+    /// The slots of what the client asks.
+    fn submissions(&self) -> &[Slot<Self::Word>];
+
+    /// The slots of what the server answers.
+    fn completions(&self) -> &[Slot<Self::Word>];
 
     /// A sequentially consistent fence.
     fn fence(&self);
 }
 
-impl RingMemory for &[AtomicU64] {
+/// The memory of a ring that somebody has put there.
+#[derive(Clone, Copy, Debug)]
+pub struct RingWords<'a> {
+    header: &'a [AtomicU64; HEADER_WORDS],
+    submissions: &'a [Slot<AtomicU64>],
+    completions: &'a [Slot<AtomicU64>],
+}
+
+impl<'a> RingWords<'a> {
+    /// The ring with this header and these slots, first those of submissions; `None` unless they are twice a number
+    /// that [`Slots`] can be.
+    #[must_use]
+    pub fn new(
+        header: &'a [AtomicU64; HEADER_WORDS],
+        slots: &'a [Slot<AtomicU64>],
+    ) -> Option<RingWords<'a>> {
+        let (submissions, completions) = slots.split_at_checked(slots.len() / 2)?;
+        Slots::new(u32::try_from(submissions.len()).ok()?)?;
+        let is_even = submissions.len() == completions.len();
+        is_even.then_some(RingWords {
+            header,
+            submissions,
+            completions,
+        })
+    }
+}
+
+impl RingMemory for RingWords<'_> {
     type Word = AtomicU64;
 
     #[inline(always)]
-    fn words(&self) -> &[AtomicU64] {
-        self
+    fn header(&self) -> &[AtomicU64; HEADER_WORDS] {
+        self.header
+    }
+
+    #[inline(always)]
+    fn submissions(&self) -> &[Slot<AtomicU64>] {
+        self.submissions
+    }
+
+    #[inline(always)]
+    fn completions(&self) -> &[Slot<AtomicU64>] {
+        self.completions
     }
 
     #[inline(always)]
@@ -69,101 +110,30 @@ impl RingMemory for &[AtomicU64] {
     }
 }
 
-/// Reads a word of the header.
+/// The slot of a queue for the message with this count, and its number; `None` if there are no slots.
 #[inline(always)]
-pub(super) fn load<M: RingMemory>(memory: &M, word: usize) -> u64 {
-    memory.words().get(word).map_or(0, RingWord::load)
+pub(super) fn slot_for<W>(queue: &[Slot<W>], count: u64) -> Option<(u32, &Slot<W>)> {
+    let number = number_for(queue, count);
+    Some((number, queue.get(number as usize)?))
 }
 
-/// [`load`], after which what was published is seen.
+/// The slots of a queue from the one for the message with this count on: `length`, or those to its end.
 #[inline(always)]
-pub(super) fn load_acquire<M: RingMemory>(memory: &M, word: usize) -> u64 {
-    memory.words().get(word).map_or(0, RingWord::load_acquire)
+pub(super) fn run<W>(queue: &[Slot<W>], count: u64, length: u64) -> &[Slot<W>] {
+    let number = number_for(queue, count) as usize;
+    let behind = queue.get(number..).unwrap_or_default();
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    behind.get(..length).unwrap_or(behind)
 }
 
-/// Writes a word of the header.
+/// A queue has a power of two of slots, at most [`SLOTS_MAX`].
 #[inline(always)]
-pub(super) fn store<M: RingMemory>(memory: &M, word: usize, value: u64) {
-    if let Some(word) = memory.words().get(word) {
-        word.store(value);
-    }
+fn number_for<W>(queue: &[Slot<W>], count: u64) -> u32 {
+    low_half(count) & low_half(queue.len().wrapping_sub(1) as u64) & SLOTS_MAX.wrapping_sub(1)
 }
 
-/// [`store`], which publishes what was written before.
 #[inline(always)]
-pub(super) fn store_release<M: RingMemory>(memory: &M, word: usize, value: u64) {
-    if let Some(word) = memory.words().get(word) {
-        word.store_release(value);
-    }
-}
-
-/// Whether a message can be in a ring.
-#[inline(always)]
-pub(super) const fn fits(tag: Tag) -> bool {
-    tag.into_raw() & Tag::SLOW_BITS == 0
-}
-
-/// The words of the slot that begins at `first`.
-#[inline(always)]
-fn slot<M: RingMemory>(memory: &M, first: usize) -> Option<&[M::Word; SLOT_WORDS]> {
-    memory.words().get(first..)?.first_chunk()
-}
-
-/// Writes a message with its token into the slot that begins at `first`. At most the first `used_words` of its words
-/// are not zero.
-#[inline(always)]
-pub(super) fn write<M: RingMemory>(
-    memory: &M,
-    first: usize,
-    (token, message): (u32, &Message),
-    used_words: usize,
-) {
-    let Some([tag, place, words @ ..]) = slot(memory, first) else {
-        return;
-    };
-    tag.store(message.tag.into_raw());
-    place.store(u64::from(token));
-    for (word, value) in words.iter().zip(message.words.iter().take(used_words)) {
-        word.store(*value);
-    }
-    // What the message was said not to use, but its length covers: an older message is still there.
-    for word in words
-        .iter()
-        .take(message.tag.length().div_ceil(8))
-        .skip(used_words)
-    {
-        word.store(0);
-    }
-}
-
-/// Reads the token of the slot that begins at `first`.
-#[inline(always)]
-pub(super) fn read_token<M: RingMemory>(memory: &M, first: usize) -> u64 {
-    slot(memory, first).map_or(u64::MAX, |[_, token, ..]| token.load())
-}
-
-/// Reads the message of the slot that begins at `first`, each word once. The tag can be anything but for its
-/// kernel's bits, which are 0. The words behind its length can be anything, too: nobody looks at them.
-#[inline(always)]
-pub(super) fn read<M: RingMemory>(memory: &M, first: usize) -> Message {
-    let Some([tag, _, words @ ..]) = slot(memory, first) else {
-        return Message::default();
-    };
-    Message {
-        tag: Tag::from_raw(tag.load() & !Tag::SLOW_BITS),
-        // Not zeroed first, which costs more than all the rest.
-        words: core::array::from_fn(|index| words.get(index).map_or(0, RingWord::load)),
-    }
-}
-
-/// Reads as [`read`] into `message`, and no word behind the length.
-#[inline(always)]
-pub(super) fn read_into<M: RingMemory>(memory: &M, first: usize, message: &mut Message) {
-    if let Some([tag, _, words @ ..]) = slot(memory, first) {
-        message.tag = Tag::from_raw(tag.load() & !Tag::SLOW_BITS);
-        let used = message.tag.length().div_ceil(8);
-        for (place, word) in message.words.iter_mut().zip(words).take(used) {
-            *place = word.load();
-        }
-    }
+const fn low_half(value: u64) -> u32 {
+    let [a, b, c, d, ..] = value.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }

@@ -1,10 +1,11 @@
 //! The client's side of a ring.
 
 use super::end::{End, Words};
-use super::memory::{RingMemory, fits, read_into, read_token, write};
+use super::memory::{RingMemory, slot_for};
+use super::slot::{Received, fits, write};
 use super::token::Tokens;
 use super::{
-    CLIENT_SLEEPS, COMPLETED, PeerMisbehavior, SERVER_SLEEPS, SUBMITTED, Slots, SubmitError, Wake,
+    CLIENT_SLEEPS, COMPLETED, PeerMisbehavior, SERVER_SLEEPS, SUBMITTED, SubmitError, Wake,
 };
 use crate::message::Message;
 
@@ -25,13 +26,23 @@ impl Words for ClientWords {
     const PEER_SLEEPS: usize = SERVER_SLEEPS;
 }
 
+/// A completion, in the order in which the server made them.
+#[derive(Debug)]
+pub struct Taken<'a, W> {
+    /// The operation's. It is kept until [`Submitter::give_back`].
+    pub token: u32,
+    /// What came.
+    pub reply: Received<'a, W>,
+}
+
 impl<M: RingMemory> Submitter<M> {
     /// Takes a side of a ring whose words that count are zero: see [`Submitter::reset`].
     #[must_use]
-    pub fn new(memory: M, slots: Slots) -> Submitter<M> {
+    pub fn new(memory: M) -> Submitter<M> {
+        let tokens = Tokens::new(memory.submissions().len());
         Submitter {
-            end: End::new(memory, slots),
-            tokens: Tokens::new(slots),
+            end: End::new(memory),
+            tokens,
         }
     }
 
@@ -42,8 +53,8 @@ impl<M: RingMemory> Submitter<M> {
 
     /// How many operations were submitted whose completion was not taken.
     #[must_use]
-    pub const fn under_way(&self) -> u32 {
-        self.tokens.under_way()
+    pub const fn under_way(&self) -> u64 {
+        self.end.written.wrapping_sub(self.end.taken)
     }
 
     /// Submits a request, of which at most the first `used_words` words are not zero; tells its token. The
@@ -57,10 +68,12 @@ impl<M: RingMemory> Submitter<M> {
         if !fits(request.tag) {
             return Err(SubmitError::NotInRing);
         }
-        let token = self.tokens.take().ok_or(SubmitError::Full)?;
-        let slot = self.end.slots.submission(self.end.written());
-        write(&self.end.memory, slot, (token, request), used_words);
-        self.end.count_written();
+        let queue = self.end.memory.submissions();
+        let (number, slot) = slot_for(queue, self.end.written).ok_or(SubmitError::Full)?;
+        // Who takes completions in the order of submissions finds this token free.
+        let token = self.tokens.take(number).ok_or(SubmitError::Full)?;
+        write(slot, (token, request), used_words);
+        self.end.written = self.end.written.wrapping_add(1);
         Ok(token)
     }
 
@@ -70,55 +83,84 @@ impl<M: RingMemory> Submitter<M> {
         self.end.publish()
     }
 
-    /// Takes the next completion, if there is one: its reply goes to `replies`, at the place of its token, which is
-    /// kept until [`Submitter::give_back`]. The reply's tag has no bit of the kernel; words behind its length are
-    /// left alone.
+    /// Takes the next completion if it is that of this operation, and one that [`Submitter::look`] has seen. Its token
+    /// is free again.
+    #[inline(always)]
+    pub fn take_expected(&mut self, token: u32) -> Option<Received<'_, M::Word>> {
+        if self.end.taken == self.end.known {
+            return None;
+        }
+        let (_, slot) = slot_for(self.end.memory.completions(), self.end.taken)?;
+        let (found, reply) = Received::read(slot);
+        if found != token || !self.tokens.end_and_give_back(token) {
+            return None;
+        }
+        self.end.taken = self.end.taken.wrapping_add(1);
+        Some(reply)
+    }
+
+    /// Looks what was completed; whether something was that is not taken. In a closed ring nothing is.
     ///
     /// # Errors
     ///
-    /// `TooMany`, `UnknownToken`.
-    #[inline(always)]
-    pub fn take(&mut self, replies: &mut [Message]) -> Result<Option<u32>, PeerMisbehavior> {
-        let possible = self.possible();
-        if !self.end.has_more(possible)? {
+    /// `TooMany`.
+    pub fn look(&mut self) -> Result<bool, PeerMisbehavior> {
+        if self.tokens.is_closed() {
+            return Ok(false);
+        }
+        Ok(self.end.look(self.possible())? != 0)
+    }
+
+    /// Takes the next completion of those that [`Submitter::look`] has seen, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownToken`.
+    pub fn take(&mut self) -> Result<Option<Taken<'_, M::Word>>, PeerMisbehavior> {
+        if self.end.taken == self.end.known {
             return Ok(None);
         }
-        let slot = self.end.slots.completion(self.end.taken());
-        let token = self.tokens.end(read_token(&self.end.memory, slot));
-        let token = token.ok_or(PeerMisbehavior::UnknownToken)?;
-        self.end.count_taken();
-        if let Some(reply) = replies.get_mut(token as usize) {
-            read_into(&self.end.memory, slot, reply);
+        let queue = self.end.memory.completions();
+        let Some((_, slot)) = slot_for(queue, self.end.taken) else {
+            return Ok(None);
+        };
+        let (token, reply) = Received::read(slot);
+        if !self.tokens.end(token) {
+            return Err(PeerMisbehavior::UnknownToken);
         }
-        Ok(Some(token))
+        self.end.taken = self.end.taken.wrapping_add(1);
+        Ok(Some(Taken { token, reply }))
     }
 
-    /// Whether an operation has ended, and its token was not given back.
-    #[inline(always)]
-    #[must_use]
-    pub fn has_ended(&self, token: u32) -> bool {
-        self.tokens.has_ended(token, self.end.slots)
+    /// Gives back the token of a completion that was taken by [`Submitter::take`]: another operation may get it.
+    /// Whether it was; nothing happens to another.
+    pub fn give_back(&mut self, token: u32) -> bool {
+        self.tokens.give_back(token)
     }
 
-    /// Gives back the token of a completion that was taken: another operation may get it. Nothing happens to one
-    /// that is under way.
-    #[inline(always)]
-    pub fn give_back(&mut self, token: u32) {
-        self.tokens.give_back(token, self.end.slots);
+    /// Ends the use of the ring: nothing can be submitted any more, and nothing is taken. What was taken stays until it is
+    /// given back.
+    pub fn close(&mut self) {
+        self.end.known = self.end.taken;
+        self.tokens.close();
     }
 
     /// How many completions there can be that were not taken: as many as were published and are under way.
     #[inline(always)]
-    fn possible(&self) -> u64 {
-        u64::from(self.tokens.under_way()).wrapping_sub(self.end.unpublished())
+    const fn possible(&self) -> u64 {
+        self.end.published.wrapping_sub(self.end.taken)
     }
 
-    /// Says that this side sleeps until it is signalled; whether it may: not if there is a completion.
+    /// Says that this side sleeps until it is signalled; whether it may: not if there is a completion, nor in a closed
+    /// ring, where none will come.
     ///
     /// # Errors
     ///
     /// `TooMany`.
     pub fn sleep(&mut self) -> Result<bool, PeerMisbehavior> {
+        if self.tokens.is_closed() {
+            return Ok(false);
+        }
         let possible = self.possible();
         self.end.sleep(possible)
     }

@@ -1,40 +1,64 @@
-//! Both sides against each other, and each against a peer that writes what it likes.
+//! Both sides against each other; in `peer`, each against a peer that writes what it likes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::vec::Vec;
 
 use super::*;
-use crate::message::{MESSAGE_WORDS, Message};
+use crate::message::Message;
+use crate::tag::Tag;
+
+mod peer;
 
 /// Memory of a ring on the host.
-fn memory(slots: Slots) -> Vec<AtomicU64> {
-    (0..slots.words()).map(|_| AtomicU64::new(0)).collect()
+struct Memory {
+    header: [AtomicU64; HEADER_WORDS],
+    slots: Vec<Slot<AtomicU64>>,
+}
+
+fn memory(slots: Slots) -> Memory {
+    let slots = (0..2 * slots.count())
+        .map(|_| [const { AtomicU64::new(0) }; SLOT_WORDS])
+        .collect();
+    let header = [const { AtomicU64::new(0) }; HEADER_WORDS];
+    Memory { header, slots }
+}
+
+impl Memory {
+    fn view(&self) -> RingWords<'_> {
+        RingWords::new(&self.header, &self.slots).expect("it is the memory of a ring")
+    }
+
+    /// Both sides.
+    fn sides(&self) -> (Client<'_>, Server<'_>) {
+        (Client::new(self.view()), Server::new(self.view()))
+    }
+
+    fn words(&self) -> impl Iterator<Item = &AtomicU64> {
+        self.header.iter().chain(self.slots.iter().flatten())
+    }
+
+    fn word(&self, word: usize) -> &AtomicU64 {
+        self.words().nth(word).expect("there is such a word")
+    }
 }
 
 /// Writes a word as a peer may do.
-fn set(memory: &[AtomicU64], word: usize, value: u64) {
-    memory[word].store(value, Ordering::Relaxed);
+fn set(memory: &Memory, word: usize, value: u64) {
+    memory.word(word).store(value, Ordering::Relaxed);
 }
 
-type Client<'a> = Submitter<&'a [AtomicU64]>;
-type Server<'a> = Completer<&'a [AtomicU64]>;
-
-/// Takes a completion: its token and reply.
-fn take(client: &mut Client<'_>) -> Result<Option<(u32, Message)>, PeerMisbehavior> {
-    let mut replies = [Message::default(); SLOTS_MAX as usize];
-    let token = client.take(&mut replies)?;
-    Ok(token.map(|token| (token, replies[token as usize])))
+/// Where a completion begins.
+fn completion(slots: Slots, number: usize) -> usize {
+    HEADER_WORDS + (slots.count() as usize + number) * SLOT_WORDS
 }
 
-/// Takes a request; what is behind its length is nobody's.
-fn receive(server: &mut Server<'_>) -> Result<Option<Request>, PeerMisbehavior> {
-    let request = server.take()?;
-    Ok(request.map(|mut request| {
-        let used = used(&request.message);
-        request.message.words[used..].fill(0);
-        request
-    }))
+/// What a server writes that completes the operation of a token with an empty message.
+fn complete(memory: &Memory, slots: Slots, number: usize, token: u64) {
+    set(memory, completion(slots, number), token << 32 | 7);
 }
+
+type Client<'a> = Submitter<RingWords<'a>>;
+type Server<'a> = Completer<RingWords<'a>>;
 
 fn slots(count: u32) -> Slots {
     Slots::new(count).expect("it is a number of slots")
@@ -54,6 +78,32 @@ fn used(message: &Message) -> usize {
     message.tag.length().div_ceil(8)
 }
 
+/// All that was received: what is behind the length is nobody's.
+fn read(received: &Received<'_, AtomicU64>) -> Message {
+    let tag = received.tag();
+    Message {
+        tag,
+        words: received.words(tag.length().div_ceil(8)),
+    }
+}
+
+/// Takes a completion: its token and reply.
+fn take(client: &mut Client<'_>) -> Result<Option<(u32, Message)>, PeerMisbehavior> {
+    client.look()?;
+    Ok(client.take()?.map(|it| (it.token, read(&it.reply))))
+}
+
+/// Answers each request with itself; the requests.
+fn echo(server: &mut Server<'_>, most: u64) -> Result<Vec<Message>, PeerMisbehavior> {
+    let mut asked = Vec::new();
+    server.serve(most, |request, place| {
+        let message = read(&request);
+        asked.push(message);
+        place.complete(&message, used(&message), 0)
+    })?;
+    Ok(asked)
+}
+
 #[test]
 fn number_of_slots_is_a_power_of_two_between_bounds() {
     for bad in [0, 1, 4, 7, 9, 33, 1023, 1025, 2048, u32::MAX] {
@@ -66,10 +116,24 @@ fn number_of_slots_is_a_power_of_two_between_bounds() {
 }
 
 #[test]
+fn memory_of_another_number_of_slots_is_no_ring() {
+    let header = [const { AtomicU64::new(0) }; HEADER_WORDS];
+    let slots: Vec<Slot<AtomicU64>> = (0..2050)
+        .map(|_| [const { AtomicU64::new(0) }; SLOT_WORDS])
+        .collect();
+    for good in [16, 64, 2048] {
+        assert!(RingWords::new(&header, &slots[..good]).is_some(), "{good}");
+    }
+    for bad in [0, 1, 8, 15, 17, 18, 24, 2046, 2049, 2050] {
+        assert!(RingWords::new(&header, &slots[..bad]).is_none(), "{bad}");
+    }
+}
+
+#[test]
 fn what_is_submitted_comes_and_what_is_completed_comes_back() {
     let slots = slots(8);
-    let words = memory(slots);
-    let (mut client, mut server) = (Client::new(&words, slots), Server::new(&words, slots));
+    let memory = memory(slots);
+    let (mut client, mut server) = memory.sides();
     for round in 0..100_u64 {
         let count = round % 9;
         let mut sent = Vec::new();
@@ -80,25 +144,91 @@ fn what_is_submitted_comes_and_what_is_completed_comes_back() {
                 .expect("there is room");
             sent.push((token, request));
         }
-        assert_eq!(receive(&mut server), Ok(None), "nothing was published");
+        assert_eq!(echo(&mut server, 9), Ok(Vec::new()), "nothing is published");
         let _ = client.publish();
-        for (token, request) in &sent {
-            let (token, message) = (*token, *request);
-            assert_eq!(receive(&mut server), Ok(Some(Request { token, message })));
+        let mut asked = Vec::new();
+        // Up to the end of the queue, then from its start.
+        while asked.len() < sent.len() {
+            asked.extend(echo(&mut server, 9).expect("the client is honest"));
         }
-        assert_eq!(receive(&mut server), Ok(None));
-        assert_eq!(take(&mut client), Ok(None));
-        // The other way round: operations may end in any order.
-        for (token, request) in sent.iter().rev() {
-            server.complete(*token, request, used(request));
-        }
+        assert!(asked.iter().eq(sent.iter().map(|(_, request)| request)));
+        assert_eq!(echo(&mut server, 9), Ok(Vec::new()));
+        assert_eq!(take(&mut client), Ok(None), "nothing is published");
         let _ = server.publish();
-        for (token, reply) in sent.iter().rev() {
-            let (token, reply) = (*token, *reply);
-            assert_eq!(take(&mut client), Ok(Some((token, reply))));
-            client.give_back(token);
+        for (token, reply) in &sent {
+            assert_eq!(take(&mut client), Ok(Some((*token, *reply))));
+            assert!(client.give_back(*token));
         }
         assert_eq!((take(&mut client), client.under_way()), (Ok(None), 0));
+    }
+}
+
+#[test]
+fn turn_is_no_longer_than_it_may_be() {
+    let slots = slots(8);
+    let memory = memory(slots);
+    let (mut client, mut server) = memory.sides();
+    for index in 0..8 {
+        assert!(client.submit(&message(1, 8, index), 1).is_ok());
+    }
+    let _ = client.publish();
+    for (most, count) in [(0, 0), (3, 3), (1, 1), (9, 4), (9, 0)] {
+        let asked = echo(&mut server, most).expect("the client is honest");
+        assert_eq!(asked.len(), count, "{most}");
+    }
+}
+
+#[test]
+fn expected_completion_is_taken_at_once_and_another_is_left() {
+    let slots = slots(8);
+    let memory = memory(slots);
+    let (mut client, mut server) = memory.sides();
+    let sent = [message(1, 8, 1), message(1, 128, 2)];
+    let tokens = sent.map(|it| client.submit(&it, used(&it)).expect("there is room"));
+    let _ = client.publish();
+    assert!(echo(&mut server, 8).is_ok());
+    let _ = server.publish();
+    assert!(
+        client.take_expected(tokens[0]).is_none(),
+        "it has not looked"
+    );
+    assert_eq!(client.look(), Ok(true));
+    for wrong in [tokens[1], 2, 1023, 1024, u32::MAX] {
+        assert!(client.take_expected(wrong).is_none(), "{wrong}");
+    }
+    let first = client.take_expected(tokens[0]).map(|it| read(&it));
+    assert_eq!(first, Some(sent[0]));
+    assert_eq!(client.under_way(), 1);
+    assert!(!client.give_back(tokens[0]), "it was given back");
+    let second = client.take().expect("the server is honest");
+    let second = second.map(|it| (it.token, read(&it.reply)));
+    assert_eq!(second, Some((tokens[1], sent[1])));
+    assert!(client.give_back(tokens[1]) && !client.give_back(tokens[1]));
+    assert!(client.take_expected(tokens[1]).is_none(), "nothing is left");
+}
+
+#[test]
+fn operations_may_end_in_any_order() {
+    let slots = slots(8);
+    let memory = memory(slots);
+    let mut client = Client::new(memory.view());
+    for count in 1..=100_u64 {
+        let mut tokens: Vec<u32> = (0..8)
+            .map(|_| client.submit(&message(1, 0, 0), 0).expect("there is room"))
+            .collect();
+        let mut all = tokens.clone();
+        all.sort_unstable();
+        assert!(all.iter().copied().eq(0..8), "each is given out once");
+        let _ = client.publish();
+        tokens.rotate_left(usize::try_from(count % 8).expect("it is short"));
+        for (number, token) in tokens.iter().enumerate() {
+            complete(&memory, slots, number, u64::from(*token));
+        }
+        set(&memory, COMPLETED, count * 8);
+        for token in tokens {
+            assert_eq!(take(&mut client), Ok(Some((token, message(7, 0, 0)))));
+            assert!(client.give_back(token));
+        }
     }
 }
 
@@ -106,85 +236,136 @@ fn what_is_submitted_comes_and_what_is_completed_comes_back() {
 fn full_ring_refuses_and_loses_nothing() {
     for count in [SLOTS_MIN, SLOTS_MAX] {
         let slots = slots(count);
-        let words = memory(slots);
-        let mut client = Client::new(&words, slots);
-        let mut server = Server::new(&words, slots);
+        let memory = memory(slots);
+        let (mut client, mut server) = memory.sides();
         for index in 0..u64::from(count) {
-            let request = message(1, 8, index);
-            assert!(client.submit(&request, 1).is_ok());
+            assert!(client.submit(&message(1, 8, index), 1).is_ok());
         }
-        assert_eq!(client.submit(&message(1, 8, 0), 1), Err(SubmitError::Full));
+        let again = message(1, 8, 0);
+        assert_eq!(client.submit(&again, 1), Err(SubmitError::Full));
         let _ = client.publish();
-        let mut taken = Vec::new();
-        while let Ok(Some(request)) = receive(&mut server) {
-            taken.push(request);
-        }
-        assert_eq!(taken.len(), count as usize);
-        assert_eq!(server.under_way(), u64::from(count));
-        // It stays full until a completion was taken.
-        assert_eq!(client.submit(&message(1, 8, 0), 1), Err(SubmitError::Full));
-        server.complete(taken[3].token, &taken[3].message, 1);
+        let asked = echo(&mut server, u64::MAX).expect("the client is honest");
+        assert_eq!(asked.len(), count as usize);
         let _ = server.publish();
-        assert_eq!(client.submit(&message(1, 8, 0), 1), Err(SubmitError::Full));
-        assert_eq!(
-            take(&mut client).map(|found| found.map(|(token, _)| token)),
-            Ok(Some(taken[3].token))
-        );
-        assert_eq!(client.submit(&message(1, 8, 0), 1), Err(SubmitError::Full));
-        client.give_back(taken[3].token);
-        assert_eq!(client.submit(&message(1, 8, 0), 1), Ok(taken[3].token));
+        // It stays full until a completion was taken and its token is given back.
+        assert_eq!(client.submit(&again, 1), Err(SubmitError::Full));
+        assert_eq!(take(&mut client), Ok(Some((0, asked[0]))));
+        assert_eq!(client.submit(&again, 1), Err(SubmitError::Full));
+        assert!(client.give_back(0));
+        assert_eq!(client.submit(&again, 1), Ok(0));
+        assert_eq!(client.submit(&again, 1), Err(SubmitError::Full));
     }
+}
+
+#[test]
+fn closed_ring_takes_nothing_and_gives_what_it_kept() {
+    let slots = slots(8);
+    let memory = memory(slots);
+    let (mut client, mut server) = memory.sides();
+    let request = message(1, 8, 1);
+    for _ in 0..3 {
+        assert!(client.submit(&request, 1).is_ok());
+    }
+    let _ = client.publish();
+    assert!(echo(&mut server, 8).is_ok());
+    let _ = server.publish();
+    assert_eq!(take(&mut client), Ok(Some((0, request))));
+    client.close();
+    assert_eq!(client.submit(&request, 1), Err(SubmitError::Full));
+    for _ in 0..2 {
+        assert!(client.take_expected(1).is_none());
+        assert!(matches!(client.take(), Ok(None)));
+        assert_eq!(client.look(), Ok(false), "what is there does not count");
+        assert_eq!(client.sleep(), Ok(false), "nothing will come");
+    }
+    assert!(client.give_back(0) && !client.give_back(0));
+    assert!(!client.give_back(1), "it has not ended");
+    assert_eq!(client.submit(&request, 1), Err(SubmitError::Full));
 }
 
 #[test]
 fn what_does_not_fit_in_registers_is_refused() {
     let slots = slots(8);
-    let words = memory(slots);
-    let mut client = Client::new(&words, slots);
-    for tag in [
+    let memory = memory(slots);
+    let (mut client, mut server) = memory.sides();
+    let bad = [
         Tag::new(1, 200).with_long(),
         Tag::new(1, 8).with_capabilities(1),
         Tag::refusal(crate::error::Error::Died),
-    ] {
-        let request = Message {
-            tag,
-            ..Message::default()
-        };
+    ]
+    .map(|tag| Message {
+        tag,
+        ..Message::default()
+    });
+    for request in bad {
         assert_eq!(client.submit(&request, 0), Err(SubmitError::NotInRing));
     }
     assert_eq!(client.under_way(), 0);
+    for reply in bad {
+        let token = client.submit(&message(1, 0, 0), 0).expect("there is room");
+        let _ = client.publish();
+        let served = server.serve(1, |_, place| place.complete(&reply, 0, 33));
+        assert_eq!(served, Ok(1));
+        let _ = server.publish();
+        assert_eq!(take(&mut client), Ok(Some((token, Message::empty(33)))));
+        assert!(client.give_back(token));
+    }
 }
 
 #[test]
 fn older_message_does_not_show_behind_a_newer_one() {
     let slots = slots(8);
-    let words = memory(slots);
-    let (mut client, mut server) = (Client::new(&words, slots), Server::new(&words, slots));
+    let memory = memory(slots);
+    let (mut client, mut server) = memory.sides();
     for _ in 0..8 {
         let old = message(1, 128, 77);
         let token = client.submit(&old, 16).expect("there is room");
         let _ = client.publish();
-        assert!(receive(&mut server).is_ok());
-        server.complete(token, &old, 16);
+        assert_eq!(echo(&mut server, 8), Ok([old].to_vec()));
         let _ = server.publish();
         assert!(take(&mut client).is_ok());
-        client.give_back(token);
+        assert!(client.give_back(token));
     }
     let zeros = Message {
         tag: Tag::new(1, 40),
         ..Message::default()
     };
-    let token = client.submit(&zeros, 2).expect("there is room");
+    assert_eq!(client.submit(&zeros, 2), Ok(0));
     let _ = client.publish();
-    let message = zeros;
-    assert_eq!(receive(&mut server), Ok(Some(Request { token, message })));
+    let served = server.serve(8, |request, place| {
+        assert_eq!(read(&request), zeros);
+        place.complete(&zeros, 3, 0)
+    });
+    assert_eq!(served, Ok(1));
+    let _ = server.publish();
+    assert_eq!(take(&mut client), Ok(Some((0, zeros))));
+}
+
+#[test]
+fn what_is_kept_is_out_of_the_peers_reach() {
+    let slots = slots(8);
+    let memory = memory(slots);
+    let (mut client, mut server) = memory.sides();
+    let own: Slot<AtomicU64> = [const { AtomicU64::new(u64::MAX) }; SLOT_WORDS];
+    let request = message(1, 20, 5);
+    assert_eq!(client.submit(&request, 3), Ok(0));
+    let _ = client.publish();
+    assert!(echo(&mut server, 8).is_ok());
+    let _ = server.publish();
+    assert_eq!(client.look(), Ok(true));
+    let taken = client.take().expect("the server is honest");
+    taken.expect("it is there").reply.copy_to(&own);
+    memory
+        .words()
+        .for_each(|word| word.store(u64::MAX, Ordering::Relaxed));
+    assert_eq!(read(&Received::of(&own)), request);
 }
 
 #[test]
 fn who_sleeps_is_signalled_once_for_a_batch() {
     let slots = slots(8);
-    let words = memory(slots);
-    let (mut client, mut server) = (Client::new(&words, slots), Server::new(&words, slots));
+    let memory = memory(slots);
+    let (mut client, mut server) = memory.sides();
     let request = message(1, 0, 0);
     assert_eq!(server.sleep(), Ok(true));
     for _ in 0..3 {
@@ -199,143 +380,9 @@ fn who_sleeps_is_signalled_once_for_a_batch() {
     assert!(client.submit(&request, 0).is_ok());
     assert_eq!(client.publish(), Wake::NotNeeded, "it did not go to sleep");
     assert_eq!(client.sleep(), Ok(true));
-    let first = receive(&mut server).expect("honest").expect("there");
-    server.complete(first.token, &request, 0);
+    assert!(echo(&mut server, 1).is_ok());
     assert_eq!(server.publish(), Wake::Needed);
     assert_eq!(server.publish(), Wake::NotNeeded);
     client.wake();
     assert_eq!(client.sleep(), Ok(false), "there is a completion");
-}
-
-#[test]
-fn client_that_counts_wrongly_is_found_out() {
-    let slots = slots(8);
-    for count in [9, 10, u64::MAX, 1 << 63] {
-        let words = memory(slots);
-        let mut server = Server::new(&words, slots);
-        set(&words, SUBMITTED, count);
-        assert_eq!(
-            receive(&mut server),
-            Err(PeerMisbehavior::TooMany),
-            "{count}"
-        );
-        assert_eq!(server.sleep(), Err(PeerMisbehavior::TooMany), "{count}");
-    }
-    // Back, and more than there are slots while others are under way.
-    for count in [1, 11] {
-        let words = memory(slots);
-        let mut server = Server::new(&words, slots);
-        set(&words, SUBMITTED, 2);
-        assert!(receive(&mut server).is_ok() && receive(&mut server).is_ok());
-        set(&words, SUBMITTED, count);
-        assert_eq!(
-            receive(&mut server),
-            Err(PeerMisbehavior::TooMany),
-            "{count}"
-        );
-    }
-}
-
-#[test]
-fn server_that_counts_wrongly_is_found_out() {
-    let slots = slots(8);
-    for count in [3, 8, u64::MAX] {
-        let words = memory(slots);
-        let mut client = Client::new(&words, slots);
-        let request = message(1, 0, 0);
-        assert!(client.submit(&request, 0).is_ok() && client.submit(&request, 0).is_ok());
-        let _ = client.publish();
-        // This one the server cannot know of.
-        assert!(client.submit(&request, 0).is_ok());
-        set(&words, COMPLETED, count);
-        assert_eq!(take(&mut client), Err(PeerMisbehavior::TooMany), "{count}");
-    }
-}
-
-#[test]
-fn completion_of_what_is_not_under_way_is_found_out() {
-    let slots = slots(8);
-    for token in [1, 7, 8, 63, 64, 1 << 32, u64::MAX] {
-        let words = memory(slots);
-        let mut client = Client::new(&words, slots);
-        assert_eq!(client.submit(&message(1, 0, 0), 0), Ok(0));
-        let _ = client.publish();
-        set(&words, slots.completion(0) + 1, token);
-        set(&words, COMPLETED, 1);
-        assert_eq!(
-            take(&mut client),
-            Err(PeerMisbehavior::UnknownToken),
-            "{token}"
-        );
-    }
-    // The same one twice.
-    let words = memory(slots);
-    let mut client = Client::new(&words, slots);
-    for _ in 0..2 {
-        assert!(client.submit(&message(1, 0, 0), 0).is_ok());
-    }
-    let _ = client.publish();
-    set(&words, COMPLETED, 2);
-    assert!(matches!(take(&mut client), Ok(Some((0, _)))));
-    assert_eq!(take(&mut client), Err(PeerMisbehavior::UnknownToken));
-}
-
-#[test]
-fn tag_of_a_peer_has_no_bit_of_the_kernel_and_no_length_beyond_registers() {
-    let slots = slots(8);
-    let words = memory(slots);
-    let mut server = Server::new(&words, slots);
-    for word in 0..SLOT_WORDS {
-        set(&words, slots.submission(0) + word, u64::MAX);
-    }
-    set(&words, SUBMITTED, 1);
-    let request = server
-        .take()
-        .expect("it counts well")
-        .expect("one is there");
-    assert_eq!(request.message.tag.into_raw() & Tag::SLOW_BITS, 0);
-    assert_eq!(request.message.tag.length(), Tag::REGISTER_BYTES);
-    assert_eq!(request.message.words, [u64::MAX; MESSAGE_WORDS]);
-    assert_eq!(request.token, u32::MAX);
-}
-
-#[test]
-fn random_peer_stops_nobody() {
-    let slots = slots(8);
-    let words = memory(slots);
-    let mut seed = 0x5EED_u64;
-    let mut next = || {
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        seed >> 33
-    };
-    for _ in 0..2000 {
-        let mut client = Client::new(&words, slots);
-        let mut server = Server::new(&words, slots);
-        words
-            .iter()
-            .for_each(|word| word.store(0, Ordering::Relaxed));
-        for _ in 0..50 {
-            let word = usize::try_from(next()).expect("it is short") % slots.words();
-            let value = if next() % 2 == 0 {
-                next() % 12
-            } else {
-                next() << 31 ^ next()
-            };
-            set(&words, word, value);
-            let request = message(1, (next() % 129) as u16, next());
-            let _ = client.submit(&request, used(&request));
-            let _ = client.publish();
-            if let Ok(Some(request)) = receive(&mut server) {
-                server.complete(request.token, &request.message, 16);
-            }
-            let _ = server.publish();
-            if let Ok(Some((token, _))) = take(&mut client) {
-                client.give_back(token);
-            }
-            client.give_back(u32::try_from(next()).expect("it is short"));
-            assert!(client.under_way() <= 8 && server.under_way() <= 8);
-        }
-    }
 }

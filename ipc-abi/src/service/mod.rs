@@ -4,6 +4,7 @@ pub mod bench;
 pub mod bench_partner;
 pub mod command;
 pub mod console;
+pub mod stream;
 pub mod supervisor;
 
 use crate::interface::{Interface, MethodInfo, Schema};
@@ -42,6 +43,7 @@ pub const SERVICES: &[Service] = &[
     Service::of::<bench_partner::PartnerInterface>("bench_partner"),
     Service::of::<command::CommandInterface>("command"),
     Service::of::<console::ConsoleInterface>("console"),
+    Service::of::<stream::StreamInterface>("stream"),
     Service::of::<supervisor::SupervisorInterface>("supervisor"),
     // `./x new-server` adds a line above this one.
 ];

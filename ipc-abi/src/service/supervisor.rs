@@ -9,7 +9,7 @@ use crate::manifest::Name;
 use crate::{interface, payload};
 
 /// What runs, what it takes, what it may do; power; what there is to say.
-#[interface(version = 2, reserved(1, "process", 3, "capability"))]
+#[interface(version = 3, reserved(1, "process", 3, "capability"))]
 pub trait Supervisor {
     /// Tells about the machine's memory.
     #[method(2)]
@@ -52,21 +52,71 @@ pub trait Supervisor {
     /// `NotPermitted`, `NoSuchProcess`, `NotRunning`, `Itself`.
     #[method(8)]
     fn kill(&mut self, caller: Caller, number: u32) -> Result<(), SupervisorError>;
+
+    /// Says a line of at most [`SAY_BYTES`], and that so many of the caller's lines were lost before. Needs the
+    /// permission `say`, which goes with the key `log` of `system.toml`; what is below the level given there is
+    /// not said. Nobody waits: when too many lines of the caller wait to be taken, this one is counted as lost.
+    #[method(9, one_way)]
+    fn say(&mut self, caller: Caller, level: LogLevel, lost: u32, text: &str);
 }
 
 /// The permissions that a caller of the supervisor can have, by number.
-pub const PERMISSIONS: &[&str] = &["halt", "log", "kill"];
+pub const PERMISSIONS: &[&str] = &["halt", "log", "kill", "say"];
 /// May switch the machine off.
 pub const PERMISSION_HALT: u32 = 0;
 /// May take the lines that the supervisor has to say.
 pub const PERMISSION_LOG: u32 = 1;
 /// May end processes.
 pub const PERMISSION_KILL: u32 = 2;
+/// May say lines.
+pub const PERMISSION_SAY: u32 = 3;
 
 /// The most bytes of a line that the supervisor says.
 pub const LINE_BYTES: usize = 400;
 /// A line that the supervisor says, without its end.
 pub type Line = String<LINE_BYTES>;
+
+/// The most bytes of a line that a process says: name and level come before it.
+pub const SAY_BYTES: usize = 360;
+
+/// How much a line matters; the first matters most.
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Something is wrong.
+    Error,
+    /// Something may be wrong.
+    Warn,
+    /// What happens.
+    Info,
+    /// What a developer wants to know.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// Every level.
+    pub const ALL: &'static [LogLevel] = &[
+        LogLevel::Error,
+        LogLevel::Warn,
+        LogLevel::Info,
+        LogLevel::Debug,
+        LogLevel::Trace,
+    ];
+
+    /// Its name, in `system.toml` and before a line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        }
+    }
+}
 
 /// One process, as `ps` shows it.
 #[payload]

@@ -12,6 +12,7 @@ use ipc_abi::tag::Tag;
 use userlib::{MessageBuffer, kernel_info, read_ticks, syscall};
 
 use crate::crowd;
+use crate::encode;
 use crate::interrupt::measure_interrupt;
 use crate::mapping;
 use crate::measure::{measure, measure_prepared, measure_until};
@@ -42,8 +43,10 @@ pub const FIGURES: &[(&str, Measurement)] = &[
     ("ipc/call-reply/string-64", measure_text),
     ("ipc/call-reply/1024-bytes", measure_long),
     ("ipc/call-reply/deadline", measure_deadline),
+    ("ipc/encode/two-scalars", encode::measure_two_scalars),
     ("ipc/call/one-capability", measure_capability),
     ("ipc/ring/no-op", ring::measure_no_op),
+    ("ipc/ring/typed", ring::measure_typed),
     ("ipc/signal/no-waiter", measure_signal),
     ("ipc/signal/to-higher-priority", measure_wake),
     ("ipc/signal/ping-pong", measure_ping_pong),

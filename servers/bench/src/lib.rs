@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod crowd;
+mod encode;
 pub mod figure;
 pub mod interrupt;
 pub mod line;

@@ -4,7 +4,7 @@ use std::vec::Vec;
 use ipc_abi::interface::{Batch, Caller, Local, Mishap, Promise};
 use ipc_abi::service::console::{Console, ConsoleInterface, LineText, Statistics};
 use ipc_abi::service::supervisor::{
-    MemoryInfo, ProcessInfo, SlotInfo, Supervisor, SupervisorInterface,
+    LogLevel, MemoryInfo, ProcessInfo, SlotInfo, Supervisor, SupervisorInterface,
 };
 
 use super::*;
@@ -33,6 +33,8 @@ impl Supervisor for Lines {
     fn kill(&mut self, _caller: Caller, _number: u32) -> Result<(), SupervisorError> {
         Err(SupervisorError::NotPermitted)
     }
+
+    fn say(&mut self, _caller: Caller, _level: LogLevel, _lost: u32, _text: &str) {}
 
     fn next_line(&mut self, _caller: Caller, promise: Promise<Result<Line, SupervisorError>>) {
         promise.answer(self.0.pop_front().ok_or(SupervisorError::NotPermitted));

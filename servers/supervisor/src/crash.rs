@@ -7,6 +7,7 @@ use ipc_abi::fault::FaultCause;
 use ipc_abi::service::supervisor::Line;
 use userlib::Fault;
 
+use crate::layout::ThreadPlace;
 use crate::log::line;
 use crate::symbol::{Symbols, branch_target};
 
@@ -26,15 +27,45 @@ pub trait Memory {
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> bool;
 }
 
-/// Writes the report about the process `name`.
+/// A thread of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Culprit<'a> {
+    /// The name of the process.
+    pub process: &'a str,
+    /// The number of the thread: 0 is the first.
+    pub thread: u8,
+    /// Where it has its stack.
+    pub place: ThreadPlace,
+}
+
+impl Display for Culprit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.thread {
+            0 => f.write_str(self.process),
+            thread => write!(f, "{} (thread {thread})", self.process),
+        }
+    }
+}
+
+/// Writes the report about `name`.
 #[must_use]
-pub fn report(fault: &Fault, name: &str, symbols: &Symbols<'_>, memory: &mut dyn Memory) -> Line {
+pub fn report(
+    fault: &Fault,
+    name: Culprit<'_>,
+    symbols: &Symbols<'_>,
+    memory: &mut dyn Memory,
+) -> Line {
     let counter = fault.program_counter;
     if !is_panic(fault) {
         let place = Place {
             function: symbols.find(counter),
             counter,
         };
+        if is_overflow(fault, name.place) {
+            let address = fault.address;
+            let what = format_args!("its stack overflowed at {address:#x}");
+            return line(format_args!("{name} crashed: {what} ({place})"));
+        }
         return line(format_args!("{name} crashed: {} ({place})", What(fault)));
     }
     let text = panic_text(fault, memory);
@@ -42,6 +73,10 @@ pub fn report(fault: &Fault, name: &str, symbols: &Symbols<'_>, memory: &mut dyn
         Some(function) => line(format_args!("{name} crashed: {text} (in {function})")),
         None => line(format_args!("{name} crashed: {text}")),
     }
+}
+
+fn is_overflow(fault: &Fault, place: ThreadPlace) -> bool {
+    fault.cause == Some(FaultCause::DataAbort) && place.is_overflow(fault.address)
 }
 
 fn is_panic(fault: &Fault) -> bool {

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::format;
 use std::vec::Vec;
 
 use super::*;
@@ -60,10 +61,18 @@ fn fault(cause: FaultCause, address: u64, syndrome: u64) -> Fault {
 }
 
 fn told(fault: Fault, memory: &mut Bytes) -> String {
+    told_of(0, fault, memory)
+}
+
+fn told_of(thread: u8, fault: Fault, memory: &mut Bytes) -> String {
     let (package, program) = program();
-    report(&fault, "shell", &Symbols::new(&package, &program), memory)
-        .as_str()
-        .into()
+    let name = Culprit {
+        process: "shell",
+        thread,
+        place: ThreadPlace::new(thread, 4),
+    };
+    let symbols = Symbols::new(&package, &program);
+    report(&fault, name, &symbols, memory).as_str().into()
 }
 
 const BRK: u64 = 0x3C << 26 | 1 << 25;
@@ -131,8 +140,24 @@ fn other_faults_are_told_with_place() {
     ];
     for (cause, syndrome, what) in cases {
         let told = told(fault(cause, 0x18, syndrome), &mut Bytes::default());
-        assert_eq!(told, std::format!("shell crashed: {what} {place}"));
+        assert_eq!(told, format!("shell crashed: {what} {place}"));
     }
+}
+
+#[test]
+fn thread_and_its_own_overflow_are_told() {
+    let place = "(in shell::command::run, at 0x210004)";
+    let told = |thread, address, syndrome| {
+        let fault = fault(FaultCause::DataAbort, address, syndrome);
+        told_of(thread, fault, &mut Bytes::default())
+    };
+    let [first, second] = [0, 2].map(|thread| ThreadPlace::new(thread, 4).guard);
+    let what = format!("shell crashed: its stack overflowed at {first:#x} {place}");
+    assert_eq!(told(0, first, 0x40), what);
+    let what = format!("shell (thread 2) crashed: its stack overflowed at {second:#x} {place}");
+    assert_eq!(told(2, second, 0), what);
+    let what = format!("shell (thread 2) crashed: cannot read at {first:#x} {place}");
+    assert_eq!(told(2, first, 0), what, "it is the stack of another");
 }
 
 #[test]

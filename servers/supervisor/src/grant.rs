@@ -34,6 +34,8 @@ pub struct GrantedRegion {
 pub struct Grants {
     /// Memory.
     pub memory: Option<GrantedRegion>,
+    /// Memory for the gates of sessions.
+    pub sessions: Option<GrantedRegion>,
     /// An allowance of time.
     pub time: Option<Handle>,
     /// An allowance of ASIDs.
@@ -42,7 +44,14 @@ pub struct Grants {
     pub irqs: Option<Handle>,
 }
 
-/// Splits the granted region of a process off all memory. Before any frame of it is taken.
+impl Grants {
+    /// The regions that are its own, whether it lives or not.
+    pub fn regions(&self) -> impl Iterator<Item = GrantedRegion> {
+        [self.memory, self.sessions].into_iter().flatten()
+    }
+}
+
+/// Splits a granted region of a process off all memory. Before any frame of it is taken.
 ///
 /// # Errors
 ///
@@ -50,14 +59,14 @@ pub struct Grants {
 pub fn split_memory<K: Kernel>(
     store: &mut Store<K>,
     holdings: &mut Holdings,
-    frames: u32,
+    frames: u64,
 ) -> Result<Option<GrantedRegion>, MakeError> {
     if frames == 0 {
         return Ok(None);
     }
     let handle = store.take_slot(holdings)?;
     for _ in 0..SPLIT_STEPS_MAX {
-        match store.kernel.split_memory(u64::from(frames), handle) {
+        match store.kernel.split_memory(frames, handle) {
             Err(refused) if refused.error == Error::Again => {}
             Err(refused) => return Err(refused.into()),
             Ok(()) => break,
@@ -114,10 +123,8 @@ pub fn split_allowances<K: Kernel>(
 
 /// Takes back what a dead process made of its grants; tells how many frames could not be freed.
 pub fn empty<K: Kernel>(store: &mut Store<K>, grants: &Grants) -> u64 {
-    let lost = grants
-        .memory
-        .as_ref()
-        .map_or(0, |region| empty_region(store, region));
+    let regions = grants.regions();
+    let lost = regions.map(|region| empty_region(store, &region)).sum();
     let allowances = [grants.time, grants.asids, grants.irqs];
     for allowance in allowances.into_iter().flatten() {
         // The kernel refuses when nothing is missing, or what is missing is still used.

@@ -119,6 +119,11 @@ impl<'a> HostKernel<'a> {
         self.contents.get(&frame).map_or(&[], Vec::as_slice)
     }
 
+    /// What all frames were filled with that were filled.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = &[u8]> {
+        self.contents.values().map(Vec::as_slice)
+    }
+
     /// Writes a frame as the process does that has it.
     pub(crate) fn write_frame(&mut self, frame: Handle, offset: usize, bytes: &[u8]) {
         let number = self.frame_address(frame).expect("the frame is there") >> 12;

@@ -9,17 +9,23 @@ use ipc_abi::boot::{FirstHandle, INFO_ADDRESS, PAGE_BYTES};
 use ipc_abi::call::Place;
 use ipc_abi::capability::{Access, Kind, Rights};
 use ipc_abi::manifest::{Badge, Call, Name, Process, Segment};
-use ipc_abi::startup::{MemoryRange, NamedHandle, STARTUP_BYTES, SlotRange, Startup};
+use ipc_abi::service::supervisor::{LogLevel, PERMISSION_SAY};
+use ipc_abi::startup::{
+    LogGrant, MemoryRange, NamedHandle, STARTUP_BYTES, SessionGrant, SlotRange, Startup,
+};
+
+use userlib::random::Seed;
 
 use crate::crash::Memory;
 use crate::grant::Grants;
-use crate::kernel::{Handle, Kernel, Object, ThreadParts, ThreadStart};
+use crate::kernel::{Handle, Kernel, Object};
 use crate::layout;
 use crate::links::Links;
 use crate::store::{Holdings, MakeError, Store};
 use crate::symbol::slice;
 
 mod event;
+mod thread;
 
 /// Slots of a new table.
 const TABLE_SLOTS: u32 = 256;
@@ -37,12 +43,14 @@ pub struct Order<'a> {
     pub package: &'a [u8],
     /// How many lives it had before.
     pub incarnation: u32,
-    /// The endpoint to which its faults go.
+    /// The supervisor's endpoint, to which its faults and its lines go.
     pub faults: Handle,
     /// The ways to and from others.
     pub links: &'a Links,
     /// What outlives it.
     pub grants: &'a Grants,
+    /// What its random numbers start from.
+    pub seed: Seed,
 }
 
 /// A life.
@@ -51,8 +59,10 @@ pub struct Instance {
     pub holdings: Holdings,
     /// Its capability table.
     pub table: Handle,
-    /// Its thread.
+    /// Its first thread.
     pub thread: Handle,
+    /// Its other threads.
+    pub others: Vec<Handle>,
     readable: Vec<(u64, Handle)>,
 }
 
@@ -69,6 +79,7 @@ impl Instance {
                 holdings,
                 table: parts.table,
                 thread: parts.thread,
+                others: parts.others,
                 readable: parts.readable,
             }),
             Err(error) => {
@@ -80,8 +91,10 @@ impl Instance {
 
     /// Takes the life apart; tells how many frames did not come back.
     pub fn end<K: Kernel>(self, store: &mut Store<K>) -> u64 {
-        // First of all it must not run on. Its frame is reclaimed below whatever this answers.
-        let _ = store.kernel.destroy_thread(self.thread);
+        for thread in core::iter::once(self.thread).chain(self.others) {
+            // First of all it must not run on. Its frame is reclaimed below whatever this answers.
+            let _ = store.kernel.destroy_thread(thread);
+        }
         store.release(self.holdings)
     }
 
@@ -140,6 +153,7 @@ impl<K: Kernel> Memory for InstanceMemory<'_, K> {
 struct Parts {
     table: Handle,
     thread: Handle,
+    others: Vec<Handle>,
     readable: Vec<(u64, Handle)>,
 }
 
@@ -169,6 +183,7 @@ impl<'a, K: Kernel> Builder<'a, K> {
             name: order.process.name.clone(),
             incarnation: order.incarnation,
             message_buffer: layout::BUFFER,
+            seed: order.seed,
             ..Startup::default()
         };
         let readable = Vec::new();
@@ -191,7 +206,7 @@ impl<'a, K: Kernel> Builder<'a, K> {
             self.load_segment(segment)?;
         }
         self.map_heap(process.heap_pages)?;
-        self.map_stack(process.stack_pages)?;
+        self.map_stack(layout::STACK_TOP, process.stack_pages)?;
         let buffer = self.make_page(layout::BUFFER, &[], Access::READ_WRITE)?;
         self.readable.push((layout::BUFFER, buffer));
         self.map(FirstHandle::Info as Handle, INFO_ADDRESS, Access::READ)?;
@@ -200,23 +215,18 @@ impl<'a, K: Kernel> Builder<'a, K> {
             self.give_devices(notification)?;
         }
         self.give_rings()?;
-        let (thread, parts) = self.make_thread(buffer, notification)?;
+        let first = self.make_first_thread(buffer, notification)?;
         self.give_services()?;
-        self.give_authority(thread, parts.context)?;
+        self.give_authority(first.handle, first.parts.context)?;
+        let others = self.make_threads()?;
         self.write_startup()?;
-        self.store.kernel.equip_thread(thread, parts)?;
-        let start = ThreadStart {
-            entry: process.program.entry,
-            stack: layout::STACK_TOP,
-            argument: layout::STARTUP,
-            incarnation: self.order.incarnation,
-        };
-        self.store.kernel.start_thread(thread, start)?;
-        self.store.drop_slot(self.holdings, parts.context)?;
-        self.store.drop_slot(self.holdings, parts.handler)?;
+        for thread in core::iter::once(&first).chain(&others) {
+            self.start_thread(thread)?;
+        }
         Ok(Parts {
             table: self.table,
-            thread,
+            thread: first.handle,
+            others: others.iter().map(|thread| thread.handle).collect(),
             readable: self.readable,
         })
     }
@@ -284,65 +294,52 @@ impl<'a, K: Kernel> Builder<'a, K> {
         Ok(())
     }
 
-    fn map_stack(&mut self, pages: u32) -> Result<(), MakeError> {
+    fn map_stack(&mut self, top: u64, pages: u32) -> Result<(), MakeError> {
         for page in 1..=u64::from(pages) {
-            let address = layout::STACK_TOP - page * PAGE_BYTES;
+            let address = top - page * PAGE_BYTES;
             let slot = self.make_page(address, &[], Access::READ_WRITE)?;
             self.readable.push((address, slot));
         }
         Ok(())
     }
 
-    fn make_thread(
-        &mut self,
-        buffer: Handle,
-        notification: Option<Handle>,
-    ) -> Result<(Handle, ThreadParts), MakeError> {
-        let object = Object::Thread {
-            table: self.table,
-            space: self.space,
-        };
-        let thread = self.store.make(self.holdings, object)?;
-        let priority = self.order.process.priority;
-        let object = Object::Context {
-            time: FirstHandle::Time as Handle,
-            priority,
-        };
-        let context = self.store.make(self.holdings, object)?;
-        let badge = Badge::new(self.order.number, 0).into_raw();
-        let object = Object::Gate {
-            target: self.order.faults,
-            badge,
-        };
-        let handler = self.store.make(self.holdings, object)?;
-        Ok((
-            thread,
-            ThreadParts {
-                context,
-                buffer,
-                handler,
-                notification,
-            },
-        ))
-    }
-
-    /// Gives the endpoint where it serves, the gates to those that it may call, and the objects
-    /// that keep its callers waiting.
+    /// Gives the endpoint where it serves, the gates to those that it may call, the objects that keep
+    /// its callers waiting, and what sessions are made of.
     fn give_services(&mut self) -> Result<(), MakeError> {
         if let Some(endpoint) = self.order.links.endpoint(usize::from(self.order.number)) {
-            self.startup.endpoint = Some(self.grant(endpoint, Rights::RECEIVE)?);
+            let rights = match self.order.grants.sessions {
+                Some(_) => Rights::RECEIVE.union(Rights::MAKE_GATE),
+                None => Rights::RECEIVE,
+            };
+            self.startup.endpoint = Some(self.grant(endpoint, rights)?);
         }
         for call in &self.order.process.calls {
             self.give_gate(call)?;
         }
+        if let Some(level) = self.order.process.log {
+            self.give_log(level)?;
+        }
         self.startup.replies.first = self.next_slot;
         for _ in 0..self.order.process.replies {
-            let reply = self.store.make(self.holdings, Object::Reply)?;
-            self.grant(reply, USE)?;
-            self.store.drop_slot(self.holdings, reply)?;
+            self.give_reply()?;
             self.startup.replies.count += 1;
         }
+        if let Some(region) = &self.order.grants.sessions {
+            self.startup.sessions = Some(SessionGrant {
+                count: self.order.process.sessions,
+                region: self.grant(region.handle, USE)?,
+                reply: self.give_reply()?,
+            });
+        }
         Ok(())
+    }
+
+    /// Gives it a reply object; tells its handle there.
+    fn give_reply(&mut self) -> Result<u32, MakeError> {
+        let reply = self.store.make(self.holdings, Object::Reply)?;
+        let handle = self.grant(reply, USE)?;
+        self.store.drop_slot(self.holdings, reply)?;
+        Ok(handle)
     }
 
     fn give_gate(&mut self, call: &Call) -> Result<(), MakeError> {
@@ -365,6 +362,22 @@ impl<'a, K: Kernel> Builder<'a, K> {
         let handle = self.grant(gate, rights)?;
         self.store.drop_slot(self.holdings, gate)?;
         self.name(call.service.clone(), Kind::Gate, handle)
+    }
+
+    /// Gives the gate through which it says lines.
+    fn give_log(&mut self, level: LogLevel) -> Result<(), MakeError> {
+        let badge = Badge::new(self.order.number, 1 << PERMISSION_SAY).into_raw();
+        let target = self.order.faults;
+        let gate = self
+            .store
+            .make(self.holdings, Object::Gate { target, badge })?;
+        let handle = self.grant(gate, Rights::SEND)?;
+        self.store.drop_slot(self.holdings, gate)?;
+        self.startup.log = Some(LogGrant {
+            gate: handle,
+            level,
+        });
+        Ok(())
     }
 
     fn give_authority(&mut self, thread: Handle, context: Handle) -> Result<(), MakeError> {

@@ -23,7 +23,8 @@ fn servers_hear_of_a_death_before_the_next_life() {
         supervisor.store.kernel.deeds.clear();
         supervisor.on_fault(fault(1));
         let next = supervisor.processes[1].instance.as_ref().expect("it lives");
-        let deeds = [Deed::Signalled(gate), Deed::Started(next.thread)];
+        let mut deeds = std::vec![Deed::Signalled(gate), Deed::Started(next.thread)];
+        deeds.extend(next.others.iter().map(|thread| Deed::Started(*thread)));
         assert_eq!(supervisor.store.kernel.deeds, deeds);
         supervisor.store.kernel.check();
     }

@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use ipc_abi::service::supervisor::SupervisorInterface;
-use supervisor::native::Native;
+use supervisor::native::{Native, read_seed};
 use supervisor::supervisor::{Boot, Supervisor};
 use supervisor::survey::PackagePlace;
 use userlib::{Endpoint, Environment, kernel_info, package, serve_events};
@@ -18,14 +18,14 @@ fn run(environment: Environment) -> ! {
     let Ok(Some(package)) = package(&environment) else {
         panic!("there is no boot package")
     };
-    let place = PackagePlace {
-        address: info.package_address,
-        bytes: info.package_bytes,
-    };
     let boot = Boot {
         package,
-        place,
+        place: PackagePlace {
+            address: info.package_address,
+            bytes: info.package_bytes,
+        },
         hertz: info.counter_hertz,
+        seed: read_seed(),
     };
     let mut supervisor = match Supervisor::start(kernel, boot) {
         Ok(supervisor) => supervisor,

@@ -5,7 +5,11 @@ use ipc_abi::call::{Place, PlatformOperation, SystemCall};
 use ipc_abi::capability::{Access, Description, FrameMode, Rights, ThreadState};
 use ipc_abi::debug::thread_flag;
 use ipc_abi::error::Error;
-use userlib::{Environment, EnvironmentError, PageWindow, WindowError, syscall};
+use userlib::random::Seed;
+use userlib::{
+    Environment, EnvironmentError, PageWindow, WindowError, kernel_info, read_cycles, read_ticks,
+    syscall,
+};
 
 use crate::kernel::{Handle, Kernel, Object, Refused, ThreadParts, ThreadStart};
 use crate::store::MEMORY;
@@ -29,6 +33,17 @@ impl Native {
             window: PageWindow::take(environment)?,
         })
     }
+}
+
+/// All that differs from one start of the machine to the next: what its counters say.
+#[must_use]
+pub fn read_seed() -> Seed {
+    let mut seed = Seed::default();
+    let counters = [read_ticks(), read_cycles(), kernel_info().boot_ticks];
+    for (place, counter) in seed.chunks_exact_mut(8).zip(counters) {
+        place.copy_from_slice(&counter.to_le_bytes());
+    }
+    seed
 }
 
 /// Says which call was refused.
@@ -243,6 +258,6 @@ impl Kernel for Native {
     }
 
     fn now_ticks(&mut self) -> u64 {
-        userlib::read_ticks()
+        read_ticks()
     }
 }

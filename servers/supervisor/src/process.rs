@@ -53,12 +53,12 @@ impl Process {
     /// How many frames it takes.
     #[must_use]
     pub fn frames(&self) -> u64 {
-        let region = self.grants.memory.map_or(0, |region| region.frames);
+        let regions: u64 = self.grants.regions().map(|region| region.frames).sum();
         let life = self
             .instance
             .as_ref()
             .map_or(0, |instance| instance.holdings.frames());
-        self.estate.frames() + life + region
+        self.estate.frames() + life + regions
     }
 }
 

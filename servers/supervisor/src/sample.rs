@@ -6,6 +6,7 @@ use std::vec::Vec;
 use ipc_abi::manifest::{
     Authority, Call, Device, Name, Process as Description, Program, Restart, Segment,
 };
+use ipc_abi::service::supervisor::LogLevel;
 
 /// How often the process that has one of everything may die in ten seconds.
 pub(crate) const LIMIT: u16 = 3;
@@ -24,9 +25,12 @@ fn plain(text: &str) -> Description {
         restart: Restart::Never,
         serves: false,
         replies: 0,
+        sessions: 0,
+        threads: 0,
         calls: heapless::Vec::new(),
         devices: heapless::Vec::new(),
         authority: Authority::default(),
+        log: None,
     }
 }
 
@@ -54,6 +58,8 @@ fn worker() -> Description {
         },
         serves: true,
         replies: 2,
+        sessions: 65,
+        threads: 2,
         calls: [call("supervisor", 0, 3, 0), call("other", 2, 0, 32)]
             .into_iter()
             .collect(),
@@ -67,6 +73,7 @@ fn worker() -> Description {
             itself: true,
             platform: true,
         },
+        log: Some(LogLevel::Info),
         ..plain("worker")
     }
 }

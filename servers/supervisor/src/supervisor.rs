@@ -17,16 +17,19 @@ use ipc_abi::call::Place;
 use ipc_abi::interface::{Batch, Caller, Promise};
 use ipc_abi::manifest::{Badge, ManifestError, Processes, Restart};
 use ipc_abi::service::supervisor::{
-    Line, MemoryInfo, PERMISSION_HALT, PERMISSION_KILL, PERMISSION_LOG, ProcessInfo, ProcessState,
-    SlotInfo, Supervisor as Service, SupervisorError,
+    Line, LogLevel, MemoryInfo, PERMISSION_HALT, PERMISSION_KILL, PERMISSION_LOG, ProcessInfo,
+    ProcessState, SlotInfo, Supervisor as Service, SupervisorError,
 };
+use ipc_abi::startup::session_frames;
+use userlib::random::{Generator, Seed};
 use userlib::{Events, Fault, FaultAnswer, offer_replies};
 
-use crate::crash::report;
+use crate::crash::{Culprit, report};
 use crate::frames::Frames;
 use crate::grant;
 use crate::instance::{Instance, Order};
 use crate::kernel::{Handle, Kernel, Object};
+use crate::layout::ThreadPlace;
 use crate::links::Links;
 use crate::log::{Log, line};
 use crate::policy::Verdict;
@@ -35,6 +38,8 @@ use crate::slots::Slots;
 use crate::store::{Holdings, MakeError, Store};
 use crate::survey::{PackagePlace, survey};
 use crate::symbol::Symbols;
+
+mod say;
 
 /// Slots of the table that the kernel gives the first process.
 const FIRST_TABLE_SLOTS: u32 = 256;
@@ -85,6 +90,8 @@ pub struct Boot<'a> {
     pub place: PackagePlace,
     /// Ticks of the counter in a second.
     pub hertz: u64,
+    /// What the seeds of all processes follow from.
+    pub seed: Seed,
 }
 
 /// The supervisor.
@@ -96,6 +103,7 @@ pub struct Supervisor<'a, K> {
     endpoint: Handle,
     reader: Option<Promise<Result<Line, SupervisorError>>>,
     log: Log,
+    seeds: Generator,
     hertz: u64,
     boot_frames: u64,
 }
@@ -135,6 +143,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             endpoint,
             reader: None,
             log: Log::default(),
+            seeds: Generator::new(&boot.seed),
             hertz: boot.hertz,
             boot_frames,
         };
@@ -153,7 +162,8 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
     /// A process faulted: tells why, and ends its life. Its thread is gone then, so there is nothing
     /// to answer.
     fn handle_fault(&mut self, fault: Fault) {
-        let number = usize::from(Badge::from_raw(fault.badge).client());
+        let badge = Badge::from_raw(fault.badge);
+        let number = usize::from(badge.client());
         let Some(process) = self.processes.get(number) else {
             return;
         };
@@ -161,10 +171,14 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             return;
         };
         let description = &process.description;
-        let name = description.name.as_str();
+        let culprit = Culprit {
+            process: description.name.as_str(),
+            thread: badge.thread(),
+            place: ThreadPlace::new(badge.thread(), description.stack_pages),
+        };
         let symbols = Symbols::new(self.package, &description.program);
         let mut memory = instance.memory(&mut self.store.kernel);
-        let report = report(&fault, name, &symbols, &mut memory);
+        let report = report(&fault, culprit, &symbols, &mut memory);
         self.end_life(number, report);
     }
 
@@ -226,6 +240,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
         let Some(process) = self.processes.get_mut(number) else {
             return;
         };
+        self.seeds.stir(self.store.kernel.now_ticks());
         let order = Order {
             number: process_number(number),
             process: &process.description,
@@ -234,6 +249,7 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             faults: self.endpoint,
             links: &self.links,
             grants: &process.grants,
+            seed: self.seeds.next_seed(),
         };
         match Instance::start(&mut self.store, order) {
             Ok(instance) => process.instance = Some(instance),
@@ -263,25 +279,6 @@ impl<'a, K: Kernel> Supervisor<'a, K> {
             self.say(line(format_args!(
                 "supervisor: {lost} frames of {name} did not come back"
             )));
-        }
-    }
-
-    /// Says a line: to the waiting reader, or to the log.
-    fn say(&mut self, line: Line) {
-        self.log.push(line);
-        if let Some(reader) = self.reader.take() {
-            self.tell(reader);
-        }
-    }
-
-    /// Gives the oldest line to `reader`, who waits on if there is none.
-    fn tell(&mut self, reader: Promise<Result<Line, SupervisorError>>) {
-        let Some(line) = self.log.take() else {
-            self.reader = Some(reader);
-            return;
-        };
-        if let Err(Ok(line)) = reader.try_answer(Ok(line)) {
-            self.log.put_back(line);
         }
     }
 
@@ -342,7 +339,7 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
         let regions = self
             .processes
             .iter()
-            .filter_map(|process| process.grants.memory);
+            .flat_map(|process| process.grants.regions());
         let granted: u64 = regions.map(|region| region.frames).sum();
         MemoryInfo {
             total_frames: self.store.frames.total() + granted,
@@ -370,6 +367,10 @@ impl<K: Kernel> Service for Supervisor<'_, K> {
             return promise.answer(Err(SupervisorError::Busy));
         }
         self.tell(promise);
+    }
+
+    fn say(&mut self, caller: Caller, level: LogLevel, lost: u32, text: &str) {
+        self.hear(caller, level, lost, text);
     }
 
     fn processes(&mut self, batch: &mut Batch<'_, ProcessInfo>) {
@@ -442,8 +443,11 @@ fn make_store<K: Kernel>(
     let slots = Slots::new(FIRST_FREE_SLOT, FIRST_TABLE_SLOTS);
     let mut store = Store::new(kernel, Frames::new(0, []), slots);
     for process in processes {
-        let frames = process.description.authority.memory_frames;
+        let frames = u64::from(process.description.authority.memory_frames);
         process.grants.memory = grant::split_memory(&mut store, &mut Holdings::default(), frames)?;
+        let frames = session_frames(process.description.sessions);
+        process.grants.sessions =
+            grant::split_memory(&mut store, &mut Holdings::default(), frames)?;
     }
     store.frames = survey(&mut store, package)?;
     Ok(store)
@@ -473,3 +477,7 @@ mod tests;
 #[cfg(test)]
 #[path = "links_test.rs"]
 mod links_tests;
+
+#[cfg(test)]
+#[path = "log_test.rs"]
+mod log_tests;

@@ -5,6 +5,7 @@ use ipc_abi::capability::Kind;
 use ipc_abi::fault::FaultCause;
 use ipc_abi::interface::{CallError, Failure, Local};
 use ipc_abi::service::supervisor::{SupervisorClient, SupervisorInterface};
+use ipc_abi::startup::Startup;
 use pecan_core::host::HostMachine;
 
 use super::*;
@@ -22,6 +23,7 @@ pub(super) fn start<'a>(
         package,
         place,
         hertz: HERTZ,
+        seed: [7; 32],
     };
     match Supervisor::start(HostKernel::new(machine), boot) {
         Ok(supervisor) => supervisor,
@@ -42,13 +44,13 @@ pub(super) fn fault(number: u8) -> Fault {
     }
 }
 
-fn lines<K: Kernel>(supervisor: &mut Supervisor<'_, K>) -> Vec<String> {
+pub(super) fn lines<K: Kernel>(supervisor: &mut Supervisor<'_, K>) -> Vec<String> {
     std::iter::from_fn(|| supervisor.log.take())
-        .map(|line| line.to_string())
+        .map(|entry| entry.line().to_string())
         .collect()
 }
 
-type Way<'a> = Local<SupervisorInterface, Supervisor<'a, HostKernel<'a>>>;
+pub(super) type Way<'a> = Local<SupervisorInterface, Supervisor<'a, HostKernel<'a>>>;
 
 /// The occupied slots of a process.
 fn slots(way: &mut Way<'_>, process: u32) -> Result<Vec<SlotInfo>, Failure<SupervisorError>> {
@@ -59,7 +61,7 @@ fn caller(number: u8, permission: u32) -> Caller {
     Caller::new(Badge::new(number, 1 << permission))
 }
 
-const REPORT: &str = "worker crashed: cannot read at 0x18 (at 0x200000, in no function)";
+pub(super) const REPORT: &str = "worker crashed: cannot read at 0x18 (at 0x200000, in no function)";
 
 #[test]
 fn every_frame_is_somebodys_or_free() {
@@ -130,11 +132,8 @@ fn what_dies_too_often_stays_dead_and_wakes_who_waits() {
         (dead.state, dead.restarts),
         (ProcessState::Dead, u32::from(LIMIT))
     );
-    let region = 16;
-    assert_eq!(
-        dead.frames, region,
-        "only its region, which nobody else can have, is left"
-    );
+    // Only its regions are left, which nobody else can have.
+    assert_eq!(dead.frames, 16 + 3);
     let mut way = Way::new(supervisor);
     let refusal = Failure::Service(SupervisorError::NotRunning);
     assert_eq!(slots(&mut way, 1), Err(refusal));
@@ -204,7 +203,11 @@ fn what_is_never_started_again_stays_dead() {
     supervisor.on_fault(fault(1));
     let slots = slots(&mut Way::new(supervisor), 1).expect("it runs");
     let gates = slots.iter().filter(|slot| slot.kind == Kind::Gate as u8);
-    assert_eq!(gates.count(), 1);
+    assert_eq!(
+        gates.count(),
+        2 + 3,
+        "two to the supervisor, and to its threads"
+    );
 }
 
 #[test]
@@ -226,6 +229,7 @@ fn failure_at_any_step_leaves_nothing_behind() {
             faults: supervisor.endpoint,
             links: &supervisor.links,
             grants: &process.grants,
+            seed: [7; 32],
         };
         let started = Instance::start(&mut supervisor.store, order);
         supervisor.store.kernel.patience = None;
@@ -274,25 +278,27 @@ fn process_that_finds_no_memory_is_dead_and_a_line_says_so() {
         "supervisor: worker was not started again: no memory is left"
     );
     supervisor.store.kernel.check();
-    assert_eq!(
-        supervisor.process(1).map(|process| process.state),
-        Ok(ProcessState::Dead)
-    );
+    let state = supervisor.process(1).map(|process| process.state);
+    assert_eq!(state, Ok(ProcessState::Dead));
 }
 
 #[test]
 fn region_is_emptied_between_lives() {
     let (machine, package) = (boot(), default_package());
     let mut supervisor = start(&machine, &package);
-    let region = supervisor.processes[1].grants.memory.expect("it has one");
+    let grants = supervisor.processes[1].grants.clone();
+    let region = grants.memory.expect("it has one");
+    let sessions = grants.sessions.expect("it has some");
     let before = supervisor.memory();
     // What the process could do with its handles: an endpoint, a sub-region, its ASIDs.
-    let asids = u64::from(supervisor.processes[1].grants.asids.expect("it has some"));
+    let asids = u64::from(grants.asids.expect("it has some"));
     let kernel = &mut supervisor.store.kernel;
     let place = |slot| Place::new(FirstHandle::Table as u32, slot).into_raw();
     let call = ipc_abi::call::SystemCall::Null;
     let (handle, first) = (u64::from(region.handle), region.first);
+    let (gates, endpoint) = (u64::from(sessions.handle), (sessions.first + 1) * 64);
     let made = [
+        kernel.invoke(call, |it| it.create_endpoint(gates, endpoint, place(244))),
         kernel.invoke(call, |it| {
             it.create_endpoint(handle, (first + 1) * 64, place(240))
         }),
@@ -304,10 +310,10 @@ fn region_is_emptied_between_lives() {
         }),
         kernel.invoke(call, |it| it.region_split(handle, 5, place(243))),
     ];
-    assert_eq!(made, [Ok(0); 4]);
+    assert_eq!(made, [Ok(0); 5]);
     supervisor.on_fault(fault(1));
     let kernel = &mut supervisor.store.kernel;
-    for slot in 240..=243 {
+    for slot in 240..=244 {
         kernel
             .delete(slot)
             .expect("the capability is there, and dead");
@@ -366,7 +372,7 @@ fn capabilities_are_those_of_the_manifest() {
         .iter()
         .map(|info| (Kind::from_raw(info.kind).expect("a kind"), info.rights))
         .collect();
-    let (user, receive, send, signal) = (0x30, 0x10, 0x0D, 0x02);
+    let (user, receive, serve, send, signal) = (0x30, 0x10, 0x50, 0x0D, 0x02);
     let expected = [
         (Kind::CapTable, user),
         (Kind::Notification, receive),
@@ -374,10 +380,13 @@ fn capabilities_are_those_of_the_manifest() {
         (Kind::Irq, user),
         (Kind::Notification, receive),
         (Kind::Gate, signal),
-        (Kind::Endpoint, receive),
+        (Kind::Endpoint, serve),
         (Kind::Gate, send),
         (Kind::Gate, send),
+        (Kind::Gate, 0x01),
         (Kind::Reply, user),
+        (Kind::Reply, user),
+        (Kind::Region, user),
         (Kind::Reply, user),
         (Kind::Region, user),
         (Kind::Allowance, user),
@@ -388,7 +397,8 @@ fn capabilities_are_those_of_the_manifest() {
         (Kind::Thread, user),
         (Kind::SchedulingContext, user),
     ];
-    assert_eq!(found, expected);
+    let place = [(Kind::Notification, receive), (Kind::Gate, signal)];
+    assert_eq!(found, [&expected[..], &place.repeat(3)].concat());
     let refusal = Failure::Service(SupervisorError::NoSuchProcess);
     assert_eq!(slots(&mut way, 9), Err(refusal));
 }
@@ -404,64 +414,6 @@ fn only_who_may_switches_off() {
     assert!(supervisor.store.kernel.is_off);
 }
 
-/// Asks for the next line, as this client.
-fn ask(way: &mut Way<'_>, number: u8, permission: u32) -> Result<Line, Failure<SupervisorError>> {
-    way.call_as(Badge::new(number, 1 << permission));
-    SupervisorClient::new(way).next_line()
-}
-
-/// The line that a waiting reader got meanwhile.
-fn late_line(way: &mut Way<'_>) -> Option<Line> {
-    let answer = way.take_answer()?;
-    let line = SupervisorClient::new(answer).next_line();
-    Some(line.expect("it is a line"))
-}
-
-const WAITS: Result<Line, Failure<SupervisorError>> = Err(Failure::Call(CallError::Deferred));
-
-#[test]
-fn lines_go_to_one_waiting_reader_or_are_kept() {
-    let (machine, package) = (boot(), default_package());
-    let mut way = Way::new(start(&machine, &package));
-    let refused = |error| Err(Failure::Service(error));
-    let stranger = ask(&mut way, 2, PERMISSION_HALT);
-    assert_eq!(stranger, refused(SupervisorError::NotPermitted));
-    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
-    let second = ask(&mut way, 2, PERMISSION_LOG);
-    assert_eq!(second, refused(SupervisorError::Busy));
-    way.server().on_fault(fault(1));
-    way.server().on_fault(fault(1));
-    let report = Line::try_from(REPORT).expect("it is short");
-    assert_eq!(late_line(&mut way), Some(report.clone()));
-    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), Ok(report));
-    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
-}
-
-#[test]
-fn line_that_the_reader_does_not_live_to_hear_is_kept() {
-    let (machine, package) = (boot(), default_package());
-    let mut way = Way::new(start(&machine, &package));
-    assert_eq!(ask(&mut way, 1, PERMISSION_LOG), WAITS);
-    way.disconnect(1);
-    way.server().on_fault(fault(2));
-    assert_eq!(lines(way.server()).len(), 2);
-    // It is the reader itself that dies.
-    assert_eq!(ask(&mut way, 1, PERMISSION_LOG), WAITS);
-    way.server().on_fault(fault(1));
-    assert_eq!(lines(way.server()), [REPORT]);
-}
-
-#[test]
-fn successor_of_a_reader_that_gave_up_waits_in_its_place() {
-    let (machine, package) = (boot(), default_package());
-    let mut way = Way::new(start(&machine, &package));
-    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
-    way.disconnect(2);
-    assert_eq!(ask(&mut way, 2, PERMISSION_LOG), WAITS);
-    way.server().on_fault(fault(1));
-    assert_eq!(late_line(&mut way).as_deref(), Some(REPORT));
-}
-
 #[test]
 fn damaged_package_is_refused_by_name() {
     let machine = boot();
@@ -471,6 +423,7 @@ fn damaged_package_is_refused_by_name() {
             package,
             place,
             hertz: HERTZ,
+            seed: [7; 32],
         };
         let started = Supervisor::start(HostKernel::new(&machine), boot);
         started.map(drop).expect_err("it is damaged").to_string()
@@ -496,4 +449,18 @@ fn program_outside_the_package_is_not_started() {
     supervisor.on_fault(fault(1));
     let line = "supervisor: worker was not started again: its program lies outside the package";
     assert_eq!(lines(&mut supervisor)[1], line);
+}
+
+#[test]
+fn random_numbers_of_each_life_start_from_another_seed() {
+    let (machine, package) = (boot(), default_package());
+    let mut supervisor = start(&machine, &package);
+    let mut seeds = std::collections::BTreeSet::new();
+    for _ in 0..=LIMIT {
+        let blocks = supervisor.store.kernel.contents();
+        let startups = blocks.filter_map(|block| Startup::read(block).ok());
+        seeds.extend(startups.map(|startup| startup.seed));
+        supervisor.on_fault(fault(1));
+    }
+    assert_eq!(seeds.len(), 2 + usize::from(LIMIT), "of two processes");
 }

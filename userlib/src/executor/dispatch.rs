@@ -175,6 +175,10 @@ impl<'a, I: AsyncDispatch<S> + 'a, S> Dispatch<Tasks<'a, S>> for InTasks<I> {
             return match server::read_own_request(&request, buffer, &replier) {
                 Ok(Own::Schema) => server::answer_schema::<I, B, R>(buffer, replier),
                 Ok(Own::Ring) => server::answer(&(), buffer, replier),
+                Ok(Own::RingTurn) => match replier.serve_ring::<Self, _>(tasks, &request) {
+                    Ok(()) => server::answer(&(), buffer, replier),
+                    Err(error) => server::answer_protocol_error(error, replier),
+                },
                 Err(error) => server::answer_protocol_error(error, replier),
             };
         }

@@ -1,6 +1,7 @@
 //! The loop of a server with tasks: that of `serve`, which lets them go on whenever it would receive.
 
 use ipc_abi::error::Error;
+use ipc_abi::interface::promise::Gone;
 use ipc_abi::message::{Incoming, Message};
 use ipc_abi::tag::Tag;
 
@@ -65,6 +66,10 @@ impl<E: TimedSource> Source for Turns<'_, '_, E> {
 
     fn reply(self, reply: Message) {
         self.source.reply(reply);
+    }
+
+    fn deliver(self, reply: Message) -> Result<(), Gone> {
+        self.source.deliver(reply)
     }
 
     fn reply_receive(self, reply: Message, used_words: usize) -> Incoming {

@@ -3,37 +3,38 @@
 extern crate alloc;
 
 use alloc::boxed::Box;
-use alloc::vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use ipc_abi::error::Error;
+use ipc_abi::interface::ring::Reply;
 use ipc_abi::interface::{
-    CallError, EncodeError, METHOD_RING, Misbehavior, RingError, RingTransport, Ticket, client,
+    CallError, EncodeError, METHOD_RING, METHOD_RING_TURN, RingError, RingTransport, Ticket, client,
 };
 use ipc_abi::message::Message;
-use ipc_abi::ring::{SubmitError, Submitter, Wake};
+use ipc_abi::ring::{PeerMisbehavior, RingWords, SLOT_WORDS, Slot, SubmitError, Submitter, Wake};
 use ipc_abi::signal;
 use ipc_abi::startup::{RingGrant, RingSide};
+use ipc_abi::tag::{MessageKind, Tag};
 
-use super::memory::{SharedWords, words_of};
+use super::memory::memory_of;
 use super::server::RINGS;
 use crate::environment::{Environment, EnvironmentError};
 use crate::gate::{Gate, Notification};
 use crate::syscall;
 
-/// How often a server with a ring died.
+/// How often it was heard that a server with a ring died.
 static DEATHS: AtomicU64 = AtomicU64::new(0);
 
 /// The client's side of a ring: the transport of ring clients. One thread of the process waits for rings at a time.
 #[derive(Debug)]
 pub struct Ring {
-    submitter: Submitter<SharedWords>,
+    submitter: Submitter<RingWords<'static>>,
     grant: RingGrant,
     gate: Gate,
     bell: Notification,
-    /// What came, by token.
-    replies: Box<[Message]>,
-    /// How many deaths were known when it was last known that the server lives.
+    /// What came before somebody waited for it, by token.
+    kept: Box<[Slot<AtomicU64>]>,
+    /// How many deaths had been heard of when it was last known that the server lives.
     deaths: u64,
     /// Why it cannot be used.
     failure: Option<RingError>,
@@ -83,16 +84,18 @@ impl Ring {
         let gate = environment.gate(service)?;
         let is_its = |grant: &RingGrant| grant.side == RingSide::Client && grant.name == service;
         let grant = RINGS.grant(is_its).ok_or(OpenError::NoRing)?;
-        let (memory, slots) = words_of(&grant).ok_or(OpenError::NoRing)?;
+        let memory = memory_of(&grant).ok_or(OpenError::NoRing)?;
         let bell = grant.bell.map(Notification::new);
+        let mut submitter = Submitter::new(memory);
+        submitter.close();
         Ok(Ring {
-            submitter: Submitter::new(memory, slots),
-            grant,
+            submitter,
             gate,
             bell: bell.ok_or(OpenError::NoRing)?,
-            replies: vec![Message::default(); slots.count() as usize].into_boxed_slice(),
+            kept: (0..grant.slots).map(|_| empty_slot()).collect(),
             deaths: 0,
             failure: Some(RingError::Closed),
+            grant,
         })
     }
 
@@ -103,13 +106,16 @@ impl Ring {
     ///
     /// `Call`, `NoRing`.
     pub fn open(&mut self) -> Result<(), OpenError> {
-        let (memory, slots) = words_of(&self.grant).ok_or(OpenError::NoRing)?;
+        let memory = memory_of(&self.grant).ok_or(OpenError::NoRing)?;
         self.deaths = DEATHS.load(Ordering::Relaxed);
-        self.submitter = Submitter::new(memory, slots);
+        self.submitter = Submitter::new(memory);
         self.submitter.reset();
-        client::call::<_, _, ()>(&mut self.gate, METHOD_RING, &())?;
         self.failure = None;
-        Ok(())
+        let opened = client::call(&mut self.gate, METHOD_RING, &());
+        if opened.is_err() {
+            self.close(RingError::Closed);
+        }
+        Ok(opened?)
     }
 
     /// Lets the server see what was submitted; one signal, and only if it sleeps.
@@ -127,79 +133,142 @@ impl Ring {
     /// The ticket.
     pub fn poll<R>(&mut self, ticket: Ticket<R>) -> Result<R, Ticket<R>> {
         self.look();
-        self.take_known(ticket)
+        self.keep();
+        self.take_kept(ticket)
     }
 
-    /// Waits for what an operation brings.
+    /// Waits for what an operation brings. If that is not there yet, the server completes all that was submitted.
     #[inline(always)]
     pub fn wait<R>(&mut self, ticket: Ticket<R>) -> R {
-        let mut ticket = ticket;
-        loop {
-            match self.take_known(ticket) {
-                Ok(brought) => return brought,
-                Err(back) => ticket = back,
-            }
-            self.await_something();
+        match self.submitter.take_expected(ticket.token()) {
+            Some(reply) => ticket.read(reply),
+            None => self.wait_longer(ticket),
         }
     }
 
-    /// Comes back when something is there, or has failed.
+    /// Waits for what is not the next of those that are known to be there.
     #[cold]
-    fn await_something(&mut self) {
-        if !self.look() {
-            self.flush();
-            self.sleep();
+    fn wait_longer<R>(&mut self, ticket: Ticket<R>) -> R {
+        let ticket = match self.take_new(ticket) {
+            Ok(brought) => return brought,
+            Err(ticket) => ticket,
+        };
+        self.let_serve();
+        let ticket = match self.take_new(ticket) {
+            Ok(brought) => return brought,
+            Err(ticket) => ticket,
+        };
+        self.fail(PeerMisbehavior::Unfinished);
+        ticket.read(self.instead())
+    }
+
+    /// Looks what is there, and takes what an operation brought if it is.
+    fn take_new<R>(&mut self, ticket: Ticket<R>) -> Result<R, Ticket<R>> {
+        self.look();
+        if let Some(reply) = self.submitter.take_expected(ticket.token()) {
+            return Ok(ticket.read(reply));
+        }
+        self.keep();
+        self.take_kept(ticket)
+    }
+
+    /// Lets the server complete what was submitted: a call, which wakes it.
+    fn let_serve(&mut self) {
+        let _ = self.submitter.publish();
+        if client::call::<_, _, ()>(&mut self.gate, METHOD_RING_TURN, &()).is_err() {
+            self.end();
         }
     }
 
-    #[inline(always)]
-    fn take_known<R>(&mut self, ticket: Ticket<R>) -> Result<R, Ticket<R>> {
+    /// Takes what was kept of an operation, or says why nothing comes.
+    fn take_kept<R>(&mut self, ticket: Ticket<R>) -> Result<R, Ticket<R>> {
         let token = ticket.token();
-        if self.submitter.has_ended(token)
-            && let Some(reply) = self.replies.get(token as usize)
+        if self.submitter.give_back(token)
+            && let Some(slot) = self.kept.get(token as usize)
         {
-            self.submitter.give_back(token);
-            return Ok(ticket.read(Ok(reply)));
+            return Ok(ticket.read(Reply::of(slot)));
         }
         match self.failure {
             None => Err(ticket),
-            Some(failure) => Ok(ticket.read(Err(why(failure)))),
+            Some(_) => Ok(ticket.read(self.instead())),
         }
     }
 
-    /// Takes over what is there; whether anything was.
-    #[inline(never)]
-    fn look(&mut self) -> bool {
-        let mut is_any = false;
-        while self.failure.is_none() {
-            match self.submitter.take(&mut self.replies) {
-                Ok(Some(_)) => is_any = true,
-                Ok(None) => break,
-                Err(misbehavior) => {
-                    self.failure = Some(RingError::PeerMisbehavior(misbehavior));
-                    is_any = true;
+    /// What is read when nothing comes any more.
+    fn instead(&self) -> Reply<'static> {
+        Reply::instead(self.failure.map_or(Tag::default(), why), &NOTHING)
+    }
+
+    /// Looks what is there.
+    fn look(&mut self) {
+        if let Err(misbehavior) = self.submitter.look() {
+            self.fail(misbehavior);
+        }
+    }
+
+    /// Keeps what is there for who will wait for it.
+    fn keep(&mut self) {
+        loop {
+            match self.submitter.take() {
+                Ok(None) => return,
+                Ok(Some(taken)) => {
+                    if let Some(slot) = self.kept.get(taken.token as usize) {
+                        taken.reply.copy_to(slot);
+                    }
                 }
+                Err(misbehavior) => return self.fail(misbehavior),
             }
         }
-        is_any
     }
 
-    /// Sleeps until somebody rings.
-    fn sleep(&mut self) {
+    /// The server is not there any more, or has closed its side. What it completed before counts.
+    #[cold]
+    #[inline(never)]
+    fn end(&mut self) {
+        self.look();
+        self.keep();
+        self.close(RingError::Closed);
+    }
+
+    /// The server broke the rules: nothing of this ring counts any more.
+    fn fail(&mut self, misbehavior: PeerMisbehavior) {
+        self.close(RingError::PeerMisbehavior(misbehavior));
+    }
+
+    /// Why nothing was submitted.
+    #[cold]
+    fn refusal(&self, error: SubmitError) -> RingError {
+        match (self.failure, error) {
+            (Some(failure), _) => failure,
+            (None, SubmitError::Full) => RingError::Full,
+            (None, SubmitError::NotInRing) => RingError::Request(EncodeError::TooLong),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn close(&mut self, why: RingError) {
+        self.submitter.close();
+        self.failure.get_or_insert(why);
+    }
+
+    /// Sleeps until something is there by this ring or another of the process, or until a server of one has died: for
+    /// who has found nothing in any of them, and has flushed each.
+    pub fn sleep(&mut self) {
         match self.submitter.sleep() {
             Ok(true) => {}
             Ok(false) => return,
-            Err(misbehavior) => {
-                self.failure = Some(RingError::PeerMisbehavior(misbehavior));
-                return;
-            }
+            Err(misbehavior) => return self.fail(misbehavior),
         }
         if DEATHS.load(Ordering::Relaxed) == self.deaths {
             self.wait_for_signal();
         }
         self.submitter.wake();
-        if DEATHS.load(Ordering::Relaxed) != self.deaths {
-            self.failure = Some(RingError::Closed);
+        let deaths = DEATHS.load(Ordering::Relaxed);
+        if deaths != self.deaths {
+            // Whose server it was is not said. Who lost the ring answers so.
+            self.deaths = deaths;
+            self.let_serve();
         }
     }
 
@@ -212,27 +281,27 @@ impl Ring {
     }
 }
 
-/// Why what was under way brings nothing.
-const fn why(failure: RingError) -> CallError {
+/// A slot for what is kept.
+const fn empty_slot() -> Slot<AtomicU64> {
+    [const { AtomicU64::new(0) }; SLOT_WORDS]
+}
+
+/// A slot with nothing in it: that of what does not come.
+static NOTHING: Slot<AtomicU64> = empty_slot();
+
+/// The tag in place of the reply that does not come: `Died`, or none that a reply has.
+const fn why(failure: RingError) -> Tag {
     match failure {
-        RingError::Full | RingError::Request(_) | RingError::Closed => {
-            CallError::Refused(Error::Died)
-        }
-        RingError::PeerMisbehavior(_) => CallError::PeerMisbehavior(Misbehavior::NoReply),
+        RingError::Full | RingError::Request(_) | RingError::Closed => Tag::refusal(Error::Died),
+        RingError::PeerMisbehavior(_) => Tag::new(0, 0).with_kind(MessageKind::OneWay),
     }
 }
 
 impl RingTransport for Ring {
     #[inline(always)]
     fn submit(&mut self, request: &Message, used_words: usize) -> Result<u32, RingError> {
-        if let Some(failure) = self.failure {
-            return Err(failure);
-        }
         self.submitter
             .submit(request, used_words)
-            .map_err(|error| match error {
-                SubmitError::Full => RingError::Full,
-                SubmitError::NotInRing => RingError::Request(EncodeError::TooLong),
-            })
+            .map_err(|error| self.refusal(error))
     }
 }

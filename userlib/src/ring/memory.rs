@@ -7,16 +7,13 @@
 
 use core::sync::atomic::AtomicU64;
 
-use ipc_abi::ring::Slots;
+use ipc_abi::ring::{RingWords, Slots};
 use ipc_abi::startup::RingGrant;
 
 use crate::address;
 
-/// The words of a ring.
-pub(crate) type SharedWords = &'static [AtomicU64];
-
 /// The memory of a ring that the supervisor mapped; `None` if the grant makes no sense.
-pub(crate) fn words_of(grant: &RingGrant) -> Option<(SharedWords, Slots)> {
+pub(crate) fn memory_of(grant: &RingGrant) -> Option<RingWords<'static>> {
     let slots = Slots::new(u32::from(grant.slots))?;
     let start = address::from_abi(grant.address);
     if start == 0 || !start.is_multiple_of(align_of::<AtomicU64>()) {
@@ -26,5 +23,7 @@ pub(crate) fn words_of(grant: &RingGrant) -> Option<(SharedWords, Slots)> {
     // SAFETY: the grant is the supervisor's (`ipc_abi::startup`): so many words are mapped there, readable
     // and writable, for as long as the process lives. Others write them at the same time: they are atomics.
     let words = unsafe { core::slice::from_raw_parts(start, slots.words()) };
-    Some((words, slots))
+    let (header, rest) = words.split_first_chunk()?;
+    let (slots, _) = rest.as_chunks();
+    RingWords::new(header, slots)
 }

@@ -3,22 +3,19 @@
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use heapless::Vec;
-use ipc_abi::interface::promise::{Desk, Ticket};
-use ipc_abi::interface::ring::NoBuffer;
-use ipc_abi::interface::{Caller, Dispatch, ProtocolError, Replier};
+use ipc_abi::interface::{Caller, Dispatch, ProtocolError, ring};
 use ipc_abi::manifest::RINGS_MAX;
-use ipc_abi::message::{Incoming, Message};
-use ipc_abi::ring::{Completer, PeerMisbehavior, Wake};
+use ipc_abi::message::Incoming;
+use ipc_abi::ring::{Completer, PeerMisbehavior, RingWords, Wake};
 use ipc_abi::startup::{RingGrant, RingSide};
-use ipc_abi::tag::Tag;
 use spin::mutex::SpinMutex;
 
-use super::memory::{SharedWords, words_of};
+use super::memory::memory_of;
 use crate::heap::Yielding;
 use crate::syscall;
 
 /// How many requests of one ring are served before somebody else has his turn.
-const TURN: u32 = 64;
+const TURN: u64 = 64;
 
 /// The rings of this process.
 pub(crate) static RINGS: Rings = Rings {
@@ -49,7 +46,7 @@ struct OpenRing {
     badge: u64,
     /// The gate that signals the client.
     doorbell: u32,
-    completer: Completer<SharedWords>,
+    completer: Completer<RingWords<'static>>,
 }
 
 /// Whether there is more to be done.
@@ -84,8 +81,8 @@ impl Rings {
         let mut sides = self.sides.lock();
         let mut served = sides.iter_mut().filter(|side| side.serves(client));
         let side = served.next().ok_or(ProtocolError::NoRing)?;
-        let (memory, slots) = words_of(&side.grant).ok_or(ProtocolError::NoRing)?;
-        let mut completer = Completer::new(memory, slots);
+        let memory = memory_of(&side.grant).ok_or(ProtocolError::NoRing)?;
+        let mut completer = Completer::new(memory);
         completer.reset();
         // Its client has submitted nothing yet, so it may not be missed that this side waits to be rung.
         let _ = completer.sleep();
@@ -113,27 +110,56 @@ impl Rings {
     pub(crate) fn serve<I: Dispatch<S>, S>(&self, server: &mut S) -> More {
         let mut more = More::No;
         for index in 0..RINGS_MAX {
-            // Taken out, so that the server's methods may do anything meanwhile.
-            let taken = self
-                .sides
-                .lock()
-                .get_mut(index)
-                .and_then(|side| side.open.take());
+            let taken = match self.sides.lock().get_mut(index) {
+                Some(side) => side.open.take(),
+                None => break,
+            };
             let Some(mut ring) = taken else { continue };
             // Who breaks the rules has no ring any more.
-            let Ok(left) = ring.serve::<I, S>(server) else {
+            let Ok(left) = ring.serve::<I, S>(server, TURN) else {
                 continue;
             };
             if left == More::Yes {
                 more = More::Yes;
             }
-            // If it was opened anew meanwhile, by a call that the server received itself, that one counts.
-            if let Some(side) = self.sides.lock().get_mut(index) {
-                side.open.get_or_insert(ring);
-            }
+            self.put_back(index, ring);
         }
         self.is_any_left.store(more == More::Yes, Ordering::Relaxed);
         more
+    }
+
+    /// Lets `server` serve all that is in the ring with the caller of `request`, who waits for that.
+    pub(crate) fn serve_caller<I: Dispatch<S>, S>(
+        &self,
+        server: &mut S,
+        request: &Incoming,
+    ) -> Result<(), ProtocolError> {
+        let client = Caller::of(request).client();
+        let (index, mut ring) = self.take(client).ok_or(ProtocolError::NoRing)?;
+        let slots = ring.completer.slots();
+        // There is no more than the slots hold: it submits nothing while it waits. Else it breaks the rules.
+        match ring.serve::<I, S>(server, slots) {
+            Ok(More::No) => {
+                self.put_back(index, ring);
+                Ok(())
+            }
+            Ok(More::Yes) | Err(_) => Err(ProtocolError::NoRing),
+        }
+    }
+
+    /// Takes the open ring with `client` out, so that the server's methods may do anything meanwhile.
+    fn take(&self, client: u8) -> Option<(usize, OpenRing)> {
+        let mut sides = self.sides.lock();
+        let mut served = sides.iter_mut().enumerate();
+        let (index, side) = served.find(|(_, side)| side.serves(client))?;
+        Some((index, side.open.take()?))
+    }
+
+    /// Puts a ring back. If it was opened anew meanwhile, by a call that the server received itself, that one counts.
+    fn put_back(&self, index: usize, ring: OpenRing) {
+        if let Some(side) = self.sides.lock().get_mut(index) {
+            side.open.get_or_insert(ring);
+        }
     }
 }
 
@@ -145,23 +171,21 @@ impl Side {
 }
 
 impl OpenRing {
-    /// Serves a turn.
-    fn serve<I: Dispatch<S>, S>(&mut self, server: &mut S) -> Result<More, PeerMisbehavior> {
+    /// Serves a turn of at most so many requests.
+    #[inline(never)]
+    fn serve<I: Dispatch<S>, S>(
+        &mut self,
+        server: &mut S,
+        most: u64,
+    ) -> Result<More, PeerMisbehavior> {
         self.completer.wake();
-        for _ in 0..TURN {
-            let Some(request) = self.completer.take()? else {
+        let mut left = most;
+        while left != 0 {
+            let served = ring::serve::<I, S, _>(&mut self.completer, server, self.badge, left)?;
+            if served == 0 {
                 break;
-            };
-            let incoming = Incoming {
-                tag: request.message.tag,
-                badge: self.badge,
-                words: request.message.words,
-            };
-            let replier = InRing {
-                completer: &mut self.completer,
-                token: request.token,
-            };
-            I::dispatch(server, incoming, &mut NoBuffer, replier);
+            }
+            left = left.saturating_sub(served);
         }
         if self.completer.publish() == Wake::Needed {
             // The client may have gone meanwhile.
@@ -172,34 +196,5 @@ impl OpenRing {
         } else {
             Ok(More::Yes)
         }
-    }
-}
-
-/// Answers into a ring.
-struct InRing<'a> {
-    completer: &'a mut Completer<SharedWords>,
-    token: u32,
-}
-
-impl Replier for InRing<'_> {
-    type Next = ();
-
-    #[inline(always)]
-    fn reply(self, reply: Message, used_words: usize) {
-        if reply.tag.into_raw() & Tag::SLOW_BITS == 0 {
-            self.completer.complete(self.token, &reply, used_words);
-        } else {
-            let refusal = Message::empty(ProtocolError::NotInRing.into_raw());
-            self.completer.complete(self.token, &refusal, 0);
-        }
-    }
-
-    fn keep(&self) -> Result<(&'static dyn Desk, Ticket), ProtocolError> {
-        Err(ProtocolError::NotInRing)
-    }
-
-    fn later(self) {
-        let refusal = Message::empty(ProtocolError::NotInRing.into_raw());
-        self.completer.complete(self.token, &refusal, 0);
     }
 }

@@ -85,6 +85,11 @@ impl Script {
 }
 
 impl Source for &Script {
+    fn deliver(self, reply: Message) -> Result<(), Gone> {
+        Source::reply(self, reply);
+        Ok(())
+    }
+
     fn receive(self) -> Incoming {
         self.deeds.borrow_mut().push(None);
         self.next()

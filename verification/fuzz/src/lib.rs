@@ -5,6 +5,8 @@ mod call;
 mod input;
 mod interface;
 mod page;
+mod ring;
+mod stub;
 mod tree;
 
 /// What untrusted bytes reach.
@@ -16,6 +18,8 @@ pub enum Target {
     Interfaces,
     /// Start-up blocks, manifests, and the headers of boot packages.
     Pages,
+    /// Either side of a ring, by what its peer writes.
+    Rings,
     /// Device trees, and what the kernel reads from them.
     Trees,
 }
@@ -31,10 +35,11 @@ pub enum Bug {
 
 impl Target {
     /// All of them.
-    pub const ALL: [Target; 4] = [
+    pub const ALL: [Target; 5] = [
         Target::Calls,
         Target::Interfaces,
         Target::Pages,
+        Target::Rings,
         Target::Trees,
     ];
 
@@ -45,6 +50,7 @@ impl Target {
             Target::Calls => "calls",
             Target::Interfaces => "interfaces",
             Target::Pages => "pages",
+            Target::Rings => "rings",
             Target::Trees => "trees",
         }
     }
@@ -65,6 +71,7 @@ impl Target {
             Target::Calls => call::run(bytes, bug),
             Target::Interfaces => interface::run(bytes, bug),
             Target::Pages => page::run(bytes, bug),
+            Target::Rings => ring::run(bytes, bug),
             Target::Trees => tree::run(bytes, bug),
         }
     }

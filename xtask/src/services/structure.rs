@@ -21,13 +21,21 @@ pub(super) fn name(structure: &Structure) -> String {
         Structure::Struct { name, .. } | Structure::Enum { name, .. } => {
             format!("[`{name}`](#{})", name.to_lowercase())
         }
+        Structure::Capability {
+            interface: Some(interface),
+            ..
+        } => format!("capability: a way in to a service that speaks `{interface}`"),
+        Structure::Capability {
+            kind,
+            interface: None,
+        } => format!("capability: `{kind}`"),
     }
 }
 
 /// Adds the types with names that `structure` is made of to `found`, in the order in which they come.
 pub(super) fn collect(structure: &Structure, found: &mut Vec<Structure>) {
     match structure {
-        Structure::Scalar(_) | Structure::Text(_) => {}
+        Structure::Scalar(_) | Structure::Text(_) | Structure::Capability { .. } => {}
         Structure::List(inner, _) | Structure::Array(inner, _) | Structure::Optional(inner) => {
             collect(inner, found);
         }
@@ -76,7 +84,8 @@ pub(super) fn draw(structure: &Structure, text: &mut String) {
         | Structure::List(..)
         | Structure::Array(..)
         | Structure::Optional(_)
-        | Structure::Tuple(_) => {}
+        | Structure::Tuple(_)
+        | Structure::Capability { .. } => {}
     }
 }
 
@@ -145,6 +154,10 @@ mod tests {
         assert_eq!(name(&Structure::Tuple(&[])), "nothing");
         let pair = Structure::Tuple(&[Structure::Scalar("u8"), Structure::Text(Some(9))]);
         assert_eq!(name(&pair), "(`u8`, text of at most 9 bytes)");
+        let capability = |kind, interface| name(&Structure::Capability { kind, interface });
+        assert_eq!(capability("Frame", None), "capability: `Frame`");
+        let way_in = "capability: a way in to a service that speaks `File`";
+        assert_eq!(capability("Gate", Some("File")), way_in);
     }
 
     #[test]

@@ -67,6 +67,12 @@ pub struct Process {
     /// How many callers it can keep waiting.
     #[serde(default)]
     pub replies: u32,
+    /// How many sessions of its clients it can have open.
+    #[serde(default)]
+    pub sessions: u32,
+    /// How many threads it can have besides its first.
+    #[serde(default)]
+    pub threads: u32,
     /// Whom it may call.
     #[serde(default)]
     pub calls: Vec<Call>,
@@ -76,6 +82,8 @@ pub struct Process {
     /// What it drives.
     #[serde(default)]
     pub devices: Vec<String>,
+    /// Down to which level it may say lines.
+    pub log: Option<String>,
     /// The size of its own region of memory.
     pub memory: Option<String>,
     /// The highest priority of the time that it may give out.

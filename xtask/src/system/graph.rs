@@ -85,6 +85,12 @@ fn authorities(process: &Process) -> Vec<String> {
             share => format!("time up to priority {time}, budgets up to {share} %"),
         });
     }
+    if process.threads > 0 {
+        list.push(format!("threads besides its first: {}", process.threads));
+    }
+    if let Some(log) = &process.log {
+        list.push(format!("lines down to {log}"));
+    }
     if process.asids > 0 {
         list.push(format!("address spaces: {}", process.asids));
     }

@@ -42,9 +42,12 @@ fn entry(name: &str) -> Entry {
         },
         serves: true,
         replies: 2,
+        sessions: 3,
+        threads: 0,
         calls: heapless::Vec::new(),
         devices: heapless::Vec::new(),
         authority: Authority::default(),
+        log: None,
     };
     Entry {
         process,

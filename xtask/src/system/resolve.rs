@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, anyhow};
 use ipc_abi::boot::FIRST_STACK_PAGES;
 use ipc_abi::manifest::{Authority, Call, Device, Name, Process, Program, Restart};
+use ipc_abi::service::supervisor::LogLevel;
 
 use super::declaration;
 use super::package::Entry;
@@ -45,6 +46,8 @@ fn resolve_process(
         restart,
         serves: process.serves,
         replies: u8::try_from(process.replies)?,
+        sessions: u8::try_from(process.sessions)?,
+        threads: u8::try_from(process.threads)?,
         calls: heapless::Vec::new(),
         devices: heapless::Vec::new(),
         authority: Authority {
@@ -56,6 +59,7 @@ fn resolve_process(
             itself: process.itself,
             platform: process.platform,
         },
+        log: process.log.as_deref().map(level).transpose()?,
     };
     for call in &process.calls {
         let pushed = resolved.calls.push(resolve_call(declared, call)?);
@@ -111,6 +115,11 @@ fn resolve_device(declared: &Declared, device: &str) -> Result<Device> {
         pages,
         lines,
     })
+}
+
+fn level(name: &str) -> Result<LogLevel> {
+    let level = LogLevel::ALL.iter().find(|level| level.name() == name);
+    level.copied().context("no such level")
 }
 
 fn name(text: &str) -> Result<Name> {

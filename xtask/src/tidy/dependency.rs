@@ -38,7 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pecan-specification",
         ],
     ),
-    ("verification/order/protocol", &["ipc-abi"]),
+    ("verification/order/protocol", &["ipc-abi", "userlib"]),
     (
         "verification/*",
         &["ipc-abi", "pecan-core", "pecan-specification"],
@@ -50,7 +50,14 @@ const SECTIONS: [&str; 2] = ["dependencies", "build-dependencies"];
 /// Dependencies that [`ALLOWED`] does not have.
 pub(super) fn find_wrong_way(files: &[File]) -> Vec<Finding> {
     let members = members(files);
-    let names: Vec<&str> = members.iter().filter_map(|it| it.name()).collect();
+    let mut names: Vec<&str> = members.iter().filter_map(|it| it.name()).collect();
+    let root = files.iter().find(|file| file.path == "Cargo.toml");
+    // What the root has from elsewhere is nobody's of ours, even if one of ours has the same name.
+    for (name, value) in root.map(declared).unwrap_or_default() {
+        if value.get("path").is_none() {
+            names.retain(|it| *it != name);
+        }
+    }
     let mut findings = Vec::new();
     for member in &members {
         let Some(allowed) = allowed(member.folder) else {
@@ -191,6 +198,27 @@ mod tests {
             messages(&find_wrong_way(&[one, two])),
             ["servers/one/Cargo.toml: must not depend on two"]
         );
+    }
+
+    #[test]
+    fn library_may_have_the_name_of_a_server() {
+        let one = manifest(
+            "userlib/Cargo.toml",
+            "userlib",
+            "[dependencies]\nlog = { workspace = true }",
+        );
+        let two = manifest("servers/log/Cargo.toml", "log", "");
+        let root = |from: &str| {
+            let text = format!("[workspace.dependencies]\nlog = {{ {from} }}");
+            File::new("Cargo.toml", &text)
+        };
+        let ours = [root("path = \"servers/log\""), one, two];
+        assert_eq!(
+            messages(&find_wrong_way(&ours)),
+            ["userlib/Cargo.toml: must not depend on log"]
+        );
+        let [_, one, two] = ours;
+        assert!(find_wrong_way(&[root("version = \"1\""), one, two]).is_empty());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use ipc_abi::service::bench::{Bench, BenchInterface, Unit};
 use ipc_abi::service::command::text;
 use ipc_abi::service::console::{Console, ConsoleInterface, Statistics};
 use ipc_abi::service::supervisor::{
-    Line, MemoryInfo, ProcessState, Supervisor, SupervisorError, SupervisorInterface,
+    Line, LogLevel, MemoryInfo, ProcessState, Supervisor, SupervisorError, SupervisorInterface,
 };
 
 /// A console on which somebody types given lines, and whose screen is a text.
@@ -43,6 +43,8 @@ impl Console for FakeConsole<'_> {
 struct FakeSupervisor;
 
 impl Supervisor for FakeSupervisor {
+    fn say(&mut self, _caller: Caller, _level: LogLevel, _lost: u32, _text: &str) {}
+
     fn processes(&mut self, batch: &mut Batch<'_, ProcessInfo>) {
         // One batch each.
         let Some((name, next)) = ["supervisor", "shell"]

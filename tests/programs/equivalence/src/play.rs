@@ -149,10 +149,10 @@ impl Play<'_> {
                 let handle = self.stage.own_handle(thing);
                 return self.destroy(world, handle);
             }
-            Event::DestroyTime(actor) => (
-                SystemCall::Destroy,
-                world.context_of(self.stage.agents[actor]),
-            ),
+            Event::DestroyTime(actor) => {
+                let handle = world.context_of(self.stage.agents[actor]);
+                return self.destroy(world, handle);
+            }
         };
         let answer = world.function(call, &[handle]);
         Ok(answer.map_or_else(Error::into_raw, |value| value << 32))

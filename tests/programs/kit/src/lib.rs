@@ -15,8 +15,10 @@ mod printer;
 mod raider;
 mod random;
 mod raw;
+pub mod ring;
 pub mod service;
 mod step;
+pub mod vault;
 mod world;
 
 pub use agent::{Agent, Plan};

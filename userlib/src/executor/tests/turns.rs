@@ -58,6 +58,11 @@ impl Source for &Script {
         self.deeds.borrow_mut().push(Deed::Reply(reply.words[0]));
     }
 
+    fn deliver(self, reply: Message) -> Result<(), Gone> {
+        Source::reply(self, reply);
+        Ok(())
+    }
+
     fn reply_receive(self, reply: Message, _used_words: usize) -> Incoming {
         self.next(Deed::ReplyReceive(reply.words[0]))
             .expect("something comes some time")

@@ -1,11 +1,13 @@
 //! Protocols between cores, as `ARCHITECTURE.md` designs them, in every interleaving and with every
 //! stale value that C11 allows (`loom`), each with twins in which one ordering is missing.
 //!
-//! The kernel runs one core: none of its protocols is in it yet. The ring is: its models run the code of `ipc-abi`. Prints a line for each model and, at last, the
+//! The kernel runs one core: none of its protocols is in it yet. The ring is, and so are the locks of a process:
+//! their models run the code of `ipc-abi` and of `userlib`. Prints a line for each model and, at last, the
 //! counts; exits with 1 if a model fails or a twin does not.
 
 mod protocol;
 mod ring;
+mod wait;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use loom::thread;
 
-use crate::ring;
+use crate::{ring, wait};
 
 /// Which ordering of a model is missing.
 #[derive(Clone, Copy)]
@@ -100,6 +100,26 @@ pub(crate) const MODELS: &[Model] = &[
         name: "a client that sleeps at a ring is woken",
         orderings: &["fence of the server", "fence of the client"],
         check: ring::client_is_woken,
+    },
+    Model {
+        name: "what a lock of a process guards is seen by its next holder, who is woken",
+        orderings: &[
+            "acquire of a free lock",
+            "acquire of a lock that is handed over",
+            "release",
+            "waking of who waits",
+        ],
+        check: wait::lock,
+    },
+    Model {
+        name: "who waits for a condition is woken when it comes",
+        orderings: &["entry before the lock is given back", "waking of who waits"],
+        check: wait::queue,
+    },
+    Model {
+        name: "what somebody is woken for is seen",
+        orderings: &["acquire of who was woken", "release of who wakes"],
+        check: wait::woken,
     },
 ];
 

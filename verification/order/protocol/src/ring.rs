@@ -3,18 +3,28 @@
 use std::sync::Arc;
 
 use ipc_abi::message::{MESSAGE_WORDS, Message};
-use ipc_abi::ring::{Completer, RingMemory, RingWord, SLOTS_MIN, Slots, Submitter, Wake};
+use ipc_abi::ring::{
+    Completer, HEADER_WORDS, Received, RingMemory, RingWord, SLOTS_MIN, Slot, Submitter, Wake,
+};
 use ipc_abi::tag::Tag;
 use loom::sync::atomic::{AtomicU64, Ordering, fence};
 use loom::thread;
 
 use super::protocol::Weak;
 
-/// A word, as one side sees it: some of its orderings can be missing.
+/// What orders one side's accesses: some of it can be missing.
+#[derive(Clone, Copy)]
+struct Orders {
+    weak: Weak,
+    /// The numbers of this side's release, acquire and fence.
+    places: [usize; 3],
+    has_fences: bool,
+}
+
+/// A word, as one side sees it.
 struct Word {
     word: Arc<AtomicU64>,
-    weak: Weak,
-    places: [usize; 3],
+    orders: Arc<Orders>,
 }
 
 impl RingWord for Word {
@@ -23,8 +33,8 @@ impl RingWord for Word {
     }
 
     fn load_acquire(&self) -> u64 {
-        self.word
-            .load(self.weak.order(self.places[1], Ordering::Acquire))
+        let Orders { weak, places, .. } = *self.orders;
+        self.word.load(weak.order(places[1], Ordering::Acquire))
     }
 
     fn store(&self, value: u64) {
@@ -32,29 +42,42 @@ impl RingWord for Word {
     }
 
     fn store_release(&self, value: u64) {
+        let Orders { weak, places, .. } = *self.orders;
         self.word
-            .store(value, self.weak.order(self.places[0], Ordering::Release));
+            .store(value, weak.order(places[0], Ordering::Release));
     }
 }
 
 /// One side's view of the memory.
 struct View {
-    words: Vec<Word>,
-    weak: Weak,
-    /// The numbers of this side's release, acquire and fence.
-    places: [usize; 3],
-    has_fences: bool,
+    header: Box<[Word; HEADER_WORDS]>,
+    submissions: Vec<Slot<Word>>,
+    completions: Vec<Slot<Word>>,
+    orders: Arc<Orders>,
 }
 
 impl RingMemory for View {
     type Word = Word;
 
-    fn words(&self) -> &[Word] {
-        &self.words
+    fn header(&self) -> &[Word; HEADER_WORDS] {
+        &self.header
+    }
+
+    fn submissions(&self) -> &[Slot<Word>] {
+        &self.submissions
+    }
+
+    fn completions(&self) -> &[Slot<Word>] {
+        &self.completions
     }
 
     fn fence(&self) {
-        if self.has_fences && !self.weak.lacks(self.places[2]) {
+        let Orders {
+            weak,
+            places,
+            has_fences,
+        } = *self.orders;
+        if has_fences && !weak.lacks(places[2]) {
             fence(Ordering::SeqCst);
         }
     }
@@ -68,23 +91,49 @@ fn sides(
     places: [[usize; 3]; 2],
     has_fences: bool,
 ) -> (Submitter<View>, Completer<View>) {
-    let slots = Slots::new(SLOTS_MIN).expect("it is a number of slots");
-    let words = (0..slots.words()).map(|_| Arc::new(AtomicU64::new(0)));
-    let words: Vec<Arc<AtomicU64>> = words.collect();
+    let header: [_; HEADER_WORDS] = std::array::from_fn(|_| Arc::new(AtomicU64::new(0)));
+    let queue = || -> Vec<Slot<Arc<AtomicU64>>> {
+        let slot = |_| std::array::from_fn(|_| Arc::new(AtomicU64::new(0)));
+        (0..SLOTS_MIN).map(slot).collect()
+    };
+    let (submissions, completions) = (queue(), queue());
     let [client, server] = places.map(|places| {
-        let word = |word: &Arc<AtomicU64>| Word {
-            word: Arc::clone(word),
-            weak,
-            places,
-        };
-        View {
-            words: words.iter().map(word).collect(),
+        let orders = Arc::new(Orders {
             weak,
             places,
             has_fences,
+        });
+        let word = |word: &Arc<AtomicU64>| Word {
+            word: Arc::clone(word),
+            orders: Arc::clone(&orders),
+        };
+        let slot = |slot: &Slot<Arc<AtomicU64>>| slot.each_ref().map(word);
+        View {
+            header: Box::new(header.each_ref().map(word)),
+            submissions: submissions.iter().map(slot).collect(),
+            completions: completions.iter().map(slot).collect(),
+            orders: Arc::clone(&orders),
         }
     });
-    (Submitter::new(client, slots), Completer::new(server, slots))
+    (Submitter::new(client), Completer::new(server))
+}
+
+/// What was received, whole.
+fn read(received: &Received<'_, Word>) -> Message {
+    let tag = received.tag();
+    Message {
+        tag,
+        words: received.words(tag.length().div_ceil(8)),
+    }
+}
+
+/// Answers what is there with `reply`; how many requests that were, each of which is whole.
+fn answer(server: &mut Completer<View>, reply: &Message) -> u64 {
+    let served = server.serve(1, |request, place| {
+        assert_eq!(read(&request), message(7), "the request is whole");
+        place.complete(reply, 1, 0)
+    });
+    served.expect("the client is honest")
 }
 
 fn message(value: u64) -> Message {
@@ -101,17 +150,15 @@ fn message(value: u64) -> Message {
 pub(crate) fn whole(weak: Weak) {
     let (mut client, mut server) = sides(weak, [[0, 3, KEPT], [2, 1, KEPT]], false);
     let thread = thread::spawn(move || {
-        if let Some(request) = server.take().expect("the client is honest") {
-            assert_eq!(request.message, message(7), "the request is whole");
-            server.complete(request.token, &message(9), 1);
+        if answer(&mut server, &message(9)) != 0 {
             let _ = server.publish();
         }
     });
     let _ = client.submit(&message(7), 1).expect("there is room");
     let _ = client.publish();
-    let mut replies = [Message::default(); SLOTS_MIN as usize];
-    if let Some(token) = client.take(&mut replies).expect("the server is honest") {
-        assert_eq!(replies[token as usize], message(9), "the reply is whole");
+    if client.look().expect("the server is honest") {
+        let reply = client.take_expected(0).map(|reply| read(&reply));
+        assert_eq!(reply, Some(message(9)), "the reply is whole");
     }
     thread.join().expect("the server ends");
 }
@@ -132,11 +179,7 @@ pub(crate) fn client_is_woken(weak: Weak) {
     let _ = client.submit(&message(7), 1).expect("there is room");
     let _ = client.publish();
     let thread = thread::spawn(move || {
-        let request = server
-            .take()
-            .expect("the client is honest")
-            .expect("it is published");
-        server.complete(request.token, &message(9), 1);
+        assert_eq!(answer(&mut server, &message(9)), 1, "it is published");
         server.publish()
     });
     let sleeps = client.sleep().expect("the server is honest");

@@ -22,12 +22,16 @@ pub(super) fn memory_fits_the_board(declared: &Declared) -> Result<()> {
     let Ok(board) = parse_pages(&declared.board.memory) else {
         return Ok(());
     };
+    let pages = |size: &Option<String>| {
+        let size = size.as_ref();
+        size.and_then(|text| parse_pages(text).ok()).unwrap_or(0)
+    };
     let processes = declared.system.process.iter();
-    let sizes = processes.flat_map(|process| [&process.heap, &process.stack, &process.memory]);
-    let total: u64 = sizes
-        .flatten()
-        .filter_map(|text| parse_pages(text).ok())
-        .sum();
+    let needs = processes.map(|process| {
+        let stacks = pages(&process.stack).saturating_mul(1 + u64::from(process.threads));
+        pages(&process.heap) + stacks + pages(&process.memory)
+    });
+    let total: u64 = needs.sum();
     ensure!(
         total <= board,
         "heaps, stacks and memory take {} KiB, but board `{}` may have only {} KiB",

@@ -5,6 +5,7 @@ mod authority;
 mod board;
 mod call;
 mod device;
+mod log;
 mod process;
 
 use anyhow::{Result, anyhow};
@@ -73,6 +74,9 @@ pub const SYSTEM_RULES: &[Rule] = &[
     rule("stack-size", process::stack_is_a_size),
     rule("restart-bound", process::restart_is_bounded),
     rule("reply-count", process::replies_are_few),
+    rule("session-count", process::sessions_are_few),
+    rule("session-silent", process::sessions_are_served),
+    rule("thread-count", process::threads_are_few),
     rule("call-unknown", call::callee_exists),
     rule("call-silent", call::callee_serves),
     rule("call-twice", call::callee_is_named_once),
@@ -87,6 +91,8 @@ pub const SYSTEM_RULES: &[Rule] = &[
     rule("device-owner", device::device_has_one_driver),
     rule("device-count", device::devices_are_few),
     rule("device-lines", device::lines_have_signals),
+    rule("log-level", log::levels_exist),
+    rule("log-carrier", log::lines_are_carried),
     rule("memory-size", authority::memory_is_a_size),
     rule("memory-total", authority::memory_fits_the_board),
     rule("time-priority", authority::time_is_below_supervisor),

@@ -1,7 +1,9 @@
 //! The rules for processes by themselves.
 
 use anyhow::{Result, bail, ensure};
-use ipc_abi::manifest::{PAGES_MAX, PROCESSES_MAX, REPLIES_MAX, STACK_PAGES_MAX};
+use ipc_abi::manifest::{
+    PAGES_MAX, PROCESSES_MAX, REPLIES_MAX, SESSIONS_MAX, STACK_PAGES_MAX, THREADS_MAX,
+};
 
 use super::{Declared, is_name};
 use crate::system::SUPERVISOR;
@@ -79,8 +81,11 @@ pub(super) fn supervisor_is_as_the_kernel_makes_it(declared: &Declared) -> Resul
         ("stack", first.stack.is_some()),
         ("restart", first.restart.is_some()),
         ("replies", first.replies != 0),
+        ("sessions", first.sessions != 0),
+        ("threads", first.threads != 0),
         ("calls", !first.calls.is_empty()),
         ("devices", !first.devices.is_empty()),
+        ("log", first.log.is_some()),
         ("memory", first.memory.is_some()),
         ("time", first.time.is_some()),
         ("share", first.share != 0),
@@ -167,6 +172,41 @@ pub(super) fn replies_are_few(declared: &Declared) -> Result<()> {
         ensure!(
             count as usize <= REPLIES_MAX,
             "process `{}` keeps {count} callers waiting, more than {REPLIES_MAX}",
+            process.name
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn sessions_are_few(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        let count = process.sessions;
+        ensure!(
+            count as usize <= SESSIONS_MAX,
+            "process `{}` has {count} sessions, more than {SESSIONS_MAX}",
+            process.name
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn sessions_are_served(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        ensure!(
+            process.sessions == 0 || process.serves,
+            "process `{}` has sessions and does not serve",
+            process.name
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn threads_are_few(declared: &Declared) -> Result<()> {
+    for process in &declared.system.process {
+        let count = process.threads;
+        ensure!(
+            count as usize <= THREADS_MAX,
+            "process `{}` has {count} threads besides its first, more than {THREADS_MAX}",
             process.name
         );
     }

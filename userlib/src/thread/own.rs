@@ -1,4 +1,4 @@
-//! Further threads of the process's own space.
+//! Threads of the process's own space that it makes by hand, of its own memory and time.
 //!
 //! A thread starts in [`start_thread`] on its own stack, at whose end stand its control block and
 //! what it is to do, so that it needs nothing of the thread that started it.
