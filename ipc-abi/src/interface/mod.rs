@@ -29,7 +29,7 @@
 //! |---|---|
 //! | `AdderClient<T>` | the trait's methods, over a [`Transport`] |
 //! | `AdderInterface` | its name, schema and methods ([`Interface`]), and its dispatchers ([`Dispatch`], [`AsyncDispatch`]) |
-//! | `AsyncAdder` | the trait by methods that may wait: `async`, with `&self`, and what is promised returned |
+//! | `AsyncAdder` | the trait by methods that may wait: `async`, with `&self`, and what is promised returned; not if capabilities travel |
 //!
 //! | a method returns | the server | the client gets |
 //! |---|---|---|

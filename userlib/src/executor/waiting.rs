@@ -134,6 +134,17 @@ impl Waiting {
         drop(removed);
     }
 
+    /// How many of this thread wait for signals.
+    #[cfg(test)]
+    pub(super) fn listener_count(&self) -> usize {
+        let thread = clock::thread();
+        let lists = self.lists.lock();
+        let listeners = lists.listeners.keys();
+        listeners
+            .filter(|listener| listener.thread == thread)
+            .count()
+    }
+
     /// Takes those of these signals that came to this thread.
     pub(super) fn take_signals(&self, bits: u64) -> u64 {
         let mut lists = self.lists.lock();

@@ -268,6 +268,21 @@ fn task_does_not_go_on_for_a_caller_that_has_gone() {
 }
 
 #[test]
+fn tasks_go_on_while_rings_are_served() {
+    let server = Server::default();
+    let script = Script {
+        arriving: RefCell::new([None].into()),
+        deeds: RefCell::default(),
+        start: 0,
+    };
+    let pool = pool::Pool::new(LIMITS);
+    pool.spawn(server.raise(7));
+    let nothing = Turns::new(&script, &pool).try_receive();
+    assert_eq!(nothing.tag, Tag::refusal(Error::WouldBlock));
+    assert_eq!(server.total.get(), 7);
+}
+
+#[test]
 fn signals_reach_the_background_and_deaths_the_server() {
     let server = Server::default();
     let death = signal::client_died(5);

@@ -59,6 +59,26 @@ fn signal_is_heard_by_one_who_waits_for_it() {
 }
 
 #[test]
+fn other_signals_wake_nobody() {
+    let polls = Cell::new(0);
+    let server = Server::default();
+    let tasks = Tasks::new(&server, LIMITS);
+    tasks.pool().spawn(async {
+        let mut signal = core::pin::pin!(signal(1 << 12));
+        core::future::poll_fn(|context| {
+            polls.set(polls.get() + 1);
+            signal.as_mut().poll(context).map(drop)
+        })
+        .await;
+    });
+    tasks.run();
+    tasks.signal(1 << 13);
+    assert_eq!(polls.get(), 1);
+    tasks.signal(1 << 12);
+    assert_eq!((polls.get(), tasks.count()), (2, 0));
+}
+
+#[test]
 fn time_out_ends_what_waits_too_long_and_leaves_nothing_behind() {
     let server = Server::default();
     let mut way = way(&server);
@@ -81,9 +101,11 @@ fn future_that_is_dropped_waits_no_longer() {
     assert_eq!(client(&mut way, 1).hear(1 << 11, 10), DEFERRED);
     assert_eq!(client(&mut way, 2).reach(5), Err(CallError::Deferred));
     assert!(waiting::WAITING.next_deadline().is_some());
+    assert_eq!(waiting::WAITING.listener_count(), 1);
     way.server().disconnect(1);
     way.server().disconnect(2);
     assert_eq!(waiting::WAITING.next_deadline(), None);
+    assert_eq!(waiting::WAITING.listener_count(), 0);
     assert_eq!(server.change.waiting_count(), 0);
 }
 
