@@ -13,11 +13,10 @@ use ipc_abi::interface::promise::{Desk, Gone, Ticket};
 use ipc_abi::interface::server::reply_protocol_error;
 use ipc_abi::manifest::REPLIES_MAX;
 use ipc_abi::message::{LongWriter, Message};
-use spin::mutex::SpinMutex;
 
 use crate::buffer::MessageBuffer;
 use crate::control::current_thread;
-use crate::heap::Yielding;
+use crate::sync::Mutex;
 use crate::syscall;
 
 /// The desk of this process.
@@ -52,7 +51,7 @@ impl Replies for Native {
 /// The reply objects of a process.
 pub(crate) struct ReplyDesk<K> {
     kernel: K,
-    places: SpinMutex<Vec<Place, REPLIES_MAX>, Yielding>,
+    places: Mutex<Vec<Place, REPLIES_MAX>>,
     /// The thread that serves nobody at the moment, so that asking the kernel about a place cannot put
     /// a caller into it; 0 for none.
     idle_thread: AtomicU64,
@@ -76,7 +75,7 @@ impl<K: Replies> ReplyDesk<K> {
     pub(crate) const fn new(kernel: K) -> ReplyDesk<K> {
         ReplyDesk {
             kernel,
-            places: SpinMutex::new(Vec::new()),
+            places: Mutex::new(Vec::new()),
             idle_thread: AtomicU64::new(0),
         }
     }

@@ -1,9 +1,9 @@
 //! Lines for the log: the logger behind the macros of the crate `log`, which is [`crate::log`].
 //!
 //! A record becomes a line for each of its lines, and more for those that are longer than
-//! [`SAY_BYTES`]. Each goes to the supervisor as a message that nobody answers; the supervisor is more important than
-//! every process and waits for nobody, so that takes as long as the message. Lines that cannot be sent are
-//! counted, and the next says how many.
+//! [`SAY_BYTES`]. Each goes to the supervisor as a message that nobody answers; the supervisor waits for nobody,
+//! so that takes as long as the message, or as the call that the supervisor is answering. Lines that cannot be sent
+//! are counted, and the next says how many.
 
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU32, Ordering};

@@ -11,7 +11,8 @@
 //! A server that has sessions says so ([`HasSessions`]) and serves [`WithSessions`]`(SampleInterface)`. A method opens
 //! one by [`Sessions::open`] and returns its gate. `system.toml` says how many there can be (`sessions = 64`).
 //!
-//! Calls that were under way when a session ended are refused with `NoSession`: no number is a session's twice.
+//! Calls that were under way when a session ended are refused with `Died`, by the kernel, or `NoSession`: no number
+//! is a session's twice.
 
 mod gates;
 mod object;
@@ -177,17 +178,16 @@ impl<R> Sessions<R> {
 
     /// Ends a session; whether it was open. One of its methods may do that.
     pub fn close(&mut self, id: SessionId) -> bool {
-        let Some(place) = self.places.get_mut(usize::from(id.number)) else {
-            return false;
-        };
-        if !place.holder().is_some_and(|holder| holder.id == id) {
-            return false;
-        }
+        self.remove(id).is_some()
+    }
+
+    /// Ends a session; what was there is the caller's to drop.
+    fn remove(&mut self, id: SessionId) -> Option<Place<R>> {
+        let place = self.places.get_mut(usize::from(id.number))?;
+        place.holder().filter(|holder| holder.id == id)?;
         let ended = core::mem::replace(place, Place::Free);
         self.gates.destroy(id.number);
-        // Its destructor runs when the session is over, and may open another.
-        drop(ended);
-        true
+        Some(ended)
     }
 
     /// Ends all sessions of a client.
@@ -199,11 +199,12 @@ impl<R> Sessions<R> {
         }
     }
 
-    /// Ends the sessions whose gates did not reach their clients.
-    fn sweep(&mut self) {
-        while let Some(id) = self.outbox.take_lost() {
-            self.close(id);
-        }
+    /// Ends the sessions whose gates did not reach their clients; what was there is the caller's to drop.
+    fn sweep(&mut self) -> Vec<Place<R>> {
+        let lost = core::iter::from_fn(|| self.outbox.take_lost());
+        let ids: Vec<SessionId> = lost.collect();
+        let ended = ids.into_iter().filter_map(|id| self.remove(id));
+        ended.collect()
     }
 
     fn holders(&self) -> impl Iterator<Item = &Holder> {
@@ -215,7 +216,7 @@ impl<R> Sessions<R> {
         caller: Caller,
         object: Box<dyn Object<R>>,
     ) -> Result<Granted<I>, SessionError> {
-        self.sweep();
+        drop(self.sweep());
         let client = caller.client();
         if self.count_of(client) >= self.of_client {
             return Err(SessionError::TooManyOfClient);
@@ -262,14 +263,15 @@ impl<R> Sessions<R> {
         }
     }
 
-    /// Puts the object back, unless the session ended meanwhile: then it is dropped.
-    fn end(&mut self, holder: Holder, object: Box<dyn Object<R>>) {
+    /// Puts the object back, unless the session ended meanwhile: then it is the caller's to drop.
+    fn end(&mut self, holder: Holder, object: Box<dyn Object<R>>) -> Option<Box<dyn Object<R>>> {
         let place = self.places.get_mut(usize::from(holder.id.number));
         match place {
             Some(place @ Place::Running(_)) if place.holder() == Some(&holder) => {
                 *place = Place::Open(holder, object);
+                None
             }
-            Some(_) | None => drop(object),
+            Some(_) | None => Some(object),
         }
     }
 

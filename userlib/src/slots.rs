@@ -1,9 +1,8 @@
 //! The empty slots of the process's capability table: whoever fills one takes it here first.
 
 use ipc_abi::startup::SlotRange;
-use spin::mutex::SpinMutex;
 
-use crate::heap::Yielding;
+use crate::sync::Mutex;
 
 /// Slots of a table that was not extended.
 const TABLE_SLOTS: usize = 256;
@@ -14,7 +13,7 @@ pub(crate) static SLOTS: Slots = Slots::new();
 /// Which slots are whose.
 #[derive(Debug)]
 pub(crate) struct Slots {
-    uses: SpinMutex<[Use; TABLE_SLOTS], Yielding>,
+    uses: Mutex<[Use; TABLE_SLOTS]>,
 }
 
 /// What a slot is used for.
@@ -33,7 +32,7 @@ pub(crate) enum Use {
 impl Slots {
     pub(crate) const fn new() -> Slots {
         Slots {
-            uses: SpinMutex::new([Use::Closed; TABLE_SLOTS]),
+            uses: Mutex::new([Use::Closed; TABLE_SLOTS]),
         }
     }
 

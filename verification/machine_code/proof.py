@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import z3
@@ -98,6 +98,20 @@ def discharge(claim: Claim, obligation: Obligation, *, by_both: bool = True) -> 
     goals = conjuncts(obligation.goal) if obligation.is_apart else [obligation.goal]
     is_claim_alone = obligation.group in (KEPT, TRANSLATION)
     ask = prove_by_one if is_claim_alone and not by_both else prove
+    verdict = _all_of(ask, hypotheses, goals)
+    if verdict is Verdict.UNKNOWN:
+        # Too much at once: part by part.
+        parts = [part for goal in goals for part in conjuncts(goal)]
+        verdict = _all_of(ask, hypotheses, parts) if len(parts) > len(goals) else verdict
+    return verdict
+
+
+def _all_of(
+    ask: Callable[[Sequence[z3.BoolRef], z3.BoolRef], Verdict],
+    hypotheses: Sequence[z3.BoolRef],
+    goals: Sequence[z3.BoolRef],
+) -> Verdict:
+    """The first verdict that is not *proved*, if there is one."""
     verdicts = (ask(hypotheses, goal) for goal in goals)
     return next((v for v in verdicts if v is not Verdict.PROVED), Verdict.PROVED)
 

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 mod desk;
 mod mishap;
 mod pass;
+mod rubbish;
 mod table;
 
 use super::client::Transport;
@@ -21,6 +22,7 @@ use crate::tag::Tag;
 
 pub use desk::Answer;
 pub use mishap::Mishap;
+pub use rubbish::send_rubbish;
 pub use table::{HostCapability, HostTable};
 
 use desk::HostDesk;

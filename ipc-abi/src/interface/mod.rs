@@ -99,7 +99,9 @@ pub use client::Transport;
 pub use error::{CallError, ConnectError, EncodeError, Failure, Misbehavior, ProtocolError};
 pub use granted::{Grantable, Granted, object};
 #[cfg(not(target_os = "none"))]
-pub use local::{Answer, HostBuffer, HostCapability, HostTable, Local, Mishap, Through};
+pub use local::{
+    Answer, HostBuffer, HostCapability, HostTable, Local, Mishap, Through, send_rubbish,
+};
 pub use promise::Promise;
 pub use ring::{RingError, RingTransport, Ticket};
 pub use schema::{MethodInfo, MethodKind, Schema, ValueInfo};

@@ -19,6 +19,7 @@ mod granted;
 mod mishap;
 mod promise;
 mod ring;
+mod rubbish;
 
 #[payload]
 #[derive(Clone, Debug, PartialEq, Eq)]

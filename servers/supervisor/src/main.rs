@@ -36,5 +36,5 @@ fn run(environment: Environment) -> ! {
     panic!("the endpoint is gone: {}", error.name());
 }
 
-// The heap: about 2 KiB a process, and the lists of free frames.
+// The heap: about 2 KiB a process, some 28 bytes for each page of its heap and stacks, lines, lists of free frames.
 userlib::first_entry!(run, 512 * 1024);

@@ -51,8 +51,8 @@ impl Change {
         waiting.into_values().for_each(Waker::wake);
     }
 
-    /// Waits until `find` finds something. It is asked at once, and again whenever a change was announced, in
-    /// the order in which they began to wait.
+    /// Waits until `find` finds something. It is asked at once, and again whenever a change was announced. Who of several
+    /// is asked first is not said: what one finds, the others do not.
     pub const fn until<R, F: FnMut() -> Option<R> + Unpin>(&self, find: F) -> Until<'_, F> {
         Until {
             change: self,

@@ -7,15 +7,13 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::task::Waker;
 
-use spin::mutex::SpinMutex;
-
 use super::clock;
-use crate::heap::Yielding;
+use crate::sync::Mutex;
 use crate::time::{Deadline, Instant};
 
 /// Who waits in this process.
 pub(super) static WAITING: Waiting = Waiting {
-    lists: SpinMutex::new(Lists {
+    lists: Mutex::new(Lists {
         number: 0,
         timers: BTreeMap::new(),
         listeners: BTreeMap::new(),
@@ -25,7 +23,7 @@ pub(super) static WAITING: Waiting = Waiting {
 
 /// Who waits.
 pub(super) struct Waiting {
-    lists: SpinMutex<Lists, Yielding>,
+    lists: Mutex<Lists>,
 }
 
 struct Lists {

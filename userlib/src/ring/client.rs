@@ -252,8 +252,8 @@ impl Ring {
         self.failure.get_or_insert(why);
     }
 
-    /// Sleeps until something is there by this ring or another of the process, or until a server of one has died: for
-    /// who has found nothing in any of them, and has flushed each.
+    /// Sleeps until something is there by this ring, or until the server of any ring of the process has died: for
+    /// who has found nothing and has flushed. What comes by another ring wakes nobody here.
     pub fn sleep(&mut self) {
         match self.submitter.sleep() {
             Ok(true) => {}

@@ -8,10 +8,9 @@ use ipc_abi::manifest::RINGS_MAX;
 use ipc_abi::message::Incoming;
 use ipc_abi::ring::{Completer, PeerMisbehavior, RingWords, Wake};
 use ipc_abi::startup::{RingGrant, RingSide};
-use spin::mutex::SpinMutex;
 
 use super::memory::memory_of;
-use crate::heap::Yielding;
+use crate::sync::Mutex;
 use crate::syscall;
 
 /// How many requests of one ring are served before somebody else has his turn.
@@ -19,13 +18,13 @@ const TURN: u64 = 64;
 
 /// The rings of this process.
 pub(crate) static RINGS: Rings = Rings {
-    sides: SpinMutex::new(Vec::new()),
+    sides: Mutex::new(Vec::new()),
     is_any_left: AtomicBool::new(false),
 };
 
 /// The rings of a process.
 pub(crate) struct Rings {
-    sides: SpinMutex<Sides, Yielding>,
+    sides: Mutex<Sides>,
     /// Whether a turn ended with something left.
     is_any_left: AtomicBool,
 }

@@ -10,11 +10,10 @@ use ipc_abi::interface::granted::Keeper;
 use ipc_abi::interface::{Granted, ProtocolError};
 use ipc_abi::manifest::{Badge, SessionId};
 use ipc_abi::startup::SessionGrant;
-use spin::mutex::SpinMutex;
 
 use crate::gate::Endpoint;
-use crate::heap::Yielding;
 use crate::keeper::KEEPER;
+use crate::sync::Mutex;
 use crate::syscall;
 
 /// Where gates are made.
@@ -81,7 +80,7 @@ impl Gates for Native {
 /// Gates that were made and have not reached their clients yet.
 pub(super) struct Outbox {
     inner: &'static dyn Keeper,
-    posts: SpinMutex<Vec<Post>, Yielding>,
+    posts: Mutex<Vec<Post>>,
 }
 
 /// A gate on its way.
@@ -104,7 +103,7 @@ impl Outbox {
     pub(super) fn new(inner: &'static dyn Keeper) -> &'static Outbox {
         Box::leak(Box::new(Outbox {
             inner,
-            posts: SpinMutex::new(Vec::new()),
+            posts: Mutex::new(Vec::new()),
         }))
     }
 

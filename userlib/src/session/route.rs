@@ -6,6 +6,7 @@ use ipc_abi::interface::{
 };
 use ipc_abi::manifest::Badge;
 use ipc_abi::message::{Incoming, LongBuffer, MESSAGE_WORDS};
+use ipc_abi::tag::Tag;
 
 use super::Sessions;
 use super::object::{Call, Said};
@@ -44,7 +45,7 @@ impl<I: Dispatch<S>, S: HasSessions> Dispatch<S> for WithSessions<I> {
         buffer: &mut B,
         replier: R,
     ) -> R::Next {
-        server.sessions().sweep();
+        sweep(server, request.tag, buffer);
         if Badge::from_raw(request.badge).session().is_none() {
             return I::dispatch(server, request, buffer, replier);
         }
@@ -57,7 +58,7 @@ impl<I: Dispatch<S>, S: HasSessions> Dispatch<S> for WithSessions<I> {
     }
 
     fn tell<B: LongBuffer>(server: &mut S, request: Incoming, buffer: &mut B) {
-        server.sessions().sweep();
+        sweep(server, request.tag, buffer);
         let badge = Badge::from_raw(request.badge);
         if badge.session().is_none() {
             return I::tell(server, request, buffer);
@@ -69,7 +70,7 @@ impl<I: Dispatch<S>, S: HasSessions> Dispatch<S> for WithSessions<I> {
         }
         if let Some((holder, mut object)) = server.sessions().begin(badge) {
             object.tell(server, request, buffer);
-            server.sessions().end(holder, object);
+            drop(server.sessions().end(holder, object));
         }
     }
 
@@ -108,8 +109,36 @@ fn serve<S: HasSessions, B: LongBuffer>(
     let (holder, mut object) = begun.ok_or(ProtocolError::NoSession)?;
     let mut call = Call { buffer, replier };
     let said = object.dispatch(server, request, &mut call);
-    server.sessions().end(holder, object);
+    let over = server.sessions().end(holder, object);
+    if over.is_some() {
+        let tag = match &said {
+            Said::Reply(reply) => reply.tag,
+            Said::Later => Tag::default(),
+        };
+        beside_message(tag, buffer, || drop(over));
+    }
     Ok(said)
+}
+
+/// Ends the sessions whose gates did not reach their clients, while a message with this tag waits to be read.
+fn sweep<S: HasSessions, B: LongBuffer>(server: &mut S, tag: Tag, buffer: &mut B) {
+    let lost = server.sessions().sweep();
+    if !lost.is_empty() {
+        beside_message(tag, buffer, || drop(lost));
+    }
+}
+
+/// Lets destructors run, which may send and receive long messages, while a message with this tag is in the buffer.
+fn beside_message<B: LongBuffer>(tag: Tag, buffer: &mut B, act: impl FnOnce()) {
+    if !tag.is_long() {
+        return act();
+    }
+    let kept = buffer.read(tag.length(), <[u8]>::to_vec);
+    act();
+    if let Ok(bytes) = kept {
+        // It fits where it was.
+        let _ = buffer.write(0, &bytes);
+    }
 }
 
 fn close<S: HasSessions, B: LongBuffer>(
@@ -123,5 +152,54 @@ fn close<S: HasSessions, B: LongBuffer>(
         Ok(())
     } else {
         Err(ProtocolError::NoSession)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::rc::Rc;
+    use alloc::vec::Vec;
+    use core::cell::RefCell;
+    use ipc_abi::message::{LongBufferError, LongWriter};
+
+    /// A buffer that a destructor reaches too, as in a process.
+    #[derive(Clone, Default)]
+    struct Shared(Rc<RefCell<Vec<u8>>>);
+
+    impl LongWriter for Shared {
+        fn write(&mut self, _offset: usize, bytes: &[u8]) -> Result<(), LongBufferError> {
+            *self.0.borrow_mut() = bytes.to_vec();
+            Ok(())
+        }
+    }
+
+    impl LongBuffer for Shared {
+        fn read<T>(
+            &mut self,
+            length: usize,
+            reader: impl FnOnce(&[u8]) -> T,
+        ) -> Result<T, LongBufferError> {
+            let bytes = self.0.borrow().get(..length).map(<[u8]>::to_vec);
+            bytes.map(|it| reader(&it)).ok_or(LongBufferError::NoBuffer)
+        }
+    }
+
+    #[test]
+    fn destructors_do_not_touch_the_message_that_is_there() {
+        let mut buffer = Shared::default();
+        let theirs = buffer.clone();
+        let message = [7; 200];
+        buffer.write(0, &message).expect("it fits");
+        let tag = Tag::new(1, 200).with_long();
+        beside_message(tag, &mut buffer, || {
+            *theirs.0.borrow_mut() = Vec::from([9; 300])
+        });
+        assert_eq!(*theirs.0.borrow(), message);
+        let short = Tag::new(1, 8);
+        beside_message(short, &mut buffer, || {
+            *theirs.0.borrow_mut() = Vec::from([9; 300])
+        });
+        assert_eq!(*theirs.0.borrow(), [9; 300], "nothing is there to be kept");
     }
 }

@@ -74,6 +74,11 @@ unsafe impl RawMutex for RawLock {
         self.0.try_lock()
     }
 
+    /// Lets the next have it.
+    ///
+    /// # Safety
+    ///
+    /// Who calls has the lock.
     #[inline(always)]
     unsafe fn unlock(&self) {
         self.0.unlock(&Places);

@@ -21,8 +21,14 @@ impl NewName for Server {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ipc_abi::interface::{Failure, Local};
+    use ipc_abi::interface::{Failure, Local, send_rubbish};
     use ipc_abi::service::new_name::{NewNameClient, NewNameInterface};
+
+    #[test]
+    fn whatever_comes_is_answered() {
+        let mut server = Local::<NewNameInterface, _>::new(Server::default());
+        assert!(send_rubbish(&mut server, 10_000) > 0);
+    }
 
     #[test]
     fn total_grows_as_far_as_it_fits() {
