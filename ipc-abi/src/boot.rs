@@ -21,6 +21,8 @@ pub const FIRST_BUFFER_ADDRESS: u64 = 0x7E_1000_0000;
 
 /// Bytes in a page and in a frame.
 pub const PAGE_BYTES: u64 = 4096;
+/// Object numbers in one frame: the number of an object is its physical address divided by 64.
+pub const OBJECTS_PER_FRAME: u64 = 64;
 
 /// The first word of a package: `PECANPKG`.
 pub const PACKAGE_MAGIC: u64 = u64::from_le_bytes(*b"PECANPKG");

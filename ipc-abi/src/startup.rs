@@ -9,7 +9,7 @@
 use heapless::Vec;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::boot::PAGE_BYTES;
+use crate::boot::{OBJECTS_PER_FRAME, PAGE_BYTES};
 use crate::capability::Kind;
 use crate::manifest::{DEVICE_LINES_MAX, DEVICES_MAX, Name, RINGS_MAX};
 use crate::service::supervisor::LogLevel;
@@ -76,16 +76,13 @@ pub struct SessionGrant {
     pub reply: u32,
 }
 
-/// Bytes of a gate (`ABI.md`, "Capabilities").
-const GATE_BYTES: u64 = 64;
-
 /// How many frames the region has in which so many gates of sessions are made: its own, and theirs.
 #[must_use]
 pub const fn session_frames(count: u8) -> u64 {
-    let bytes = (count as u64).wrapping_mul(GATE_BYTES);
     match count {
         0 => 0,
-        _ => bytes.div_ceil(PAGE_BYTES).wrapping_add(1),
+        // A gate takes one object number (`ABI.md`, "Capabilities").
+        _ => (count as u64).div_ceil(OBJECTS_PER_FRAME).wrapping_add(1),
     }
 }
 

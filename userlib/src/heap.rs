@@ -5,7 +5,6 @@
 #![expect(unsafe_code, reason = "handing memory to the allocator")]
 
 use ipc_abi::startup::MemoryRange;
-use spin::relax::RelaxStrategy;
 use talc::TalcLock;
 use talc::source::Manual;
 
@@ -14,21 +13,6 @@ use crate::sync::RawLock;
 
 #[cfg_attr(target_os = "none", global_allocator)]
 static HEAP: TalcLock<RawLock, Manual> = TalcLock::new(Manual);
-
-/// What to do while a lock is taken that is only held for some instructions.
-pub(crate) struct Yielding;
-
-impl RelaxStrategy for Yielding {
-    #[cold]
-    #[inline(never)]
-    fn relax() {
-        #[cfg(target_os = "none")]
-        // Cannot be refused.
-        let _ = crate::syscall::r#yield();
-        #[cfg(not(target_os = "none"))]
-        core::hint::spin_loop();
-    }
-}
 
 /// Gives the heap its memory.
 ///

@@ -5,15 +5,13 @@
 
 use core::fmt;
 
-use ipc_abi::call::Window;
 use ipc_abi::error::Error;
 use ipc_abi::interface::client::{check_schema, close_session};
 use ipc_abi::interface::{CallError, ConnectError, Granted, Interface, METHOD_CLOSE, Transport};
 use ipc_abi::message::{Incoming, Message};
 
 use crate::buffer::MessageBuffer;
-use crate::keeper::KEEPER;
-use crate::syscall;
+use crate::gate::{Gate, TimedGate};
 use crate::time::{Deadline, Duration};
 
 /// A way in to a service that speaks `I`, which came with a message: a transport that waits for each answer so long
@@ -54,8 +52,9 @@ impl<I: Interface> OwnedGate<I> {
         self.gate
     }
 
-    fn ticks(&self) -> u64 {
-        Deadline::after(self.patience).ticks()
+    /// The way through it for one message.
+    fn timed(&self) -> TimedGate {
+        Gate::new(self.gate.handle()).until(Deadline::after(self.patience))
     }
 }
 
@@ -74,20 +73,16 @@ impl<I: Interface> Transport for OwnedGate<I> {
     }
 
     fn call(&mut self, request: Message) -> Result<Incoming, CallError> {
-        let (handle, ticks) = (self.gate.handle(), self.ticks());
-        Ok(syscall::call_until(handle, request, Window::NONE, ticks))
+        self.timed().call(request)
     }
 
     fn call_taking(&mut self, request: Message, count: usize) -> Result<Incoming, CallError> {
-        let (handle, ticks) = (self.gate.handle(), self.ticks());
-        KEEPER.call_taking(count, |window| {
-            syscall::call_until(handle, request, window, ticks)
-        })
+        self.timed().call_taking(request, count)
     }
 
     /// Does not wait at all: there is no sending until a deadline.
     fn send(&mut self, message: Message) -> Result<(), CallError> {
-        syscall::try_send(self.gate.handle(), message).map_err(CallError::Refused)
+        self.timed().send(message)
     }
 }
 

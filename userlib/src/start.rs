@@ -7,7 +7,6 @@
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use ipc_abi::boot::PAGE_BYTES;
-use ipc_abi::manifest::THREADS_MAX;
 use ipc_abi::startup::{STARTUP_BYTES, Startup, StartupError};
 use spin::once::Once;
 
@@ -15,21 +14,21 @@ use crate::address;
 use crate::control::ThreadControl;
 use crate::desk::offer_replies;
 use crate::environment::Environment;
-use crate::heap::{self, Arena, Yielding};
+use crate::heap::{self, Arena};
 use crate::keeper::KEEPER;
 use crate::lines;
 use crate::random;
 use crate::ring;
 use crate::slots::SLOTS;
-use crate::thread;
+use crate::thread::place::Places;
+use crate::thread::{self, THREADS};
 
 mod first;
 
 /// The threads' control blocks, by number.
-static CONTROLS: [ThreadControl; THREADS_MAX + 1] =
-    [const { ThreadControl::new() }; THREADS_MAX + 1];
+static CONTROLS: [ThreadControl; THREADS] = [const { ThreadControl::new() }; THREADS];
 /// What the process was given.
-static STARTUP: Once<Startup, Yielding> = Once::new();
+static STARTUP: Once<Startup, Places> = Once::new();
 /// Whether the process has started.
 static STARTED: AtomicBool = AtomicBool::new(false);
 

@@ -4,8 +4,10 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::TraitItem;
 
+use crate::dispatcher::expand_outcome;
 use crate::method::{Argument, Kind, Method};
 use crate::model::Interface;
+use crate::wire::Wire;
 
 /// Makes the trait and its dispatcher, but for an interface by which capabilities travel: they are only
 /// there while the method runs that takes or brings them.
@@ -84,7 +86,16 @@ fn expand_arm(asynchronous: &syn::Ident, method: &Method) -> TokenStream {
     );
     let call = quote!(<S as #asynchronous>::#function);
     if method.kind == Kind::Stream {
-        let answer = expand_answer(method, &quote!(Reply::batch(closed, &memory)));
+        let answer = expand_outcome(
+            &method.returns,
+            |value| {
+                quote!({
+                    let () = #value;
+                    Reply::batch(closed, &memory)
+                })
+            },
+            expand_service_error,
+        );
         return quote! {
             #number => match request.read::<(u64, #types)>() {
                 Ok((position, #names)) => {
@@ -99,8 +110,14 @@ fn expand_arm(asynchronous: &syn::Ident, method: &Method) -> TokenStream {
         };
     }
     let (_, wire) = &method.returns.value;
-    let result = wire.wrap(&quote!(result));
-    let answer = expand_answer(method, &quote!(Reply::new(&#result)));
+    let answer = expand_outcome(
+        &method.returns,
+        |value| {
+            let value = wire.wrap(value);
+            quote!(Reply::new(&#value))
+        },
+        expand_service_error,
+    );
     quote! {
         #number => match request.read::<#types>() {
             Ok(#names) => {
@@ -112,18 +129,8 @@ fn expand_arm(asynchronous: &syn::Ident, method: &Method) -> TokenStream {
     }
 }
 
-/// What is done with `value`, which a method returned; `answered` is what is done if all is well.
-fn expand_answer(method: &Method, answered: &TokenStream) -> TokenStream {
-    match &method.returns.error {
-        None => quote!({ let result = value; #answered }),
-        Some((_, error_wire)) => {
-            let error = error_wire.wrap(&quote!(error));
-            quote! {
-                match value {
-                    Ok(result) => #answered,
-                    Err(error) => Reply::service_error(&#error),
-                }
-            }
-        }
-    }
+/// What is done with an error of the service.
+fn expand_service_error(wire: &Wire, error: &TokenStream) -> TokenStream {
+    let error = wire.wrap(error);
+    quote!(Reply::service_error(&#error))
 }

@@ -6,6 +6,8 @@ use crate::method::{Argument, Kind, Returns, Source};
 
 /// The most capabilities of a message.
 const CAPABILITIES_MAX: usize = 4;
+/// What is said of more.
+const TOO_MANY: &str = "a message carries at most four capabilities";
 
 /// Checks that capabilities are where they can be.
 pub(crate) fn check_capabilities(
@@ -16,8 +18,7 @@ pub(crate) fn check_capabilities(
     let mut left = CAPABILITIES_MAX;
     for argument in arguments {
         let Some(rest) = left.checked_sub(argument.capabilities()) else {
-            let message = "a message carries at most four capabilities";
-            return Err(Error::new_spanned(&argument.written, message));
+            return Err(Error::new_spanned(&argument.written, TOO_MANY));
         };
         left = rest;
         if let (Kind::Stream, Source::Value(wire)) = (kind, &argument.source) {
@@ -28,8 +29,7 @@ pub(crate) fn check_capabilities(
     let (written, wire) = &returns.value;
     match kind {
         Kind::Call | Kind::OneWay if wire.capabilities() > CAPABILITIES_MAX => {
-            let message = "a message carries at most four capabilities";
-            return Err(Error::new_spanned(written, message));
+            return Err(Error::new_spanned(written, TOO_MANY));
         }
         Kind::Call | Kind::OneWay => {}
         Kind::Late => {

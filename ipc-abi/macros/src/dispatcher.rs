@@ -5,6 +5,7 @@ use quote::{format_ident, quote};
 
 use crate::method::{Argument, Kind, Method, Returns};
 use crate::model::Interface;
+use crate::wire::Wire;
 
 /// Makes the dispatcher.
 pub(crate) fn expand_dispatcher(interface: &Interface) -> TokenStream {
@@ -178,25 +179,16 @@ fn expand_returning(parts: &Parts) -> TokenStream {
 
 /// A method that returns its answer: what is tried, and what is done with its `value`.
 fn expand_call(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
-    let called = expand_returning(parts);
     let (_, wire) = &returns.value;
-    let answer = match &returns.error {
-        None => {
-            let value = wire.wrap(&quote!(value));
+    let answer = expand_outcome(
+        returns,
+        |value| {
+            let value = wire.wrap(value);
             quote!(support::answer(&#value, buffer, replier))
-        }
-        Some((_, error_wire)) => {
-            let result = wire.wrap(&quote!(result));
-            let error = error_wire.wrap(&quote!(error));
-            quote! {
-                match value {
-                    Ok(result) => support::answer(&#result, buffer, replier),
-                    Err(error) => support::answer_service_error(&#error, buffer, replier),
-                }
-            }
-        }
-    };
-    (called, answer)
+        },
+        expand_service_error,
+    );
+    (expand_returning(parts), answer)
 }
 
 /// A method whose answer has capabilities. It is not called for a client that cannot get any.
@@ -204,23 +196,41 @@ fn expand_granting(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStrea
     let called = expand_returning(parts);
     let called = quote!(replier.can_deliver().and_then(|()| #called));
     let (_, wire) = &returns.value;
-    let answer = match &returns.error {
-        None => {
-            let value = wire.wrap(&quote!(value));
+    let answer = expand_outcome(
+        returns,
+        |value| {
+            let value = wire.wrap(value);
             quote!(support::answer_granting(#value, buffer, replier))
-        }
-        Some((_, error_wire)) => {
-            let result = wire.wrap(&quote!(result));
-            let error = error_wire.wrap(&quote!(error));
-            quote! {
-                match value {
-                    Ok(result) => support::answer_granting(#result, buffer, replier),
-                    Err(error) => support::answer_service_error(&#error, buffer, replier),
-                }
-            }
-        }
-    };
+        },
+        expand_service_error,
+    );
     (called, answer)
+}
+
+/// What is done with an error of the service.
+fn expand_service_error(wire: &Wire, error: &TokenStream) -> TokenStream {
+    let error = wire.wrap(error);
+    quote!(support::answer_service_error(&#error, buffer, replier))
+}
+
+/// What is done with `value`, which a method returned: what `answered` makes of it, or if it can be an error, of what
+/// there is without one; and what `refused` makes of the error.
+pub(crate) fn expand_outcome(
+    returns: &Returns,
+    answered: impl FnOnce(&TokenStream) -> TokenStream,
+    refused: impl FnOnce(&Wire, &TokenStream) -> TokenStream,
+) -> TokenStream {
+    let Some((_, error_wire)) = &returns.error else {
+        return answered(&quote!(value));
+    };
+    let answered = answered(&quote!(result));
+    let refused = refused(error_wire, &quote!(error));
+    quote! {
+        match value {
+            Ok(result) => #answered,
+            Err(error) => #refused,
+        }
+    }
 }
 
 /// A method that answers a promise.
@@ -251,22 +261,17 @@ fn expand_late(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
 fn expand_encoder(returns: &Returns) -> TokenStream {
     let written = &returns.written;
     let (_, wire) = &returns.value;
-    let message = match &returns.error {
-        None => {
-            let value = wire.wrap_referent(&quote!(value));
+    let message = expand_outcome(
+        returns,
+        |value| {
+            let value = wire.wrap_referent(value);
             quote!(support::reply(&#value, buffer))
-        }
-        Some((_, error_wire)) => {
-            let result = wire.wrap_referent(&quote!(result));
-            let error = error_wire.wrap_referent(&quote!(error));
-            quote! {
-                match value {
-                    Ok(result) => support::reply(&#result, buffer),
-                    Err(error) => support::reply_service_error(&#error, buffer),
-                }
-            }
-        }
-    };
+        },
+        |wire, error| {
+            let error = wire.wrap_referent(error);
+            quote!(support::reply_service_error(&#error, buffer))
+        },
+    );
     quote! {
         |value: &#written, buffer: &mut dyn ::ipc_abi::message::LongWriter| #message
     }
@@ -289,21 +294,19 @@ fn expand_stream(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream)
             Ok((value, batch.close()))
         }
     });
-    let send = quote!(support::answer_batch(closed, &memory, buffer, replier));
-    let answer = match &returns.error {
-        None => quote!({
-            let ((), closed) = value;
-            #send
-        }),
-        Some((_, error_wire)) => {
-            let error = error_wire.wrap(&quote!(error));
-            quote! {
-                match value {
-                    (Ok(()), closed) => #send,
-                    (Err(error), _) => support::answer_service_error(&#error, buffer, replier),
-                }
-            }
-        }
-    };
+    let outcome = expand_outcome(
+        returns,
+        |value| {
+            quote!({
+                let () = #value;
+                support::answer_batch(closed, &memory, buffer, replier)
+            })
+        },
+        expand_service_error,
+    );
+    let answer = quote!({
+        let (value, closed) = value;
+        #outcome
+    });
     (called, answer)
 }

@@ -116,6 +116,13 @@ impl LogLevel {
             LogLevel::Trace => "trace",
         }
     }
+
+    /// The level of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<LogLevel> {
+        let mut levels = LogLevel::ALL.iter().copied();
+        levels.find(|level| level.name() == name)
+    }
 }
 
 /// One process, as `ps` shows it.

@@ -1,6 +1,7 @@
 //! The figures that must not grow: destroying what many capabilities point at, and calls in a system
 //! with many threads.
 
+use ipc_abi::boot::OBJECTS_PER_FRAME;
 use ipc_abi::call::{Place, SystemCall};
 use ipc_abi::capability::Rights;
 use ipc_abi::error::Error;
@@ -22,8 +23,6 @@ const CHUNK_SLOTS: u32 = 256;
 /// Object units that a thread takes, and a context at most.
 const THREAD_UNITS: u64 = 32;
 const CONTEXT_UNITS: u64 = 8;
-/// Object units in a frame.
-const FRAME_UNITS: u64 = 64;
 /// How important the threads of a crowd are: less than all others.
 const PRIORITY: u8 = 1;
 
@@ -56,8 +55,8 @@ struct Pool {
 impl Pool {
     fn take(&mut self, units: u64, workbench: &mut Workbench) -> Result<u64, BenchError> {
         if self.next >= self.end {
-            self.next = workbench.take_frame()?.saturating_mul(FRAME_UNITS);
-            self.end = self.next.saturating_add(FRAME_UNITS);
+            self.next = workbench.take_frame()?.saturating_mul(OBJECTS_PER_FRAME);
+            self.end = self.next.saturating_add(OBJECTS_PER_FRAME);
         }
         let place = self.next;
         self.next = place.saturating_add(units);
@@ -82,7 +81,7 @@ impl Crowd {
             syscall::table_extend(table, workbench.region(), frame)
                 .map_err(refused(SystemCall::TableExtend))?;
         }
-        let object = workbench.take_frame()?.saturating_mul(FRAME_UNITS);
+        let object = workbench.take_frame()?.saturating_mul(OBJECTS_PER_FRAME);
         let (slot, spare) = (workbench.take_slot()?, workbench.take_slot()?);
         Ok(Crowd {
             workbench,

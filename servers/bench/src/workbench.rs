@@ -3,14 +3,12 @@
 //! Each object gets a frame and a slot of its own, in order; nothing is given back, because the
 //! objects of all figures are made once and kept.
 
+use ipc_abi::boot::OBJECTS_PER_FRAME;
 use ipc_abi::call::{Place, SystemCall};
 use ipc_abi::error::Error;
 use ipc_abi::service::bench::{BenchError, Refusal};
 use ipc_abi::startup::SlotRange;
 use userlib::syscall;
-
-/// Object numbers in one frame: an object number is a physical address / 64.
-const OBJECTS_PER_FRAME: u64 = 64;
 
 /// Counts through a range of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

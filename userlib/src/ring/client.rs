@@ -1,7 +1,5 @@
 //! The client's side.
 
-extern crate alloc;
-
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicU64, Ordering};
 

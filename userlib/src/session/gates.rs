@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use ipc_abi::boot::OBJECTS_PER_FRAME;
 use ipc_abi::call::Place;
 use ipc_abi::capability::{Description, Rights};
 use ipc_abi::error::Error;
@@ -28,9 +29,6 @@ pub(super) trait Gates {
     /// Destroys it: every copy is dead.
     fn destroy(&mut self, number: u8);
 }
-
-/// Objects in a frame of gates.
-const UNITS_PER_FRAME: u64 = 4096 / 64;
 
 /// Gates of the kernel.
 pub(super) struct Native {
@@ -62,7 +60,7 @@ impl Gates for Native {
     fn make(&mut self, number: u8, badge: Badge, rights: Rights) -> Result<u32, Error> {
         let region = syscall::region_inspect(self.region)?;
         // The region itself is in its first frame.
-        let object = (region.first_frame + 1) * UNITS_PER_FRAME + u64::from(number);
+        let object = (region.first_frame + 1) * OBJECTS_PER_FRAME + u64::from(number);
         let (place, raw) = (self.place(number), badge.into_raw());
         syscall::create_gate(self.region, object, place, self.endpoint, raw)?;
         KEEPER

@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-extern crate alloc;
-
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 

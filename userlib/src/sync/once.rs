@@ -3,8 +3,6 @@
 use core::fmt;
 use core::ops::Deref;
 
-extern crate alloc;
-
 use alloc::boxed::Box;
 use once_cell::race::OnceBox;
 

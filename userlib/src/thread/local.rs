@@ -5,20 +5,14 @@
     reason = "promising that threads keep to their own values"
 )]
 
-extern crate alloc;
-
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::fmt;
 
-use ipc_abi::manifest::THREADS_MAX;
-
 use crate::control;
 use crate::sync::Mutex;
-
-/// The threads of a process.
-const THREADS: usize = THREADS_MAX + 1;
+use crate::thread::THREADS;
 
 /// Declares statics of which every thread has its own: [`LocalKey`].
 ///

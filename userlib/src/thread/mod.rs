@@ -12,23 +12,23 @@ pub(crate) mod local;
 mod own;
 pub(crate) mod place;
 
-extern crate alloc;
-
 use alloc::sync::Arc;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use ipc_abi::manifest::Name;
+use ipc_abi::manifest::{Name, THREADS_MAX};
 
 use crate::sync::protocol::Threads;
 use crate::sync::{Condvar, Mutex};
-use crate::syscall;
 
 pub use crate::time::{sleep, sleep_until};
 pub(crate) use job::work;
 pub use local::LocalKey;
 pub use own::{Stack, start_thread};
 use place::Places;
+
+/// The threads of a process, the first one included.
+pub(crate) const THREADS: usize = THREADS_MAX + 1;
 
 /// A thread of this process: something to call it by, and to wake it.
 #[derive(Clone, Debug)]
@@ -93,8 +93,7 @@ pub fn park() {
 
 /// Lets the other threads of the same priority run first.
 pub fn yield_now() {
-    // Cannot be refused.
-    let _ = syscall::r#yield();
+    Places.relax();
 }
 
 /// Why a thread was not spawned.

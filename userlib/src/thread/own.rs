@@ -3,8 +3,6 @@
 //! A thread starts in [`start_thread`] on its own stack, at whose end stand its control block and
 //! what it is to do, so that it needs nothing of the thread that started it.
 
-extern crate alloc;
-
 use alloc::boxed::Box;
 use core::mem::size_of;
 

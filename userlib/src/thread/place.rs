@@ -3,6 +3,8 @@
 //!
 //! On the host every thread that asks has a number as long as it lives, of the first 16 that are free.
 
+use spin::relax::RelaxStrategy;
+
 use crate::sync::Wait;
 use crate::sync::protocol::Threads;
 use crate::time::Deadline;
@@ -10,6 +12,15 @@ use crate::time::Deadline;
 /// The threads of this process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Places;
+
+/// What to do while something is taken that is only held for some instructions.
+impl RelaxStrategy for Places {
+    #[cold]
+    #[inline(never)]
+    fn relax() {
+        Threads::relax(&Places);
+    }
+}
 
 #[cfg(target_os = "none")]
 mod here {
@@ -81,8 +92,6 @@ mod here {
 
 #[cfg(not(target_os = "none"))]
 mod here {
-    extern crate std;
-
     use core::sync::atomic::{AtomicU32, Ordering};
     use std::sync::{Condvar, Mutex, PoisonError};
     use std::thread;
@@ -90,13 +99,10 @@ mod here {
     use ipc_abi::startup::ThreadsGrant;
 
     use super::{Deadline, Places, Threads, Wait};
-    use crate::thread::{job, local};
-
-    /// How many threads have numbers at once: as many as in a process.
-    const NUMBERS: usize = ipc_abi::manifest::THREADS_MAX + 1;
+    use crate::thread::{THREADS, job, local};
 
     static TAKEN: AtomicU32 = AtomicU32::new(0);
-    static BEDS: [Bed; NUMBERS] = [const { Bed::new() }; NUMBERS];
+    static BEDS: [Bed; THREADS] = [const { Bed::new() }; THREADS];
 
     struct Bed {
         is_woken: Mutex<bool>,
@@ -123,7 +129,7 @@ mod here {
         fn take() -> Number {
             let take = |taken: u32| {
                 let free = taken.trailing_ones();
-                ((free as usize) < NUMBERS).then(|| taken | 1 << free)
+                ((free as usize) < THREADS).then(|| taken | 1 << free)
             };
             let before = TAKEN.fetch_update(Ordering::AcqRel, Ordering::Relaxed, take);
             Number(

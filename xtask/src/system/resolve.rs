@@ -118,8 +118,7 @@ fn resolve_device(declared: &Declared, device: &str) -> Result<Device> {
 }
 
 fn level(name: &str) -> Result<LogLevel> {
-    let level = LogLevel::ALL.iter().find(|level| level.name() == name);
-    level.copied().context("no such level")
+    LogLevel::from_name(name).context("no such level")
 }
 
 fn name(text: &str) -> Result<Name> {

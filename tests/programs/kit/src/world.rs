@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use ipc_abi::boot::OBJECTS_PER_FRAME;
 use ipc_abi::call::{Place, SystemCall};
 use ipc_abi::capability::{Access, FrameMode, Kind};
 use ipc_abi::error::Error;
@@ -360,8 +361,8 @@ impl World {
         if pool.next + units > pool.end {
             let frame = self.frame();
             pool = Pool {
-                next: frame * 64,
-                end: (frame + 1) * 64,
+                next: frame * OBJECTS_PER_FRAME,
+                end: (frame + 1) * OBJECTS_PER_FRAME,
             };
         }
         let object = pool.next;

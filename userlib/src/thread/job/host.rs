@@ -1,7 +1,5 @@
 //! Threads of the host, which does not limit them.
 
-extern crate std;
-
 use alloc::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
@@ -10,7 +8,7 @@ use ipc_abi::manifest::Name;
 
 use super::super::place::Places;
 use super::super::{SpawnError, Thread, local};
-use super::{Job, THREADS, alloc, name};
+use super::{CALLED, Job, name};
 use crate::sync::protocol::Threads;
 
 /// Lets a thread do `job`. As in a process, a panic in it is the end of everything.
@@ -38,7 +36,7 @@ pub(in crate::thread) fn start(
 
 /// Forgets what a thread that has ended was called.
 pub(in crate::thread) fn forget(number: u8) {
-    if let Some(place) = THREADS.get(usize::from(number)) {
+    if let Some(place) = CALLED.get(usize::from(number)) {
         *place.lock() = None;
     }
 }

@@ -1,12 +1,10 @@
 //! Who does what: the threads of the process, and what each has to do.
 
-extern crate alloc;
-
 use alloc::boxed::Box;
 
-use ipc_abi::manifest::{Name, THREADS_MAX};
+use ipc_abi::manifest::Name;
 
-use super::Thread;
+use super::{THREADS, Thread};
 use crate::sync::Mutex;
 
 #[cfg(not(target_os = "none"))]
@@ -27,13 +25,12 @@ pub(crate) use native::work;
 type Job = Box<dyn FnOnce(&dyn Fn()) + Send>;
 
 /// What the threads are called, by number.
-static THREADS: [Mutex<Option<Thread>>; THREADS_MAX + 1] =
-    [const { Mutex::new(None) }; THREADS_MAX + 1];
+static CALLED: [Mutex<Option<Thread>>; THREADS] = [const { Mutex::new(None) }; THREADS];
 
 /// The thread `number`, which is the current one.
 pub(super) fn thread(number: u8) -> Thread {
     let make = || Thread::new(Name::new(), Some(number));
-    match THREADS.get(usize::from(number)) {
+    match CALLED.get(usize::from(number)) {
         Some(thread) => thread.lock().get_or_insert_with(make).clone(),
         None => make(),
     }
@@ -41,7 +38,7 @@ pub(super) fn thread(number: u8) -> Thread {
 
 /// Lets the thread `number` be called so from now on.
 fn name(number: u8, thread: Thread) {
-    if let Some(place) = THREADS.get(usize::from(number)) {
+    if let Some(place) = CALLED.get(usize::from(number)) {
         *place.lock() = Some(thread);
     }
 }

@@ -3,11 +3,11 @@
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use ipc_abi::manifest::{Name, THREADS_MAX};
+use ipc_abi::manifest::Name;
 
 use super::super::place::{Places, count};
-use super::super::{SpawnError, Thread, local};
-use super::{Job, alloc, name};
+use super::super::{SpawnError, THREADS, Thread, local};
+use super::{Job, name};
 use crate::sync::Mutex;
 use crate::sync::protocol::Threads;
 
@@ -28,7 +28,7 @@ impl Seat {
 }
 
 /// By number. The first thread has nothing to do but what the program does.
-static SEATS: [Seat; THREADS_MAX + 1] = [const { Seat::new() }; THREADS_MAX + 1];
+static SEATS: [Seat; THREADS] = [const { Seat::new() }; THREADS];
 
 /// Lets a thread do `job`.
 pub(in crate::thread) fn start(

@@ -11,7 +11,7 @@ pub(super) fn levels_exist(declared: &Declared) -> Result<()> {
         let Some(log) = &process.log else { continue };
         let names: Vec<&str> = LogLevel::ALL.iter().map(|level| level.name()).collect();
         ensure!(
-            names.contains(&log.as_str()),
+            LogLevel::from_name(log).is_some(),
             "process `{}`: `{log}` is no level of lines: {}",
             process.name,
             names.join(", ")

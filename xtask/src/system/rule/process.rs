@@ -7,6 +7,7 @@ use ipc_abi::manifest::{
 
 use super::{Declared, is_name};
 use crate::system::SUPERVISOR;
+use crate::system::declaration::Process;
 use crate::system::size::parse_pages;
 
 pub(super) fn system_is_for_board(declared: &Declared) -> Result<()> {
@@ -167,23 +168,34 @@ pub(super) fn restart_is_bounded(declared: &Declared) -> Result<()> {
 }
 
 pub(super) fn replies_are_few(declared: &Declared) -> Result<()> {
-    for process in &declared.system.process {
-        let count = process.replies;
-        ensure!(
-            count as usize <= REPLIES_MAX,
-            "process `{}` keeps {count} callers waiting, more than {REPLIES_MAX}",
-            process.name
-        );
-    }
-    Ok(())
+    check_counts(declared, REPLIES_MAX, |process| {
+        (process.replies, "keeps", "callers waiting")
+    })
 }
 
 pub(super) fn sessions_are_few(declared: &Declared) -> Result<()> {
+    check_counts(declared, SESSIONS_MAX, |process| {
+        (process.sessions, "has", "sessions")
+    })
+}
+
+pub(super) fn threads_are_few(declared: &Declared) -> Result<()> {
+    check_counts(declared, THREADS_MAX, |process| {
+        (process.threads, "has", "threads besides its first")
+    })
+}
+
+/// Refuses a process of which something is more than `limit`: how many of what, and what it does with them.
+fn check_counts(
+    declared: &Declared,
+    limit: usize,
+    count: impl Fn(&Process) -> (u32, &'static str, &'static str),
+) -> Result<()> {
     for process in &declared.system.process {
-        let count = process.sessions;
+        let (count, does, what) = count(process);
         ensure!(
-            count as usize <= SESSIONS_MAX,
-            "process `{}` has {count} sessions, more than {SESSIONS_MAX}",
+            count as usize <= limit,
+            "process `{}` {does} {count} {what}, more than {limit}",
             process.name
         );
     }
@@ -195,18 +207,6 @@ pub(super) fn sessions_are_served(declared: &Declared) -> Result<()> {
         ensure!(
             process.sessions == 0 || process.serves,
             "process `{}` has sessions and does not serve",
-            process.name
-        );
-    }
-    Ok(())
-}
-
-pub(super) fn threads_are_few(declared: &Declared) -> Result<()> {
-    for process in &declared.system.process {
-        let count = process.threads;
-        ensure!(
-            count as usize <= THREADS_MAX,
-            "process `{}` has {count} threads besides its first, more than {THREADS_MAX}",
             process.name
         );
     }
