@@ -120,7 +120,14 @@ pub(crate) fn names() -> Result<Vec<String>> {
 /// of their facts.
 pub(crate) fn trials(workshop: &Workshop, arguments: &Arguments) -> Result<Vec<Trial>> {
     let mut wanted = runs()?;
+    let is_skipped = |name: &str| {
+        arguments
+            .skip
+            .iter()
+            .any(|skip| name.contains(skip.as_str()))
+    };
     wanted.retain(|run| !arguments.list && may_mean(arguments.filter.as_deref(), &run.name));
+    wanted.retain(|run| !is_skipped(&run.name));
     let is_here = |run: &Run| !workshop.has_ghost() || !is_excluded(&run.name);
     let (wanted, excluded): (Vec<Run>, Vec<Run>) = wanted.into_iter().partition(is_here);
     let ignored = excluded.into_iter().map(|run| {

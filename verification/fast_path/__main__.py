@@ -19,10 +19,11 @@ from .scene import cases
 from .theorem import COVER, DISJOINT, FAST, POSSIBLE, PRUNED, SLOW
 from .work import Task, Workers
 
-BOUNDED_SCENARIOS, ALL_SCENARIOS = 300_000, 10_000_000
+BOUNDED_SCENARIOS, ALL_SCENARIOS = 300_000, 4_000_000
 BOUNDED_SAMPLES, ALL_SAMPLES = 200, 2_000
-# Cores on which the theorem is proved: their indices, from 0.
-BOUNDED_CORES, ALL_CORES = 1, 8
+# Cores on which the theorem is proved: the one that runs; the last one is told from it by nothing but its
+# number, so with `--all` it shows that no zero was taken for granted.
+BOUNDED_CORES, ALL_CORES = (0,), (0, 7)
 # One in so many cases is shown to have all sound states in the bounded part.
 BOUNDED_COVERS = 3
 # Scenarios that a mutant must get past, and the survivors that the bounded part classifies again.
@@ -58,7 +59,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, help="where results lie meanwhile")
     parser.add_argument("--report", type=Path, required=True, help="where the report goes")
     parser.add_argument("--survivors", type=Path, required=True, help="the list of mutants")
-    parser.add_argument("--all", action="store_true", help="many more scenarios, every core")
+    parser.add_argument("--all", action="store_true", help="many more scenarios, a second core")
     parser.add_argument("--write", action="store_true", help="write the list of mutants anew")
     return parser.parse_args()
 

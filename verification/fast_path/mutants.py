@@ -164,7 +164,7 @@ class Judge:
         piece, _ = survivor.place(self.facts)
         routes = ROUTES.get(piece, ("Call", "Reply", "Fault"))
         # What is bound to the thread, the fast path does not look at.
-        chosen = (case for case in cases(1) if case.route in routes and not case.is_bound)
+        chosen = (case for case in cases((0,)) if case.route in routes and not case.is_bound)
         scenes = (Scene.of(self.facts, case) for case in chosen)
         return all(_holds(s, q) for s in scenes for q in _questions(image, s))
 

@@ -8,7 +8,7 @@ own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import z3
@@ -48,9 +48,9 @@ class Case:
         return ", ".join(parts)
 
 
-def cases(cores: int) -> Iterator[Case]:
-    """All cases on the first `cores` cores."""
-    for core in range(cores):
+def cases(cores: Iterable[int]) -> Iterator[Case]:
+    """All cases on each of these cores."""
+    for core in cores:
         for neighbor in (False, True):
             yield Case("Call", core, neighbor)
             for bound in (False, True):

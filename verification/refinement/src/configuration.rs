@@ -89,13 +89,13 @@ pub const ALL: &[Configuration] = &[
     Configuration {
         name: "regions",
         has: "a thread, regions of 3 slots",
-        states: [32_000, 450_000],
+        states: [32_000, 900_000],
         build: objects::regions,
     },
     Configuration {
         name: "mapping",
         has: "2 spaces with pools, 2 frames, 3 pages",
-        states: [64_000, 450_000],
+        states: [64_000, 250_000],
         build: objects::mapping,
     },
     Configuration {
@@ -119,13 +119,13 @@ pub const ALL: &[Configuration] = &[
     Configuration {
         name: "deadlines",
         has: "3 threads, an endpoint, a notification, 512 ticks",
-        states: [32_000, 450_000],
+        states: [32_000, 350_000],
         build: time::deadlines,
     },
     Configuration {
         name: "budgets",
         has: "2 threads with budgets, an endpoint, 8192 ticks",
-        states: [32_000, 450_000],
+        states: [32_000, 350_000],
         build: time::budgets,
     },
     Configuration {
@@ -143,7 +143,7 @@ pub const ALL: &[Configuration] = &[
     Configuration {
         name: "ranges",
         has: "a space with a pool, 3 frames, 3 runs of pages",
-        states: [16_000, 450_000],
+        states: [16_000, 250_000],
         build: refused::ranges,
     },
     Configuration {

@@ -207,7 +207,7 @@ fn take(
         return Ok(None);
     }
     let mark = arena.mark();
-    run(scene, twin, &scene.actions[action])?;
+    run(scene, twin, &scene.actions[action]).map_err(|it| it.to_string())?;
     level.transitions.fetch_add(1, Ordering::Relaxed);
     let end = arena.mark();
     normalise(arena, scene.care);

@@ -9,7 +9,7 @@ use pecan_refinement::configuration::ALL;
 use pecan_refinement::explore::{Bound, Configuration, Summary, explore};
 use pecan_refinement::random;
 use pecan_refinement::report::Report;
-use pecan_refinement::seeded::{Fate, seed};
+use pecan_refinement::seeded::seed_all;
 use pecan_refinement::transition::Refusals;
 use serde_json::json;
 
@@ -42,6 +42,8 @@ const MISSING: [Error; 7] = [
     Error::NoTime,
 ];
 
+/// Threads of the host that explore, and seed.
+const WORKERS: usize = 2;
 /// Random cases of the bounded run, and with `--all`.
 const CASES: u32 = 60;
 const CASES_ALL: u32 = 1_500;
@@ -55,7 +57,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let mut report = Report::default();
     explore_all(&options, &mut report);
-    seed_all(&options, &mut report);
+    seed_bugs(&options, &mut report);
     play_random(&options, &mut report);
     let Some(file) = options.report else {
         return ExitCode::SUCCESS;
@@ -97,7 +99,7 @@ fn explore_all(options: &Options, report: &mut Report) {
             states: options
                 .states
                 .unwrap_or(configuration.states[usize::from(options.is_all)]),
-            workers: 2,
+            workers: WORKERS,
         };
         let start = Instant::now();
         let summary = explore(configuration, bound);
@@ -170,11 +172,8 @@ fn play_random(options: &Options, report: &mut Report) {
     }
 }
 
-fn seed_all(options: &Options, report: &mut Report) {
-    let mut fate = Fate::default();
-    for configuration in chosen(options) {
-        seed(configuration, &mut fate);
-    }
+fn seed_bugs(options: &Options, report: &mut Report) {
+    let fate = seed_all(&chosen(options).collect::<Vec<_>>(), WORKERS);
     report.count("seeded-bugs", fate.noticed);
     report.fact("harmless seeded bugs", json!(fate.harmless));
     report.fact(

@@ -82,7 +82,7 @@ fn play_all(scene: &Scene, all: &[Step], steps: &Cell<u64>) -> Result<(), String
             continue;
         }
         let mark = arena.mark();
-        run(scene, &twin, &action)?;
+        run(scene, &twin, &action).map_err(|it| it.to_string())?;
         check_new(scene, &twin, mark)?;
         twin.advance(arena, mark);
         steps.set(steps.get() + 1);

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ipc_abi::capability::Kind;
 use pecan_core::memory::Memory;
@@ -16,7 +17,7 @@ use crate::explore::{Configuration, start};
 use crate::normal::normalise;
 use crate::state::{Print, print_of};
 use crate::transition::{Scene, check_new, is_possible, run};
-use crate::twin::Twin;
+use crate::twin::{Complaint, Twin};
 
 /// What became of the seeded bugs.
 #[derive(Debug, Default)]
@@ -30,6 +31,20 @@ pub struct Fate {
     /// What nothing noticed, though the state was another.
     /// By word: how many, and an example.
     pub missed: BTreeMap<String, (u64, String)>,
+}
+
+impl Fate {
+    /// Counts those of `other` too.
+    fn add(&mut self, other: Fate) {
+        self.noticed += other.noticed;
+        self.harmless += other.harmless;
+        for (word, count) in other.unseen {
+            *self.unseen.entry(word).or_insert(0) += count;
+        }
+        for (word, (count, example)) in other.missed {
+            self.missed.entry(word).or_insert((0, example)).0 += count;
+        }
+    }
 }
 
 /// Words whose value few transitions show, and why: what is written there is dead, is looked at again, or
@@ -121,8 +136,34 @@ const SHARE_MIN: u64 = 12;
 /// Where the walk through the configuration begins.
 const SEED: u64 = 0x5EED;
 
+/// Seeds bugs into each of `configurations`, `workers` of them at once.
+///
+/// # Panics
+///
+/// Panics if a configuration cannot be made.
+#[must_use]
+pub fn seed_all(configurations: &[&Configuration], workers: usize) -> Fate {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let nth = || configurations.get(next.fetch_add(1, Ordering::Relaxed));
+        let mut fate = Fate::default();
+        while let Some(configuration) = nth() {
+            seed(configuration, &mut fate);
+        }
+        fate
+    };
+    let mut all = Fate::default();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            all.add(worker.join().expect("workers catch what fails"));
+        }
+    });
+    all
+}
+
 /// Seeds bugs into transitions of `configuration`, along a walk that is the same every time.
-pub fn seed(configuration: &Configuration, fate: &mut Fate) {
+fn seed(configuration: &Configuration, fate: &mut Fate) {
     let scene = start(configuration);
     let share = (scene.actions.len() as u64 / ACTIONS).max(SHARE_MIN);
     let mut dice = SEED;
@@ -232,14 +273,14 @@ fn outcome(
     twin: &Twin,
     action: &Action,
     bug: Option<((u64, Damage), Print)>,
-) -> Result<(Print, u64), String> {
+) -> Result<(Print, u64), Complaint> {
     let arena = &scene.host.arena;
     let mark = arena.mark();
     arena.seed(bug.map(|(seed, _)| seed));
     let result = caught(|| run(scene, twin, action));
     arena.seed(None);
     let last = arena.stores();
-    let result = result.and_then(|()| caught(|| check_new(scene, twin, mark)));
+    let result = result.and_then(|()| caught(|| Ok(check_new(scene, twin, mark)?)));
     let result = result.and_then(|()| {
         caught(|| {
             normalise(arena, scene.care);
@@ -259,7 +300,7 @@ fn outcome(
 }
 
 /// Goes on from a wrong state, which something may notice.
-fn follow(scene: &Scene) -> Result<(), String> {
+fn follow(scene: &Scene) -> Result<(), Complaint> {
     let arena = &scene.host.arena;
     let mut dice = SEED;
     for _ in 0..LATER {
@@ -281,6 +322,6 @@ fn follow(scene: &Scene) -> Result<(), String> {
 }
 
 /// What goes wrong, with a panic as a way to do so.
-fn caught<T>(what: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(what)).unwrap_or_else(|_| Err("a panic".to_owned()))
+fn caught<T>(what: impl FnOnce() -> Result<T, Complaint>) -> Result<T, Complaint> {
+    catch_unwind(AssertUnwindSafe(what)).unwrap_or_else(|_| Err("a panic".to_owned().into()))
 }

@@ -11,7 +11,7 @@ use crate::action::{Action, Result as Answer, call_of};
 use crate::machine::Host;
 use crate::normal::Care;
 use crate::refusal;
-use crate::twin::{Twin, whole};
+use crate::twin::{Complaint, Twin, whole};
 
 /// A small system, and what can happen in it.
 pub struct Scene {
@@ -109,7 +109,7 @@ impl Refusals {
 /// # Errors
 ///
 /// What does not hold of it.
-pub fn run(scene: &Scene, twin: &Twin, action: &Action) -> Result<(), String> {
+pub fn run(scene: &Scene, twin: &Twin, action: &Action) -> Result<(), Complaint> {
     let host = &scene.host;
     let mark = host.arena.mark();
     let caller = host.kernel().current();
@@ -117,14 +117,14 @@ pub fn run(scene: &Scene, twin: &Twin, action: &Action) -> Result<(), String> {
         if let Some(call) = call_of(action) {
             scene.refusals.note(call, error);
             if !call.can_return(error) {
-                return Err(format!("{} is refused with {error:?}", call.name()));
+                return Err(format!("{} is refused with {error:?}", call.name()).into());
             }
         }
         refusal::check(&host.arena, mark, caller, (action, error))?;
     }
     host.leave_kernel();
     if let Some(number) = host.arena.take_forbidden() {
-        return Err(format!("a forbidden access to {number:#x}"));
+        return Err(format!("a forbidden access to {number:#x}").into());
     }
     let left = host.kernel().check_leaving();
     left.map_err(|violation| format!("{violation:x?}"))?;

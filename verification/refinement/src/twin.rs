@@ -1,6 +1,6 @@
 //! The specification beside the kernel: after every transition both must be in the same state.
 
-use std::fmt::Write;
+use std::fmt;
 
 use ipc_abi::call::SystemCall;
 use pecan_core::object::{Frame, Number};
@@ -44,7 +44,7 @@ impl Twin {
     /// # Errors
     ///
     /// The first difference.
-    pub fn judge(&self, arena: &Arena, mark: usize, action: &Action) -> Result<(), String> {
+    pub fn judge(&self, arena: &Arena, mark: usize, action: &Action) -> Result<(), Complaint> {
         let Some(event) = event_of(action) else {
             return Ok(());
         };
@@ -59,7 +59,13 @@ impl Twin {
         specified.step(event, &inputs);
         let observed = self.after(arena, mark);
         let after = specified.follow(&observed);
-        after.map_err(|difference| explain(&difference, &specified, &observed))
+        after.map_err(|difference| {
+            Complaint::Differs(Box::new(Both {
+                difference,
+                specified,
+                observed,
+            }))
+        })
     }
 
     /// The second register of the thread that ran: what it found in memory, or in a register, that is not
@@ -105,22 +111,54 @@ pub fn whole(arena: &Arena) -> State {
     Projection { memory: arena }.whole(arena.frames())
 }
 
+/// What does not hold. It is a text only when somebody reads it: seeded bugs make many that nobody does.
+#[derive(Debug)]
+pub enum Complaint {
+    /// In words.
+    Said(String),
+    /// The kernel is not in the state that the specification comes to.
+    Differs(Box<Both>),
+}
+
 /// Both sides of a difference.
-fn explain(difference: &Difference, specified: &State, observed: &State) -> String {
-    let of = |state: &State| {
-        let text = format!("{state:#?}");
-        text.lines().map(str::to_owned).collect::<Vec<_>>()
-    };
-    let (left, right) = (of(specified), of(observed));
-    let mut text = format!("{difference:x?}");
-    let is_in = |lines: &[String], line: &String| lines.contains(line);
-    for line in left.iter().filter(|line| !is_in(&right, line)) {
-        let _ = write!(text, "\n  specified {}", line.trim());
+#[derive(Debug)]
+pub struct Both {
+    difference: Difference,
+    specified: State,
+    observed: State,
+}
+
+impl From<String> for Complaint {
+    fn from(text: String) -> Complaint {
+        Complaint::Said(text)
     }
-    for line in right.iter().filter(|line| !is_in(&left, line)) {
-        let _ = write!(text, "\n  observed  {}", line.trim());
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Complaint::Said(text) => formatter.write_str(text),
+            Complaint::Differs(both) => both.fmt(formatter),
+        }
     }
-    text
+}
+
+impl fmt::Display for Both {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |state: &State| {
+            let text = format!("{state:#?}");
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let (left, right) = (of(&self.specified), of(&self.observed));
+        write!(formatter, "{:x?}", self.difference)?;
+        for line in left.iter().filter(|&line| !right.contains(line)) {
+            write!(formatter, "\n  specified {}", line.trim())?;
+        }
+        for line in right.iter().filter(|&line| !left.contains(line)) {
+            write!(formatter, "\n  observed  {}", line.trim())?;
+        }
+        Ok(())
+    }
 }
 
 /// What the specification calls an action; none if it is none of the kernel's business.
