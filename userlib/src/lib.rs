@@ -57,6 +57,11 @@ pub use thread::{Stack, start_thread};
 #[doc = include_str!("../../docs/book/sessions.md")]
 struct SessionsPage;
 
+/// The same.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/interfaces.md")]
+struct InterfacesPage;
+
 pub use ipc_abi;
 pub use log;
 pub use safe_mmio;

@@ -138,6 +138,9 @@ pub(crate) struct TestArguments {
     /// that are called after it.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["filter", "ghost"])]
     pub server: Option<String>,
+    /// Runs only the tests on the host of the server in this folder, which is outside of the tree.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["filter", "ghost", "server"])]
+    pub with: Option<PathBuf>,
 }
 
 /// Arguments of `./x new-server`.

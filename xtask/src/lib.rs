@@ -107,6 +107,9 @@ fn execute(arguments: &Arguments) -> Result<()> {
             server: Some(server),
             ..
         }) => suite::run_server(server, || prepare(Purpose::Server)),
+        Command::Test(TestArguments {
+            with: Some(folder), ..
+        }) => suite::run_outside(folder, || prepare(Purpose::Build)),
         Command::Test(test) => {
             suite::run(&prepare(Purpose::Test)?, test.filter.as_deref(), permission)
         }

@@ -7,10 +7,16 @@ use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Compiles the programs of the package in a folder; where each is, by name.
-pub(crate) fn build(toolchain: &Toolchain, folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
+/// The manifest of the package in a folder.
+pub(crate) fn manifest(folder: &Path) -> Result<PathBuf> {
     let manifest = folder.join("Cargo.toml");
     ensure!(manifest.is_file(), "there is no {}", manifest.display());
+    Ok(manifest)
+}
+
+/// Compiles the programs of the package in a folder; where each is, by name.
+pub(crate) fn build(toolchain: &Toolchain, folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    let manifest = manifest(folder)?;
     let targets = workspace::targets_of(toolchain.cargo(), &manifest)?;
     let mut cargo = toolchain.cargo();
     cargo.args(["build", "--release", "--bins", "--manifest-path"]);

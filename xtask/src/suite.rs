@@ -5,6 +5,7 @@ use crate::check;
 use crate::count::{Count, parse_failure, parse_summary};
 use crate::image::{Image, Programs, SystemChoice};
 use crate::install::Permission;
+use crate::outside;
 use crate::step::{self, Step};
 use crate::toolchain::Toolchain;
 use crate::tutorial;
@@ -12,6 +13,7 @@ use crate::verify;
 use crate::workspace::{self, Package, Place};
 use anyhow::Result;
 use std::fmt;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -120,6 +122,17 @@ pub(crate) fn run_server(server: &str, prepare: impl Fn() -> Result<Toolchain>) 
     suite.run_parts([Part::Server, Part::Emulator])
 }
 
+/// Runs the host tests of a server outside of the tree.
+pub(crate) fn run_outside(folder: &Path, prepare: impl Fn() -> Result<Toolchain>) -> Result<()> {
+    let manifest = outside::manifest(folder)?;
+    let toolchain = prepare()?;
+    let mut suite = Suite::new(&toolchain, None, Permission::Refuse)?;
+    let mut tests = suite.cargo_test("--manifest-path");
+    tests.arg(manifest);
+    suite.run_tests("host tests", &mut tests)?;
+    suite.end()
+}
+
 struct Suite<'a> {
     toolchain: &'a Toolchain,
     filter: Option<&'a str>,
@@ -156,6 +169,11 @@ impl<'a> Suite<'a> {
                 self.add(part.name(), false);
             }
         }
+        self.end()
+    }
+
+    /// Tells what failed, and how many there were.
+    fn end(&self) -> Result<()> {
         if !self.failures.is_empty() {
             println!("failed:");
             for failure in &self.failures {

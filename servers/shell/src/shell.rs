@@ -11,7 +11,7 @@ use ipc_abi::service::bench::{BenchClient, BenchError, Figure, FigureName};
 use ipc_abi::service::command::CommandText;
 use ipc_abi::service::console::{ConsoleClient, ConsoleError, LineText, WRITE_BYTES};
 use ipc_abi::service::supervisor::{ProcessInfo, SlotInfo, SupervisorClient};
-use userlib::{EnvironmentError, Gate};
+use userlib::{EnvironmentError, TimedGate};
 
 use crate::command::{Command, CommandError, Crash, Description, descriptions, parse_command};
 use crate::failure::{CommandFailure, ServiceFailure};
@@ -39,12 +39,12 @@ pub trait Machine {
     fn ticks(&self) -> u64;
     /// The cycle counter.
     fn cycles(&self) -> u64;
-    /// The way to the service of this name.
+    /// The way to the service of this name, for one command.
     ///
     /// # Errors
     ///
     /// That `system.toml` grants none.
-    fn gate(&self, service: &str) -> Result<Gate, EnvironmentError>;
+    fn gate(&self, service: &str) -> Result<TimedGate, EnvironmentError>;
     /// Hands words, each ended by a line feed, to the process of this name, if there is a way to
     /// one that is a command.
     ///

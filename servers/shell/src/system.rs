@@ -1,5 +1,7 @@
 //! What the kernel gives the shell: gates to its services, counters, and ways to crash.
 
+use core::time::Duration;
+
 use ipc_abi::boot::KernelInfo;
 use ipc_abi::interface::ConnectError;
 use ipc_abi::manifest::Name;
@@ -7,14 +9,23 @@ use ipc_abi::service::bench::BenchClient;
 use ipc_abi::service::command::{CommandClient, CommandText};
 use ipc_abi::service::console::ConsoleInterface;
 use ipc_abi::service::supervisor::SupervisorInterface;
+use userlib::time::Deadline;
 use userlib::{
-    Environment, EnvironmentError, Gate, ServiceError, kernel_info, provoke_null,
+    Environment, EnvironmentError, Gate, ServiceError, TimedGate, kernel_info, provoke_null,
     provoke_undefined, read_cycles, read_ticks,
 };
 
 use crate::command::Crash;
 use crate::failure::ServiceFailure;
 use crate::shell::{Identity, Machine, Services, Shell};
+
+/// How long a service has to answer a command of its own. A server that does not come to an end would take
+/// the prompt along, and with it the way to `kill` it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn patience() -> Deadline {
+    Deadline::after(PATIENCE)
+}
 
 /// The machine that the shell runs on.
 #[derive(Debug)]
@@ -35,15 +46,15 @@ impl Machine for Processor {
         read_cycles()
     }
 
-    fn gate(&self, service: &str) -> Result<Gate, EnvironmentError> {
-        self.environment.gate(service)
+    fn gate(&self, service: &str) -> Result<TimedGate, EnvironmentError> {
+        Ok(self.environment.gate(service)?.until(patience()))
     }
 
     fn ask(&self, command: &str, words: &str) -> Result<Option<CommandText>, ServiceFailure> {
         let Ok(gate) = self.environment.gate(command) else {
             return Ok(None);
         };
-        match CommandClient::connect(gate) {
+        match CommandClient::connect(gate.until(patience())) {
             Ok(mut client) => Ok(Some(client.run(words)?)),
             // A service, but no command.
             Err(ConnectError::SchemaMismatch { .. }) => Ok(None),

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use ipc_abi::service::new_name::NewNameClient;
-use userlib::Gate;
+use userlib::TimedGate;
 
 use super::{Answer, ServiceCommand, number};
 use crate::command::describe;
@@ -19,7 +19,7 @@ pub(super) const COMMAND: ServiceCommand = ServiceCommand {
     run: add,
 };
 
-fn add(gate: Gate, words: &[String]) -> Answer {
+fn add(gate: TimedGate, words: &[String]) -> Answer {
     let amount = words.first().map_or(Ok(0), |word| number(word))?;
     let total = NewNameClient::new(gate).add(amount)?;
     Ok(format!("{total}\n"))

@@ -8,7 +8,7 @@ use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 
-use userlib::Gate;
+use userlib::TimedGate;
 
 use crate::command::Description;
 use crate::failure::ServiceFailure;
@@ -26,7 +26,7 @@ pub struct ServiceCommand {
     /// What `help` says about it; its name is that of the service.
     pub description: Description,
     /// Asks, over the way to the service, with the words that were typed.
-    pub run: fn(Gate, &[String]) -> Answer,
+    pub run: fn(TimedGate, &[String]) -> Answer,
 }
 
 impl PartialEq for ServiceCommand {

@@ -157,7 +157,7 @@ impl Machine for FakeMachine<'_> {
         777
     }
 
-    fn gate(&self, service: &str) -> Result<Gate, EnvironmentError> {
+    fn gate(&self, service: &str) -> Result<TimedGate, EnvironmentError> {
         let name = Name::try_from(service).expect("a short name");
         Err(EnvironmentError::Missing(name))
     }
