@@ -21,6 +21,7 @@ pub mod ring;
 pub mod service;
 pub mod signal;
 pub mod startup;
+pub mod symbol;
 pub mod tag;
 pub mod time;
 

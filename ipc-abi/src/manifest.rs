@@ -113,24 +113,36 @@ pub struct Segment {
     pub access: u8,
 }
 
-/// Where a program's symbol table is in the package: which function each instruction belongs to.
+/// Where a program's symbol table is in the package: which function each instruction belongs to,
+/// and where the function's caller is found on the stack.
 ///
-/// First `count` records of [`SYMBOL_BYTES`], sorted by address: the address from which on it
-/// counts (`u64`), then where the function's name starts from the first byte after the records
-/// (`u32`) and its length (`u32`; 0: no function), all little-endian. Then the names, demangled, in
-/// UTF-8. An instruction that the compiler inlined counts for the function in which it was written.
+/// All records have [`SYMBOL_BYTES`], are sorted by address and little-endian, and start with the
+/// address from which on they count (`u64`), up to the next of their kind. Then:
+///
+/// - in the first `count` records, where the function's name starts from the first byte after all
+///   records (`u32`), and its length (`u32`; 0: no function). An instruction that the compiler inlined
+///   counts for the function in which it was written.
+/// - in the next `frames` records, how far above the stack pointer the caller's stack pointer is
+///   (`u32`), and how far above it the return address lies (`u32`). A frame of 0 bytes is none that is
+///   known; what follows is then [`FUNCTION_START`] if a function starts there, else 0.
+///
+/// Then the names, demangled, in UTF-8.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Symbols {
     /// Where it starts in the package.
     pub offset: u64,
     /// Bytes in all.
     pub bytes: u64,
-    /// How many records it has.
+    /// How many records it has of names.
     pub count: u32,
+    /// How many records it has of frames.
+    pub frames: u32,
 }
 
 /// Bytes of one record of a symbol table.
 pub const SYMBOL_BYTES: usize = 16;
+/// In a record of an unknown frame: a function starts there.
+pub const FUNCTION_START: u32 = 1;
 
 /// What happens when a process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

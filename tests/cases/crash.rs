@@ -16,6 +16,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let case = |name, run| case("crash", name, run);
     vec![
         case("panic_says_who_where_and_why", panic_is_reported),
+        case("panic_in_library_names_its_caller", caller_is_reported),
         case("null_pointer_is_reported", null_pointer_is_reported),
         case("undefined_instruction_is_reported", undefined_is_reported),
         case("crashes_leak_no_memory", crashes_leak_no_memory),
@@ -70,6 +71,33 @@ fn panic_is_reported(workshop: &Workshop) -> Result<()> {
     let report = crash(&mut system, "panic")?;
     expect_text(&report, "panicked at servers/shell/")?;
     expect_function_of_the_shell(&report)?;
+    system.power_off()
+}
+
+fn caller_is_reported(workshop: &Workshop) -> Result<()> {
+    let mut system = boot(workshop)?;
+    for (how, why, function) in [
+        (
+            "unwrap",
+            "called `Option::unwrap()` on a `None` value",
+            "unwrap",
+        ),
+        ("index", "the len is 4 but the index is 9", "index"),
+        (
+            "slice",
+            "range end index 9 out of range for slice of length 4",
+            "slice",
+        ),
+        (
+            "memory",
+            "memory allocation of 9223372036854775807 bytes failed",
+            "exhaust_memory",
+        ),
+    ] {
+        let report = crash(&mut system, how)?;
+        expect_text(&report, why)?;
+        expect_text(&report, &format!(" (in shell::crash::{function})"))?;
+    }
     system.power_off()
 }
 

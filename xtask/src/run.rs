@@ -7,8 +7,9 @@ use crate::image::Image;
 use crate::machine::{Clock, ExceptionLevel, Machine};
 use crate::session::{Session, SessionError};
 use crate::transcript::{PROMPT, PROMPT_AFTER_FAILURE, Status};
-use anyhow::{Result, bail, ensure};
-use std::io::{IsTerminal, Write};
+use anyhow::{Context, Result, bail, ensure};
+use ipc_abi::service::console::LINE_BYTES;
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -40,10 +41,11 @@ impl From<&MachineArguments> for Machine {
 pub(crate) fn check(arguments: &RunArguments) -> Result<()> {
     let nowhere = Path::new("");
     Machine::from(&arguments.machine).arguments(nowhere, nowhere)?;
-    arguments.exec.iter().try_for_each(|line| check_line(line))
+    let mut lines = arguments.exec.iter();
+    lines.try_for_each(|line| check_line(line).with_context(|| format!("cannot type {line:?}")))
 }
 
-/// Boots the image as the arguments say.
+/// Boots the image as the arguments say, which [`check`] has passed.
 pub(crate) fn run(arguments: &RunArguments, image: &Image) -> Result<()> {
     let mut machine = Machine::from(&arguments.machine);
     if arguments.ghost {
@@ -51,12 +53,13 @@ pub(crate) fn run(arguments: &RunArguments, image: &Image) -> Result<()> {
     }
     let bound = Duration::from_secs(arguments.timeout);
     if !arguments.exec.is_empty() {
-        return decode(type_lines(&machine, image, &arguments.exec, bound), image);
+        let lines = arguments.exec.iter().cloned().map(Ok);
+        return decode(type_lines(&machine, image, lines, bound), image);
     }
-    if std::io::stdin().is_terminal() {
+    if io::stdin().is_terminal() {
         return on_terminal(&machine, image);
     }
-    let lines = std::io::stdin().lines().map_while(|line| line.ok());
+    let lines = read_lines(io::stdin().lock());
     decode(type_lines(&machine, image, lines, bound), image)
 }
 
@@ -70,11 +73,25 @@ fn on_terminal(machine: &Machine, image: &Image) -> Result<()> {
     Ok(())
 }
 
-/// Types lines at the prompt, prints the answers, powers off. Fails if a line failed.
+/// Reads lines that can be typed, each when it is asked for.
+fn read_lines(input: impl BufRead) -> impl Iterator<Item = Result<String>> {
+    (1..).zip(input.split(b'\n')).map(|(number, line)| {
+        let line = line.with_context(|| format!("cannot read line {number}"))?;
+        let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        let text = std::str::from_utf8(line)
+            .ok()
+            .with_context(|| format!("cannot type line {number}: it is not UTF-8"))?;
+        check_line(text).with_context(|| format!("cannot type line {number}, {text:?}"))?;
+        Ok(text.to_owned())
+    })
+}
+
+/// Types lines at the prompt, prints the answers, powers off. Fails if a line failed, and at once if
+/// there is none where one is expected.
 fn type_lines(
     machine: &Machine,
     image: &Image,
-    lines: impl IntoIterator<Item = impl AsRef<str>>,
+    lines: impl IntoIterator<Item = Result<String>>,
     bound: Duration,
 ) -> Result<()> {
     let mut session = Session::boot(machine, image)?;
@@ -82,30 +99,31 @@ fn type_lines(
     print(PROMPT);
     let mut failed = Vec::new();
     for line in lines {
-        let line = line.as_ref();
-        check_line(line)?;
+        let line = line?;
         if line.trim() == HALT {
             return power_off(&mut session, bound, &failed);
         }
         print(&format!("{line}\n"));
-        let answer = session.command(line, bound, |line| print(&format!("{line}\n")))?;
+        let answer = session.command(&line, bound, |line| print(&format!("{line}\n")))?;
         print(match answer.prompt {
             Status::Succeeded => PROMPT,
             Status::Failed => PROMPT_AFTER_FAILURE,
         });
         if answer.status() == Status::Failed {
-            failed.push(line.to_owned());
+            failed.push(line);
         }
     }
     power_off(&mut session, bound, &failed)
 }
 
-/// A line is typed as it is: it must be one.
+/// A line is typed as it is: it must be one, and one that the console takes whole.
 fn check_line(line: &str) -> Result<()> {
     let is_typed = |character: char| !character.is_control();
+    ensure!(line.chars().all(is_typed), "it has a control character");
+    let bytes = line.len();
     ensure!(
-        line.chars().all(is_typed),
-        "cannot type {line:?}: it has a control character"
+        bytes <= LINE_BYTES,
+        "it has {bytes} bytes, more than {LINE_BYTES}"
     );
     Ok(())
 }
@@ -143,16 +161,71 @@ fn print(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arguments::{Arguments, Command};
+    use clap::Parser;
+
+    fn checked(line: &str) -> Result<()> {
+        let words = ["x", "run", "--exec", "echo", "--exec", line];
+        let arguments = Arguments::try_parse_from(words)?;
+        let Command::Run(run) = &arguments.command else {
+            bail!("it is `run`");
+        };
+        check(run)
+    }
+
+    /// What is read, with errors as they are told.
+    fn read(input: &[u8]) -> Vec<Result<String, String>> {
+        let lines = read_lines(input);
+        lines
+            .map(|line| line.map_err(|error| format!("{error:#}")))
+            .collect()
+    }
 
     #[test]
-    fn lines_with_control_characters_are_not_typed() {
+    fn lines_with_control_characters_are_refused_before_the_boot() {
         for line in ["a\nb", "a\r", "\u{3}"] {
-            let error = check_line(line).expect_err("it is not one line");
+            let error = checked(line).expect_err("it is not one line");
             assert_eq!(
-                error.to_string(),
+                format!("{error:#}"),
                 format!("cannot type {line:?}: it has a control character")
             );
         }
-        assert!(check_line("echo grüße").is_ok());
+        assert!(checked("echo grüße").is_ok());
+    }
+
+    #[test]
+    fn lines_that_the_console_would_cut_are_refused_before_the_boot() {
+        assert!(checked(&"x".repeat(LINE_BYTES)).is_ok());
+        let long = "x".repeat(LINE_BYTES + 1);
+        let error = checked(&long).expect_err("one past the limit");
+        assert_eq!(
+            format!("{error:#}"),
+            format!("cannot type {long:?}: it has 241 bytes, more than 240")
+        );
+        let short = "é".repeat(LINE_BYTES / 2 + 1);
+        assert!(checked(&short).is_err(), "bytes count, not characters");
+    }
+
+    #[test]
+    fn lines_are_read_one_by_one() {
+        let one = |text: &str| Ok(text.to_owned());
+        assert_eq!(read(b""), []);
+        assert_eq!(
+            read(b"a\r\n\ngr\xC3\xBC\xC3\x9Fe"),
+            [one("a"), one(""), one("grüße")]
+        );
+    }
+
+    #[test]
+    fn line_that_cannot_be_typed_is_told_by_its_number() {
+        let wrong = |text: &str| Err(text.to_owned());
+        let not_text = "cannot type line 2: it is not UTF-8";
+        let read_all = read(b"echo 1\necho \xFF\nnosuch\n");
+        assert_eq!(read_all[..2], [Ok("echo 1".to_owned()), wrong(not_text)]);
+        let control = "cannot type line 1, \"a\\tb\": it has a control character";
+        assert_eq!(read(b"a\tb\n"), [wrong(control)]);
+        let long = "x".repeat(LINE_BYTES + 1);
+        let told = format!("cannot type line 1, {long:?}: it has 241 bytes, more than 240");
+        assert_eq!(read(long.as_bytes()), [wrong(&told)]);
     }
 }

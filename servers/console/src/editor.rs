@@ -276,18 +276,21 @@ mod tests {
         /// Types bytes and compares row and cursor with the editor after each key.
         fn type_bytes(&mut self, bytes: &[u8]) {
             for &byte in bytes {
-                let Some(key) = self.decoder.decode(byte) else {
-                    continue;
-                };
-                if let Some(line) = self.editor.press(key, &mut self.row) {
-                    self.lines.push(line.as_str().into());
-                    self.start();
+                for key in self.decoder.decode(byte) {
+                    self.press(key);
                 }
-                let expected = std::format!("> {}", self.editor.line.text());
-                assert_eq!(self.row.text(), expected, "after {key:?}");
-                let column = 2 + self.editor.line.head().chars().count();
-                assert_eq!(self.row.column, column, "after {key:?}");
             }
+        }
+
+        fn press(&mut self, key: Key) {
+            if let Some(line) = self.editor.press(key, &mut self.row) {
+                self.lines.push(line.as_str().into());
+                self.start();
+            }
+            let expected = std::format!("> {}", self.editor.line.text());
+            assert_eq!(self.row.text(), expected, "after {key:?}");
+            let column = 2 + self.editor.line.head().chars().count();
+            assert_eq!(self.row.column, column, "after {key:?}");
         }
     }
 

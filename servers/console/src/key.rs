@@ -10,6 +10,9 @@
 //!    │ └─────────────┴──────────────────────────┘
 //!    └ a control byte ends whatever is unfinished and counts as itself
 //! ```
+//!
+//! What is no UTF-8 is discarded by maximal subparts: a byte that cannot go on with the character that
+//! was begun counts as if it came alone, be it Return, a letter or the start of another character.
 
 /// What was pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,18 +95,42 @@ impl KeyDecoder {
         }
     }
 
-    /// Takes the next byte; tells the key that it completes, if any.
-    pub fn decode(&mut self, byte: u8) -> Option<Key> {
-        if self.character_length > 0 {
-            if byte & 0xC0 == 0x80 {
-                return self.continue_character(byte);
-            }
-            // The character that was begun is lost; the byte is the start of something else.
+    /// Takes the next byte; tells the keys that it completes: [`Key::Invalid`] if it interrupts an
+    /// unfinished character, then what it is by itself, if that is a key already.
+    pub fn decode(&mut self, byte: u8) -> impl Iterator<Item = Key> + use<> {
+        let lost = self.is_interrupted_by(byte).then(|| {
             self.character_length = 0;
-            let _ = self.decode_start(byte);
-            return Some(Key::Invalid);
+            Key::Invalid
+        });
+        let key = if self.character_length > 0 {
+            self.continue_character(byte)
+        } else {
+            self.decode_start(byte)
+        };
+        [lost, key].into_iter().flatten()
+    }
+
+    /// Whether a character was begun of which the byte cannot be the next one. What there was of it is
+    /// a maximal subpart (Unicode 16.0 §3.9.6): the byte is no part of it.
+    fn is_interrupted_by(&self, byte: u8) -> bool {
+        let mut next = self.clone();
+        next.append(byte);
+        let is_wrong = |error: core::str::Utf8Error| error.error_len().is_some();
+        self.character_length > 0 && core::str::from_utf8(next.unfinished()).is_err_and(is_wrong)
+    }
+
+    /// What there is of the character that was begun.
+    fn unfinished(&self) -> &[u8] {
+        self.character
+            .get(..self.character_length)
+            .unwrap_or_default()
+    }
+
+    fn append(&mut self, byte: u8) {
+        if let Some(place) = self.character.get_mut(self.character_length) {
+            *place = byte;
+            self.character_length += 1;
         }
-        self.decode_start(byte)
     }
 
     fn decode_start(&mut self, byte: u8) -> Option<Key> {
@@ -200,22 +227,13 @@ impl KeyDecoder {
         }
     }
 
+    /// Takes a byte that does not interrupt the character.
     fn continue_character(&mut self, byte: u8) -> Option<Key> {
-        if let Some(place) = self.character.get_mut(self.character_length) {
-            *place = byte;
-            self.character_length += 1;
-        }
-        let bytes = self
-            .character
-            .get(..self.character_length)
-            .unwrap_or_default();
-        let key = match core::str::from_utf8(bytes) {
-            Ok(text) => match text.chars().next() {
-                Some(character) if !character.is_control() => Key::Character(character),
-                Some(_) | None => Key::Invalid,
-            },
-            Err(error) if error.error_len().is_none() => return None,
-            Err(_) => Key::Invalid,
+        self.append(byte);
+        let text = core::str::from_utf8(self.unfinished()).ok()?;
+        let key = match text.chars().next() {
+            Some(character) if !character.is_control() => Key::Character(character),
+            Some(_) | None => Key::Invalid,
         };
         self.character_length = 0;
         Some(key)
@@ -247,7 +265,7 @@ mod tests {
         let mut decoder = KeyDecoder::new();
         bytes
             .iter()
-            .filter_map(|&byte| decoder.decode(byte))
+            .flat_map(|&byte| decoder.decode(byte))
             .collect()
     }
 
@@ -292,13 +310,60 @@ mod tests {
     }
 
     #[test]
-    fn broken_characters_are_invalid_and_lose_nothing_else_but_the_byte_that_shows_it() {
+    fn broken_characters_are_invalid_and_lose_nothing_else() {
         assert_eq!(keys(b"\x80"), [Key::Invalid]);
         assert_eq!(keys(b"\xFF"), [Key::Invalid]);
-        assert_eq!(keys(b"\xC0\x80"), [Key::Invalid, Key::Invalid]);
-        assert_eq!(keys(b"\xED\xA0\x80"), [Key::Invalid, Key::Invalid]);
-        assert_eq!(keys(b"\xE2\x82ab"), [Key::Invalid, Key::Character('b')]);
+        assert_eq!(keys(b"\xC0\x80"), [Key::Invalid; 2]);
+        assert_eq!(keys(b"\xED\xA0\x80"), [Key::Invalid; 3]);
+        assert_eq!(keys(b"\xF4\x90\x80\x80"), [Key::Invalid; 4]);
         assert_eq!(keys(b"\xC2\x85"), [Key::Invalid]);
+    }
+
+    #[test]
+    fn what_interrupts_a_character_counts_as_if_it_came_alone() {
+        for begun in [b"\xC3".as_slice(), b"\xE2", b"\xE2\x82", b"\xF0\x9F\x98"] {
+            for interrupting in [
+                b"\r".as_slice(),
+                b"\n",
+                b"\x03",
+                b"\x7F",
+                b"\x1B[A",
+                b"a",
+                b" ",
+                b"\xC3\xA9",
+                b"\xF0\x9F\x98\x80",
+                b"\xFF",
+            ] {
+                let both = [begun, interrupting].concat();
+                let expected = [vec![Key::Invalid], keys(interrupting)].concat();
+                assert_eq!(keys(&both), expected, "{both:X?}");
+            }
+        }
+        assert_eq!(keys(b"\xC3\r\n"), [Key::Invalid, Key::Enter]);
+        assert_eq!(
+            keys(b"\xE2\xE2a"),
+            [Key::Invalid, Key::Invalid, Key::Character('a')]
+        );
+    }
+
+    /// The standard library replaces each maximal subpart, too.
+    #[test]
+    fn broken_text_is_taken_as_the_standard_library_takes_it() {
+        const BYTES: [u8; 13] = [
+            b'a', 0x80, 0x90, 0xA0, 0xBF, 0xC1, 0xC2, 0xE0, 0xE2, 0xED, 0xF0, 0xF4, 0xFF,
+        ];
+        for index in 0..BYTES.len().pow(4) {
+            let digit = |place| BYTES[index / BYTES.len().pow(place) % BYTES.len()];
+            let bytes = [digit(3), digit(2), digit(1), digit(0), b'.'];
+            let key = |character: char| match character {
+                char::REPLACEMENT_CHARACTER => Key::Invalid,
+                character if character.is_control() => Key::Invalid,
+                character => Key::Character(character),
+            };
+            let text = std::string::String::from_utf8_lossy(&bytes);
+            let expected: Vec<Key> = text.chars().map(key).collect();
+            assert_eq!(keys(&bytes), expected, "{bytes:X?}");
+        }
     }
 
     #[test]
@@ -311,10 +376,10 @@ mod tests {
         for first in 0..=255 {
             for second in 0..=255 {
                 let mut decoder = KeyDecoder::new();
-                decoder.decode(first);
-                decoder.decode(second);
+                let keys = decoder.decode(first).chain(decoder.decode(second)).count();
                 for third in 0..=255 {
-                    decoder.clone().decode(third);
+                    let keys = keys + decoder.clone().decode(third).count();
+                    assert!(keys <= 3, "no byte is more than one key");
                 }
             }
         }

@@ -158,10 +158,17 @@ impl<R: Registers> Terminal<R> {
     }
 
     fn press(&mut self, typed: Typed) -> Option<LineText> {
-        let key = match typed {
-            Typed::Byte(byte) => self.decoder.decode(byte)?,
-            Typed::Break => Key::Cancel,
-        };
+        match typed {
+            Typed::Byte(byte) => {
+                let keys = self.decoder.decode(byte);
+                // At most the last of them is Return.
+                keys.fold(None, |line, key| line.or(self.press_key(key)))
+            }
+            Typed::Break => self.press_key(Key::Cancel),
+        }
+    }
+
+    fn press_key(&mut self, key: Key) -> Option<LineText> {
         let line = self.editor.press(key, &mut self.wire)?;
         self.is_reading = false;
         self.wire.note_line_start();
@@ -314,6 +321,19 @@ mod tests {
             ..Statistics::default()
         };
         assert_eq!(terminal.statistics(), expected);
+    }
+
+    #[test]
+    fn return_behind_half_a_character_rings_and_ends_the_line() {
+        for half in [b"\xC3".as_slice(), b"\xE2\x82", b"\xF0\x9F", b"\xFF"] {
+            let mut terminal = terminal();
+            terminal.start_read(prompt());
+            terminal.registers().arrive(b"q");
+            terminal.registers().arrive(half);
+            terminal.registers().arrive(b"\r");
+            assert_eq!(terminal.serve_device().as_deref(), Some("q"), "{half:X?}");
+            assert_eq!(terminal.registers().take_text(), "> q\x07\r\n");
+        }
     }
 
     #[test]

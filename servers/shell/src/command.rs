@@ -46,6 +46,14 @@ pub enum Command {
 pub enum Crash {
     /// A Rust panic.
     Panic,
+    /// Nothing is unwrapped.
+    Unwrap,
+    /// An index out of bounds.
+    Index,
+    /// A slice out of bounds.
+    Slice,
+    /// More memory than there is.
+    Memory,
     /// A load from address 0.
     Null,
     /// An undefined instruction.
@@ -56,6 +64,10 @@ impl Crash {
     /// Every way to crash, by name.
     pub const ALL: &'static [(&'static str, Crash)] = &[
         ("panic", Crash::Panic),
+        ("unwrap", Crash::Unwrap),
+        ("index", Crash::Index),
+        ("slice", Crash::Slice),
+        ("memory", Crash::Memory),
         ("null", Crash::Null),
         ("undefined", Crash::Undefined),
     ];
@@ -121,7 +133,7 @@ pub const COMMANDS: &[Description] = &[
     describe("info", "", 0, "prints the kernel information page"),
     describe(
         "crash",
-        "[panic|null|undefined]",
+        "[panic|unwrap|index|slice|memory|null|undefined]",
         1,
         "makes this shell crash (default: panic)",
     ),
@@ -347,7 +359,7 @@ mod tests {
         );
         assert_eq!(
             refusal("crash burn"),
-            "crash: unknown way to crash 'burn': one of panic, null, undefined"
+            "crash: unknown way to crash 'burn': one of panic, unwrap, index, slice, memory, null, undefined"
         );
         assert_eq!(
             refusal("kill"),

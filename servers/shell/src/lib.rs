@@ -5,6 +5,7 @@
 extern crate alloc;
 
 pub mod command;
+mod crash;
 pub mod failure;
 pub mod info;
 pub mod report;

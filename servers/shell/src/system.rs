@@ -16,6 +16,7 @@ use userlib::{
 };
 
 use crate::command::Crash;
+use crate::crash;
 use crate::failure::ServiceFailure;
 use crate::shell::{Identity, Machine, Services, Shell};
 
@@ -65,6 +66,10 @@ impl Machine for Processor {
     fn crash(&mut self, how: Crash) {
         match how {
             Crash::Panic => panic!("somebody asked for it"),
+            Crash::Unwrap => crash::unwrap(),
+            Crash::Index => crash::index(),
+            Crash::Slice => crash::slice(),
+            Crash::Memory => crash::exhaust_memory(),
             Crash::Null => provoke_null(),
             Crash::Undefined => provoke_undefined(),
         }

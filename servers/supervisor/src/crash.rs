@@ -5,20 +5,20 @@ use core::fmt::{self, Display};
 
 use ipc_abi::fault::FaultCause;
 use ipc_abi::service::supervisor::Line;
+use ipc_abi::symbol::is_library;
 use userlib::Fault;
 
+use crate::backtrace::{Backtrace, Call};
 use crate::layout::ThreadPlace;
 use crate::log::line;
-use crate::symbol::{Symbols, branch_target};
+use crate::symbol::Symbols;
 
 /// The immediate of the `brk` that is a panic of `userlib`.
 const PANIC: u64 = 1;
 /// The most bytes of a panic's text that are told.
 const TEXT_BYTES: usize = 320;
-/// How much of the stack is searched for the function that panicked, in words.
-const STACK_WORDS: usize = 512;
-/// Where the functions come from between the one that panicked and the `brk`.
-const MACHINERY: [&str; 4] = ["core", "alloc", "__rustc", "userlib"];
+/// How many calls outwards the function that panicked is looked for.
+const CALLS_MAX: usize = 64;
 
 /// A look into the memory of the process that crashed: fills the buffer from the address on, or
 /// tells that it cannot.
@@ -97,38 +97,20 @@ fn panic_text(fault: &Fault, memory: &mut dyn Memory) -> String {
     }
 }
 
-/// Looks on the stack for the innermost return address that follows a call from a function of the
-/// program itself to the panic machinery. What else lies on a stack hardly is such an address.
+/// The innermost function on the way to the panic that is the program's own. What a library did, its
+/// caller asked for.
 fn panicking_function<'a>(
     fault: &Fault,
     symbols: &Symbols<'a>,
     memory: &mut dyn Memory,
 ) -> Option<&'a str> {
-    let start = fault.stack_pointer & !7;
-    let on_stack = (0..STACK_WORDS as u64).map_while(|index| {
-        let mut word = [0; 8];
-        let address = start.checked_add(index.checked_mul(8)?)?;
-        memory
-            .read(address, &mut word)
-            .then(|| u64::from_le_bytes(word))
-    });
-    let words = core::iter::once(fault.link_register).chain(on_stack);
-    words
-        .into_iter()
-        .find_map(|word| panicking_call(symbols, word))
-}
-
-/// The function that called the panic machinery if `word` is the return address of such a call.
-fn panicking_call<'a>(symbols: &Symbols<'a>, word: u64) -> Option<&'a str> {
-    let call = word.checked_sub(4).filter(|call| call % 4 == 0)?;
-    let target = branch_target(call, symbols.instruction(call)?)?;
-    let (caller, callee) = (symbols.find(call)?, symbols.find(target)?);
-    (is_machinery(callee) && !is_machinery(caller)).then_some(caller)
-}
-
-fn is_machinery(function: &str) -> bool {
-    let path = function.trim_start_matches(['<', '&', '*', '(', '[']);
-    MACHINERY.contains(&path.split("::").next().unwrap_or(path))
+    let own = |address| symbols.find(address).filter(|name| !is_library(name));
+    let own_call = |call: Call| call.frameless.and_then(own).or_else(|| own(call.address));
+    own(fault.program_counter).or_else(|| {
+        Backtrace::new(fault, symbols, memory)
+            .take(CALLS_MAX)
+            .find_map(own_call)
+    })
 }
 
 /// Where a fault happened.

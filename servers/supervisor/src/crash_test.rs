@@ -3,7 +3,7 @@ use std::format;
 use std::vec::Vec;
 
 use super::*;
-use crate::symbol::tests::package;
+use crate::symbol::tests::{START, package, package_with_frames};
 
 /// Memory of bytes here and there.
 #[derive(Default)]
@@ -32,19 +32,9 @@ impl Memory for Bytes {
 
 const BASE: u64 = 0x21_0000;
 
-/// `run` at BASE calls `panic_fmt` at BASE + 0x20 and `helper` at BASE + 0x10.
+/// `run` at BASE.
 fn program() -> (Vec<u8>, ipc_abi::manifest::Program) {
-    let mut code = [0xD503_201F; 16];
-    code[1] = 0x9400_0007;
-    code[2] = 0x9400_0002;
-    let symbols = [
-        (BASE, "shell::command::run"),
-        (BASE + 0x10, "shell::helper"),
-        (BASE + 0x20, "core::panicking::panic_fmt"),
-        (BASE + 0x30, "userlib::panic::die"),
-        (BASE + 0x40, ""),
-    ];
-    package(&code, &symbols)
+    package(&[], &[(BASE, "shell::command::run"), (BASE + 0x10, "")])
 }
 
 fn fault(cause: FaultCause, address: u64, syndrome: u64) -> Fault {
@@ -57,6 +47,14 @@ fn fault(cause: FaultCause, address: u64, syndrome: u64) -> Fault {
         stack_pointer: 0x7000,
         link_register: 0,
         registers: [0x5000, 5],
+    }
+}
+
+/// A panic in no function that has a name.
+fn nameless_panic() -> Fault {
+    Fault {
+        program_counter: BASE + 0x10,
+        ..fault(FaultCause::Breakpoint, 0, BRK | 1)
     }
 }
 
@@ -77,30 +75,223 @@ fn told_of(thread: u8, fault: Fault, memory: &mut Bytes) -> String {
 
 const BRK: u64 = 0x3C << 26 | 1 << 25;
 
+/// Bytes of a function in [`Chain`]: the last instruction is its call.
+const FUNCTION: u64 = 0x20;
+const NOP: u32 = 0xD503_201F;
+/// `blr x8`.
+const CALL_POINTER: u32 = 0xD63F_0100;
+
+/// Functions, each of which calls the next one, the last of which panicked. Since calls are last
+/// instructions, each return address is where the next function starts, as behind calls that never
+/// come back. The frames are full of such addresses.
+struct Chain<'a> {
+    names: &'a [&'a str],
+    behind: Option<&'a str>,
+    code: Vec<u32>,
+    frames: Vec<(u64, (u32, u32))>,
+    memory: Bytes,
+}
+
+impl<'a> Chain<'a> {
+    const STACK: u64 = 0x7000;
+    const FRAME: u64 = 32;
+
+    fn new(names: &'a [&'a str]) -> Chain<'a> {
+        let mut memory = Bytes::default();
+        memory.put(0x5000, b"panic");
+        let mut frames = Vec::new();
+        let start = |number: usize| BASE + FUNCTION * number as u64;
+        for (number, outwards) in (0..names.len()).zip((0..names.len() as u64).rev()) {
+            let decoys = [start(1), start(2), start(number + 1)];
+            let words = [decoys.as_slice(), &[start(number)]].concat();
+            memory.put_words(Self::STACK + Self::FRAME * outwards, &words);
+            frames.extend([(start(number), START), (start(number) + 4, (32, 24))]);
+        }
+        frames.push((start(names.len()), (0, 0)));
+        // bl to the next instruction.
+        let code = [NOP, NOP, NOP, NOP, NOP, NOP, NOP, 0x9400_0001].repeat(names.len());
+        Chain {
+            names,
+            behind: None,
+            code,
+            frames,
+            memory,
+        }
+    }
+
+    /// Replaces the call of a function.
+    fn with_call(mut self, number: usize, instruction: u32) -> Chain<'a> {
+        self.code[8 * number + 7] = instruction;
+        self
+    }
+
+    /// Adds a function behind the others that nobody calls.
+    fn with_function(mut self, name: &'a str) -> Chain<'a> {
+        self.frames.pop();
+        self.frames.push((self.end(), START));
+        self.behind = Some(name);
+        self
+    }
+
+    fn end(&self) -> u64 {
+        BASE + FUNCTION * self.names.len() as u64
+    }
+
+    /// What is told behind the text of the panic.
+    fn place(mut self) -> String {
+        let names = self.names.iter().copied().chain(self.behind);
+        let symbols: Vec<_> = (BASE..).step_by(0x20).zip(names).collect();
+        let (package, program) = package_with_frames(&self.code, &symbols, &self.frames);
+        let name = Culprit {
+            process: "shell",
+            thread: 0,
+            place: ThreadPlace::new(0, 4),
+        };
+        let fault = Fault {
+            program_counter: self.end() - 4,
+            ..fault(FaultCause::Breakpoint, 0, BRK | 1)
+        };
+        let symbols = Symbols::new(&package, &program);
+        let told = report(&fault, name, &symbols, &mut self.memory);
+        told.strip_prefix("shell crashed: panic").unwrap().into()
+    }
+}
+
+const RUN: &str = " (in shell::run)";
+const OUTER: &[&str] = &["userlib::start::run", "shell::main", "shell::decoy"];
+const OWN: &[&str] = &["shell::run"];
+const INNER: &[&str] = &[
+    "core::panicking::panic_fmt",
+    "__rustc::rust_begin_unwind",
+    "userlib::panic::fault::panic",
+];
+
 #[test]
-fn panic_is_told_with_text_and_function() {
-    let mut memory = Bytes::default();
-    memory.put(0x5000, b"panic");
-    memory.put_words(0x7000, &[3, BASE + 0x24, BASE + 12, 0x7010, BASE + 8, 9]);
-    let told = told(fault(FaultCause::Breakpoint, 0, BRK | 1), &mut memory);
-    assert_eq!(told, "shell crashed: panic (in shell::command::run)");
+fn panic_of_every_kind_is_told_with_the_function_that_panicked() {
+    let kinds: [&[&str]; 19] = [
+        &[],
+        &["core::panicking::panic_bounds_check"],
+        &["core::slice::index::slice_index_fail"],
+        &[
+            "<str as core::ops::index::Index<core::ops::range::Range<usize>>>::index",
+            "core::str::slice_error_fail",
+        ],
+        &["<[u8]>::copy_from_slice::len_mismatch_fail"],
+        &[
+            "<alloc::vec::Vec<shell::Line>>::remove",
+            "<alloc::vec::Vec<_>>::remove::assert_failed",
+        ],
+        &[
+            "<alloc::vec::Vec<shell::Line>>::push",
+            "<alloc::raw_vec::RawVec<shell::Line>>::grow_one",
+            "alloc::raw_vec::handle_error",
+            "alloc::alloc::handle_alloc_error",
+            "__rustc::__rdl_alloc_error_handler",
+        ],
+        &[
+            "<u8 as alloc::vec::spec_from_elem::SpecFromElem>::from_elem",
+            "alloc::raw_vec::handle_error",
+        ],
+        &[
+            "<alloc::boxed::Box<shell::Line>>::new",
+            "alloc::alloc::handle_alloc_error",
+        ],
+        &[
+            "<str as alloc::string::ToString>::to_string",
+            "alloc::raw_vec::handle_error",
+        ],
+        &[
+            "alloc::fmt::format::format_inner",
+            "core::fmt::write",
+            "<alloc::string::String as core::fmt::Write>::write_str",
+            "alloc::raw_vec::handle_error",
+        ],
+        &[
+            "<alloc::collections::btree::map::BTreeMap<u8, shell::Line>>::insert",
+            "alloc::alloc::handle_alloc_error",
+        ],
+        &["core::option::unwrap_failed"],
+        &["core::result::unwrap_failed"],
+        &["core::panicking::panic_const::panic_const_div_by_zero"],
+        &[
+            "<core::iter::adapters::map::Map<I, F> as core::iter::Iterator>::fold",
+            "<u32 as core::ops::arith::Div>::div",
+            "core::panicking::panic_const::panic_const_div_by_zero",
+        ],
+        &["core::num::from_str_radix_panic"],
+        &["core::cell::panic_already_mutably_borrowed"],
+        &["core::slice::sort::shared::smallsort::panic_on_ord_violation"],
+    ];
+    for kind in kinds {
+        let names = [OUTER, OWN, kind, INNER].concat();
+        assert_eq!(Chain::new(&names).place(), RUN, "{kind:?}");
+    }
 }
 
 #[test]
-fn call_of_the_program_to_itself_is_no_panic() {
-    let mut memory = Bytes::default();
-    memory.put(0x5000, b"panic");
-    memory.put_words(0x7000, &[BASE + 12]);
-    let told = told(fault(FaultCause::Breakpoint, 0, BRK | 1), &mut memory);
-    assert_eq!(told, "shell crashed: panic");
+fn panic_of_a_library_by_itself_names_nobody() {
+    let names = [&OUTER[..1], &["core::option::unwrap_failed"], INNER].concat();
+    assert_eq!(Chain::new(&names).place(), "");
+}
+
+#[test]
+fn call_of_a_pointer_is_a_call() {
+    let names = [OUTER, OWN, INNER].concat();
+    assert_eq!(Chain::new(&names).with_call(3, CALL_POINTER).place(), RUN);
+}
+
+#[test]
+fn function_that_left_no_frame_is_told_where_the_call_names_it() {
+    // `shell::run`, which is called and ended with a jump to `remove`.
+    let inner = ["<alloc::vec::Vec<u8>>::remove", INNER[0]];
+    let names = [OUTER, &inner].concat();
+    let call = 0x9400_0000 | (5 * 8 - (2 * 8 + 7));
+    let chain = Chain::new(&names).with_function("shell::run");
+    assert_eq!(chain.with_call(2, call).place(), RUN);
+    let chain = Chain::new(&names).with_function("core::iter::fold");
+    assert_eq!(chain.with_call(2, call).place(), " (in shell::decoy)");
+}
+
+#[test]
+fn stack_that_tells_of_no_call_names_nobody() {
+    let names = [OUTER, OWN, INNER].concat();
+    for wrong in [NOP, 0x1400_0001, 0xD61F_0100] {
+        assert_eq!(Chain::new(&names).with_call(5, wrong).place(), "");
+    }
+    for address in [0, 3, BASE, BASE + 6 * FUNCTION + 2, u64::MAX] {
+        let mut chain = Chain::new(&names);
+        chain.memory.put_words(Chain::STACK + 24, &[address]);
+        assert_eq!(chain.place(), "", "{address:#x}");
+    }
+    let mut chain = Chain::new(&names);
+    chain.memory.0.remove(&(Chain::STACK + Chain::FRAME + 24));
+    assert_eq!(chain.place(), "", "unreadable");
+}
+
+#[test]
+fn unknown_frame_names_nobody() {
+    let names = [OUTER, OWN, INNER].concat();
+    let mut chain = Chain::new(&names);
+    chain.frames.push((BASE + 5 * FUNCTION + 8, (0, 0)));
+    chain.frames.sort_unstable();
+    assert_eq!(chain.place(), "");
+    let mut chain = Chain::new(&names);
+    chain.frames.clear();
+    assert_eq!(chain.place(), "", "a program without frames");
+}
+
+#[test]
+fn own_function_is_looked_for_within_a_bound() {
+    let library = std::vec!["core::iter::fold"; CALLS_MAX];
+    let names = [OWN, &library[..]].concat();
+    assert_eq!(Chain::new(&names).place(), RUN);
+    let names = [&names[..], &["core::panicking::panic_fmt"]].concat();
+    assert_eq!(Chain::new(&names).place(), "", "one past the bound");
 }
 
 #[test]
 fn unreadable_panic_is_told_as_such() {
-    let told = told(
-        fault(FaultCause::Breakpoint, 0, BRK | 1),
-        &mut Bytes::default(),
-    );
+    let told = told(nameless_panic(), &mut Bytes::default());
     assert_eq!(
         told,
         "shell crashed: panicked, with a text at 0x5000 that cannot be read"
@@ -113,7 +304,7 @@ fn long_panic_is_cut() {
     memory.put(0x5000, &[b'x'; 1000]);
     let endless = Fault {
         registers: [0x5000, u64::MAX],
-        ..fault(FaultCause::Breakpoint, 0, BRK | 1)
+        ..nameless_panic()
     };
     let told = told(endless, &mut memory);
     assert_eq!(told.len(), "shell crashed: ".len() + TEXT_BYTES);

@@ -6,6 +6,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod backtrace;
 pub mod crash;
 pub mod frames;
 pub mod grant;

@@ -1,18 +1,32 @@
-//! Function names, from the symbol tables in the package.
+//! Function names and frames, from the symbol tables in the package.
 
-use ipc_abi::manifest::{Program, SYMBOL_BYTES, Segment};
+use ipc_abi::manifest::{FUNCTION_START, Program, SYMBOL_BYTES, Segment};
 
 /// Bytes of a page, as an index.
 const PAGE: usize = 4096;
+
+/// A function's frame on the stack, at one of its instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// From the stack pointer to the caller's: at least 1.
+    pub bytes: u64,
+    /// From the stack pointer to the return address.
+    pub return_offset: u64,
+}
 
 /// A program's code and symbol table, as they stand in the package.
 #[derive(Clone, Copy, Debug)]
 pub struct Symbols<'a> {
     package: &'a [u8],
     program: &'a Program,
-    records: &'a [u8],
+    functions: Records<'a>,
+    frames: Records<'a>,
     names: &'a [u8],
 }
+
+/// Records that are sorted by the address from which on they count.
+#[derive(Clone, Copy, Debug)]
+struct Records<'a>(&'a [u8]);
 
 impl<'a> Symbols<'a> {
     /// Finds the symbol table of `program`; a table that lies outside the package is empty.
@@ -20,12 +34,13 @@ impl<'a> Symbols<'a> {
     pub fn new(package: &'a [u8], program: &'a Program) -> Symbols<'a> {
         let table = program.symbols;
         let bytes = slice(package, table.offset, table.bytes).unwrap_or(&[]);
-        let split = (table.count as usize).saturating_mul(SYMBOL_BYTES);
-        let (records, names) = bytes.split_at_checked(split).unwrap_or((&[], &[]));
+        let (functions, rest) = Records::split(bytes, table.count);
+        let (frames, names) = Records::split(rest, table.frames);
         Symbols {
             package,
             program,
-            records,
+            functions,
+            frames,
             names,
         }
     }
@@ -33,19 +48,30 @@ impl<'a> Symbols<'a> {
     /// The function to which the instruction at `address` belongs.
     #[must_use]
     pub fn find(&self, address: u64) -> Option<&'a str> {
-        let (mut low, mut high) = (0, self.records.len() / SYMBOL_BYTES);
-        while low < high {
-            let middle = low.midpoint(high);
-            if self.word(middle, 0)? <= address {
-                low = middle + 1
-            } else {
-                high = middle
-            }
-        }
-        let place = self.word(low.checked_sub(1)?, 8)?;
-        let name = slice(self.names, place & 0xFFFF_FFFF, place >> 32)?;
+        let (start, length) = self.functions.get(self.functions.place(address)?)?;
+        let name = slice(self.names, u64::from(start), u64::from(length))?;
         let name = core::str::from_utf8(name).ok()?;
         if name.is_empty() { None } else { Some(name) }
+    }
+
+    /// The frame of the function to which the instruction at `address` belongs, if it is known there.
+    #[must_use]
+    pub fn frame(&self, address: u64) -> Option<Frame> {
+        match self.frames.get(self.frames.place(address)?)? {
+            (0, _) => None,
+            (bytes, return_offset) => Some(Frame {
+                bytes: u64::from(bytes),
+                return_offset: u64::from(return_offset),
+            }),
+        }
+    }
+
+    /// Where the function starts to which the instruction at `address` belongs.
+    #[must_use]
+    pub fn function_start(&self, address: u64) -> Option<u64> {
+        let mut places = (0..=self.frames.place(address)?).rev();
+        let is_start = |place: &usize| self.frames.get(*place) == Some((0, FUNCTION_START));
+        self.frames.address(places.find(is_start)?)
     }
 
     /// The instruction at `address`.
@@ -64,11 +90,45 @@ impl<'a> Symbols<'a> {
         let bytes = slice(self.package, offset, 4)?;
         Some(u32::from_le_bytes(bytes.try_into().ok()?))
     }
+}
 
-    fn word(&self, record: usize, offset: usize) -> Option<u64> {
-        let start = record.checked_mul(SYMBOL_BYTES)?.checked_add(offset)?;
-        let bytes = self.records.get(start..start.checked_add(8)?)?;
-        Some(u64::from_le_bytes(bytes.try_into().ok()?))
+impl<'a> Records<'a> {
+    /// Splits `count` records off; if there are fewer, none and nothing is left.
+    fn split(bytes: &'a [u8], count: u32) -> (Records<'a>, &'a [u8]) {
+        let end = (count as usize).saturating_mul(SYMBOL_BYTES);
+        let (records, rest) = bytes.split_at_checked(end).unwrap_or_default();
+        (Records(records), rest)
+    }
+
+    /// Which record counts at `address`.
+    fn place(self, address: u64) -> Option<usize> {
+        let (mut low, mut high) = (0, self.0.len() / SYMBOL_BYTES);
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.address(middle)? <= address {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        low.checked_sub(1)
+    }
+
+    /// From which address on a record counts.
+    fn address(self, place: usize) -> Option<u64> {
+        Some(u64::from_le_bytes(self.bytes(place, 0)?))
+    }
+
+    /// What a record says.
+    fn get(self, place: usize) -> Option<(u32, u32)> {
+        let first = u32::from_le_bytes(self.bytes(place, 8)?);
+        let second = u32::from_le_bytes(self.bytes(place, 12)?);
+        Some((first, second))
+    }
+
+    fn bytes<const N: usize>(self, place: usize, offset: usize) -> Option<[u8; N]> {
+        let start = place.checked_mul(SYMBOL_BYTES)?.checked_add(offset)?;
+        self.0.get(start..)?.first_chunk().copied()
     }
 }
 
@@ -90,84 +150,12 @@ pub const fn branch_target(address: u64, instruction: u32) -> Option<u64> {
     Some(address.wrapping_add_signed(offset))
 }
 
-#[cfg(test)]
-pub(crate) mod tests {
-    use alloc::vec::Vec;
-    use ipc_abi::manifest::Symbols as Place;
-
-    use super::*;
-
-    /// A package with one page of `code` at 0x21_0000, then a symbol table.
-    pub(crate) fn package(code: &[u32], symbols: &[(u64, &str)]) -> (Vec<u8>, Program) {
-        let mut package: Vec<u8> = code.iter().flat_map(|word| word.to_le_bytes()).collect();
-        package.resize(PAGE, 0);
-        let mut names = Vec::new();
-        for (address, name) in symbols {
-            package.extend(address.to_le_bytes());
-            package.extend(u32::try_from(names.len()).unwrap().to_le_bytes());
-            package.extend(u32::try_from(name.len()).unwrap().to_le_bytes());
-            names.extend(name.bytes());
-        }
-        package.extend(names);
-        let mut program = Program::default();
-        let segment = Segment {
-            offset: 0,
-            address: 0x21_0000,
-            file_pages: 1,
-            pages: 1,
-            access: 5,
-        };
-        program.segments.push(segment).unwrap();
-        program.symbols = Place {
-            offset: PAGE as u64,
-            bytes: (package.len() - PAGE) as u64,
-            count: u32::try_from(symbols.len()).unwrap(),
-        };
-        (package, program)
-    }
-
-    #[test]
-    fn names_count_from_their_address_to_the_next() {
-        let (package, program) = package(
-            &[],
-            &[(0x21_0000, "a"), (0x21_0010, "b::c"), (0x21_0020, "")],
-        );
-        let symbols = Symbols::new(&package, &program);
-        assert_eq!(symbols.find(0x20_FFFF), None);
-        assert_eq!(symbols.find(0x21_0000), Some("a"));
-        assert_eq!(symbols.find(0x21_000F), Some("a"));
-        assert_eq!(symbols.find(0x21_0010), Some("b::c"));
-        assert_eq!(symbols.find(0x21_0020), None);
-        assert_eq!(symbols.find(u64::MAX), None);
-    }
-
-    #[test]
-    fn damaged_tables_name_nothing() {
-        let (package, mut program) = package(&[], &[(0, "a")]);
-        program.symbols.count = 2;
-        assert_eq!(Symbols::new(&package, &program).find(0), None);
-        program.symbols.count = 1;
-        program.symbols.offset = u64::MAX;
-        assert_eq!(Symbols::new(&package, &program).find(0), None);
-        program.symbols.offset = PAGE as u64;
-        program.symbols.bytes = 16;
-        assert_eq!(Symbols::new(&package, &program).find(0), None);
-    }
-
-    #[test]
-    fn instructions_are_found_in_the_segments() {
-        let (package, program) = package(&[7, 8], &[]);
-        let symbols = Symbols::new(&package, &program);
-        assert_eq!(symbols.instruction(0x21_0004), Some(8));
-        assert_eq!(symbols.instruction(0x21_1000), None);
-        assert_eq!(symbols.instruction(0x20_FFFC), None);
-    }
-
-    #[test]
-    fn branches_go_where_the_manual_says() {
-        assert_eq!(branch_target(0x1000, 0x9400_0001), Some(0x1004));
-        assert_eq!(branch_target(0x1000, 0x97FF_FFFF), Some(0xFFC));
-        assert_eq!(branch_target(0x1000, 0x1400_0001), None);
-        assert_eq!(branch_target(0x1000, 0xD63F_0000), None);
-    }
+/// Whether an instruction is a call: `bl` or `blr` (Arm ARM C6.2.33, C6.2.35).
+#[must_use]
+pub const fn is_call(instruction: u32) -> bool {
+    branch_target(0, instruction).is_some() || instruction & 0xFFFF_FC1F == 0xD63F_0000
 }
+
+#[cfg(test)]
+#[path = "symbol_test.rs"]
+pub(crate) mod tests;

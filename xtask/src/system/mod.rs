@@ -5,6 +5,7 @@
 //! sense.
 
 pub mod declaration;
+mod frame;
 pub mod graph;
 pub mod outside;
 pub mod package;

@@ -83,6 +83,7 @@ fn place(
             offset: first + tail.len() as u64,
             bytes: program.symbols.bytes.len() as u64,
             count: program.symbols.count,
+            frames: program.symbols.frames,
         };
         tail.extend_from_slice(&program.symbols.bytes);
         tail.resize(tail.len().next_multiple_of(PAGE), 0);

@@ -24,6 +24,7 @@ fn program() -> Program {
         ],
         symbols: SymbolTable {
             count: 1,
+            frames: 0,
             bytes: vec![9; 20],
         },
     }

@@ -1,17 +1,19 @@
 //! Symbol tables for crash reports: which function each instruction was written in.
 //!
 //! The line tables of a program say for each instruction the chain of functions that the compiler
-//! inlined there. The table names the innermost one that is the program's own, that is not of
-//! `core`, `alloc`, `compiler_builtins` or `userlib`; of a library function by itself it gives its name.
-//! The form is that of [`ipc_abi::manifest::Symbols`].
+//! inlined there. The table names the innermost one that is the program's own ([`is_library`] says
+//! which are not); of a library function by itself it gives its name. Behind the names it has the
+//! frames ([`super::frame`]). The form is that of [`ipc_abi::manifest::Symbols`].
 
 use std::collections::HashMap;
 
 use addr2line::gimli::{self, EndianSlice, LittleEndian as GimliLittleEndian};
 use anyhow::{Context, Result};
+use ipc_abi::symbol::is_library;
 use object::read::elf::ElfFile64;
 use object::{LittleEndian, Object, ObjectSection, ObjectSymbol, SymbolKind};
 
+use super::frame::{self, Frame};
 use super::program::Segment;
 
 /// Bytes of an instruction.
@@ -20,8 +22,10 @@ const INSTRUCTION_BYTES: usize = 4;
 /// A symbol table as it stands in the package.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SymbolTable {
-    /// How many records it has.
+    /// How many records of names it has.
     pub count: u32,
+    /// How many records of frames it has.
+    pub frames: u32,
     /// Records, then names.
     pub bytes: Vec<u8>,
 }
@@ -50,7 +54,7 @@ pub fn collect(elf: &ElfFile64<'_, LittleEndian>, segments: &[Segment]) -> Resul
         }
         ranges.push((segment.end(), None));
     }
-    encode(&ranges)
+    encode(&ranges, &frame::collect(elf)?)
 }
 
 /// The functions of the ELF file's own symbol table: start, end, name.
@@ -107,23 +111,11 @@ fn name_at(
     Ok(Some(outermost.clone()))
 }
 
-/// Whether the function comes with the compiler or is of `userlib`.
-fn is_library(name: &str) -> bool {
-    let path = name.trim_start_matches(['<', '&', '*', '(', '[']);
-    let path = path.strip_prefix("mut ").unwrap_or(path);
-    let path = path.strip_prefix("dyn ").unwrap_or(path);
-    let head = path.split("::").next().unwrap_or(path);
-    matches!(
-        head,
-        "core" | "alloc" | "compiler_builtins" | "__rustc" | "userlib"
-    )
-}
-
 fn demangle(name: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(name))
 }
 
-fn encode(ranges: &[Range]) -> Result<SymbolTable> {
+fn encode(ranges: &[Range], frames: &[(u64, Frame)]) -> Result<SymbolTable> {
     let mut records = Vec::new();
     let mut names = String::new();
     let mut places: HashMap<&str, u32> = HashMap::new();
@@ -142,9 +134,16 @@ fn encode(ranges: &[Range]) -> Result<SymbolTable> {
         records.extend(place.to_le_bytes());
         records.extend(u32::try_from(name.len())?.to_le_bytes());
     }
+    for (address, frame) in frames {
+        let (bytes, place) = frame.words();
+        records.extend(address.to_le_bytes());
+        records.extend(bytes.to_le_bytes());
+        records.extend(place.to_le_bytes());
+    }
     records.extend(names.into_bytes());
     Ok(SymbolTable {
         count: u32::try_from(ranges.len())?,
+        frames: u32::try_from(frames.len())?,
         bytes: records,
     })
 }
@@ -161,35 +160,21 @@ mod tests {
             (0x1010, None),
             (0x1020, name("a::b")),
         ];
-        let table = encode(&ranges).expect("it is small");
-        assert_eq!(table.count, 3);
-        assert_eq!(table.bytes.len(), 3 * 16 + 4);
-        assert_eq!(&table.bytes[48..], b"a::b");
+        let known = Frame::Known {
+            bytes: 32,
+            return_offset: 24,
+        };
+        let frames = [(0x1000, Frame::Start), (0x1004, known)];
+        let table = encode(&ranges, &frames).expect("it is small");
+        assert_eq!((table.count, table.frames), (3, 2));
+        assert_eq!(table.bytes.len(), 5 * 16 + 4);
+        assert_eq!(table.bytes[56..64], [0, 0, 0, 0, 1, 0, 0, 0]);
+        assert_eq!(table.bytes[72..80], [32, 0, 0, 0, 24, 0, 0, 0]);
+        assert_eq!(&table.bytes[80..], b"a::b");
         assert_eq!(
             table.bytes[..16],
             [0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0]
         );
         assert_eq!(table.bytes[24..32], [4, 0, 0, 0, 0, 0, 0, 0]);
-    }
-
-    #[test]
-    fn functions_of_libraries_are_known() {
-        for name in [
-            "core::panicking::panic_fmt",
-            "<core::fmt::Arguments as core::fmt::Display>::fmt",
-            "<&mut alloc::vec::Vec<T>>::push",
-            "__rustc::rust_begin_unwind",
-            "userlib::start::run",
-        ] {
-            assert!(is_library(name), "{name}");
-        }
-        for name in [
-            "shell::command::run",
-            "<shell::Line as core::fmt::Display>::fmt",
-            "main",
-            "corel::x",
-        ] {
-            assert!(!is_library(name), "{name}");
-        }
     }
 }
