@@ -11,6 +11,7 @@ mod client;
 mod dispatcher;
 mod docs;
 mod expand;
+mod hygiene;
 mod method;
 mod model;
 mod number;

@@ -4,6 +4,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::{Error, GenericArgument, Ident, PathArguments, Result, Type, TypePath};
 
+use crate::hygiene::site;
 use crate::method::compact;
 
 /// The types that `ipc_abi::interface::wire` encodes itself.
@@ -201,7 +202,7 @@ fn each(
         return tuple.clone();
     }
     let names: Vec<_> = (0..elements.len())
-        .map(|index| format_ident!("element_{index}"))
+        .map(|index| format_ident!("element_{index}", span = site()))
         .collect();
     let values = elements
         .iter()
