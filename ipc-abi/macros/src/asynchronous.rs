@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::TraitItem;
 
+use crate::bound::expand_bounds;
 use crate::dispatcher::expand_outcome;
 use crate::hygiene::site;
 use crate::method::{Argument, Kind, Method};
@@ -33,13 +34,14 @@ pub(crate) fn expand_asynchronous(interface: &Interface) -> TokenStream {
         .iter()
         .map(|method| expand_arm(&asynchronous, method));
     let support = quote!(::ipc_abi::interface::asynchronous);
+    let bounds = expand_bounds(interface);
     quote_spanned! {site()=>
         #[doc = #docs]
         #visibility trait #asynchronous {
             #(#methods)*
         }
 
-        impl<__Server: #asynchronous> ::ipc_abi::interface::AsyncDispatch<__Server> for #marker {
+        impl<__Server: #asynchronous> ::ipc_abi::interface::AsyncDispatch<__Server> for #marker #bounds {
             async fn answer<__Memory: #support::LongMemory>(
                 server: &__Server,
                 request: #support::Request<__Memory>,

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::Attribute;
 
+use crate::bound::expand_bounds;
 use crate::hygiene::site;
 use crate::method::{Argument, Kind, Method};
 use crate::model::Interface;
@@ -18,6 +19,7 @@ pub(crate) fn expand_client(interface: &Interface) -> TokenStream {
     );
     let docs = format!("A client of [`{name}`] over a transport.");
     let methods = interface.methods.iter().map(expand_client_method);
+    let bounds = expand_bounds(interface);
     quote_spanned! {site()=>
         #[doc = #docs]
         #[derive(
@@ -31,7 +33,7 @@ pub(crate) fn expand_client(interface: &Interface) -> TokenStream {
             transport: T,
         }
 
-        impl<__Transport: ::ipc_abi::interface::Transport> #client<__Transport> {
+        impl<__Transport: ::ipc_abi::interface::Transport> #client<__Transport> #bounds {
             /// Makes a client without asking whether the service has the same schema.
             #[must_use]
             pub const fn new(transport: __Transport) -> Self {

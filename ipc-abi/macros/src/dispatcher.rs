@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 
+use crate::bound::expand_bounds;
 use crate::hygiene::site;
 use crate::method::{Argument, Kind, Method, Returns};
 use crate::model::Interface;
@@ -20,9 +21,10 @@ pub(crate) fn expand_dispatcher(interface: &Interface) -> TokenStream {
         .methods
         .iter()
         .filter(|it| it.kind == Kind::OneWay);
+    let bounds = expand_bounds(interface);
     let told = one_way.map(|method| expand_told(interface, method));
     quote_spanned! {site()=>
-        impl<__Server: #name> ::ipc_abi::interface::Dispatch<__Server> for #marker {
+        impl<__Server: #name> ::ipc_abi::interface::Dispatch<__Server> for #marker #bounds {
             #[inline(always)]
             fn dispatch<
                 __Buffer: ::ipc_abi::message::LongBuffer,

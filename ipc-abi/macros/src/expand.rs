@@ -2,6 +2,7 @@
 //! [`crate::ring`] and [`crate::asynchronous`].
 
 use crate::asynchronous::expand_asynchronous;
+use crate::bound::{expand_bounds, expand_questions};
 use crate::client::expand_client;
 use crate::dispatcher::expand_dispatcher;
 use crate::docs::text_of;
@@ -16,12 +17,13 @@ use quote::{format_ident, quote, quote_spanned};
 /// Makes everything.
 pub(crate) fn expand(interface: &Interface) -> TokenStream {
     let item = &interface.item;
+    let questions = expand_questions(interface);
     let marker = expand_marker(interface);
     let dispatcher = expand_dispatcher(interface);
     let client = expand_client(interface);
     let ring = expand_ring(interface);
     let asynchronous = expand_asynchronous(interface);
-    quote!(#item #marker #dispatcher #client #ring #asynchronous)
+    quote!(#item #questions #marker #dispatcher #client #ring #asynchronous)
 }
 
 fn expand_marker(interface: &Interface) -> TokenStream {
@@ -35,6 +37,7 @@ fn expand_marker(interface: &Interface) -> TokenStream {
         format!("The interface [`{name}`]: what it is, and its dispatcher."),
     );
     let methods = interface.methods.iter().map(expand_info);
+    let bounds = expand_bounds(interface);
     let takes = interface.methods.iter().any(|method| method.takes() > 0);
     let brings = interface.methods.iter().any(|method| method.brings() > 0);
     let capabilities = [
@@ -61,7 +64,7 @@ fn expand_marker(interface: &Interface) -> TokenStream {
         )]
         #visibility struct #marker;
 
-        impl ::ipc_abi::interface::Interface for #marker {
+        impl ::ipc_abi::interface::Interface for #marker #bounds {
             const NAME: &'static ::core::primitive::str = #text;
             const DOCS: &'static ::core::primitive::str = #shown;
             const SCHEMA: ::ipc_abi::interface::Schema =

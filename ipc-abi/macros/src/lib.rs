@@ -6,6 +6,7 @@
 )]
 
 mod asynchronous;
+mod bound;
 mod capability;
 mod client;
 mod dispatcher;

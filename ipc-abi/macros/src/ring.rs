@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 
+use crate::bound::expand_bounds;
 use crate::client::{expand_answer, expand_arguments};
 use crate::hygiene::site;
 use crate::method::{Kind, Method};
@@ -22,6 +23,7 @@ pub(crate) fn expand_ring(interface: &Interface) -> TokenStream {
         return quote!();
     }
     let methods = goes.map(expand_method);
+    let bounds = expand_bounds(interface);
     quote_spanned! {site()=>
         #[doc = #docs]
         #[derive(
@@ -35,7 +37,7 @@ pub(crate) fn expand_ring(interface: &Interface) -> TokenStream {
             transport: T,
         }
 
-        impl<__Transport: ::ipc_abi::interface::RingTransport> #ring<__Transport> {
+        impl<__Transport: ::ipc_abi::interface::RingTransport> #ring<__Transport> #bounds {
             /// Makes a client.
             #[must_use]
             pub const fn new(transport: __Transport) -> Self {

@@ -114,6 +114,19 @@ impl Wire {
         }
     }
 
+    /// Adds to `types` the parts of the type `written` that travel through serde.
+    pub(crate) fn list_serialized<'a>(&'a self, written: &'a Type, types: &mut Vec<&'a Type>) {
+        match self {
+            Wire::Native | Wire::Granted => {}
+            Wire::Serialized => types.push(written),
+            Wire::Tuple(elements) => {
+                for (written, wire) in elements {
+                    wire.list_serialized(written, types);
+                }
+            }
+        }
+    }
+
     /// Refuses a value of the type `written` if it has a capability.
     pub(crate) fn refuse_capability(&self, written: &Type, message: &str) -> Result<()> {
         if self.capabilities() == 0 {
