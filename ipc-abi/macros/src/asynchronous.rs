@@ -1,10 +1,12 @@
 //! The form of an interface whose methods may wait, and its dispatcher.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::TraitItem;
 
+use crate::bound::expand_bounds;
 use crate::dispatcher::expand_outcome;
+use crate::hygiene::site;
 use crate::method::{Argument, Kind, Method};
 use crate::model::Interface;
 use crate::wire::Wire;
@@ -31,18 +33,20 @@ pub(crate) fn expand_asynchronous(interface: &Interface) -> TokenStream {
         .methods
         .iter()
         .map(|method| expand_arm(&asynchronous, method));
-    quote! {
+    let support = quote!(::ipc_abi::interface::asynchronous);
+    let bounds = expand_bounds(interface);
+    quote_spanned! {site()=>
         #[doc = #docs]
         #visibility trait #asynchronous {
             #(#methods)*
         }
 
-        impl<S: #asynchronous> ::ipc_abi::interface::AsyncDispatch<S> for #marker {
-            async fn answer<M: ::ipc_abi::interface::asynchronous::LongMemory>(
-                server: &S,
-                request: ::ipc_abi::interface::asynchronous::Request<M>,
-            ) -> ::ipc_abi::interface::asynchronous::Reply<M> {
-                use ::ipc_abi::interface::asynchronous::Reply;
+        impl<__Server: #asynchronous> ::ipc_abi::interface::AsyncDispatch<__Server> for #marker #bounds {
+            async fn answer<__Memory: #support::LongMemory>(
+                server: &__Server,
+                request: #support::Request<__Memory>,
+            ) -> #support::Reply<__Memory> {
+                use #support as __support;
                 let error = match request.method() {
                     #(#arms)*
                     _ => {
@@ -50,7 +54,7 @@ pub(crate) fn expand_asynchronous(interface: &Interface) -> TokenStream {
                         ::ipc_abi::interface::ProtocolError::UnknownMethod
                     }
                 };
-                Reply::protocol_error(error)
+                __support::Reply::protocol_error(error)
             }
         }
     }
@@ -65,7 +69,7 @@ fn expand_method(interface: &Interface, method: &Method) -> TokenStream {
     });
     let sent = method.arguments.len() + usize::from(method.kind == Kind::Stream);
     let parameters = written.into_iter().flatten().skip(1).take(sent);
-    quote! {
+    quote_spanned! {site()=>
         #(#docs)*
         fn #name(&self, #(#parameters),*) -> impl ::core::future::Future<Output = #returned>;
     }
@@ -77,60 +81,73 @@ fn expand_arm(asynchronous: &syn::Ident, method: &Method) -> TokenStream {
     let from_message = method.arguments.iter().filter(|a| a.is_sent());
     let names = from_message.map(Argument::decoded_name);
     let types = method.arguments.iter().filter_map(Argument::decoded_type);
-    let caller = quote!(request.caller());
+    let caller = quote_spanned!(site()=> request.caller());
     let handed = method.arguments.iter().map(|it| it.handed_value(&caller));
     let (names, types, handed) = (
         quote!((#(#names,)*)),
         quote!((#(#types,)*)),
         quote!(#(#handed,)*),
     );
-    let call = quote!(<S as #asynchronous>::#function);
-    if method.kind == Kind::Stream {
-        let answer = expand_outcome(
-            &method.returns,
-            |value| {
-                quote!({
-                    let () = #value;
-                    Reply::batch(closed, &memory)
-                })
-            },
-            expand_service_error,
-        );
-        return quote! {
-            #number => match request.read::<(u64, #types)>() {
-                Ok((position, #names)) => {
-                    let mut memory = M::batch();
-                    let mut batch = ::ipc_abi::interface::Batch::new(position, &mut memory);
-                    let value = #call(server, #handed &mut batch).await;
-                    let closed = batch.close();
-                    return #answer;
-                }
-                Err(error) => error,
-            },
-        };
+    let call = quote!(<__Server as #asynchronous>::#function);
+    let (read, called) = match method.kind {
+        Kind::Stream => (
+            quote_spanned!(site()=> (position, #names)),
+            expand_stream(method, &call, &handed),
+        ),
+        Kind::Call | Kind::OneWay | Kind::Late => (names, expand_call(method, &call, &handed)),
+    };
+    let types = match method.kind {
+        Kind::Stream => quote!((::core::primitive::u64, #types)),
+        Kind::Call | Kind::OneWay | Kind::Late => types,
+    };
+    quote_spanned! {site()=>
+        #number => match request.read::<#types>() {
+            ::core::result::Result::Ok(#read) => { #called }
+            ::core::result::Result::Err(error) => error,
+        },
     }
+}
+
+/// Calls a method that answers once, with these arguments behind `server`.
+fn expand_call(method: &Method, call: &TokenStream, handed: &TokenStream) -> TokenStream {
     let (_, wire) = &method.returns.value;
     let answer = expand_outcome(
         &method.returns,
         |value| {
             let value = wire.wrap(value);
-            quote!(Reply::new(&#value))
+            quote!(__support::Reply::new(&#value))
         },
         expand_service_error,
     );
-    quote! {
-        #number => match request.read::<#types>() {
-            Ok(#names) => {
-                let value = #call(server, #handed).await;
-                return #answer;
-            }
-            Err(error) => error,
+    quote_spanned! {site()=>
+        let value = #call(server, #handed).await;
+        return #answer;
+    }
+}
+
+/// Calls a method that fills a batch.
+fn expand_stream(method: &Method, call: &TokenStream, handed: &TokenStream) -> TokenStream {
+    let answer = expand_outcome(
+        &method.returns,
+        |value| {
+            quote_spanned!(site()=> {
+                let () = #value;
+                __support::Reply::batch(closed, &memory)
+            })
         },
+        expand_service_error,
+    );
+    quote_spanned! {site()=>
+        let mut memory = <__Memory as __support::LongMemory>::batch();
+        let mut batch = ::ipc_abi::interface::Batch::new(position, &mut memory);
+        let value = #call(server, #handed &mut batch).await;
+        let closed = batch.close();
+        return #answer;
     }
 }
 
 /// What is done with an error of the service.
 fn expand_service_error(wire: &Wire, error: &TokenStream) -> TokenStream {
     let error = wire.wrap(error);
-    quote!(Reply::service_error(&#error))
+    quote!(__support::Reply::service_error(&#error))
 }

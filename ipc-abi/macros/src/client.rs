@@ -1,9 +1,11 @@
 //! The client that is made from an interface.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::Attribute;
 
+use crate::bound::expand_bounds;
+use crate::hygiene::site;
 use crate::method::{Argument, Kind, Method};
 use crate::model::Interface;
 use crate::wire::Wire;
@@ -17,17 +19,24 @@ pub(crate) fn expand_client(interface: &Interface) -> TokenStream {
     );
     let docs = format!("A client of [`{name}`] over a transport.");
     let methods = interface.methods.iter().map(expand_client_method);
-    quote! {
+    let bounds = expand_bounds(interface);
+    quote_spanned! {site()=>
         #[doc = #docs]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(
+            ::core::clone::Clone,
+            ::core::marker::Copy,
+            ::core::fmt::Debug,
+            ::core::cmp::PartialEq,
+            ::core::cmp::Eq,
+        )]
         #visibility struct #client<T> {
             transport: T,
         }
 
-        impl<T: ::ipc_abi::interface::Transport> #client<T> {
+        impl<__Transport: ::ipc_abi::interface::Transport> #client<__Transport> #bounds {
             /// Makes a client without asking whether the service has the same schema.
             #[must_use]
-            pub const fn new(transport: T) -> Self {
+            pub const fn new(transport: __Transport) -> Self {
                 Self { transport }
             }
 
@@ -37,15 +46,15 @@ pub(crate) fn expand_client(interface: &Interface) -> TokenStream {
             ///
             /// `SchemaMismatch`, or why the service could not be asked.
             pub fn connect(
-                mut transport: T,
+                mut transport: __Transport,
             ) -> ::core::result::Result<Self, ::ipc_abi::interface::ConnectError> {
-                ::ipc_abi::interface::client::check_schema::<#marker, T>(&mut transport)?;
-                Ok(Self { transport })
+                ::ipc_abi::interface::client::check_schema::<#marker, __Transport>(&mut transport)?;
+                ::core::result::Result::Ok(Self { transport })
             }
 
             /// The transport.
             #[must_use]
-            pub const fn transport(&mut self) -> &mut T {
+            pub const fn transport(&mut self) -> &mut __Transport {
                 &mut self.transport
             }
 
@@ -67,7 +76,7 @@ fn expand_client_method(method: &Method) -> TokenStream {
         Kind::Stream => expand_list(method),
     };
     let errors = document_errors(docs);
-    quote! {
+    quote_spanned! {site()=>
         #(#docs)*
         #errors
         #[inline]
@@ -89,7 +98,7 @@ fn expand_tell(method: &Method) -> (TokenStream, TokenStream) {
     let client = quote!(::ipc_abi::interface::client);
     (
         quote!(::core::result::Result<(), ::ipc_abi::interface::CallError>),
-        quote!(#client::tell(&mut self.transport, #number, #arguments)),
+        quote_spanned!(site()=> #client::tell(&mut self.transport, #number, #arguments)),
     )
 }
 
@@ -97,7 +106,7 @@ fn expand_tell(method: &Method) -> (TokenStream, TokenStream) {
 fn expand_call(method: &Method) -> (TokenStream, TokenStream) {
     let (number, arguments) = (method.number.value, expand_arguments(method));
     let call = |function| {
-        quote! {
+        quote_spanned! {site()=>
             ::ipc_abi::interface::client::#function(&mut self.transport, #number, #arguments)
         }
     };
@@ -112,14 +121,17 @@ pub(crate) fn expand_answer(
     fallible: &TokenStream,
 ) -> (TokenStream, TokenStream) {
     let (written, wire) = &method.returns.value;
-    let (encoded, value) = (wire.encoded_type(written), wire.unwrap(&quote!(value)));
+    let (encoded, value) = (
+        wire.encoded_type(written),
+        wire.unwrap(&quote_spanned!(site()=> value)),
+    );
     let Some((error_type, error_wire)) = &method.returns.error else {
         let body = match wire {
             Wire::Native => plain.clone(),
             Wire::Tuple(elements) if elements.is_empty() => plain.clone(),
-            Wire::Serialized | Wire::Granted | Wire::Tuple(_) => quote! {
+            Wire::Serialized | Wire::Granted | Wire::Tuple(_) => quote_spanned! {site()=>
                 let value: #encoded = #plain?;
-                Ok(#value)
+                ::core::result::Result::Ok(#value)
             },
         };
         return (
@@ -128,14 +140,16 @@ pub(crate) fn expand_answer(
         );
     };
     let error_encoded = error_wire.encoded_type(error_type);
-    let error = error_wire.unwrap(&quote!(error));
+    let error = error_wire.unwrap(&quote_spanned!(site()=> error));
     (
         quote!(::core::result::Result<#written, ::ipc_abi::interface::Failure<#error_type>>),
-        quote! {
+        quote_spanned! {site()=>
             let answer: ::core::result::Result<#encoded, #error_encoded> = #fallible?;
             match answer {
-                Ok(value) => Ok(#value),
-                Err(error) => Err(::ipc_abi::interface::Failure::Service(#error)),
+                ::core::result::Result::Ok(value) => ::core::result::Result::Ok(#value),
+                ::core::result::Result::Err(error) => ::core::result::Result::Err(
+                    ::ipc_abi::interface::Failure::Service(#error),
+                ),
             }
         },
     )
@@ -146,19 +160,19 @@ fn expand_list(method: &Method) -> (TokenStream, TokenStream) {
     let number = method.number.value;
     let client = quote!(::ipc_abi::interface::client);
     let values = method.arguments.iter().filter_map(Argument::encoded_again);
-    let arguments = quote!(&(position, (#(#values,)*)));
+    let arguments = quote_spanned!(site()=> &(position, (#(#values,)*)));
     let (item, _) = &method.returns.value;
     let (failure, fetched) = match &method.returns.error {
         None => (
             quote!(::ipc_abi::interface::CallError),
-            quote!(#client::call(transport, #number, #arguments)),
+            quote_spanned!(site()=> #client::call(transport, #number, #arguments)),
         ),
         Some((error_type, error_wire)) => {
             let encoded = error_wire.encoded_type(error_type);
-            let error = error_wire.unwrap(&quote!(error));
+            let error = error_wire.unwrap(&quote_spanned!(site()=> error));
             (
                 quote!(::ipc_abi::interface::Failure<#error_type>),
-                quote! {{
+                quote_spanned! {site()=> {
                     let answer: ::core::result::Result<_, #encoded> =
                         #client::call_fallible(transport, #number, #arguments)?;
                     answer.map_err(|error| ::ipc_abi::interface::Failure::Service(#error))
@@ -169,10 +183,10 @@ fn expand_list(method: &Method) -> (TokenStream, TokenStream) {
     let result = quote!(::core::result::Result<#item, #failure>);
     (
         quote!(impl ::core::iter::Iterator<Item = #result>),
-        quote! {
+        quote_spanned! {site()=>
             ::ipc_abi::interface::batch::Items::new(
                 &mut self.transport,
-                move |transport: &mut T, position: u64| #fetched,
+                move |transport: &mut __Transport, position: ::core::primitive::u64| #fetched,
             )
         },
     )

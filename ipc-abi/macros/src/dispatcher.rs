@@ -1,8 +1,10 @@
 //! The dispatcher that is made from an interface.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 
+use crate::bound::expand_bounds;
+use crate::hygiene::site;
 use crate::method::{Argument, Kind, Method, Returns};
 use crate::model::Interface;
 use crate::wire::Wire;
@@ -19,42 +21,50 @@ pub(crate) fn expand_dispatcher(interface: &Interface) -> TokenStream {
         .methods
         .iter()
         .filter(|it| it.kind == Kind::OneWay);
+    let bounds = expand_bounds(interface);
     let told = one_way.map(|method| expand_told(interface, method));
-    quote! {
-        impl<S: #name> ::ipc_abi::interface::Dispatch<S> for #marker {
+    quote_spanned! {site()=>
+        impl<__Server: #name> ::ipc_abi::interface::Dispatch<__Server> for #marker #bounds {
             #[inline(always)]
-            fn dispatch<B: ::ipc_abi::message::LongBuffer, R: ::ipc_abi::interface::Replier>(
-                server: &mut S,
+            fn dispatch<
+                __Buffer: ::ipc_abi::message::LongBuffer,
+                __Replier: ::ipc_abi::interface::Replier,
+            >(
+                server: &mut __Server,
                 request: ::ipc_abi::message::Incoming,
-                buffer: &mut B,
-                replier: R,
-            ) -> R::Next {
-                use ::ipc_abi::interface::server as support;
+                buffer: &mut __Buffer,
+                replier: __Replier,
+            ) -> __Replier::Next {
+                use ::ipc_abi::interface::server as __support;
                 let error = match request.tag.method() {
                     #(#arms)*
-                    _ => match support::read_own_request(&request, buffer, &replier) {
-                        Ok(support::Own::Schema) => {
-                            return support::answer_schema::<Self, B, R>(buffer, replier);
+                    _ => match __support::read_own_request(&request, buffer, &replier) {
+                        ::core::result::Result::Ok(__support::Own::Schema) => {
+                            return __support::answer_schema::<Self, __Buffer, __Replier>(buffer, replier);
                         }
-                        Ok(support::Own::Ring) => return support::answer(&(), buffer, replier),
-                        Ok(support::Own::RingTurn) => {
-                            match replier.serve_ring::<Self, S>(server, &request) {
-                                Ok(()) => return support::answer(&(), buffer, replier),
-                                Err(error) => error,
+                        ::core::result::Result::Ok(__support::Own::Ring) => {
+                            return __support::answer(&(), buffer, replier);
+                        }
+                        ::core::result::Result::Ok(__support::Own::RingTurn) => {
+                            match replier.serve_ring::<Self, __Server>(server, &request) {
+                                ::core::result::Result::Ok(()) => {
+                                    return __support::answer(&(), buffer, replier);
+                                }
+                                ::core::result::Result::Err(error) => error,
                             }
                         }
-                        Err(error) => error,
+                        ::core::result::Result::Err(error) => error,
                     },
                 };
-                support::answer_protocol_error(error, replier)
+                __support::answer_protocol_error(error, replier)
             }
 
-            fn tell<B: ::ipc_abi::message::LongBuffer>(
-                server: &mut S,
+            fn tell<__Buffer: ::ipc_abi::message::LongBuffer>(
+                server: &mut __Server,
                 request: ::ipc_abi::message::Incoming,
-                buffer: &mut B,
+                buffer: &mut __Buffer,
             ) {
-                use ::ipc_abi::interface::server as support;
+                use ::ipc_abi::interface::server as __support;
                 match request.tag.method() {
                     #(#told)*
                     _ => {
@@ -71,7 +81,7 @@ fn expand_told(interface: &Interface, method: &Method) -> TokenStream {
     let number = method.number.value;
     let parts = Parts::of(interface, method);
     let called = expand_returning(&parts);
-    quote! {
+    quote_spanned! {site()=>
         #number => {
             // Nobody hears what is wrong with it.
             let _ = #called;
@@ -92,16 +102,16 @@ fn expand_arm(interface: &Interface, method: &Method) -> TokenStream {
         Kind::Stream => expand_stream(&parts, &method.returns),
     };
     let memory = match method.kind {
-        Kind::Stream => Some(quote!(let mut memory = [0; support::BATCH_BYTES];)),
+        Kind::Stream => Some(quote_spanned!(site()=> let mut memory = __support::EMPTY_BATCH;)),
         Kind::Call | Kind::OneWay | Kind::Late => None,
     };
-    quote! {
+    quote_spanned! {site()=>
         #number => {
             #memory
             let result = #called;
             match result {
-                Ok(value) => return #answer,
-                Err(error) => error,
+                ::core::result::Result::Ok(value) => return #answer,
+                ::core::result::Result::Err(error) => error,
             }
         }
     }
@@ -130,23 +140,26 @@ impl Parts {
         let names = from_message.map(Argument::decoded_name);
         let types = method.arguments.iter().filter_map(Argument::decoded_type);
         let types = quote!((#(#types,)*));
-        let caller = quote!(::ipc_abi::interface::Caller::of(&request));
+        let caller = quote_spanned!(site()=> ::ipc_abi::interface::Caller::of(&request));
         let handed = method.arguments.iter().map(|it| it.handed_value(&caller));
         let (lender, measure) = if method.takes() > 0 {
-            let measure = quote!(support::capabilities_of_arguments::<#types>());
-            (quote!(support::with_capabilities), measure)
+            let measure = quote!(__support::capabilities_of_arguments::<#types>());
+            (quote!(__support::with_capabilities), measure)
         } else if method.kind == Kind::Stream {
-            (quote!(support::with_request), quote!(None))
+            (
+                quote!(__support::with_request),
+                quote!(::core::option::Option::None),
+            )
         } else {
-            let measure = quote!(support::size_of_arguments::<#types>());
-            (quote!(support::with_request), measure)
+            let measure = quote!(__support::size_of_arguments::<#types>());
+            (quote!(__support::with_request), measure)
         };
         Parts {
             names: quote!((#(#names,)*)),
             lender,
             measure,
             types,
-            call: quote!(<S as #name>::#function),
+            call: quote!(<__Server as #name>::#function),
             handed: quote!(#(#handed,)*),
         }
     }
@@ -156,7 +169,7 @@ impl Parts {
         let Parts {
             lender, measure, ..
         } = self;
-        quote!(#lender(&request, buffer, #measure, #method))
+        quote_spanned!(site()=> #lender(&request, buffer, #measure, #method))
     }
 }
 
@@ -169,10 +182,10 @@ fn expand_returning(parts: &Parts) -> TokenStream {
         handed,
         ..
     } = parts;
-    parts.lend(&quote! {
+    parts.lend(&quote_spanned! {site()=>
         |reader| {
             let #names = reader.all::<#types>()?;
-            Ok(#call(server, #handed))
+            ::core::result::Result::Ok(#call(server, #handed))
         }
     })
 }
@@ -184,7 +197,7 @@ fn expand_call(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
         returns,
         |value| {
             let value = wire.wrap(value);
-            quote!(support::answer(&#value, buffer, replier))
+            quote_spanned!(site()=> __support::answer(&#value, buffer, replier))
         },
         expand_service_error,
     );
@@ -194,13 +207,13 @@ fn expand_call(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
 /// A method whose answer has capabilities. It is not called for a client that cannot get any.
 fn expand_granting(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
     let called = expand_returning(parts);
-    let called = quote!(replier.can_deliver().and_then(|()| #called));
+    let called = quote_spanned!(site()=> replier.can_deliver().and_then(|()| #called));
     let (_, wire) = &returns.value;
     let answer = expand_outcome(
         returns,
         |value| {
             let value = wire.wrap(value);
-            quote!(support::answer_granting(#value, buffer, replier))
+            quote_spanned!(site()=> __support::answer_granting(#value, buffer, replier))
         },
         expand_service_error,
     );
@@ -210,7 +223,7 @@ fn expand_granting(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStrea
 /// What is done with an error of the service.
 fn expand_service_error(wire: &Wire, error: &TokenStream) -> TokenStream {
     let error = wire.wrap(error);
-    quote!(support::answer_service_error(&#error, buffer, replier))
+    quote_spanned!(site()=> __support::answer_service_error(&#error, buffer, replier))
 }
 
 /// What is done with `value`, which a method returned: what `answered` makes of it, or if it can be an error, of what
@@ -221,14 +234,14 @@ pub(crate) fn expand_outcome(
     refused: impl FnOnce(&Wire, &TokenStream) -> TokenStream,
 ) -> TokenStream {
     let Some((_, error_wire)) = &returns.error else {
-        return answered(&quote!(value));
+        return answered(&quote_spanned!(site()=> value));
     };
-    let answered = answered(&quote!(result));
-    let refused = refused(error_wire, &quote!(error));
-    quote! {
+    let answered = answered(&quote_spanned!(site()=> result));
+    let refused = refused(error_wire, &quote_spanned!(site()=> error));
+    quote_spanned! {site()=>
         match value {
-            Ok(result) => #answered,
-            Err(error) => #refused,
+            ::core::result::Result::Ok(result) => #answered,
+            ::core::result::Result::Err(error) => #refused,
         }
     }
 }
@@ -243,14 +256,14 @@ fn expand_late(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream) {
         ..
     } = parts;
     let encode = expand_encoder(returns);
-    let called = parts.lend(&quote! {
+    let called = parts.lend(&quote_spanned! {site()=>
         |reader| {
             let #names = reader.all::<#types>()?;
-            let promise = support::promise(&request, &replier, #encode)?;
-            Ok(#call(server, #handed promise))
+            let promise = __support::promise(&request, &replier, #encode)?;
+            ::core::result::Result::Ok(#call(server, #handed promise))
         }
     });
-    let answer = quote!({
+    let answer = quote_spanned!(site()=> {
         let () = value;
         replier.later()
     });
@@ -265,14 +278,14 @@ fn expand_encoder(returns: &Returns) -> TokenStream {
         returns,
         |value| {
             let value = wire.wrap_referent(value);
-            quote!(support::reply(&#value, buffer))
+            quote_spanned!(site()=> __support::reply(&#value, buffer))
         },
         |wire, error| {
             let error = wire.wrap_referent(error);
-            quote!(support::reply_service_error(&#error, buffer))
+            quote_spanned!(site()=> __support::reply_service_error(&#error, buffer))
         },
     );
-    quote! {
+    quote_spanned! {site()=>
         |value: &#written, buffer: &mut dyn ::ipc_abi::message::LongWriter| #message
     }
 }
@@ -286,25 +299,25 @@ fn expand_stream(parts: &Parts, returns: &Returns) -> (TokenStream, TokenStream)
         handed,
         ..
     } = parts;
-    let called = parts.lend(&quote! {
+    let called = parts.lend(&quote_spanned! {site()=>
         |reader| {
-            let (position, #names) = reader.all::<(u64, #types)>()?;
+            let (position, #names) = reader.all::<(::core::primitive::u64, #types)>()?;
             let mut batch = ::ipc_abi::interface::Batch::new(position, &mut memory);
             let value = #call(server, #handed &mut batch);
-            Ok((value, batch.close()))
+            ::core::result::Result::Ok((value, batch.close()))
         }
     });
     let outcome = expand_outcome(
         returns,
         |value| {
-            quote!({
+            quote_spanned!(site()=> {
                 let () = #value;
-                support::answer_batch(closed, &memory, buffer, replier)
+                __support::answer_batch(closed, &memory, buffer, replier)
             })
         },
         expand_service_error,
     );
-    let answer = quote!({
+    let answer = quote_spanned!(site()=> {
         let (value, closed) = value;
         #outcome
     });

@@ -2,25 +2,28 @@
 //! [`crate::ring`] and [`crate::asynchronous`].
 
 use crate::asynchronous::expand_asynchronous;
+use crate::bound::{expand_bounds, expand_questions};
 use crate::client::expand_client;
 use crate::dispatcher::expand_dispatcher;
 use crate::docs::text_of;
+use crate::hygiene::site;
 use crate::method::{Argument, Kind, Method};
 use crate::model::Interface;
 use crate::ring::expand_ring;
 use crate::wire::Wire;
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 
 /// Makes everything.
 pub(crate) fn expand(interface: &Interface) -> TokenStream {
     let item = &interface.item;
+    let questions = expand_questions(interface);
     let marker = expand_marker(interface);
     let dispatcher = expand_dispatcher(interface);
     let client = expand_client(interface);
     let ring = expand_ring(interface);
     let asynchronous = expand_asynchronous(interface);
-    quote!(#item #marker #dispatcher #client #ring #asynchronous)
+    quote!(#item #questions #marker #dispatcher #client #ring #asynchronous)
 }
 
 fn expand_marker(interface: &Interface) -> TokenStream {
@@ -34,37 +37,46 @@ fn expand_marker(interface: &Interface) -> TokenStream {
         format!("The interface [`{name}`]: what it is, and its dispatcher."),
     );
     let methods = interface.methods.iter().map(expand_info);
+    let bounds = expand_bounds(interface);
     let takes = interface.methods.iter().any(|method| method.takes() > 0);
     let brings = interface.methods.iter().any(|method| method.brings() > 0);
     let capabilities = [
         takes.then(|| {
             quote!(
-                const TAKES_CAPABILITIES: bool = true;
+                const TAKES_CAPABILITIES: ::core::primitive::bool = true;
             )
         }),
         brings.then(|| {
             quote!(
-                const BRINGS_CAPABILITIES: bool = true;
+                const BRINGS_CAPABILITIES: ::core::primitive::bool = true;
             )
         }),
     ];
     let capabilities = capabilities.iter().flatten();
-    quote! {
+    quote_spanned! {site()=>
         #[doc = #docs]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(
+            ::core::clone::Clone,
+            ::core::marker::Copy,
+            ::core::fmt::Debug,
+            ::core::cmp::PartialEq,
+            ::core::cmp::Eq,
+        )]
         #visibility struct #marker;
 
-        impl ::ipc_abi::interface::Interface for #marker {
-            const NAME: &'static str = #text;
-            const DOCS: &'static str = #shown;
+        impl ::ipc_abi::interface::Interface for #marker #bounds {
+            const NAME: &'static ::core::primitive::str = #text;
+            const DOCS: &'static ::core::primitive::str = #shown;
             const SCHEMA: ::ipc_abi::interface::Schema =
                 ::ipc_abi::interface::Schema::of(#text, #version, Self::METHODS);
             const METHODS: &'static [::ipc_abi::interface::MethodInfo] = &[#(#methods),*];
             #(#capabilities)*
 
-            type Client<T> = #client<T>;
+            type Client<__Transport> = #client<__Transport>;
 
-            fn client<T: ::ipc_abi::interface::Transport>(transport: T) -> #client<T> {
+            fn client<__Transport: ::ipc_abi::interface::Transport>(
+                transport: __Transport,
+            ) -> #client<__Transport> {
                 #client::new(transport)
             }
         }

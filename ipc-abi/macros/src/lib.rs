@@ -6,11 +6,13 @@
 )]
 
 mod asynchronous;
+mod bound;
 mod capability;
 mod client;
 mod dispatcher;
 mod docs;
 mod expand;
+mod hygiene;
 mod method;
 mod model;
 mod number;

@@ -1,7 +1,7 @@
 //! A method of an interface, as its author wrote it and checked.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{
     Attribute, Error, FnArg, Ident, LitInt, Pat, PatType, Result, ReturnType, Signature, Token,
@@ -9,6 +9,7 @@ use syn::{
 };
 
 use crate::capability::check_capabilities;
+use crate::hygiene::local;
 use crate::number::Number;
 use crate::wire::{Wire, parameters_of, refuse_inside};
 
@@ -85,6 +86,7 @@ impl Method {
         let taken = take_answer(&mut inputs)?;
         let arguments: Result<Vec<Argument>> = inputs.into_iter().map(Argument::read).collect();
         let arguments = arguments?;
+        check_callers(&arguments)?;
         let (kind, returns) = read_answer(kind, taken, &item.sig.output)?;
         check_capabilities(kind, &arguments, &returns)?;
         let docs = item
@@ -344,6 +346,17 @@ fn check_receiver(first: Option<&FnArg>, signature: &Signature) -> Result<()> {
     }
 }
 
+fn check_callers(arguments: &[Argument]) -> Result<()> {
+    let mut callers = arguments.iter().filter(|argument| !argument.is_sent());
+    match callers.nth(1) {
+        Some(second) => {
+            let message = "a method has one caller, and has it already";
+            Err(Error::new_spanned(&second.written, message))
+        }
+        None => Ok(()),
+    }
+}
+
 impl Argument {
     fn read(input: &FnArg) -> Result<Argument> {
         let FnArg::Typed(PatType { pat, ty, .. }) = input else {
@@ -381,7 +394,7 @@ impl Argument {
 
     /// Its name in the dispatcher.
     pub(crate) fn decoded_name(&self) -> Ident {
-        format_ident!("argument_{}", self.name)
+        local("argument", &self.name)
     }
 
     /// The type that the dispatcher reads from the message, if it comes from there.

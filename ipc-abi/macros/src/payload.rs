@@ -50,6 +50,8 @@ pub(crate) fn expand(item: &DeriveInput) -> Result<TokenStream> {
             const STRUCTURE: ::ipc_abi::interface::structure::Structure =
                 ::ipc_abi::interface::structure::Structure::#structure;
         }
+
+        impl ::ipc_abi::interface::Sendable for #name {}
     })
 }
 

@@ -1,9 +1,11 @@
 //! The client over a ring that is made from an interface.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 
+use crate::bound::expand_bounds;
 use crate::client::{expand_answer, expand_arguments};
+use crate::hygiene::site;
 use crate::method::{Kind, Method};
 use crate::model::Interface;
 
@@ -21,23 +23,30 @@ pub(crate) fn expand_ring(interface: &Interface) -> TokenStream {
         return quote!();
     }
     let methods = goes.map(expand_method);
-    quote! {
+    let bounds = expand_bounds(interface);
+    quote_spanned! {site()=>
         #[doc = #docs]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(
+            ::core::clone::Clone,
+            ::core::marker::Copy,
+            ::core::fmt::Debug,
+            ::core::cmp::PartialEq,
+            ::core::cmp::Eq,
+        )]
         #visibility struct #ring<T> {
             transport: T,
         }
 
-        impl<T: ::ipc_abi::interface::RingTransport> #ring<T> {
+        impl<__Transport: ::ipc_abi::interface::RingTransport> #ring<__Transport> #bounds {
             /// Makes a client.
             #[must_use]
-            pub const fn new(transport: T) -> Self {
+            pub const fn new(transport: __Transport) -> Self {
                 Self { transport }
             }
 
             /// The ring.
             #[must_use]
-            pub const fn transport(&mut self) -> &mut T {
+            pub const fn transport(&mut self) -> &mut __Transport {
                 &mut self.transport
             }
 
@@ -65,10 +74,10 @@ fn expand_method(method: &Method) -> TokenStream {
     let support = quote!(::ipc_abi::interface::ring);
     let (brings, read) = expand_answer(
         method,
-        &quote!(#support::read(reply)),
-        &quote!(#support::read_fallible(reply)),
+        &quote_spanned!(site()=> #support::read(reply)),
+        &quote_spanned!(site()=> #support::read_fallible(reply)),
     );
-    quote! {
+    quote_spanned! {site()=>
         #(#docs)*
         ///
         /// Submits it; what it brings is taken by the ticket.

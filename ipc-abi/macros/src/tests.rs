@@ -205,6 +205,15 @@ fn method_is_plain() {
 }
 
 #[test]
+fn method_has_one_caller() {
+    refuses_method(
+        "#[method(1)] fn go(&mut self, a: Caller, b: u8, c: server::Caller, d: Caller);",
+        "a method has one caller, and has it already",
+        "server::Caller",
+    );
+}
+
+#[test]
 fn receiver_is_mut_self() {
     let message = "a method of an interface takes `&mut self`";
     refuses_method("#[method(1)] fn go(&self);", message, "&self");

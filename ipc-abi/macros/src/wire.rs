@@ -4,6 +4,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::{Error, GenericArgument, Ident, PathArguments, Result, Type, TypePath};
 
+use crate::hygiene::site;
 use crate::method::compact;
 
 /// The types that `ipc_abi::interface::wire` encodes itself.
@@ -113,6 +114,19 @@ impl Wire {
         }
     }
 
+    /// Adds to `types` the parts of the type `written` that travel through serde.
+    pub(crate) fn list_serialized<'a>(&'a self, written: &'a Type, types: &mut Vec<&'a Type>) {
+        match self {
+            Wire::Native | Wire::Granted => {}
+            Wire::Serialized => types.push(written),
+            Wire::Tuple(elements) => {
+                for (written, wire) in elements {
+                    wire.list_serialized(written, types);
+                }
+            }
+        }
+    }
+
     /// Refuses a value of the type `written` if it has a capability.
     pub(crate) fn refuse_capability(&self, written: &Type, message: &str) -> Result<()> {
         if self.capabilities() == 0 {
@@ -201,7 +215,7 @@ fn each(
         return tuple.clone();
     }
     let names: Vec<_> = (0..elements.len())
-        .map(|index| format_ident!("element_{index}"))
+        .map(|index| format_ident!("element_{index}", span = site()))
         .collect();
     let values = elements
         .iter()

@@ -53,7 +53,14 @@
 //! an interface's marker, which makes it a way in to a service, or one of [`object`]. At most four travel with a
 //! message, beside its bytes. A method with a batch takes none, and no late answer brings any.
 //!
-//! What cannot be sent is refused by the compiler, at the place of the mistake:
+//! What cannot be sent is refused by the compiler, at the place of the mistake and once: a type that the attribute
+//! knows to be wrong, and one that is not [`Sendable`] when the compiler knows what it is. Only for one that borrows
+//! (`Option<&Point>`), and for a field of a `#[payload]`, there are more errors than mistakes: those of serde beside
+//! the one about [`Payload`]. A method's own words, `Granted`, `Promise`, `Batch`, `Caller` and `Result`, are
+//! known by their names, so by another one (`type Memory = Granted<object::Frame>`) they cannot be sent.
+//!
+//! All other names mean what they mean beside the trait, whatever they are; nothing that is made takes one of them.
+//!
 //!
 //! ```compile_fail
 //! # use ipc_abi::interface;
@@ -106,7 +113,7 @@ pub use promise::Promise;
 pub use ring::{RingError, RingTransport, Ticket};
 pub use schema::{MethodInfo, MethodKind, Schema, ValueInfo};
 pub use server::{Caller, Dispatch, Replier};
-pub use structure::Payload;
+pub use structure::{Payload, Sendable};
 
 /// The method that every interface has: no arguments, returns a [`Schema`] as `(u64, u64, u32)`.
 pub const METHOD_SCHEMA: u16 = 0;

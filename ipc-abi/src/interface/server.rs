@@ -1,7 +1,7 @@
 //! The serving side: what the dispatchers that `#[interface]` makes are made of.
 
-pub use super::batch::BATCH_BYTES;
-use super::batch::{Contents, Sent};
+use super::batch::{BATCH_BYTES, Contents, Sent};
+
 use super::error::{EncodeError, ProtocolError, status};
 use super::granted::{Arrived, count_of};
 use super::payload::{EncodeOutcome, encode, used_words, with_bytes, with_bytes_beside};
@@ -93,6 +93,9 @@ pub trait Replier {
         Err(ProtocolError::NoRing)
     }
 }
+
+/// Memory for a part of a list.
+pub const EMPTY_BATCH: [u8; BATCH_BYTES] = [0; BATCH_BYTES];
 
 /// Who calls: an argument of this type does not travel in the message, the kernel vouches for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,9 @@
 //! A type that travels says so by `#[payload]`, which derives its `Serialize`, its `Deserialize` and its
 //! [`Payload`]. What has no width of its own on every machine (`usize`) has none.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 /// A type whose values travel.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent: it is no payload",
@@ -12,6 +15,20 @@
 pub trait Payload {
     /// How its values are made up.
     const STRUCTURE: Structure;
+}
+
+/// A payload that owns what it has, so that it can be written into a message and read from one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent: it is no payload",
+    label = "not a payload",
+    note = "write `#[payload]` before a type of your own; text is `&str` or `heapless::String<N>`, a list \
+            `&[u8]` or `heapless::Vec<T, N>`; `usize` and `isize` have no fixed width",
+    note = "a capability, a promise and a batch are known by their names: write `Granted<K>`, `Promise<T>` and \
+            `&mut Batch<'_, T>` in the method itself, not an alias"
+)]
+pub trait Sendable: Payload + Serialize + DeserializeOwned {
+    /// What `#[interface]` asks for where a type is written, so that the compiler answers there.
+    const ASKED: () = ();
 }
 
 /// How values of a type are made up.
@@ -83,6 +100,8 @@ macro_rules! scalars {
         impl Payload for $name {
             const STRUCTURE: Structure = Structure::Scalar(stringify!($name));
         }
+
+        impl Sendable for $name {}
     )*};
 }
 
@@ -93,6 +112,8 @@ macro_rules! tuples {
         impl<$($name: Payload),*> Payload for ($($name,)*) {
             const STRUCTURE: Structure = Structure::Tuple(&[$($name::STRUCTURE),*]);
         }
+
+        impl<$($name: Sendable),*> Sendable for ($($name,)*) {}
     )*};
 }
 
@@ -110,6 +131,8 @@ impl<const N: usize> Payload for heapless::String<N> {
     const STRUCTURE: Structure = Structure::Text(Some(N));
 }
 
+impl<const N: usize> Sendable for heapless::String<N> {}
+
 impl<T: Payload> Payload for [T] {
     const STRUCTURE: Structure = Structure::List(&T::STRUCTURE, None);
 }
@@ -118,13 +141,19 @@ impl<T: Payload, const N: usize> Payload for heapless::Vec<T, N> {
     const STRUCTURE: Structure = Structure::List(&T::STRUCTURE, Some(N));
 }
 
+impl<T: Sendable, const N: usize> Sendable for heapless::Vec<T, N> {}
+
 impl<T: Payload, const N: usize> Payload for [T; N] {
     const STRUCTURE: Structure = Structure::Array(&T::STRUCTURE, N);
 }
 
+impl<T: Sendable, const N: usize> Sendable for [T; N] where [T; N]: Serialize + DeserializeOwned {}
+
 impl<T: Payload> Payload for Option<T> {
     const STRUCTURE: Structure = Structure::Optional(&T::STRUCTURE);
 }
+
+impl<T: Sendable> Sendable for Option<T> {}
 
 /// A hash: FNV-1a, 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

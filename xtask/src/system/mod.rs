@@ -4,6 +4,7 @@
 //! ([`rule`]), so that the supervisor, which believes the package, meets only systems that make
 //! sense.
 
+pub mod command;
 pub mod declaration;
 mod frame;
 pub mod graph;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::workspace;
 use outside::Fragment;
 use rule::{BOARD_RULES, Declared, SYSTEM_RULES};
 
@@ -81,8 +83,10 @@ pub fn load_with(system_toml: &Path, board_toml: &Path, outside: &[PathBuf]) -> 
     for folder in outside {
         let fragment = Fragment::load(folder)?;
         let failure = || nonsense(&folder.join(outside::FRAGMENT));
+        let commands = command::names(&workspace::root())?;
         fragment
             .add_to(&mut declared.system)
+            .and_then(|()| fragment.check_commands(&declared.system, &commands))
             .with_context(failure)?;
         rule::check(SYSTEM_RULES, &declared).with_context(failure)?;
     }

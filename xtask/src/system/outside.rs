@@ -1,10 +1,12 @@
 //! Servers from outside of the tree: what their `system.toml` adds to a system.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 
+use super::command::SHELL;
 use super::declaration::{Call, Process, System, parse};
 
 /// The file, in the folder of such a server.
@@ -55,6 +57,30 @@ impl Fragment {
             }
         }
         Ok(())
+    }
+
+    /// Checks that the shell asks each process that it may call: not those that are called as one of its own
+    /// `commands`.
+    ///
+    /// # Errors
+    ///
+    /// Which process it would never ask.
+    pub fn check_commands(&self, system: &System, commands: &BTreeSet<String>) -> Result<()> {
+        let runs_shell = |name: &String| {
+            let mut processes = system.process.iter();
+            processes.any(|process| process.name == *name && process.program == SHELL)
+        };
+        let mut hidden = self.process.iter().filter(|process| {
+            commands.contains(&process.name) && process.callers.iter().any(runs_shell)
+        });
+        match hidden.next() {
+            None => Ok(()),
+            Some(process) => bail!(
+                "process `{}` would never be asked by the shell, which has a command of this name itself: call it \
+                 otherwise",
+                process.name
+            ),
+        }
     }
 }
 
