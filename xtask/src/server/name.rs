@@ -220,6 +220,10 @@ mod tests {
             "no server can be called `result`: it would bring `Result`, which means something else \
              in its source"
         );
+    }
+
+    #[test]
+    fn names_that_hide_something_are_refused_and_no_others() {
         for name in [
             "server", "clone", "copy", "debug", "default", "err", "ok", "failure",
         ] {
