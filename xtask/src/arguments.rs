@@ -143,7 +143,8 @@ pub(crate) struct TestArguments {
 /// Arguments of `./x new-server`.
 #[derive(Debug, Args)]
 pub(crate) struct NewServerArguments {
-    /// What it is called: a small letter, then small letters, digits and hyphens.
+    /// What it is called: at most 24 bytes (20 with --outside), a small letter, then small letters,
+    /// digits and single hyphens, none at the end; no name that Rust, cargo or the tree has.
     #[arg(value_name = "NAME")]
     pub name: String,
     /// Writes it into this folder, outside of the tree: a package of its own for `./x run --with`.
@@ -213,4 +214,21 @@ pub(crate) struct BenchArguments {
     /// Seconds that the measurement may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+    use ipc_abi::manifest::NAME_BYTES;
+
+    #[test]
+    fn help_states_the_limits_of_a_name() {
+        let arguments = Arguments::command();
+        let new = arguments.find_subcommand("new-server");
+        let help = new.expect("it is there").clone().render_help().to_string();
+        let outside = NAME_BYTES - "ask-".len();
+        let limits = format!("at most {NAME_BYTES} bytes ({outside} with --outside)");
+        assert!(help.contains(&limits), "{help}");
+    }
 }

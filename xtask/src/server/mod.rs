@@ -1,16 +1,19 @@
 //! `./x new-server`: writes a server that works, from `templates/server`, or from `templates/outside`
 //! one outside of the tree.
 //!
-//! [`name`] says what it can be called, [`template`] what its files are, [`edit`] what becomes of
+//! [`name`] says what it can be called, which [`namespace`] helps with, [`template`] what its files are, [`edit`] what becomes of
 //! files that are there, [`plan`] writes all of it or nothing.
 
 mod edit;
 mod name;
+mod namespace;
 mod outside;
 mod plan;
 mod template;
 
 use crate::arguments::NewServerArguments;
+use crate::check;
+use crate::step::Step;
 use crate::system::{self, declaration, graph};
 use crate::toolchain::Toolchain;
 use crate::workspace;
@@ -22,10 +25,20 @@ use std::path::Path;
 use std::process::Command;
 
 /// The process that gets the right to call a new server.
-const SHELL: &str = "shell";
+const SHELL: &str = system::command::SHELL;
 const SYSTEM: &str = "boards/qemu-virt/system.toml";
 const BOARD: &str = "boards/qemu-virt/board.toml";
 const SYSTEM_PAGE: &str = "docs/book/system.md";
+/// Where the services' pages are.
+const PAGES: &str = "docs/book/services";
+/// The page that lists them.
+const CONTENTS: &str = "docs/book/services/README.md";
+/// The sources that get a module of the server's name, each in a list.
+const MODULE_LISTS: [&str; 3] = [
+    "ipc-abi/src/service/mod.rs",
+    "servers/shell/src/service/mod.rs",
+    "tests/cases/main.rs",
+];
 
 /// What formats a Rust source.
 type Format<'a> = &'a dyn Fn(&str) -> Result<String>;
@@ -42,16 +55,25 @@ pub(crate) fn new_server(
     }
     name::check_free(&name, &root)?;
     let toolchain = prepare()?;
-    let plan = plan_server(&name, &root, &|source| toolchain.format(source))?;
-    plan.carry_out(&root)?;
-    write_pages(&root)?;
+    let mut plan = plan_server(&name, &root, &|source| toolchain.format(source))?;
+    let page = format!("{PAGES}/{}.md", name.ident());
+    for path in [page.as_str(), CONTENTS, "Cargo.lock"] {
+        plan.leave(&root, path);
+    }
+    plan.carry_out_and(&root, || complete(&name, &root, &toolchain))?;
     println!("made the server `{name}`:");
     print!("{plan}");
-    println!("  new      docs/book/services/{}.md", name.ident());
-    println!("  changed  docs/book/services/README.md");
     println!("next:");
     println!("  ./x run --exec '{name} 3'");
     println!("  ./x test --server {name}");
+    Ok(())
+}
+
+/// Writes the pages of a server that was written, and checks that it compiles, with its tests and without a warning.
+fn complete(name: &ServerName, root: &Path, toolchain: &Toolchain) -> Result<()> {
+    write_pages(root)?;
+    let mut lints = check::server_lints(toolchain, &[name.as_str()]);
+    Step::new("checking what was written").run(&mut lints)?;
     Ok(())
 }
 
@@ -62,7 +84,7 @@ fn write_pages(root: &Path) -> Result<()> {
     let status = status.context("cannot run ./x services")?;
     ensure!(
         status.success(),
-        "the server is made, but not its page: `./x services` says why"
+        "its page cannot be written: `./x services` failed"
     );
     Ok(())
 }
@@ -79,26 +101,18 @@ fn plan_server(name: &ServerName, root: &Path, format: Format<'_>) -> Result<Pla
         plan.create(&path, text);
     }
     let ident = name.ident();
-    for (path, module, item) in [
+    let additions = [
         (
-            "ipc-abi/src/service/mod.rs",
             format!("pub mod {ident};"),
             format!(
                 "Service::of::<{ident}::{}Interface>(\"{ident}\"),",
                 name.camel()
             ),
         ),
-        (
-            "servers/shell/src/service/mod.rs",
-            format!("mod {ident};"),
-            format!("{ident}::COMMAND,"),
-        ),
-        (
-            "tests/cases/main.rs",
-            format!("mod {ident};"),
-            format!("{ident}::cases,"),
-        ),
-    ] {
+        (format!("mod {ident};"), format!("{ident}::COMMAND,")),
+        (format!("mod {ident};"), format!("{ident}::cases,")),
+    ];
+    for (path, (module, item)) in MODULE_LISTS.into_iter().zip(additions) {
         let before = read(root, path)?;
         let after = edit::add_module(&before, &module);
         let after = edit::add_item(&after, &item).with_context(|| path.to_owned())?;

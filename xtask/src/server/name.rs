@@ -1,14 +1,14 @@
 //! What a server can be called: a name that the system, cargo and Rust all take, and nobody has.
 
-use crate::system::rule;
-use anyhow::{Context, Result, bail};
+use crate::system::{command, rule};
+use anyhow::{Context, Result, bail, ensure};
 use ipc_abi::manifest::NAME_BYTES;
 use std::fmt;
 use std::fs;
 use std::path::Path;
 use toml::{Table, Value};
 
-use super::template;
+use super::{namespace, template};
 
 /// Words that Rust keeps for itself (The Rust Reference, "Keywords"): no module has their name.
 const KEYWORDS: &[&str] = &[
@@ -20,24 +20,13 @@ const KEYWORDS: &[&str] = &[
 ];
 /// Crates that come with the compiler.
 const OWN_CRATES: &[&str] = &["alloc", "core", "proc_macro", "std", "test"];
-/// What the trait must not be called: names that every file has, or those of the templates.
-const TYPES: &[&str] = &[
-    "Box",
-    "Default",
-    "Deserialize",
-    "Err",
-    "None",
-    "Ok",
-    "Option",
-    "Result",
-    "Serialize",
-    "Server",
-    "Some",
-    "String",
-    "Vec",
+/// The primitive types of Rust ("Types"), with those that are to come: a module of such a name hides the type.
+const PRIMITIVES: &[&str] = &[
+    "bool", "char", "f16", "f32", "f64", "f128", "i8", "i16", "i32", "i64", "i128", "isize", "str",
+    "u8", "u16", "u32", "u64", "u128", "usize",
 ];
-/// Where the commands of the shell are described.
-const COMMANDS: &str = "servers/shell/src/command.rs";
+/// What cargo calls folders among its programs: no program has their name.
+const CARGO_FOLDERS: &[&str] = &["build", "deps", "examples", "incremental"];
 
 /// A name that a server can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +69,7 @@ impl ServerName {
     }
 
     fn flaw(&self) -> Option<String> {
-        let (name, ident, camel) = (self.as_str(), self.ident(), self.camel());
+        let (name, ident) = (self.as_str(), self.ident());
         if name.len() > NAME_BYTES {
             let bytes = name.len();
             return Some(format!("it has {bytes} bytes, {NAME_BYTES} are allowed"));
@@ -98,12 +87,16 @@ impl ServerName {
         if OWN_CRATES.contains(&ident.as_str()) {
             return Some("a crate of Rust itself has this name".to_owned());
         }
-        if TYPES.contains(&camel.as_str()) {
-            return Some(format!(
-                "its trait would be `{camel}`, which means something already"
-            ));
+        if PRIMITIVES.contains(&name) {
+            return Some("it is a primitive type of Rust".to_owned());
         }
-        None
+        if CARGO_FOLDERS.contains(&name) {
+            return Some("cargo keeps this name for a folder of its own".to_owned());
+        }
+        let clash = template::find_clash(self)?;
+        Some(format!(
+            "it would bring `{clash}`, which means something else in its source"
+        ))
     }
 }
 
@@ -114,10 +107,17 @@ pub(super) fn check_free(name: &ServerName, root: &Path) -> Result<()> {
     let folder = format!("servers/{name}");
     let paths = paths.into_iter().map(|(path, _)| path).chain([folder]);
     let mut taken = paths.filter(|path| root.join(path).exists());
-    match taken.next() {
-        None => Ok(()),
-        Some(path) => bail!("the name `{name}` is taken: there is {path}"),
+    if let Some(path) = taken.next() {
+        bail!("the name `{name}` is taken: there is {path}");
     }
+    for path in super::MODULE_LISTS {
+        let source = super::read(root, path)?;
+        ensure!(
+            !namespace::scope_of(&source).contains(name.ident().as_str()),
+            "the name `{name}` is taken: {path} means something else by it"
+        );
+    }
+    Ok(())
 }
 
 /// Refuses a name that means something in the system.
@@ -142,7 +142,7 @@ fn find_holder(name: &ServerName, root: &Path) -> Result<Option<String>> {
             super::SYSTEM
         )));
     }
-    if find_commands(&read(COMMANDS)?).any(|command| command == name.as_str()) {
+    if command::names(root)?.contains(name.as_str()) {
         return Ok(Some("it is a command of the shell".to_owned()));
     }
     let lock: Table = read("Cargo.lock")?.parse().context("Cargo.lock")?;
@@ -153,12 +153,6 @@ fn find_holder(name: &ServerName, root: &Path) -> Result<Option<String>> {
         return Ok(Some("Cargo.lock has a crate of this name".to_owned()));
     }
     Ok(None)
-}
-
-/// The names in `describe("name", …)`.
-fn find_commands(source: &str) -> impl Iterator<Item = &str> {
-    let calls = source.split("describe(").skip(1);
-    calls.filter_map(|call| call.trim_start().strip_prefix('"')?.split('"').next())
 }
 
 #[cfg(test)]
@@ -223,9 +217,39 @@ mod tests {
         }
         assert_eq!(
             refusal("result"),
-            "no server can be called `result`: its trait would be `Result`, which means \
-             something already"
+            "no server can be called `result`: it would bring `Result`, which means something else \
+             in its source"
         );
+    }
+
+    #[test]
+    fn names_that_hide_something_are_refused_and_no_others() {
+        for name in [
+            "server", "clone", "copy", "debug", "default", "err", "ok", "failure",
+        ] {
+            let end = "which means something else in its source";
+            assert!(refusal(name).ends_with(end), "{}", refusal(name));
+        }
+        for name in ["u32", "str", "bool", "usize", "f64"] {
+            let reason = "it is a primitive type of Rust";
+            assert_eq!(
+                refusal(name),
+                format!("no server can be called `{name}`: {reason}")
+            );
+        }
+        for name in ["build", "deps"] {
+            let reason = "cargo keeps this name for a folder of its own";
+            assert_eq!(
+                refusal(name),
+                format!("no server can be called `{name}`: {reason}")
+            );
+        }
+        for name in [
+            "b", "r", "s", "t", "option", "vec", "some", "main-2", "payload", "word",
+        ] {
+            let name = ServerName::new(name).expect(name);
+            check_free(&name, &workspace::root()).expect("nothing else has it");
+        }
     }
 
     #[test]
@@ -247,6 +271,24 @@ mod tests {
             ("userlib", "Cargo.lock has a crate of this name"),
             ("hostile", "Cargo.lock has a crate of this name"),
             ("boot", "there is tests/cases/boot.rs"),
+            ("main", "there is tests/cases/main.rs"),
+            (
+                "tests",
+                "ipc-abi/src/service/mod.rs means something else by it",
+            ),
+            (
+                "manifest",
+                "ipc-abi/src/service/mod.rs means something else by it",
+            ),
+            (
+                "fmt",
+                "servers/shell/src/service/mod.rs means something else by it",
+            ),
+            (
+                "string",
+                "servers/shell/src/service/mod.rs means something else by it",
+            ),
+            ("ghost", "tests/cases/main.rs means something else by it"),
         ] {
             assert_eq!(
                 refusal(name),

@@ -23,8 +23,18 @@ pub(super) fn new_server(
     println!("made the server `{name}` in {shown}:");
     print!("{plan}");
     println!("next:");
-    println!("  ./x run --with {shown} --exec 'ask-{name} 3'");
+    println!("  ./x run --with {} --exec 'ask-{name} 3'", quoted(folder));
     Ok(())
+}
+
+/// A path as it is typed in a shell: one word, whatever is in it.
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Refuses a name that is taken and a folder that is no place for a server.
@@ -110,6 +120,18 @@ mod tests {
         assert_eq!(refusal("outside-by-test", &folder), full);
         fs::remove_dir_all(&folder).expect("nobody else uses it");
         check(&name, &folder, &root).expect("there is nothing now");
+    }
+
+    #[test]
+    fn path_is_one_word_of_a_shell() {
+        for (path, word) in [
+            ("../visitor", "../visitor"),
+            ("../a b/it's", r"'../a b/it'\''s'"),
+            ("a;b", "'a;b'"),
+            ("~/é", "'~/é'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
     }
 
     #[test]

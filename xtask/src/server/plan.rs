@@ -18,7 +18,8 @@ struct Change {
     path: PathBuf,
     /// What was there; `None` for a file that is new.
     before: Option<String>,
-    after: String,
+    /// `None` for a file that is written by what follows.
+    after: Option<String>,
 }
 
 impl fmt::Display for Plan {
@@ -41,7 +42,7 @@ impl Plan {
         self.changes.push(Change {
             path: path.into(),
             before: None,
-            after: text,
+            after: Some(text),
         });
     }
 
@@ -50,46 +51,71 @@ impl Plan {
         self.changes.push(Change {
             path: path.into(),
             before: Some(before),
-            after,
+            after: Some(after),
+        });
+    }
+
+    /// Plans that what follows writes a file, which may be there in the folder `root` now.
+    pub(super) fn leave(&mut self, root: &Path, path: &str) {
+        self.changes.push(Change {
+            path: path.into(),
+            before: fs::read_to_string(root.join(path)).ok(),
+            after: None,
         });
     }
 
     /// Writes the files into a folder. What is there and not to be edited is never overwritten; if
     /// one cannot be written, those before it are undone.
     pub(super) fn carry_out(&self, root: &Path) -> Result<()> {
+        self.carry_out_and(root, || Ok(()))
+    }
+
+    /// The same, and then what `follows`; if that fails, all files are undone.
+    pub(super) fn carry_out_and(
+        &self,
+        root: &Path,
+        follows: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
         let mut made = Vec::new();
         for (done, change) in self.changes.iter().enumerate() {
-            let Err(error) = change.carry_out(root, &mut made) else {
-                continue;
-            };
-            let earlier = self.changes.get(..done).unwrap_or_default();
-            let undone = earlier.iter().rev().try_for_each(|it| it.undo(root));
-            // The innermost last: one that somebody else put a file into stays.
-            let emptied = made.iter().rev().try_for_each(fs::remove_dir);
-            return match undone.and(emptied.map_err(anyhow::Error::from)) {
-                Ok(()) => Err(error.context("nothing was written")),
-                Err(other) => Err(error.context(format!("and not all could be undone: {other:#}"))),
-            };
+            if let Err(error) = change.carry_out(root, &mut made) {
+                let earlier = self.changes.get(..done).unwrap_or_default();
+                return Err(undo(earlier, &made, root, error));
+            }
         }
-        Ok(())
+        follows().map_err(|error| undo(&self.changes, &made, root, error))
+    }
+}
+
+/// Undoes changes and removes folders that were made, because of `error`; what to tell then.
+fn undo(changes: &[Change], made: &[PathBuf], root: &Path, error: anyhow::Error) -> anyhow::Error {
+    let undone = changes.iter().rev().try_for_each(|it| it.undo(root));
+    // The innermost last: one that somebody else put a file into stays.
+    let emptied = made.iter().rev().try_for_each(fs::remove_dir);
+    match undone.and(emptied.map_err(anyhow::Error::from)) {
+        Ok(()) => error.context("nothing was written"),
+        Err(other) => error.context(format!("and not all could be undone: {other:#}")),
     }
 }
 
 impl Change {
     fn carry_out(&self, root: &Path, made: &mut Vec<PathBuf>) -> Result<()> {
+        let Some(after) = &self.after else {
+            return Ok(());
+        };
         let path = root.join(&self.path);
         let failure = || format!("cannot write {}", self.path.display());
         if let Some(before) = &self.before {
             let now = fs::read_to_string(&path).with_context(failure)?;
             ensure!(now == *before, "{} changed meanwhile", self.path.display());
-            return fs::write(&path, &self.after).with_context(failure);
+            return fs::write(&path, after).with_context(failure);
         }
         make_parents(&path, made).with_context(failure)?;
         let mut file = OpenOptions::new().write(true).create_new(true).open(&path);
         let file = file
             .as_mut()
             .map_err(|error| std::io::Error::from(error.kind()));
-        let written = file.and_then(|file| file.write_all(self.after.as_bytes()));
+        let written = file.and_then(|file| file.write_all(after.as_bytes()));
         written.with_context(failure)
     }
 
@@ -97,6 +123,7 @@ impl Change {
         let path = root.join(&self.path);
         let undone = match &self.before {
             Some(before) => fs::write(&path, before),
+            None if self.after.is_none() && !path.exists() => Ok(()),
             None => fs::remove_file(&path),
         };
         undone.with_context(|| format!("cannot put back {}", self.path.display()))
@@ -204,6 +231,32 @@ mod tests {
         assert!(
             format!("{error:#}").contains("cannot write old/last"),
             "{error:#}"
+        );
+        assert_eq!(folder.files(), before);
+    }
+
+    #[test]
+    fn failure_of_what_follows_leaves_everything_as_it_was() {
+        let folder = Folder::new("follows");
+        fs::write(folder.0.join("lock"), "locked").expect("there is room");
+        let before = folder.files();
+        let mut plan = plan("a/last");
+        for path in ["lock", "a/page", "a/nothing"] {
+            plan.leave(&folder.0, path);
+        }
+        assert!(
+            plan.to_string()
+                .ends_with("  changed  lock\n  new      a/page\n  new      a/nothing\n")
+        );
+        let error = plan.carry_out_and(&folder.0, || {
+            fs::write(folder.0.join("lock"), "other")?;
+            fs::write(folder.0.join("a/page"), "page")?;
+            anyhow::bail!("it does not compile")
+        });
+        let error = error.expect_err("what follows fails");
+        assert_eq!(
+            format!("{error:#}"),
+            "nothing was written: it does not compile"
         );
         assert_eq!(folder.files(), before);
     }

@@ -3,6 +3,7 @@
 
 use super::edit;
 use super::name::ServerName;
+use super::namespace::words_of;
 
 /// The files, where the server of this name would have them, and their text.
 const SERVER: &[(&str, &str)] = &[
@@ -104,6 +105,17 @@ fn bring_interface(path: &str, text: &str) -> String {
 /// Its process in `system.toml`.
 pub(super) fn process(name: &ServerName) -> String {
     fill(PROCESS, name)
+}
+
+/// A name that a server of this name would bring into a source where it means something else already.
+pub(super) fn find_clash(name: &ServerName) -> Option<String> {
+    let mut sources = [SERVER, OUTSIDE].into_iter().flatten();
+    sources.find_map(|(_, text)| {
+        let words = words_of(text);
+        let brought = words.iter().filter(|word| word.contains("NewName"));
+        let mut brought = brought.map(|word| fill(word, name));
+        brought.find(|word| words.contains(word.as_str()))
+    })
 }
 
 /// Puts the name in the place of `new-name`, in each of its spellings.
