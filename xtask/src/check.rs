@@ -73,23 +73,19 @@ const SERVER_PARTS: [&str; 2] = ["ipc-abi", "shell"];
 
 /// Runs the checks that a server can break, and prints each outcome.
 pub(crate) fn run_server(toolchain: &Toolchain, packages: &[Package]) -> Result<Vec<Check>> {
-    let names = packages.iter().map(|it| it.specification.as_str());
-    let mut lints = server_lints(toolchain, &names.collect::<Vec<_>>());
+    let mut lints = toolchain.cargo();
+    lints.args(["clippy", "--tests", "--lib"]);
+    for package in packages {
+        lints.args(["--package", &package.specification]);
+    }
+    for package in SERVER_PARTS {
+        lints.args(["--package", package]);
+    }
+    lints.args(["--", "-D", "warnings"]);
     Ok(vec![
         command("format", &mut check_format(toolchain))?,
         command("lints", &mut lints)?,
     ])
-}
-
-/// The lints of these packages, and of those that a new server changes besides its own.
-pub(crate) fn server_lints(toolchain: &Toolchain, packages: &[&str]) -> Command {
-    let mut lints = toolchain.cargo();
-    lints.args(["clippy", "--tests", "--lib"]);
-    for package in packages.iter().chain(&SERVER_PARTS) {
-        lints.args(["--package", package]);
-    }
-    lints.args(["--", "-D", "warnings"]);
-    lints
 }
 
 /// Names only: `./x fmt` mends them.
