@@ -82,8 +82,16 @@ pub fn has_panic(text: &str) -> bool {
 #[must_use]
 pub fn is_crash_report(line: &str) -> bool {
     let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let name = line.split_once(CRASH).map(|(name, _)| name);
+    let who = line.split_once(CRASH).map(|(who, _)| who);
+    let name = who.map(|who| without_thread(who).unwrap_or(who));
     name.is_some_and(|name| !name.is_empty() && name.bytes().all(is_name))
+}
+
+/// The process of a thread behind its first: `name (thread 2)`.
+fn without_thread(who: &str) -> Option<&str> {
+    let (name, number) = who.strip_suffix(')')?.split_once(" (thread ")?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some(name)
 }
 
 /// The answer to a typed line in the cleaned text since it was typed: what stands between its
@@ -140,7 +148,16 @@ mod tests {
     #[test]
     fn crash_reports_start_with_a_name() {
         assert!(is_crash_report("net-device2 crashed: x"));
-        for line in ["", " crashed: x", "The shell crashed: x", "shell crashed"] {
+        assert!(is_crash_report("shell (thread 2) crashed: x"));
+        for line in [
+            "",
+            " crashed: x",
+            "The shell crashed: x",
+            "shell crashed",
+            "shell (thread ) crashed: x",
+            "shell (thread two) crashed: x",
+            "shell (2) crashed: x",
+        ] {
             assert!(!is_crash_report(line), "{line:?}");
         }
     }

@@ -70,7 +70,7 @@ fn server_is_everywhere_that_it_has_to_be() {
         ),
         (
             "servers/shell/src/service/made_by_test.rs",
-            "fn add(gate: Gate, words: &[String]) -> Answer {",
+            "fn add(gate: TimedGate, words: &[String]) -> Answer {",
         ),
         ("tests/cases/main.rs", "mod made_by_test;"),
         ("tests/cases/main.rs", "    made_by_test::cases,"),
@@ -78,7 +78,7 @@ fn server_is_everywhere_that_it_has_to_be() {
             "tests/cases/made_by_test.rs",
             "fn successor_answers(workshop: &Workshop) -> Result<()> {",
         ),
-        ("docs/book/system.md", "made-by-test   priority  90"),
+        ("docs/book/system.md", "made-by-test   priority 90"),
         ("docs/book/system.md", "               -> made-by-test"),
     ] {
         let text = tree.read(path);
