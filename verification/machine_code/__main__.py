@@ -31,7 +31,7 @@ def main() -> int:
     print(f"{image.path.name}, sha256 {image.sha256}, seed {crosscheck.SEED}")
     extent = work.ALL if options.all else work.BOUNDED
     functions, proved = {}, {}
-    for found in work.check_all(image, layout, extent, options.only):
+    for found in work.check_all(image, layout, extent, options.only, options.write):
         print(f"  {found.line}", flush=True)
         functions[found.subject] = found.counts
         for name, count in found.counts.items():
@@ -41,7 +41,7 @@ def main() -> int:
             if options.write:
                 record.save(proved, [subject.name for subject in work.EVERY])
     report.facts["subjects"] = functions
-    report.facts["anew"] = work.chosen_anew(image)
+    report.facts["anew"] = work.chosen_anew(image, extent)
     if not options.only:
         _report_invariants(options.states, layout, report)
         report.add("frame::zero", ZEROING, *zero.check(image))
