@@ -89,16 +89,15 @@ fn expand_arm(asynchronous: &syn::Ident, method: &Method) -> TokenStream {
         quote!(#(#handed,)*),
     );
     let call = quote!(<__Server as #asynchronous>::#function);
-    let (read, called) = match method.kind {
+    let (read, types, called) = match method.kind {
         Kind::Stream => (
             quote_spanned!(site()=> (position, #names)),
+            quote!((::core::primitive::u64, #types)),
             expand_stream(method, &call, &handed),
         ),
-        Kind::Call | Kind::OneWay | Kind::Late => (names, expand_call(method, &call, &handed)),
-    };
-    let types = match method.kind {
-        Kind::Stream => quote!((::core::primitive::u64, #types)),
-        Kind::Call | Kind::OneWay | Kind::Late => types,
+        Kind::Call | Kind::OneWay | Kind::Late => {
+            (names, types, expand_call(method, &call, &handed))
+        }
     };
     quote_spanned! {site()=>
         #number => match request.read::<#types>() {

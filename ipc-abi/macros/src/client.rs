@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Attribute;
 
 use crate::bound::expand_bounds;
-use crate::hygiene::site;
+use crate::hygiene::{derived, site};
 use crate::method::{Argument, Kind, Method};
 use crate::model::Interface;
 use crate::wire::Wire;
@@ -19,16 +19,10 @@ pub(crate) fn expand_client(interface: &Interface) -> TokenStream {
     );
     let docs = format!("A client of [`{name}`] over a transport.");
     let methods = interface.methods.iter().map(expand_client_method);
-    let bounds = expand_bounds(interface);
+    let (bounds, derived) = (expand_bounds(interface), derived());
     quote_spanned! {site()=>
         #[doc = #docs]
-        #[derive(
-            ::core::clone::Clone,
-            ::core::marker::Copy,
-            ::core::fmt::Debug,
-            ::core::cmp::PartialEq,
-            ::core::cmp::Eq,
-        )]
+        #derived
         #visibility struct #client<T> {
             transport: T,
         }

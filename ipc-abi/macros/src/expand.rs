@@ -6,7 +6,7 @@ use crate::bound::{expand_bounds, expand_questions};
 use crate::client::expand_client;
 use crate::dispatcher::expand_dispatcher;
 use crate::docs::text_of;
-use crate::hygiene::site;
+use crate::hygiene::{derived, site};
 use crate::method::{Argument, Kind, Method};
 use crate::model::Interface;
 use crate::ring::expand_ring;
@@ -37,7 +37,7 @@ fn expand_marker(interface: &Interface) -> TokenStream {
         format!("The interface [`{name}`]: what it is, and its dispatcher."),
     );
     let methods = interface.methods.iter().map(expand_info);
-    let bounds = expand_bounds(interface);
+    let (bounds, derived) = (expand_bounds(interface), derived());
     let takes = interface.methods.iter().any(|method| method.takes() > 0);
     let brings = interface.methods.iter().any(|method| method.brings() > 0);
     let capabilities = [
@@ -55,13 +55,7 @@ fn expand_marker(interface: &Interface) -> TokenStream {
     let capabilities = capabilities.iter().flatten();
     quote_spanned! {site()=>
         #[doc = #docs]
-        #[derive(
-            ::core::clone::Clone,
-            ::core::marker::Copy,
-            ::core::fmt::Debug,
-            ::core::cmp::PartialEq,
-            ::core::cmp::Eq,
-        )]
+        #derived
         #visibility struct #marker;
 
         impl ::ipc_abi::interface::Interface for #marker #bounds {

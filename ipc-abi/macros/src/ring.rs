@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 
 use crate::bound::expand_bounds;
 use crate::client::{expand_answer, expand_arguments};
-use crate::hygiene::site;
+use crate::hygiene::{derived, site};
 use crate::method::{Kind, Method};
 use crate::model::Interface;
 
@@ -23,16 +23,10 @@ pub(crate) fn expand_ring(interface: &Interface) -> TokenStream {
         return quote!();
     }
     let methods = goes.map(expand_method);
-    let bounds = expand_bounds(interface);
+    let (bounds, derived) = (expand_bounds(interface), derived());
     quote_spanned! {site()=>
         #[doc = #docs]
-        #[derive(
-            ::core::clone::Clone,
-            ::core::marker::Copy,
-            ::core::fmt::Debug,
-            ::core::cmp::PartialEq,
-            ::core::cmp::Eq,
-        )]
+        #derived
         #visibility struct #ring<T> {
             transport: T,
         }

@@ -61,6 +61,7 @@
 //!
 //! All other names mean what they mean beside the trait, whatever they are; nothing that is made takes one of them.
 //!
+//! A number belongs to one method:
 //!
 //! ```compile_fail
 //! # use ipc_abi::interface;

@@ -1,7 +1,6 @@
 //! The serving side: what the dispatchers that `#[interface]` makes are made of.
 
 use super::batch::{BATCH_BYTES, Contents, Sent};
-
 use super::error::{EncodeError, ProtocolError, status};
 use super::granted::{Arrived, count_of};
 use super::payload::{EncodeOutcome, encode, used_words, with_bytes, with_bytes_beside};

@@ -24,10 +24,6 @@ use crate::shell::{Identity, Machine, Services, Shell};
 /// the prompt along, and with it the way to `kill` it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn patience() -> Deadline {
-    Deadline::after(PATIENCE)
-}
-
 /// The machine that the shell runs on.
 #[derive(Debug)]
 pub struct Processor {
@@ -48,14 +44,17 @@ impl Machine for Processor {
     }
 
     fn gate(&self, service: &str) -> Result<TimedGate, EnvironmentError> {
-        Ok(self.environment.gate(service)?.until(patience()))
+        Ok(self
+            .environment
+            .gate(service)?
+            .until(Deadline::after(PATIENCE)))
     }
 
     fn ask(&self, command: &str, words: &str) -> Result<Option<CommandText>, ServiceFailure> {
-        let Ok(gate) = self.environment.gate(command) else {
+        let Ok(gate) = self.gate(command) else {
             return Ok(None);
         };
-        match CommandClient::connect(gate.until(patience())) {
+        match CommandClient::connect(gate) {
             Ok(mut client) => Ok(Some(client.run(words)?)),
             // A service, but no command.
             Err(ConnectError::SchemaMismatch { .. }) => Ok(None),
