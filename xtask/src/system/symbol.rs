@@ -115,6 +115,13 @@ fn demangle(name: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(name))
 }
 
+/// A record of either kind: an address and two numbers.
+fn push_record(records: &mut Vec<u8>, address: u64, first: u32, second: u32) {
+    records.extend(address.to_le_bytes());
+    records.extend(first.to_le_bytes());
+    records.extend(second.to_le_bytes());
+}
+
 fn encode(ranges: &[Range], frames: &[(u64, Frame)]) -> Result<SymbolTable> {
     let mut records = Vec::new();
     let mut names = String::new();
@@ -130,15 +137,11 @@ fn encode(ranges: &[Range], frames: &[(u64, Frame)]) -> Result<SymbolTable> {
                 place
             }
         };
-        records.extend(address.to_le_bytes());
-        records.extend(place.to_le_bytes());
-        records.extend(u32::try_from(name.len())?.to_le_bytes());
+        push_record(&mut records, *address, place, u32::try_from(name.len())?);
     }
     for (address, frame) in frames {
         let (bytes, place) = frame.words();
-        records.extend(address.to_le_bytes());
-        records.extend(bytes.to_le_bytes());
-        records.extend(place.to_le_bytes());
+        push_record(&mut records, *address, bytes, place);
     }
     records.extend(names.into_bytes());
     Ok(SymbolTable {
