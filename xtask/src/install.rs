@@ -10,6 +10,9 @@ use std::process::Command;
 /// How long rustup may try to reach its server, in seconds.
 const RUSTUP_SECONDS: &str = "120";
 
+/// A package of the emulator's source that is often here by itself, for disk images.
+const EMULATOR_TOOLS: &str = "qemu-utils";
+
 /// A package of Debian and what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Need {
@@ -144,6 +147,12 @@ impl Installer {
         let mut install = apt_get();
         install.args(["install", "-y", "--no-install-recommends", "--no-remove"]);
         install.args(needs.iter().map(|need| need.package));
+        if needs.contains(&Need::EMULATOR)
+            && let Some(tools) = older_emulator_tools()
+        {
+            eprintln!("x: installing {tools}: a newer one excludes this release's emulator");
+            install.args(["--allow-downgrades", &tools]);
+        }
         Step::new("installing packages").run(&mut install)?;
         Ok(())
     }
@@ -190,6 +199,36 @@ fn bounded(program: &str) -> Command {
 }
 
 /// `apt-get` as root, asking nothing, waiting for another one's lock.
+/// The emulator's tools in the release of the emulator, if they are here in a newer one: they cannot be
+/// here together, and nothing is removed.
+fn older_emulator_tools() -> Option<String> {
+    let format = "-f=${db:Status-Status} ${Version}";
+    let here = read(Command::new("dpkg-query").args(["-W", format, EMULATOR_TOOLS]))?;
+    let here = here.strip_prefix("installed ")?;
+    let show = ["show", "--no-all-versions", Need::EMULATOR.package];
+    let shown = read(Command::new("apt-cache").args(show))?;
+    let release = version_of(&shown)?;
+    let is_newer = Command::new("dpkg")
+        .args(["--compare-versions", here, "gt", release])
+        .status();
+    is_newer
+        .is_ok_and(|status| status.success())
+        .then(|| format!("{EMULATOR_TOOLS}={release}"))
+}
+
+/// The version in what `apt-cache show` prints.
+fn version_of(shown: &str) -> Option<&str> {
+    shown
+        .lines()
+        .find_map(|line| line.strip_prefix("Version: "))
+}
+
+/// What a program prints, if it is there and succeeds.
+fn read(command: &mut Command) -> Option<String> {
+    let output = command.output().ok().filter(|it| it.status.success())?;
+    String::from_utf8(output.stdout).ok()
+}
+
 fn apt_get() -> Command {
     let mut command = if is_root() {
         Command::new("env")
@@ -225,6 +264,13 @@ mod tests {
              missing: qemu-system-arm: emulates the machine that the system runs on\n\
              --no-install forbids to install"
         );
+    }
+
+    #[test]
+    fn version_is_read() {
+        let shown = "Package: qemu-system-arm\nVersion: 1:7.2+dfsg-7\nSource: qemu\n";
+        assert_eq!(version_of(shown), Some("1:7.2+dfsg-7"));
+        assert_eq!(version_of("N: no packages found\n"), None);
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(crate) enum Purpose {
     Check,
     /// To check, boot and test one server.
     Server,
-    /// To prove; nothing is booted.
+    /// To verify: to prove, and to boot the kernel beside its specification.
     Prove,
     /// All of it.
     Test,
@@ -76,7 +76,7 @@ pub(crate) enum Purpose {
 impl Purpose {
     /// Whether something is booted.
     pub(crate) fn runs(self) -> bool {
-        matches!(self, Self::Run | Self::Server | Self::Test)
+        matches!(self, Self::Run | Self::Server | Self::Prove | Self::Test)
     }
 
     /// Whether the code is formatted or linted.

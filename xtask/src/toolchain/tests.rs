@@ -166,6 +166,10 @@ fn purposes_add_what_they_need() {
         ["rust-web-clippy", "rustfmt-web"]
     );
     assert_eq!(
+        names(Kind::Debian, Purpose::Prove),
+        ["qemu-system-arm", "python3-venv"]
+    );
+    assert_eq!(
         names(Kind::Debian, Purpose::Test),
         [
             "qemu-system-arm",
