@@ -128,3 +128,38 @@ fn server_in_the_middle_of_a_chain_that_lost_its_time_goes_on_with_its_own() {
     p.world.turn_to(p.server);
     expect_off_the_fast_path(&p.world, p.server);
 }
+
+#[test]
+fn caller_that_stops_leaves_the_time_of_a_server_further_on_to_it() {
+    let mut world = World::new();
+    let client = world.main();
+    let mut server = || {
+        let (actor, endpoint) = (world.started(255), world.endpoint());
+        (actor, endpoint, world.gate(endpoint, BADGE))
+    };
+    let [first, second, third, last] = [server(), server(), server(), server()];
+    for (actor, endpoint, _) in [first, second, third, last] {
+        world.turn_to(actor);
+        world.message(SystemCall::Receive, endpoint, FULL, 0);
+    }
+    world.turn_to(client);
+    for (_, _, gate) in [first, second, third] {
+        world.message(SystemCall::Call, gate, FULL, 100);
+    }
+    let stop = |actor: Actor| {
+        world.kernel().thread_stop(actor.handle).expect("it stops");
+        world.leave();
+    };
+    stop(client);
+    assert_eq!(world.current(), third.0.thread);
+    let own = world.number_of(third.0.context);
+    assert_eq!(world.kernel().current_context(), own);
+    world.message(SystemCall::Call, last.2, FULL, 200);
+    assert_eq!(world.current(), last.0.thread);
+    stop(first.0);
+    assert_eq!(world.current(), last.0.thread);
+    assert_eq!(world.kernel().current_context(), own);
+    world.message(SystemCall::ReplyReceive, last.1, FULL, 1);
+    assert_eq!(world.current(), third.0.thread);
+    assert_eq!(world.kernel().current_context(), own);
+}

@@ -216,3 +216,14 @@ fn ten_thousand_sleepers_cost_the_important_nothing() {
         .check_all(host.memory.frames())
         .expect("the invariants hold");
 }
+
+#[test]
+fn timer_of_a_lonely_sleeper_is_set_for_its_granule_however_long_nobody_slept() {
+    let world = World::new();
+    world.host.memory.pass(1 << 30);
+    let when = (1 << 30) + (5 << GRANULE_SHIFT);
+    world.sleep(when);
+    let kernel = world.kernel();
+    let armed = kernel.memory.get(kernel.core(), core_state::ARMED);
+    assert_eq!(armed, when);
+}

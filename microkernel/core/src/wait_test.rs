@@ -162,3 +162,20 @@ fn signal_to_a_less_important_waiter_does_not_switch() {
     assert_eq!(world.current(), main.thread);
     assert_has_bits(&world, waiter, 1);
 }
+
+#[test]
+fn interrupt_wakes_its_handler_while_nobody_runs() {
+    const LINE: u64 = 40;
+    let mut world = World::new();
+    let main = world.main();
+    let target = world.notification();
+    let lines = FirstHandle::Irqs as u64;
+    let irq =
+        world.make(|kernel, region, place, to| kernel.create_irq(region, place, to, lines, LINE));
+    assert_eq!(world.kernel().irq_bind(irq, target, 4), Ok(0));
+    world.wait(target);
+    assert!(world.current().is_none());
+    world.interrupt(LINE);
+    assert_eq!(world.current(), main.thread);
+    assert_has_bits(&world, main, 4);
+}
