@@ -22,7 +22,7 @@ from .trial import CORE, Fate, Program
 
 LIST = tool.HERE / "mutants.toml"
 # What `--all` tries: each so manyth mutant, from the first on; of those that are built one by one, fewer.
-SAMPLE = (0, 16)
+SAMPLE = (0, 32)
 APART_SAMPLE = 640
 # Of the others, how many are tried in both ways.
 TWICE = 2

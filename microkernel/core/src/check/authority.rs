@@ -2,7 +2,7 @@
 
 use ipc_abi::capability::Kind;
 
-use super::{Checked, Tallies, ensure};
+use super::{Checked, Tallies, Violation, ensure};
 use crate::kernel::Kernel;
 use crate::memory::{Fields, Memory};
 use crate::object::{
@@ -85,41 +85,58 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// The machine's tables of numbers.
     pub(super) fn check_numbers(&self) -> Checked {
-        for number in 0..machine::LINES {
-            let irq: Number<Irq> = self.user_of(machine::IRQS, number);
-            if !irq.is_none() {
-                let is_irq = self.is_object(irq.into_raw(), Kind::Irq);
-                ensure(is_irq, "an interrupt line is used by an interrupt", number)?;
-                let line = self.memory.get(irq, irq::LINE);
-                ensure(line == number, "an interrupt knows its line", number)?;
+        for word in 0..machine::LINES / 64 {
+            let (mut lines, mut asids) = (0, 0);
+            for bit in 0..64 {
+                let number = word.wrapping_mul(64).wrapping_add(bit);
+                lines |= u64::from(self.check_line(number)?) << bit;
+                asids |= u64::from(self.check_asid(number)?) << bit;
+                self.check_first(machine::IRQ_FIRST, number)?;
+                self.check_first(machine::ASID_FIRST, number)?;
             }
-            self.check_used(machine::LINES_USED, number, !irq.is_none())?;
-            let space: Number<Space> = self.user_of(machine::ASIDS, number);
-            if !space.is_none() {
-                let is_space = self.is_object(space.into_raw(), Kind::AddressSpace);
-                ensure(is_space, "an ASID is used by a space", number)?;
-                let asid = self.memory.get(space, space::ASID);
-                ensure(asid == number, "a space knows its ASID", number)?;
-            }
-            self.check_used(machine::ASIDS_USED, number, !space.is_none())?;
-            self.check_first(machine::IRQ_FIRST, number)?;
-            self.check_first(machine::ASID_FIRST, number)?;
+            self.check_used(machine::LINES_USED, word, lines)?;
+            self.check_used(machine::ASIDS_USED, word, asids)?;
         }
         Ok(())
+    }
+
+    /// Whether an interrupt line is used.
+    fn check_line(&self, number: u64) -> Result<bool, Violation> {
+        let irq: Number<Irq> = self.user_of(machine::IRQS, number);
+        if irq.is_none() {
+            return Ok(false);
+        }
+        let is_irq = self.is_object(irq.into_raw(), Kind::Irq);
+        ensure(is_irq, "an interrupt line is used by an interrupt", number)?;
+        let line = self.memory.get(irq, irq::LINE);
+        ensure(line == number, "an interrupt knows its line", number)?;
+        Ok(true)
+    }
+
+    /// Whether an ASID is used.
+    fn check_asid(&self, number: u64) -> Result<bool, Violation> {
+        let space: Number<Space> = self.user_of(machine::ASIDS, number);
+        if space.is_none() {
+            return Ok(false);
+        }
+        let is_space = self.is_object(space.into_raw(), Kind::AddressSpace);
+        ensure(is_space, "an ASID is used by a space", number)?;
+        let asid = self.memory.get(space, space::ASID);
+        ensure(asid == number, "a space knows its ASID", number)?;
+        Ok(true)
     }
 
     fn user_of<O>(&self, users: Field<Machine>, number: u64) -> Number<O> {
         self.memory.link(self.machine(), users.at(number))
     }
 
-    fn check_used(&self, bitmap: Field<Machine>, number: u64, is_used: bool) -> Checked {
-        let word = self.memory.get(self.machine(), bitmap.at(number / 64));
-        let is_set = word & 1 << (number % 64) != 0;
-        ensure(
-            is_set == is_used,
-            "the bitmap says which numbers are used",
-            number,
-        )
+    /// A word of a bitmap, which must be `used`.
+    fn check_used(&self, bitmap: Field<Machine>, word: u64, used: u64) -> Checked {
+        let wrong = self.memory.get(self.machine(), bitmap.at(word)) ^ used;
+        let first = word
+            .wrapping_mul(64)
+            .wrapping_add(u64::from(wrong.trailing_zeros()));
+        ensure(wrong == 0, "the bitmap says which numbers are used", first)
     }
 
     fn check_first(&self, begins: Field<Machine>, number: u64) -> Checked {
