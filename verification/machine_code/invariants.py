@@ -283,6 +283,11 @@ def allowance_is_sound(state: KernelState, number: z3.BitVecRef) -> list[z3.Bool
     return [z3.Implies(z3.And(is_live, sort != names["sort.TIME"]), right)]
 
 
+def nothing_has_number_zero(state: KernelState) -> list[z3.BoolRef]:
+    """Memory and devices begin above frame 0: a link that is zero names nothing."""
+    return [z3.Not(state.is_described(z3.BitVecVal(0, FRAME_BITS)))]
+
+
 @dataclass(frozen=True)
 class Rule:
     """An invariant, for all values of some symbols."""
@@ -323,7 +328,8 @@ REGIONS = (
     Rule("places of regions", lambda s: region_place_is_sound(s, ANY_OBJECT)),
     Rule("regions apart", _regions),
 )
-SELDOM = (*REGIONS, *(vacancies(kind) for kind in VACANT), LARGE_HEADS, ALLOWANCES)
+NUMBER_ZERO = Rule("number 0", nothing_has_number_zero)
+SELDOM = (*REGIONS, *(vacancies(kind) for kind in VACANT), LARGE_HEADS, ALLOWANCES, NUMBER_ZERO)
 
 
 def rules(state: KernelState) -> list[Rule]:

@@ -111,6 +111,7 @@ class Snapshot:
 
     def _seldom(self) -> Iterator[Instance]:
         """The rules that only some calls keep."""
+        yield "number 0", "number 0", {}
         for kind in invariants.VACANT:
             for number in self._objects(kind):
                 symbols = {"any_object": number}
@@ -280,6 +281,11 @@ def _spoil_second_parent(snapshot: Snapshot) -> None:
     snapshot.concrete.rows[free][unit] = rows[unit]
 
 
+def _spoil_number_zero(snapshot: Snapshot) -> None:
+    """The frame table describes frame 0."""
+    snapshot.concrete.described |= {0}
+
+
 # Ways to break an invariant. A free frame's number is that of nothing.
 SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a thread whose slots are nowhere": _spoil_field("Thread.SLOTS", 0x1_0000),
@@ -309,4 +315,5 @@ SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a table that counts one less": _spoil_frame("PageTable", "ID", 1),
     "a shadow that is none": _spoil_frame("PageTable", "RECORDS", 1),
     "a record that is none": _spoil_frame("User", "RECORDS", 64),
+    "memory of number 0": _spoil_number_zero,
 }

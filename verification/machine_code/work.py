@@ -53,7 +53,7 @@ ALL = Extent(states=60, mutants=4, every_branch=True, anew=20, is_all=True)
 EVERY = (*SUBJECTS, *DRAFTS)
 
 # What takes long: it begins first, and is not asked in the bounded run.
-LONG = ("map", "drop_last_table", "thread_configure", "protect", "unmap")
+LONG = ("map", "region_merge", "drop_last_table", "thread_configure", "protect", "unmap")
 
 
 @dataclass

@@ -139,6 +139,8 @@ def create_gate(
     it: Call, region: Word, place: Word, destination: Word, target: Word, badge: Word
 ) -> None:
     """A new gate to an endpoint, or to a notification."""
+    it.rules = (invariants.NUMBER_ZERO,)
+    it.assume(*invariants.nothing_has_number_zero(it.before))
     vacancy = find_vacancy(it, (region, place, destination), "Gate")
     gate = vacancy.item
     slot = it.find_either(target, ("Endpoint", "Notification"), "MAKE_GATE")
@@ -319,9 +321,6 @@ CALLS = (
     table_extend,
     space_donate,
     space_withdraw,
-)
-# Told, and not yet proved.
-DRAFTS = (
-    create_gate,
     create_large_frame,
+    create_gate,
 )
