@@ -1,7 +1,7 @@
 //! Installs what is missing, once, and says in one line each what and why.
 
 use crate::step::Step;
-use crate::toolchain::find_on_path;
+use crate::toolchain::{find_on_path, read};
 use crate::workspace::TARGET;
 use anyhow::{Context, Result, bail};
 use std::fmt;
@@ -198,22 +198,17 @@ fn bounded(program: &str) -> Command {
     command
 }
 
-/// `apt-get` as root, asking nothing, waiting for another one's lock.
 /// The emulator's tools in the release of the emulator, if they are here in a newer one: they cannot be
 /// here together, and nothing is removed.
 fn older_emulator_tools() -> Option<String> {
     let format = "-f=${db:Status-Status} ${Version}";
-    let here = read(Command::new("dpkg-query").args(["-W", format, EMULATOR_TOOLS]))?;
+    let here = read("dpkg-query", &["-W", format, EMULATOR_TOOLS])?;
     let here = here.strip_prefix("installed ")?;
     let show = ["show", "--no-all-versions", Need::EMULATOR.package];
-    let shown = read(Command::new("apt-cache").args(show))?;
+    let shown = read("apt-cache", &show)?;
     let release = version_of(&shown)?;
-    let is_newer = Command::new("dpkg")
-        .args(["--compare-versions", here, "gt", release])
-        .status();
-    is_newer
-        .is_ok_and(|status| status.success())
-        .then(|| format!("{EMULATOR_TOOLS}={release}"))
+    read("dpkg", &["--compare-versions", here, "gt", release])?;
+    Some(format!("{EMULATOR_TOOLS}={release}"))
 }
 
 /// The version in what `apt-cache show` prints.
@@ -223,12 +218,7 @@ fn version_of(shown: &str) -> Option<&str> {
         .find_map(|line| line.strip_prefix("Version: "))
 }
 
-/// What a program prints, if it is there and succeeds.
-fn read(command: &mut Command) -> Option<String> {
-    let output = command.output().ok().filter(|it| it.status.success())?;
-    String::from_utf8(output.stdout).ok()
-}
-
+/// `apt-get` as root, asking nothing, waiting for another one's lock.
 fn apt_get() -> Command {
     let mut command = if is_root() {
         Command::new("env")

@@ -5,7 +5,7 @@
 
 mod facts;
 
-pub(crate) use facts::{Facts, find_on_path};
+pub(crate) use facts::{Facts, find_on_path, read};
 
 use crate::arguments::ToolchainArgument;
 use crate::install::{self, Installer};

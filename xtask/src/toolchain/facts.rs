@@ -172,11 +172,16 @@ fn rust_version(program: &str) -> Option<Version> {
     parse_version(&read_line(program, &["--version"])?)
 }
 
-/// The first line a program prints, if it is there and succeeds.
-fn read_line(program: &str, arguments: &[&str]) -> Option<String> {
+/// What a program prints, if it is there and succeeds.
+pub(crate) fn read(program: &str, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new(program);
     command.args(arguments).env_remove("RUSTUP_TOOLCHAIN");
     let output = command.output().ok().filter(|it| it.status.success())?;
-    let text = String::from_utf8(output.stdout).ok()?;
+    String::from_utf8(output.stdout).ok()
+}
+
+/// The first line of it.
+fn read_line(program: &str, arguments: &[&str]) -> Option<String> {
+    let text = read(program, arguments)?;
     text.lines().next().map(str::to_owned)
 }

@@ -6,9 +6,19 @@ use super::{Checked, Tallies, Violation, ensure};
 use crate::kernel::Kernel;
 use crate::memory::{Fields, Memory};
 use crate::object::{
-    Allowance, Field, Frame, FrameKind, Irq, Machine, Number, Region, Space, UNITS_PER_FRAME,
-    allowance, entry, irq, machine, region, sort, space,
+    Allowance, Field, Frame, FrameKind, Irq, Layout, Machine, Number, Region, Space,
+    UNITS_PER_FRAME, allowance, entry, irq, machine, region, sort, space,
 };
+
+/// What uses an interrupt line, and where it knows it.
+const LINE: (Kind, Field<Irq>) = (Kind::Irq, irq::LINE);
+const LINE_RULES: [&str; 2] = [
+    "an interrupt line is used by an interrupt",
+    "an interrupt knows its line",
+];
+/// What uses an ASID, and where it knows it.
+const ASID: (Kind, Field<Space>) = (Kind::AddressSpace, space::ASID);
+const ASID_RULES: [&str; 2] = ["an ASID is used by a space", "a space knows its ASID"];
 
 impl<M: Memory + Copy> Kernel<M> {
     pub(super) fn check_region(&self, region: Number<Region>) -> Checked {
@@ -89,8 +99,10 @@ impl<M: Memory + Copy> Kernel<M> {
             let (mut lines, mut asids) = (0, 0);
             for bit in 0..64 {
                 let number = word.wrapping_mul(64).wrapping_add(bit);
-                lines |= u64::from(self.check_line(number)?) << bit;
-                asids |= u64::from(self.check_asid(number)?) << bit;
+                let line = self.check_user(machine::IRQS, number, LINE, LINE_RULES)?;
+                let asid = self.check_user(machine::ASIDS, number, ASID, ASID_RULES)?;
+                lines |= u64::from(line) << bit;
+                asids |= u64::from(asid) << bit;
                 self.check_first(machine::IRQ_FIRST, number)?;
                 self.check_first(machine::ASID_FIRST, number)?;
             }
@@ -100,29 +112,20 @@ impl<M: Memory + Copy> Kernel<M> {
         Ok(())
     }
 
-    /// Whether an interrupt line is used.
-    fn check_line(&self, number: u64) -> Result<bool, Violation> {
-        let irq: Number<Irq> = self.user_of(machine::IRQS, number);
-        if irq.is_none() {
+    /// Whether a number is used, by an object of the kind that knows it.
+    fn check_user<O: Layout>(
+        &self,
+        users: Field<Machine>,
+        number: u64,
+        (kind, known): (Kind, Field<O>),
+        [is_kind, knows]: [&'static str; 2],
+    ) -> Result<bool, Violation> {
+        let user: Number<O> = self.user_of(users, number);
+        if user.is_none() {
             return Ok(false);
         }
-        let is_irq = self.is_object(irq.into_raw(), Kind::Irq);
-        ensure(is_irq, "an interrupt line is used by an interrupt", number)?;
-        let line = self.memory.get(irq, irq::LINE);
-        ensure(line == number, "an interrupt knows its line", number)?;
-        Ok(true)
-    }
-
-    /// Whether an ASID is used.
-    fn check_asid(&self, number: u64) -> Result<bool, Violation> {
-        let space: Number<Space> = self.user_of(machine::ASIDS, number);
-        if space.is_none() {
-            return Ok(false);
-        }
-        let is_space = self.is_object(space.into_raw(), Kind::AddressSpace);
-        ensure(is_space, "an ASID is used by a space", number)?;
-        let asid = self.memory.get(space, space::ASID);
-        ensure(asid == number, "a space knows its ASID", number)?;
+        ensure(self.is_object(user.into_raw(), kind), is_kind, number)?;
+        ensure(self.memory.get(user, known) == number, knows, number)?;
         Ok(true)
     }
 
