@@ -6,13 +6,14 @@ use ipc_abi::call::{CacheOperation, PlatformCount, PlatformOperation};
 use ipc_abi::capability::{FrameMode, Kind, Rights, ThreadState};
 use ipc_abi::debug::thread_flag;
 use ipc_abi::error::Error;
+use ipc_abi::tag::{MessageKind, Tag};
 use pecan_core::kernel::Effect;
 use pecan_core::object::{
     self, Allowance, CapTable, Context, Core, Endpoint, Entry, Field, Frame, FrameKind, Gate, Irq,
     Layout, Machine, Notification, PageTable, Platform, Record, Region, Reply, Slots, Space,
-    Thread, allowance, context, core_state, endpoint, entry, flag, gate, irq, machine,
+    Thread, Timed, allowance, context, core_state, endpoint, entry, flag, gate, irq, machine,
     notification, pending, platform, record, region, reply, sending, sort, space, special, state,
-    table, thread, user, wait,
+    table, thread, timed, user, wait,
 };
 use pecan_core::{allowance as allowances, large, region as regions};
 
@@ -75,6 +76,15 @@ fn constants() -> Rows {
         ("LIGHT", object::LIGHT),
         ("BANDS", object::BANDS),
         ("PRIORITIES", object::PRIORITIES),
+        ("tag.NONE", Tag::default().into_raw()),
+        (
+            "tag.SIGNAL",
+            Tag::default().with_kind(MessageKind::Signal).into_raw(),
+        ),
+        (
+            "tag.REFUSAL",
+            Tag::default().with_kind(MessageKind::Refusal).into_raw(),
+        ),
     ];
     rows.extend(constants!("sort.", sort: TIME, IRQ, ASID));
     rows.extend(constants!("pending.", pending: WORK, TIME, TIMER));
@@ -202,6 +212,7 @@ fn processes() -> Vec<String> {
             SHARE, ALLOWANCE, ALLOWANCE_NEXT, ALLOWANCE_PREV, HANDLER, HANDLER_ID, REFILL_FIRST,
             REFILL_COUNT, USED, TIMER, REFILLS),
         ),
+        format_object::<Timed>("Timed", fields!(timed: NEXT, PREV, WHEN, SLOT)),
         format_object::<Space>(
             "AddressSpace",
             fields!(space:

@@ -1,16 +1,22 @@
 //! Prints states that the kernel really reaches, one JSON object a line, for `verification/`: the
 //! invariants that the proofs assume are held against them.
 //!
-//! Each state is that of a booted host machine after a fixed sequence of pseudo-random calls which
-//! make, copy, extend and destroy objects.
+//! The first states are those of booted host machines after a fixed sequence of pseudo-random calls
+//! which make, copy, extend and destroy objects. To the others come threads which call each other,
+//! signal, sleep, stop and use up their time, also in a fixed sequence.
+
+use std::ops::Range;
 
 use ipc_abi::boot::{FIRST_FREE_SLOT, FirstHandle};
-use ipc_abi::call::Place;
+use ipc_abi::call::{Place, SystemCall};
 use ipc_abi::capability::Access;
-use pecan_core::host::{HostMachine, HostMemory};
+use pecan_core::host::{HostMachine, HostMemory, SLICE_TICKS};
 use pecan_core::kernel::{Answer, Kernel};
 use pecan_core::memory::{Fields, Memory};
-use pecan_core::object::{Frame, FrameKind, UNITS_PER_FRAME, machine};
+use pecan_core::object::{
+    Context, Frame, FrameKind, Number, Thread, UNITS_PER_FRAME, core_state, machine, thread, wait,
+};
+use pecan_core::scene::{Scene, Step, operation};
 
 const MACHINES: u64 = 6;
 const FRAMES: u64 = 192;
@@ -20,6 +26,83 @@ const HANDLES: u64 = 64;
 const FRAME_WORDS: usize = 512;
 const ENTRY_WORDS: usize = 4;
 
+/// Of the machines on which threads talk.
+const BUSY_FRAMES: u64 = 160;
+const THREADS_MADE: u8 = 9;
+const PRIORITIES: [u64; THREADS_MADE as usize] = [254, 255, 255, 200, 200, 100, 100, 40, 7];
+const BUSY_MACHINES: u64 = 256;
+/// Of each.
+const STEPS: u64 = 300;
+/// So much is going on in a busy state.
+const ENOUGH: usize = 4;
+const REASON_SHIFT: u32 = wait::REASON.trailing_zeros();
+
+/// What has to be going on in each of the busy states.
+const WANTED: [Sight; 7] = [
+    Sight::AHEAD,
+    Sight::HELPED,
+    Sight::SEVERAL_READY,
+    Sight::waits(wait::SLOW_REPLY),
+    Sight::waits(wait::SAVED),
+    Sight::waits(wait::SAVED_FAULT),
+    Sight::STALE,
+];
+
+/// An operation, and of which handles.
+type Chance = (u8, Range<u8>);
+/// What threads do, each as often as it stands here.
+const OTHER_STEPS: &[Chance] = &[
+    (SystemCall::Call as u8, Scene::GATES),
+    (SystemCall::Call as u8, Scene::GATES),
+    (SystemCall::ReplyReceive as u8, Scene::ENDPOINTS),
+    (SystemCall::ReplyReceive as u8, Scene::ENDPOINTS),
+    (SystemCall::Receive as u8, Scene::ENDPOINTS),
+    (SystemCall::Send as u8, Scene::GATES),
+    (SystemCall::TryReceive as u8, Scene::ENDPOINTS),
+    (SystemCall::Reply as u8, ANY),
+    (SystemCall::ReplyTo as u8, Scene::REPLIES),
+    (SystemCall::Wait as u8, Scene::NOTIFICATIONS),
+    (SystemCall::CallUntil as u8, Scene::GATES),
+    (SystemCall::ReceiveUntil as u8, Scene::ENDPOINTS),
+    (SystemCall::WaitUntil as u8, Scene::NOTIFICATIONS),
+    (operation::SIGNAL, Scene::GATES),
+    (operation::SIGNAL, Scene::GATES),
+    (operation::SIGNAL, Scene::GATES),
+    (operation::SAVE_CALLER, Scene::REPLIES),
+    (operation::FAULT, ANY),
+    (operation::SLICE, ANY),
+    (operation::WAIT, Scene::NOTIFICATIONS),
+    (operation::WAIT, Scene::NOTIFICATIONS),
+    (operation::YIELD, ANY),
+    (operation::SLEEP, ANY),
+    (operation::PASS, ANY),
+    (operation::PASS, ANY),
+];
+/// What the first thread does, which never waits for ever: it also rouses the others.
+const FIRST_STEPS: &[Chance] = &[
+    (SystemCall::CallUntil as u8, Scene::GATES),
+    (SystemCall::TrySend as u8, Scene::GATES),
+    (operation::SIGNAL, Scene::GATES),
+    (operation::SIGNAL, Scene::GATES),
+    (operation::STOP, THREADS),
+    (operation::START, THREADS),
+    (operation::RESUME, THREADS),
+    (operation::RESUME, THREADS),
+    (operation::SET_HANDLER, THREADS),
+    (operation::BIND, THREADS),
+    (operation::CONFIGURE, THREADS),
+    (operation::PASS, ANY),
+    (operation::SLEEP, ANY),
+    (operation::SLEEP, ANY),
+    (operation::SLEEP, ANY),
+    (operation::DESTROY, THREADS),
+    (operation::SET_CONTEXT, THREADS),
+];
+/// Handles of threads and of their contexts.
+const THREADS: Range<u8> = Scene::THREADS..Scene::THREADS + 2 * THREADS_MADE;
+/// Any handle; none is used.
+const ANY: Range<u8> = 0..1;
+
 const TABLE: u64 = FirstHandle::Table as u64;
 const SPACE: u64 = FirstHandle::Space as u64;
 const MEMORY: u64 = FirstHandle::Memory as u64;
@@ -27,19 +110,119 @@ const ASIDS: u64 = FirstHandle::Asids as u64;
 
 fn main() {
     for seed in 1..=MACHINES {
-        let host = HostMachine::new(FRAMES);
-        host.boot().expect("the small package boots");
-        let mut dice = Dice(seed);
-        for _ in 0..CALLS {
-            if host.kernel().current().is_none() {
-                break;
-            }
-            // A refusal changes nothing: it is as good as a success here.
-            let _: Answer = call(&host, &mut dice);
-            host.leave_kernel();
-        }
-        print_state(&host);
+        println!("{}", state_of(&make_things(seed)));
     }
+    for wanted in WANTED {
+        let mut found = (1..=BUSY_MACHINES).filter_map(|seed| come_to(seed, wanted));
+        let scene = found.next().expect("what is wanted is seen");
+        println!("{}", state_of(scene.host()));
+    }
+}
+
+/// A machine on which objects were made and destroyed.
+fn make_things(seed: u64) -> HostMachine {
+    let host = HostMachine::new(FRAMES);
+    host.boot().expect("the small package boots");
+    let mut dice = Dice(seed);
+    for _ in 0..CALLS {
+        if host.kernel().current().is_none() {
+            break;
+        }
+        // A refusal changes nothing: it is as good as a success here.
+        let _: Answer = call(&host, &mut dice);
+        host.leave_kernel();
+    }
+    host
+}
+
+/// A machine whose threads talk with each other, where what is wanted is going on, and more; none if
+/// they do not come to that.
+fn come_to(seed: u64, wanted: Sight) -> Option<Scene> {
+    let scene = Scene::new(BUSY_FRAMES, &PRIORITIES);
+    let host = scene.host();
+    let first = host.kernel().current();
+    let mut dice = Dice(seed);
+    for _ in 0..STEPS {
+        let steps = if host.kernel().current() == first {
+            FIRST_STEPS
+        } else {
+            OTHER_STEPS
+        };
+        if !scene.take(step(&mut dice, steps)) {
+            scene.pass(SLICE_TICKS);
+        }
+        if is_seen(host, wanted) && is_busy(host) {
+            return Some(scene);
+        }
+    }
+    None
+}
+
+/// Whether enough is going on.
+fn is_busy(host: &HostMachine) -> bool {
+    let sights = (0..u32::BITS).filter(|&sight| is_seen(host, Sight(sight)));
+    sights.count() >= ENOUGH
+}
+
+/// A step of the current thread, mostly one that makes sense.
+fn step(dice: &mut Dice, steps: &[Chance]) -> Step {
+    let (operation, objects) = &steps[dice.index(steps.len())];
+    Step {
+        operation: *operation,
+        object: objects.start + dice.byte() % (objects.end - objects.start),
+        other: dice.byte(),
+        tag: dice.byte(),
+    }
+}
+
+/// Something that may be going on: by number, the reason for which some thread waits, or one of those
+/// below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sight(u32);
+
+impl Sight {
+    const AHEAD: Sight = Sight(16);
+    const HELPED: Sight = Sight(17);
+    const SEVERAL_READY: Sight = Sight(18);
+    const TIMED: Sight = Sight(19);
+    /// A thread held a context that is gone.
+    const STALE: Sight = Sight(20);
+
+    /// Some thread waits for this reason.
+    const fn waits(reason: u64) -> Sight {
+        Sight((reason >> REASON_SHIFT) as u32)
+    }
+}
+
+/// Whether it is going on.
+fn is_seen(host: &HostMachine, sight: Sight) -> bool {
+    let kernel = host.kernel();
+    let field = |field| kernel.memory.get(kernel.core(), field);
+    match sight {
+        Sight::AHEAD => field(core_state::AHEAD) != 0,
+        Sight::HELPED => field(core_state::HELPER) != 0,
+        Sight::SEVERAL_READY => {
+            let ready = (0..4).map(|word| field(core_state::READY.at(word)).count_ones());
+            ready.sum::<u32>() > 1
+        }
+        Sight::TIMED => field(core_state::TIMED) != 0,
+        Sight::STALE => threads(host).any(|number| {
+            let held: Number<Context> = kernel.memory.link(number, thread::CONTEXT);
+            !held.is_none() && (&host.memory).kind(held.frame()) == FrameKind::Free as u8
+        }),
+        Sight(reason) => threads(host).any(|number| {
+            let waits = kernel.memory.get(number, thread::WAIT);
+            reason != 0 && waits >> REASON_SHIFT == u64::from(reason)
+        }),
+    }
+}
+
+/// The threads, each of which is the first object of a frame.
+fn threads(host: &HostMachine) -> impl Iterator<Item = Number<Thread>> {
+    let frames = host.memory.frames();
+    frames
+        .filter(|&frame| (&host.memory).kind(frame) == FrameKind::Thread as u8)
+        .map(|frame| Number::from_raw(frame.0 * UNITS_PER_FRAME))
 }
 
 /// The generator of Marsaglia's "Xorshift RNGs" (2003), 64 bits, (13, 7, 17).
@@ -51,6 +234,14 @@ impl Dice {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0 % bound
+    }
+
+    fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).expect("a length")
+    }
+
+    fn byte(&mut self) -> u8 {
+        u8::try_from(self.below(1 << 8)).expect("a byte")
     }
 
     fn handle(&mut self) -> u64 {
@@ -142,7 +333,8 @@ fn find_frame(memory: &HostMemory, kind: FrameKind) -> u64 {
         .map_or(0, |frame| frame.0)
 }
 
-fn print_state(host: &HostMachine) {
+/// The state as JSON.
+fn state_of(host: &HostMachine) -> String {
     let kernel = host.kernel();
     let null_slots = kernel.memory.get(kernel.machine(), machine::NULL_SLOTS);
     let null_endpoint = kernel.memory.get(kernel.machine(), machine::NULL_ENDPOINT);
@@ -161,14 +353,14 @@ fn print_state(host: &HostMachine) {
         .frames()
         .flat_map(|frame| entry_words(&host.memory, frame))
         .collect();
-    println!(
+    format!(
         "{{\"core\":{},\"machine\":{},\"null_slots\":{null_slots},\"null_endpoint\":{null_endpoint},\"kinds\":[{}],\"words\":[{}],\"entries\":[{}]}}",
         kernel.core().into_raw(),
         kernel.machine().into_raw(),
         kinds.join(","),
         words.join(","),
         entries.join(",")
-    );
+    )
 }
 
 /// The words of a frame's entry that are not zero: frame, word, value.

@@ -43,6 +43,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Undoes whatever `thread`, which is not the current thread, waits for. It then waits for
     /// nothing and is in no queue. Returns the context that it holds, at rest; none if it has none.
     pub(crate) fn abandon_wait(&self, thread: Number<Thread>) -> Number<Context> {
+        debug_assert!(thread != self.current());
         self.forget_deadline(thread);
         let waits = self.memory.get(thread, thread::WAIT);
         let held = self.memory.link(thread, thread::CONTEXT);

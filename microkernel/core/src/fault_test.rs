@@ -156,3 +156,31 @@ fn thread_whose_handlers_endpoint_is_gone_stops() {
     s.fault();
     assert_eq!(s.field(thread::STATE), state::STOPPED);
 }
+
+#[test]
+fn fault_tells_of_the_state_only_what_is_the_programs() {
+    let s = scene(true);
+    let given = 5 << 28 | 1 << 12;
+    let memory = &s.world.host.memory;
+    memory.set(s.victim.thread, thread::PSTATE, STEP_STATE | given);
+    s.fault();
+    let flags = FaultWord::Flags as u64;
+    assert_eq!(s.world.register(s.server.thread, flags), given);
+}
+
+#[test]
+fn fault_that_was_saved_is_answered_as_a_fault() {
+    let mut s = scene(true);
+    let reply = s.world.reply();
+    s.fault();
+    assert_eq!(s.world.current(), s.server.thread);
+    assert_eq!(s.world.kernel().save_caller(reply), Ok(0));
+    s.world.leave();
+    let registers = |s: &Scene| [0, 15, 16].map(|index| s.world.register(s.victim.thread, index));
+    let before = registers(&s);
+    let tag = Tag::new(FaultReply::Skip as u16, 0);
+    s.world.message(SystemCall::ReplyTo, reply, tag, 0xF00);
+    s.world.turn_to(s.victim);
+    assert_eq!(s.field(thread::PC), COUNTER + 4);
+    assert_eq!(registers(&s), before);
+}

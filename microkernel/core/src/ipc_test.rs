@@ -420,3 +420,37 @@ fn messages_behind_those_that_were_turned_away_are_taken() {
             .has_message(p.server, MessageKind::Message, p.gate - 12, BADGE)
     );
 }
+
+#[test]
+fn four_capabilities_are_taken() {
+    let mut world = World::new();
+    let client = world.main();
+    let endpoint = world.endpoint();
+    let gate = world.gate(endpoint, 5);
+    let server = world.started(255);
+    world.turn_to(server);
+    let window = Window::new(200, 4).into_raw();
+    world.message_with_window(SystemCall::Receive, endpoint, FULL, 0, window);
+    for word in 12..16 {
+        world.set_register(client.thread, word, gate);
+    }
+    let tag = Tag::new(1, 96).with_capabilities(4);
+    world.raw_message(SystemCall::Call, gate, tag, 0);
+    assert_eq!(world.current(), server.thread);
+    for word in 12..16 {
+        assert_eq!(world.register(server.thread, word), 188 + word);
+    }
+}
+
+#[test]
+fn polling_receiver_takes_a_signal_that_waits() {
+    let mut world = World::new();
+    let main = world.main();
+    let (endpoint, target) = (world.endpoint(), world.notification());
+    let bell = world.gate(target, 6);
+    assert_eq!(world.kernel().thread_bind(main.handle, target), Ok(0));
+    assert_eq!(world.kernel().signal(bell), Ok(0));
+    world.message(SystemCall::TryReceive, endpoint, FULL, 0);
+    assert_eq!(world.tag(main).kind(), Some(MessageKind::Signal));
+    assert_eq!(world.register(main.thread, 0), 6);
+}

@@ -7,7 +7,7 @@ use ipc_abi::tag::MessageKind;
 
 use crate::ipc_test::{BADGE, FULL, Pair, pair};
 use crate::memory::Fields;
-use crate::object::{special, thread};
+use crate::object::{core_state, special, thread};
 use crate::world::{Actor, World};
 
 #[test]
@@ -162,4 +162,71 @@ fn caller_that_stops_leaves_the_time_of_a_server_further_on_to_it() {
     world.message(SystemCall::ReplyReceive, last.1, FULL, 1);
     assert_eq!(world.current(), third.0.thread);
     assert_eq!(world.kernel().current_context(), own);
+}
+
+#[test]
+fn server_that_waits_to_send_when_its_time_dies_is_served_on_its_own() {
+    let mut p = pair();
+    let inner = p.world.endpoint();
+    let inner_gate = p.world.gate(inner, BADGE);
+    let (last, other) = (p.world.started(255), p.world.started(255));
+    p.world.turn_to(last);
+    p.world.message(SystemCall::Receive, inner, FULL, 0);
+    p.world.turn_to(other);
+    p.world.message(SystemCall::Call, inner_gate, FULL, 100);
+    p.world.turn_to(p.client);
+    p.world.message(SystemCall::Call, p.gate, FULL, 200);
+    assert_eq!(p.world.current(), p.server.thread);
+    // `last` is busy: the server waits to send on the time of its client.
+    p.world.message(SystemCall::Call, inner_gate, FULL, 300);
+    p.world.turn_to(last);
+    p.world.kernel().destroy(p.client.context).expect("it dies");
+    p.world.leave();
+    expect_off_the_fast_path(&p.world, p.server);
+    p.world.message(SystemCall::ReplyReceive, inner, FULL, 1);
+    p.world.turn_to(last);
+    assert!(p.world.has_message(last, MessageKind::Message, 300, BADGE));
+    p.world.message(SystemCall::ReplyReceive, inner, FULL, 2);
+    p.world.turn_to(p.server);
+    let own = p.world.number_of(p.server.context);
+    assert_eq!(p.world.kernel().current_context(), own);
+    expect_off_the_fast_path(&p.world, p.server);
+}
+
+#[test]
+fn thread_that_serves_nobody_on_its_own_time_may_take_the_fast_path() {
+    let mut p = pair();
+    let target = p.world.notification();
+    let bell = p.world.gate(target, 1);
+    let bound = p.world.kernel().thread_bind(p.server.handle, target);
+    assert_eq!(bound, Ok(0));
+    assert_eq!(p.world.kernel().signal(bell), Ok(0));
+    p.world.leave();
+    p.world.turn_to(p.server);
+    p.world.message(SystemCall::TryReceive, p.endpoint, FULL, 0);
+    assert_eq!(p.world.refusal(p.server), Some(Error::WouldBlock));
+    let marks = |it: Actor| p.world.kernel().memory.get(it.thread, thread::SPECIAL);
+    assert_eq!(marks(p.server), 0);
+    p.world.turn_to(p.client);
+    p.world.message(SystemCall::Send, p.gate, FULL, 0);
+    p.world.turn_to(p.server);
+    p.world.message(SystemCall::Receive, p.endpoint, FULL, 0);
+    assert_eq!(marks(p.server), 0);
+}
+
+#[test]
+fn server_whose_caller_serves_nobody_leaves_no_helpers_for_later() {
+    let mut p = pair();
+    let target = p.world.notification();
+    let bell = p.world.gate(target, 1);
+    let other = p.world.started(255);
+    p.world.message(SystemCall::Call, p.gate, FULL, 100);
+    p.world.turn_to(p.server);
+    p.world.message(SystemCall::Wait, target, FULL, 0);
+    assert_eq!(p.world.current(), other.thread);
+    let kernel = p.world.kernel();
+    assert_eq!(kernel.signal(bell), Ok(0));
+    let left = kernel.memory.get(kernel.core(), core_state::WOKEN_COUNT);
+    assert_eq!(left, 0);
+    p.world.leave();
 }

@@ -80,6 +80,8 @@ pub mod rule;
 pub mod run_queue;
 #[cfg(test)]
 mod run_queue_test;
+#[cfg(any(test, feature = "host"))]
+pub mod scene;
 pub mod schedule;
 pub mod shared;
 pub mod space;
@@ -94,7 +96,7 @@ pub mod timer;
 mod timer_test;
 #[cfg(test)]
 mod wait_test;
-#[cfg(test)]
+#[cfg(any(test, feature = "host"))]
 mod world;
 
 #[cfg(test)]

@@ -180,3 +180,16 @@ fn helper_with_a_new_budget_waits_for_what_it_used_of_the_old() {
     assert_eq!(world.current(), server.thread);
     assert_eq!(world.payer(), context_of(&world, high));
 }
+
+#[test]
+fn switch_that_takes_no_time_costs_no_refill() {
+    let (world, hog, background) = hog();
+    for _ in 0..3 {
+        world.sleep(world.now() + 1_000);
+        assert_eq!(world.current(), background.thread);
+        while world.current() != hog.thread {
+            world.pass(1);
+        }
+        assert_eq!(refills(&world, hog), 1);
+    }
+}

@@ -1,7 +1,7 @@
 //! Facts about answers and receivers that lack something: time, a caller, a window.
 
-use ipc_abi::call::SystemCall;
-use ipc_abi::capability::ThreadState;
+use ipc_abi::call::{SystemCall, Window};
+use ipc_abi::capability::{Rights, ThreadState};
 use ipc_abi::error::Error;
 use ipc_abi::tag::{MessageKind, Tag};
 
@@ -198,7 +198,7 @@ fn call_of_an_unknown_number_is_refused() {
 fn capabilities_need_a_gate_that_grants() {
     let p = pair();
     let weak = World::destination(200);
-    let rights = u64::from(ipc_abi::capability::Rights::SEND.into_raw());
+    let rights = u64::from(Rights::SEND.into_raw());
     let copied = p.world.kernel().capability_copy(p.gate, weak, rights);
     assert_eq!(copied, Ok(0));
     p.world.set_register(p.client.thread, 12, p.gate);
@@ -252,4 +252,44 @@ fn server_that_is_started_anew_knows_nothing_of_a_caller_that_went() {
     p.world.turn_to(p.server);
     p.world.message(SystemCall::Reply, 0, FULL, 1);
     assert_eq!(p.world.refusal(p.server), Some(Error::NoCaller));
+}
+
+#[test]
+fn reply_needs_a_gate_that_grants_it_to_carry_capabilities() {
+    let p = pair();
+    let weak = World::destination(200);
+    let rights = Rights::SEND.union(Rights::GRANT).into_raw();
+    let copied = p
+        .world
+        .kernel()
+        .capability_copy(p.gate, weak, u64::from(rights));
+    assert_eq!(copied, Ok(0));
+    let window = Window::new(201, 1).into_raw();
+    p.world
+        .message_with_window(SystemCall::Call, 200, FULL, 100, window);
+    assert_eq!(p.world.current(), p.server.thread);
+    p.world.set_register(p.server.thread, 12, p.gate);
+    let tag = Tag::new(0, 0).with_capabilities(1);
+    p.world
+        .raw_message(SystemCall::ReplyReceive, p.endpoint, tag, 0);
+    assert_eq!(p.world.refusal(p.server), Some(Error::NoRight));
+    let place = World::destination(201);
+    assert_eq!(p.world.kernel().capability_inspect(place), Ok(0));
+}
+
+#[test]
+fn message_as_long_as_the_buffer_arrives() {
+    let mut p = pair();
+    let frame = p
+        .world
+        .make(|kernel, region, place, to| kernel.create_frame(region, place, to));
+    let given = p.world.kernel().thread_set_buffer(p.server.handle, frame);
+    assert_eq!(given, Ok(0));
+    let kernel = p.world.kernel();
+    let buffer = |actor: Actor| Frame(kernel.memory.get(actor.thread, thread::BUFFER));
+    p.world.host.memory.scribble(buffer(p.client), 7);
+    let tag = Tag::new(1, 4096).with_long();
+    p.world.message(SystemCall::Call, p.gate, tag, 0);
+    assert_eq!(p.world.current(), p.server.thread);
+    assert_eq!(kernel.memory.load_user(buffer(p.server), 511), 7);
 }

@@ -33,6 +33,7 @@ impl<M: Memory + Copy> Kernel<M> {
         }
         // A thread that a fault stopped still serves its caller, and holds what it was lent.
         self.lose_server(target);
+        debug_assert!(self.memory.get(target, thread::STATE) != state::LIVE);
         self.rest_stopped(target, self.memory.link(target, thread::CONTEXT));
         for index in self.memory.at_most::<31>(0..31) {
             self.set_register(target, index, 0);

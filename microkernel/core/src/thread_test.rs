@@ -10,7 +10,7 @@ use ipc_abi::time::NEVER;
 use crate::host::SLICE_TICKS;
 use crate::ipc_test::{FULL, pair, state};
 use crate::memory::Fields;
-use crate::object::{core_state, pending};
+use crate::object::{core_state, pending, thread};
 use crate::timer::GRANULE_SHIFT;
 use crate::world::World;
 
@@ -170,4 +170,38 @@ fn sleeper_of_a_far_future_stays_in_the_wheel() {
         let kernel = world.kernel();
         assert_ne!(kernel.memory.get(kernel.core(), core_state::TIMED), 0);
     }
+}
+
+#[test]
+fn thread_that_is_stopped_between_two_instructions_keeps_its_registers() {
+    let mut world = World::new();
+    let other = world.started(255);
+    world.turn_to(other);
+    let kernel = world.kernel();
+    for index in 0..31 {
+        world.set_register(other.thread, index, 100 + index);
+    }
+    kernel.memory.set(other.thread, thread::PSTATE, 1 << 28);
+    kernel.r#yield().expect("yield");
+    world.leave();
+    assert_eq!(kernel.thread_stop(other.handle), Ok(0));
+    world.leave();
+    assert!((0..31).all(|index| kernel.thread_read(other.handle, index) == Ok(100 + index)));
+    assert_eq!(kernel.memory.get(other.thread, thread::PSTATE), 1 << 28);
+}
+
+#[test]
+fn thread_that_is_stopped_in_a_function_call_has_its_answer_and_nothing_of_before() {
+    let mut world = World::new();
+    let other = world.started(255);
+    world.turn_to(other);
+    for index in 0..19 {
+        world.set_register(other.thread, index, 100 + index);
+    }
+    assert_eq!(world.function(|k| k.r#yield().into()), Ok(0));
+    let kernel = world.kernel();
+    assert_eq!(kernel.thread_stop(other.handle), Ok(0));
+    world.leave();
+    assert!((0..19).all(|index| kernel.thread_read(other.handle, index) == Ok(0)));
+    assert_eq!(kernel.memory.get(other.thread, thread::PSTATE), 0);
 }

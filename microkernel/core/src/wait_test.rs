@@ -179,3 +179,20 @@ fn interrupt_wakes_its_handler_while_nobody_runs() {
     assert_eq!(world.current(), main.thread);
     assert_has_bits(&world, main, 4);
 }
+
+#[test]
+fn waiter_with_a_budget_pays_from_the_signal_on() {
+    let mut world = World::new();
+    let (target, gate) = signalled(&mut world, 1);
+    let waiter = world.started(200);
+    let low = world.started(9);
+    world.configure(waiter.context, 200, 20_000, 100_000);
+    world.sleep(NEVER);
+    world.wait(target);
+    assert_eq!(world.current(), low.thread);
+    let signalled = world.function(|k| k.signal_quickly(low.thread, gate));
+    assert_eq!(signalled, Ok(0));
+    assert_eq!(world.current(), waiter.thread);
+    world.pass(20_001);
+    assert_eq!(world.current(), low.thread);
+}

@@ -3,6 +3,15 @@
 //!
 //! Every step leaves the kernel as `aarch64` does and checks every invariant.
 
+#![cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        clippy::arithmetic_side_effects,
+        reason = "all of it is for tests, which should stop where something goes wrong"
+    )
+)]
+
 extern crate std;
 
 use ipc_abi::boot::{FIRST_FREE_SLOT, FirstHandle};
@@ -40,7 +49,12 @@ pub(crate) struct Actor {
 impl World {
     /// Boots; the first thread is current, its priority 255.
     pub(crate) fn new() -> World {
-        let host = HostMachine::new(FRAMES);
+        World::with_frames(FRAMES)
+    }
+
+    /// The same on a machine with `frames` frames.
+    pub(crate) fn with_frames(frames: u64) -> World {
+        let host = HostMachine::new(frames);
         host.boot().expect("it boots");
         let region = host
             .kernel()

@@ -2,7 +2,7 @@ use super::*;
 use crate::host::small_header;
 use crate::memory::Fields;
 use crate::object::{core_state, thread};
-use crate::package::BootError;
+use crate::package::{BootError, check_header, read_header};
 use ipc_abi::boot::{
     FIRST_BUFFER_ADDRESS, FIRST_STACK_PAGES, FIRST_STACK_TOP, INFO_ADDRESS, PACKAGE_ADDRESS,
     PACKAGE_HEADER_WORDS,
@@ -58,6 +58,19 @@ fn a_bad_header_is_refused() {
     for entry in [0, 0x20_1000, 0x1F_FFFC, 0x20_0002, u64::MAX] {
         refuse(&[(ENTRY, entry)], BootError::BadEntry { entry });
     }
+}
+
+#[test]
+fn a_package_ends_where_the_first_stack_begins() {
+    let longest = FIRST_STACK_TOP - FIRST_STACK_PAGES * 0x1000 - PACKAGE_ADDRESS;
+    let check = |length: u64| {
+        let mut header = small_header();
+        header[LENGTH] = length;
+        check_header(&read_header(&header), u64::MAX)
+    };
+    assert_eq!(check(longest), Ok(()));
+    let length = longest + 0x1000;
+    assert_eq!(check(length), Err(BootError::BadLength { length }));
 }
 
 #[test]

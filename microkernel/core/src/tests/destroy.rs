@@ -213,3 +213,15 @@ fn an_endpoint_is_idle_when_nobody_is_there_on_any_core() {
         kernel.memory.set(number, field, 0);
     }
 }
+
+#[test]
+fn an_idle_endpoint_goes_at_once_even_when_an_interrupt_waits() {
+    let fixture = Fixture::new();
+    let (endpoint, number) = fixture.create_endpoint();
+    fixture.host.memory.quiet_runs.set(0);
+    assert_eq!(fixture.kernel().destroy(endpoint), Ok(0));
+    fixture.host.memory.quiet_runs.set(u64::MAX);
+    assert_eq!(dying(&fixture), 0);
+    assert!(fixture.is_free(number / 64));
+    fixture.check();
+}

@@ -4,6 +4,7 @@ use crate::object::{Number, Space, space};
 use crate::range::{PAGES_ONE_BY_ONE, RANGE_PAGES, RUN_PAGES};
 use ipc_abi::boot::USER_END;
 use ipc_abi::capability::{Access, FrameMode};
+use ipc_abi::debug::thread_flag;
 
 const READ: u64 = Access::READ.into_raw();
 const READ_WRITE: u64 = Access::READ_WRITE.into_raw();
@@ -287,4 +288,83 @@ fn few_pages_are_forgotten_one_by_one_and_many_with_their_space() {
     }
     let expected = [Effect::InvalidateSpace { asid }];
     assert_eq!(performed(PAGES_ONE_BY_ONE + 1), expected);
+}
+
+#[test]
+fn the_last_page_of_user_addresses_is_mapped() {
+    let bench = Bench::new(2);
+    assert_eq!(bench.map(USER_END - 2 * PAGE, 2), (None, 2));
+    assert_eq!(bench.count(USER_END - 2 * PAGE, 2), 2);
+}
+
+#[test]
+fn a_frame_in_the_place_of_one_that_is_gone_is_not_mapped() {
+    let bench = Bench::new(2);
+    let fixture = &bench.fixture;
+    assert_eq!(bench.map(BASE, 1), (None, 1));
+    let stale = bench.first + 1;
+    let kernel = fixture.kernel();
+    let place = kernel.capability_of(kernel.current(), stale);
+    let place = place.expect("a frame").number();
+    assert_eq!(fixture.call(|k| k.destroy(stale)), Ok(0));
+    let (destination, _) = fixture.slot();
+    let created = fixture.call(|k| k.create_frame(MEMORY, place, destination));
+    assert_eq!(created, Ok(0));
+    let arguments = [bench.space, stale, BASE + PAGE, READ_WRITE, 1];
+    assert_eq!(fixture.range_call(MAP, &arguments), (Some(Error::Stale), 0));
+    assert_eq!(bench.count(BASE, 2), 1);
+}
+
+#[test]
+fn a_handle_beyond_the_table_is_none_of_its_first_chunk() {
+    let bench = Bench::new(2);
+    assert_eq!(bench.map(BASE, 1), (None, 1));
+    let arguments = [bench.space, 256 + bench.first + 1, BASE + PAGE, READ, 1];
+    let answer = bench.fixture.range_call(MAP, &arguments);
+    assert_eq!(answer, (Some(Error::BadHandle), 0));
+}
+
+/// Its mask lets no handle take the short way.
+#[test]
+fn the_last_handle_of_all_is_none_of_a_foreign_threads_first_chunk() {
+    let bench = Bench::new(2);
+    let fixture = &bench.fixture;
+    assert_eq!(bench.map(BASE, 1), (None, 1));
+    let to = place(u32::try_from(EMPTY).expect("a slot"));
+    let copied = fixture.call(|k| k.capability_copy(bench.first + 1, to, 255));
+    assert_eq!(copied, Ok(0));
+    let kernel = fixture.kernel();
+    kernel.set_flags(kernel.current(), thread_flag::FOREIGN);
+    let map = |handle| {
+        let arguments = [bench.space, handle, BASE + PAGE, READ, 1];
+        fixture.range_call(MAP, &arguments)
+    };
+    assert_eq!(map(u64::MAX), (Some(Error::BadHandle), 0));
+    assert_eq!(map(EMPTY), (None, 1));
+}
+
+#[test]
+fn pages_of_frames_alike_are_mapped_as_many_at_a_time_as_a_run_has() {
+    let bench = Bench::new(RUN_PAGES + 3);
+    assert_eq!(bench.map(BASE, 1), (None, 1));
+    let fixture = &bench.fixture;
+    let kernel = fixture.kernel();
+    let thread = kernel.current();
+    let arguments = [
+        bench.space,
+        bench.first + 1,
+        BASE + PAGE,
+        READ,
+        RUN_PAGES + 2,
+    ];
+    for (index, value) in (0..).zip(arguments) {
+        kernel.set_register(thread, index, value);
+    }
+    fixture.host.memory.quiet_runs.set(0);
+    kernel.message_call(MAP as u64);
+    fixture.host.memory.quiet_runs.set(u64::MAX);
+    fixture.host.leave_kernel();
+    fixture.check();
+    assert_eq!(kernel.register(thread, 4), 2 | RUN_PAGES << 32);
+    assert_eq!(bench.count(BASE, RUN_PAGES + 3), 1 + RUN_PAGES);
 }
