@@ -7,8 +7,8 @@ import re
 import sys
 from pathlib import Path
 
-from . import crosscheck, reachable, record, work, zero
-from .claims import FAMILIES
+from . import crosscheck, mutants, reachable, record, work, zero
+from .claims import FAMILIES, name_of
 from .image import Image, ImageError
 from .layout import Layout
 from .report import Report
@@ -27,6 +27,8 @@ def main() -> int:
     except (ImageError, OSError, ValueError) as error:
         print(f"machine_code: {error}", file=sys.stderr)
         return 2
+    if options.mutants:
+        return _mutate(image, layout, options)
     report = Report({"image": image.path.name, "sha256": image.sha256, "seed": crosscheck.SEED})
     print(f"{image.path.name}, sha256 {image.sha256}, seed {crosscheck.SEED}")
     extent = work.ALL if options.all else work.BOUNDED
@@ -49,6 +51,21 @@ def main() -> int:
     return report.finish(options.report)
 
 
+def _mutate(image: Image, layout: Layout, options: argparse.Namespace) -> int:
+    """Every mutant of the hot functions, or of some: what becomes of them."""
+    report = Report({"image": image.path.name, "sha256": image.sha256})
+    rows, names = {}, options.only or work.HOT
+    for name, fates, failures in work.mutate_all(image, layout, names):
+        told = ", ".join(f"{count} {fate.value}" for fate, count in fates.items())
+        print(f"  {name}: {told}", flush=True)
+        rows[name] = fates
+        noticed = fates.total() - sum(fates[fate] for fate in mutants.SURVIVALS)
+        report.add(name, work.MUTANTS, noticed, failures)
+    if options.write and not options.only:
+        mutants.write(image, [(name, rows[name]) for name in names])
+    return report.finish(options.report)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="verification/machine_code/run", description=__doc__)
     parser.add_argument("--elf", type=Path, required=True, help="the kernel image")
@@ -57,6 +74,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--report", type=Path, required=True, help="where the report goes")
     parser.add_argument("--all", action="store_true", help="more mutants, more executions")
     parser.add_argument("--write", action="store_true", help="records what both solvers prove")
+    parser.add_argument("--mutants", action="store_true", help="every mutant of hot functions, alone")
     parser.add_argument("only", nargs="*", help="the functions to prove, if not all")
     return parser.parse_args()
 
@@ -65,7 +83,7 @@ def _check_table(functions: dict[str, dict[str, int]]) -> tuple[int, list[str]]:
     """The page tells how far each claim is: how many are proved in every run, and what is wrong."""
     page = (Path(__file__).parent / "README.md").read_text()
     told = dict(re.findall(r"`(\w+)` \| (\*\*proved\*\*|\*claimed\*|drafted)", page))
-    made = {call.__name__: "*claimed*" for family in FAMILIES for call in family.CALLS}
+    made = {name_of(call): "*claimed*" for family in FAMILIES for call in family.CALLS}
     made |= {name: "**proved**" for name in made if functions.get(name, {}).get(work.FUNCTIONS)}
     for family in FAMILIES:
         made |= {call.__name__: "drafted" for call in getattr(family, "DRAFTS", ())}

@@ -217,6 +217,10 @@ class Call(Telling):
         """A frame whose capability was seen to have a right."""
         return frame
 
+    def seen(self, slot: Slot, _right: str) -> Slot:
+        """A capability that was seen to have a right."""
+        return slot
+
     def find_place(self, place: Word, rights: Word) -> tuple[Word, Word, Slot]:
         """The slot that a place names, as chunk and index, and what it holds.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import z3
@@ -9,6 +10,7 @@ import z3
 from .invariants import Rule
 from .kernel_state import KernelState
 from .memory import Memory, Window
+from .state import History
 
 PRESERVED = ("xsp", *(f"x{i}" for i in range(19, 30)))
 
@@ -41,6 +43,23 @@ class Outcome:
     is_refusal: bool = False
     # The function that is called with the rest of the work, if one is: `Elsewhere`.
     elsewhere: str = ""
+    # The procedures that were called before, and the state that the last one left: the start, if none.
+    history: History = ()
+    since: KernelState | None = None
+
+
+@dataclass(frozen=True)
+class CallPoint:
+    """A procedure is called: when, with what, and what is in memory then."""
+
+    # All procedures that were called, with this one.
+    history: History
+    condition: z3.BoolRef
+    arguments: tuple[z3.BitVecRef, ...]
+    memory: Memory
+    since: KernelState
+    # What the procedure wants to be so.
+    needs: tuple[z3.BoolRef, ...]
 
 
 @dataclass(frozen=True)
@@ -57,6 +76,19 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Case:
+    """A condition under which a term is equal to a simpler one."""
+
+    condition: z3.BoolRef
+    term: z3.BitVecRef
+    value: z3.BitVecRef
+
+    def of(self, goal: z3.BoolRef) -> z3.BoolRef:
+        """What is to be shown is the same in this case with the simpler term in it."""
+        return z3.simplify(z3.substitute(goal, (self.term, self.value)))
+
+
+@dataclass(frozen=True)
 class Fact:
     """What holds under a condition, by some more instances of invariants."""
 
@@ -64,6 +96,8 @@ class Fact:
     condition: z3.BoolRef
     goal: z3.BoolRef
     extra: tuple[z3.BoolRef, ...]
+    # Asked one by one; what is left if none of them holds is asked too.
+    cases: tuple[Case, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,3 +117,21 @@ class Claim:
     facts: list[Fact] = field(default_factory=list)
     # Invariants that are kept beside those of `invariants`.
     rules: tuple[Rule, ...] = ()
+    # What the names of long terms mean. Only lemmas rest on it: all else holds for any value of a
+    # name of which the lemmas hold.
+    definitions: list[z3.BoolRef] = field(default_factory=list)
+    lemmas: list[Fact] = field(default_factory=list)
+    # The procedures that it calls, and all invariants that hold then and afterwards; `None`: the usual.
+    calls: list[CallPoint] = field(default_factory=list)
+    invariants: Callable[[KernelState], list[Rule]] | None = None
+    # What callers may rely on beside the invariants.
+    promises: list[Fact] = field(default_factory=list)
+
+    def premises(self) -> list[z3.BoolRef]:
+        """What holds of every state of which the claim speaks, names included."""
+        return [*self.assumptions, *self.definitions]
+
+    def known(self, count: int | None = None) -> list[z3.BoolRef]:
+        """The assumptions, and what follows from them: all lemmas, or the first ones."""
+        lemmas = (z3.Implies(lemma.condition, lemma.goal) for lemma in self.lemmas[:count])
+        return [*self.assumptions, *lemmas]

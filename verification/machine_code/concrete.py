@@ -6,6 +6,7 @@ with a run there is evidence about the lifter, the executor and the memory model
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -61,10 +62,13 @@ class ConcreteState:
     symbols: dict[str, int] = field(default_factory=dict)
     # The frames that the frame table describes; `None`: every frame.
     described: frozenset[int] | None = None
+    # Rows of what procedures leave, by the name of the array.
+    left: dict[str, dict[int, int]] = field(default_factory=dict)
 
     def copy(self) -> ConcreteState:
         rows = tuple(dict(row) for row in self.rows)
-        return ConcreteState(rows, dict(self.symbols), self.described)
+        left = {name: dict(row) for name, row in self.left.items()}
+        return ConcreteState(rows, dict(self.symbols), self.described, left)
 
     def set_field(self, number: int, word: int, value: int) -> None:
         self.rows[word % UNIT_WORDS][number + word // UNIT_WORDS] = value
@@ -72,7 +76,8 @@ class ConcreteState:
     def evaluate(self, program: Program) -> list[int]:
         """The values of a program's terms in this state."""
         described = AllOnes() if self.described is None else dict.fromkeys(self.described, 1)
-        rows: dict[str, Mapping[int, int]] = dict(zip(ARRAY_NAMES, self.rows))
+        rows: defaultdict[str, Mapping[int, int]] = defaultdict(dict, self.left)
+        rows |= zip(ARRAY_NAMES, self.rows)
         rows[DESCRIBED.decl().name()] = described
         return program.run(self.symbols, rows)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import z3
 
@@ -22,7 +23,7 @@ from .condition import COPY
 from .execute import ExecutionError, Executor, Private
 from .image import Image, ImageError
 from .layout import Layout
-from .logic import disjunction
+from .logic import conjuncts, disjunction
 from .memory import FRAME_BITS, FRAME_SHIFT, Memory
 from .state import REGISTER_OFFSETS, THUNK_OFFSETS, Requirement, State
 
@@ -59,7 +60,7 @@ class FloatingWords:
 FLOATING_WORDS = FloatingWords()
 
 # What a called function may change.
-SCRATCH = tuple(f"x{i}" for i in range(18))
+SCRATCH = tuple(f"x{i}" for i in range(19))
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,13 @@ class Contract:
     # The arguments of `tell`, in bits; behind a pointer to the answer, if that is in memory.
     widths: tuple[int, ...]
     has_out: bool = False
+    # Whether it names what it answers: then its arguments must look as they do in claims.
+    is_named: bool = False
 
     def claim(self, layout: Layout) -> Claim:
         """The claim about the function itself."""
         it = Call(layout)
+        it.is_naming = False
         values = [z3.BitVec(f"argument_{i}", 64) for i in range(len(self.widths))]
         for at, value in enumerate(values):
             it.arguments[f"x{at + self.has_out}"] = value
@@ -83,13 +87,16 @@ class Contract:
 
     def apply(self, executor: Executor, state: State, layout: Layout) -> list[State] | None:
         """Stands in for a call of the function: the states after it; `None` if it cannot."""
-        if state.memory.updates:
+        if state.memory.updates or state.history:
             return None
         it = Call(layout)
         first = int(self.has_out)
         count = len(self.widths)
         values = [state.register(f"x{i}") for i in range(first, first + count)]
+        if self.is_named:
+            values = [_known(value, state) for value in values]
         self.tell(it, *self._narrowed(values))
+        executor.run_so_far.definitions += it.definitions
         for condition in it.requirements:
             needed = Requirement(self.function, state.guard, condition)
             executor.run_so_far.requirements.append(needed)
@@ -113,17 +120,35 @@ class Contract:
         ]
 
 
-def private_of(contract: Contract | None) -> tuple[Private, ...]:
+def _known(value: Word, state: State) -> Word:
+    """A value without the choices that the way here has decided."""
+    pairs = []
+    for part in (p for term in state.guard for p in conjuncts(term)):
+        is_not = z3.is_not(part)
+        pairs.append((part.arg(0) if is_not else part, z3.BoolVal(not is_not)))
+    return z3.simplify(z3.substitute(value, *pairs))
+
+
+def private_of(contract: Callee | None) -> tuple[Private, ...]:
     """What a function's claim treats as its own memory beside the stack: the answer's place."""
-    return (Private("out", "x0", 0, OUT_BYTES),) if contract and contract.has_out else ()
+    has_out = isinstance(contract, Contract) and contract.has_out
+    return (Private("out", "x0", 0, OUT_BYTES),) if has_out else ()
+
+
+class Callee(Protocol):
+    """What stands in for a function."""
+
+    function: str
+
+    def apply(self, executor: Executor, state: State, layout: Layout) -> list[State] | None: ...
 
 
 class Contracts:
     """The functions of one image that are replaced by what is proved of them."""
 
-    def __init__(self, image: Image, layout: Layout, contracts: Sequence[Contract | Elsewhere]) -> None:
+    def __init__(self, image: Image, layout: Layout, contracts: Sequence[Callee]) -> None:
         self.layout = layout
-        self._by_address: dict[int, Contract | Elsewhere] = {}
+        self._by_address: dict[int, Callee] = {}
         for contract in contracts:
             try:
                 self._by_address[image.function(contract.function).address] = contract
@@ -133,7 +158,7 @@ class Contracts:
         self._zero = {f.address for f in image.functions if f.name.endswith(ZERO)}
         self._floating = {f.address for f in image.labels if f.name == SAVE_FLOATING}
 
-    def without(self, contract: Contract | None) -> Contracts:
+    def without(self, contract: Callee | None) -> Contracts:
         """All but one: those that its own proof may use."""
         rest = Contracts.__new__(Contracts)
         rest.layout = self.layout
@@ -186,7 +211,7 @@ class Elsewhere:
 
     def apply(self, executor: Executor, state: State, layout: Layout) -> list[State] | None:
         """Notes the call; nothing may have been stored before."""
-        if state.memory.updates:
+        if state.memory.updates or state.history:
             raise ExecutionError(f"{self.function} is called after a store")
         for place in range(self.arguments):
             state.system[argument_of(self.function, place)] = state.register(f"x{place}")

@@ -8,7 +8,7 @@ its contract, also if not, as long as every address lies in a window.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import z3
 
@@ -28,9 +28,10 @@ from .execute import Run
 from .image import Image
 from .kernel_state import DESCRIBED, FRAME_BITS
 from .logic import conjunction, parts_of, reads_of
-from .memory import ARRAYS, UNITS_PER_FRAME_BITS
+from .memory import ARRAYS, UNITS_PER_FRAME_BITS, Update
 from .program import Program
 from .proof import result_of
+from .state import History
 from .solve import find_values
 
 SEED = 20_260_101
@@ -44,7 +45,7 @@ Difference = str
 
 def witness(claim: Claim, condition: z3.BoolRef) -> ConcreteState | None:
     """A sound state in which the condition holds; `None` if the solver finds none."""
-    constraints = [*claim.assumptions, condition]
+    constraints = [*claim.premises(), condition]
     symbols = [item for item in parts_of(constraints) if _is_symbol(item)]
     reads = list(reads_of(constraints))
     terms = {f"symbol_{place}": symbol for place, symbol in enumerate(symbols)}
@@ -63,8 +64,10 @@ def witness(claim: Claim, condition: z3.BoolRef) -> ConcreteState | None:
         content, row = values[f"content_{place}"], values[f"index_{place}"]
         if array.eq(DESCRIBED):
             described |= {row} if content else set()
+        elif (name := array.decl().name()) in arrays:
+            state.rows[arrays[name]][row] = content
         else:
-            state.rows[arrays[array.decl().name()]][row] = content
+            state.left.setdefault(name, {})[row] = content
     state.described = frozenset(described)
     return state
 
@@ -78,13 +81,12 @@ class Judge:
 
     def __init__(self, image: Image, claim: Claim, done: Run) -> None:
         self.image, self.claim, self.done = image, claim, done
-        assert done.end is not None
         self.arguments = list(claim.arguments)
         for key in self._keys():
             if out_offset(key) is not None and "x0" not in self.arguments:
                 self.arguments.append("x0")
-        end, start = done.end, done.start
-        self._sound = Program(claim.assumptions)
+        start = done.start
+        self._sound = Program(claim.premises())
         self._conditions = Program([outcome.condition for outcome in claim.outcomes])
         values = [
             start.register(name) if name.startswith("x") else start.system_register(name)
@@ -93,19 +95,23 @@ class Judge:
         self._arguments = Program(values)
         vectors = [value for name, value in claim.arguments.items() if name.startswith("q")]
         self._vectors = sorted(i.decl().name() for i in parts_of(vectors) if _is_symbol(i))
-        self._returned = Program([conjunction(end.guard)])
+        means = done.counts
         self._sizes = {k: v.size() for o in claim.outcomes for k, v in o.results.items()}
-        self._executed = [
-            Program([result_of(end, key, size)]) for key, size in self._sizes.items()
-        ]
+        end = done.end
+        if end is not None:
+            self._returned = Program([conjunction(end.guard)], means)
+            self._executed = [
+                Program([result_of(end, key, size)], means) for key, size in self._sizes.items()
+            ]
+            self._updates = _Updates(end.memory.updates, means)
         self._accesses = Program(
             [
                 term
                 for a in done.accesses
                 for term in (conjunction(a.guard), a.address, a.window.holds(a.address))
-            ]
+            ],
+            means,
         )
-        self._updates = _Updates(end.memory.updates)
         self._specified = [_Updates(o.memory.updates) for o in claim.outcomes]
         self._results = [Program(list(o.results.values())) for o in claim.outcomes]
 
@@ -138,11 +144,13 @@ class Judge:
         place = self.outcome_of(state)
         if place is not None and self.claim.outcomes[place].elsewhere:
             return self._compare_call(state, place)
+        if place is not None and self.claim.outcomes[place].history:
+            return self._compare_procedure(state, self.claim.outcomes[place].history[:1])
         arguments = dict(zip(self.arguments, state.evaluate(self._arguments)))
         seen = execute(self.image, self.done.function.address, arguments, state)
         if seen.registers["pc"] != RETURN_ADDRESS:
             return f"stops at {seen.registers['pc']:#x}"
-        if state.evaluate(self._returned) != [1]:
+        if self.done.end is None or state.evaluate(self._returned) != [1]:
             return "returns, and the executor says that it does not"
         if place is None:
             return "no outcome of the specification"
@@ -186,6 +194,31 @@ class Judge:
                     return f"{outcome.name}: {key}: {real:#x} instead of {wanted:#x}"
         return None
 
+    def _compare_procedure(self, state: ConcreteState, history: History) -> Difference | None:
+        """Runs one state up to the first procedure that is called; tells the first difference."""
+        name, called = history[-1], self.done.calls.get(history)
+        address = self.image.function(name).address
+        arguments = dict(zip(self.arguments, state.evaluate(self._arguments)))
+        seen = execute(self.image, self.done.function.address, arguments, state, address)
+        if seen.registers["pc"] != address or called is None:
+            return f"calls {name}: stops at {seen.registers['pc']:#x}"
+        means = self.done.counts
+        points = [point for point in self.claim.calls if point.history == history]
+        happens = state.evaluate(Program([point.condition for point in points]))
+        point = points[happens.index(1)]
+        registers = [called.register(f"x{place}") for place in range(len(point.arguments))]
+        executed = state.evaluate(Program(registers, means))
+        specified = state.evaluate(Program(list(point.arguments)))
+        for place, words in enumerate(zip(executed, specified)):
+            real = seen.registers[f"x{place}"]
+            if {real} != set(words):
+                return f"calls {name}: x{place}: {real:#x}, {words[0]:#x}, {words[1]:#x}"
+        for updates in (_Updates(called.memory.updates, means), _Updates(point.memory.updates)):
+            difference = _memory_difference(seen, updates.rows(state))
+            if difference is not None:
+                return f"calls {name}: {difference}"
+        return None
+
     def _register_difference(self, seen, state: ConcreteState) -> Difference | None:
         if not self.done.summaries:
             values = state.evaluate(self._accesses)
@@ -207,12 +240,15 @@ class Judge:
 class _Updates:
     """The stores of a memory, to be evaluated."""
 
-    def __init__(self, updates) -> None:
+    def __init__(
+        self, updates: Iterable[Update], definitions: Mapping[str, z3.ExprRef] = {}
+    ) -> None:
         updates = [update for update in updates if update.array < ARRAYS]
         self._updates = updates
         true = z3.BoolVal(True)
         self._program = Program(
-            [t for u in updates for t in (true if u.guard is None else u.guard, u.index, u.value)]
+            [t for u in updates for t in (true if u.guard is None else u.guard, u.index, u.value)],
+            definitions,
         )
 
     def rows(self, state: ConcreteState) -> dict[tuple[int, int], int]:

@@ -22,7 +22,7 @@ from .image import INSTRUCTION_BYTES, Function, Image
 from .lift import Instruction, LiftError, Lifter, System
 from .memory import Memory, Window
 from .seen import Access, Effect, Panic, Private, Run
-from .state import REGISTER_OFFSETS, Frame, Place, State, initial_registers, merge
+from .state import REGISTER_OFFSETS, Frame, Place, State, initial_registers, keep, merge
 from .values import choice_among, constant_part, values_of
 from .words import choice_of, split_by
 
@@ -61,6 +61,11 @@ class Rules:
     decides: bool = False
     # Addresses at which a run ends.
     stops: frozenset[int] = frozenset()
+    # What the symbols are called that stand for numbers of leading zeros, and that the run defines, so
+    # that terms stay small; nothing: there are none.
+    zeros: str = ""
+    # How often a branch is met that can go either way before its loop is given up.
+    rounds: int = STEPS_MAX
     # Does what the function at an address does, if that is known; proved on its own.
     contracts: Callable[[Executor, State, int], list[State] | None] | None = None
 
@@ -109,8 +114,7 @@ class Executor:
                 if following.frames:
                     self._put(waiting, following)
                 else:
-                    end = self._run.end
-                    self._run.end = following if end is None else merge(end, following)
+                    keep(self._run.ends, following.history, following)
         return self._run
 
     def _put(self, waiting: dict, state: State) -> None:
@@ -119,7 +123,7 @@ class Executor:
 
     def _rank(self, place: Place) -> tuple[int, ...]:
         """Earlier in the flow of control is smaller, callee before what follows the call."""
-        address, frames, _ = place
+        address, frames, *_ = place
         outer = [self._order(f.entry)[f.call] for f in frames[:-1] if f.call is not None]
         return (*outer, self._order(frames[-1].entry)[address])
 
@@ -170,6 +174,8 @@ class Executor:
         for value, other in ((True, z3.Not(taken)), (False, taken)):
             if solver.check(other) == z3.unsat:
                 return z3.BoolVal(value)
+        if self._rounds[state.address] > self.rules.rounds:
+            raise ExecutionError(f"{state.address:#x}: a loop whose end is not known")
         return taken
 
     def _step_system(self, state: State, instruction: Instruction, system: System) -> list[State]:
@@ -201,8 +207,7 @@ class Executor:
         return state.system_register(name)
 
     def _end(self, ends: dict[int, State], state: State) -> None:
-        known = ends.get(state.address)
-        ends[state.address] = state if known is None else merge(known, state)
+        keep(ends, state.address, state)
 
     def _perform(self, state: State, statement: pyvex.stmt.IRStmt) -> None:
         match statement.tag:
@@ -317,11 +322,21 @@ class Executor:
                 return z3.If(*(self._value(state, part) for part in parts))
             case "Iex_Unop" | "Iex_Binop":
                 operands = [self._value(state, operand) for operand in data.args]
-                return expression.apply(data.op.removeprefix("Iop_"), operands)
+                value = expression.apply(data.op.removeprefix("Iop_"), operands)
+                is_count = self.rules.zeros and "Clz" in data.op
+                return self._named(z3.simplify(value)) if is_count else value
             case "Iex_CCall":
                 operands = [self._value(state, operand) for operand in data.args]
                 return self._flag_call(data.cee.name, operands)
         raise LiftError(f"{state.address:#x}: expression {data.tag}")
+
+    def _named(self, value: z3.BitVecRef) -> z3.BitVecRef:
+        """A symbol for a value, unless that is a constant."""
+        if z3.is_bv_value(value):
+            return value
+        name = f"{self.rules.zeros}_{len(self._run.counts)}"
+        self._run.counts[name] = value
+        return z3.BitVec(name, value.size())
 
     def _flag_call(self, name: str, operands: list[z3.BitVecRef]) -> z3.BitVecRef:
         thunk = condition.Thunk(*operands)
@@ -381,9 +396,36 @@ class Executor:
         if self._private_place(address, size) is not None:
             self.store_private(state, address, value)
             return
+        choice = self._private_choice(address)
+        if choice is not None:
+            self._store_choice(state, z3.BoolVal(True), choice, value)
+            return
         window = self._window(state, address)
         self._note(state, window, address, size, True)
         state.memory = state.memory.store(window, address, value)
+
+    def _private_choice(self, address: z3.BitVecRef) -> z3.BitVecRef | None:
+        """An address in private memory, as a choice of such; `None` if it is none."""
+        for region in self.rules.private:
+            base = self._run.start.register(region.register)
+            chosen = choice_of(address - base)
+            if chosen is not None:
+                return base + chosen
+        return None
+
+    def _store_choice(
+        self, state: State, condition: z3.BoolRef, address: z3.BitVecRef, value: z3.BitVecRef
+    ) -> None:
+        """Stores into private memory at each of the places of a choice, if that is the one."""
+        base, chosen = address.children()
+        if z3.is_app_of(chosen, z3.Z3_OP_ITE):
+            is_first, first, second = chosen.children()
+            self._store_choice(state, z3.And(condition, is_first), base + first, value)
+            self._store_choice(state, z3.And(condition, z3.Not(is_first)), base + second, value)
+            return
+        place = z3.simplify(base + chosen)
+        old = self.load_private(state, place, value.size() // 8)
+        self.store_private(state, place, z3.If(condition, value, old))
 
     def load_private(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
         """What is at an address of private memory; anything, where nothing was stored."""

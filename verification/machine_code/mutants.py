@@ -10,9 +10,11 @@ promises can tell it from the original; it is classified by asking the solvers w
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 import z3
 
@@ -28,6 +30,7 @@ from .logic import conjunction
 from .memory import AccessError
 from .proof import is_mutant_refuted, result_of, run, same_memory
 from .solve import Verdict, prove
+from .state import State
 
 NOP = 0xD503_201F
 BRANCH = 0x1400_0000
@@ -123,12 +126,36 @@ class Trial:
         """What the proof says of a mutant."""
         try:
             image = self.image.patched(mutant.address, mutant.encoding)
-            changed = run(image, self.claim, self.contracts, self.original.own)
+            changed = run(image, self.claim, self.contracts, self.original.own, "changed_zeros")
         except REFUSALS:
             return Fate.REFUSED
         if is_mutant_refuted(self.claim, changed, self.sound):
             return Fate.REFUTED
         return _classify(self.claim, self.original, changed)
+
+
+RECORD = Path(__file__).parent / "mutants.md"
+HEAD = """\
+# Mutants of the functions that run most often
+
+Written by `run --mutants --write`: what became of each mutant in which one instruction is left out, or one
+branch is always taken, never, or inverted.
+
+"""
+
+
+def write(image: Image, rows: Sequence[tuple[str, Counter[Fate]]]) -> None:
+    """Writes the record of all mutants of some functions."""
+    lines = [f"The kernel (SHA-256): `{image.sha256}`.", ""]
+    lines += [f"| function | mutants | {' | '.join(fate.value for fate in Fate)} |"]
+    lines += ["|---|" + "---:|" * (len(Fate) + 1)]
+    total: Counter[Fate] = Counter()
+    for _, fates in rows:
+        total += fates
+    for name, fates in (*((f"`{name}`", fates) for name, fates in rows), ("**all**", total)):
+        numbers = [fates.total(), *(fates[fate] for fate in Fate)]
+        lines.append(f"| {name} | {' | '.join(f'{number:,}' for number in numbers)} |")
+    RECORD.write_text(HEAD + "\n".join(lines) + "\n")
 
 
 def _code(image: Image, addresses: Iterable[int]) -> Iterator[tuple[int, int]]:
@@ -138,21 +165,32 @@ def _code(image: Image, addresses: Iterable[int]) -> Iterator[tuple[int, int]]:
 
 def _classify(claim: Claim, original: Run, changed: Run) -> Fate:
     goal = _same(claim, original, changed)
-    if prove([], goal) is Verdict.PROVED:
+    known = [*original.defined(), *changed.defined()]
+    if prove(known, goal) is Verdict.PROVED:
         return Fate.SAME
-    if prove(claim.assumptions, goal) is Verdict.PROVED:
+    if prove([*claim.premises(), *changed.definitions, *known], goal) is Verdict.PROVED:
         return Fate.SAME_IN_SOUND_STATES
     return Fate.UNCLASSIFIED
 
 
 def _same(claim: Claim, original: Run, changed: Run) -> z3.BoolRef:
-    first, second = original.end, changed.end
-    if first is None or second is None:
+    if original.ends.keys() != changed.ends.keys() or original.calls.keys() != changed.calls.keys():
         return z3.BoolVal(False)
     keys = sorted({key for o in claim.outcomes for key in o.results})
-    pairs = [result_of(first, key) == result_of(second, key) for key in keys]
+    parts = [_same_state(end, changed.ends[at], keys) for at, end in original.ends.items()]
+    for at, called in original.calls.items():
+        points = [point for point in claim.calls if point.history == at]
+        count = max((len(point.arguments) for point in points), default=0)
+        parts.append(_same_state(called, changed.calls[at], [f"x{i}" for i in range(count)]))
+    return conjunction(parts)
+
+
+def _same_state(first: State, second: State, keys: Sequence[str]) -> z3.BoolRef:
+    """Whether two states are reached at once, with the same results and memory."""
     guards = conjunction(first.guard) == conjunction(second.guard)
-    return conjunction([guards, *pairs, same_memory(first.memory, second.memory)])
+    pairs = [result_of(first, key) == result_of(second, key) for key in keys]
+    same = conjunction([*pairs, same_memory(first.memory, second.memory)])
+    return z3.And(guards, z3.Implies(conjunction(first.guard), same))
 
 
 def _widened(distance: int, width: int) -> int:

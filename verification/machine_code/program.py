@@ -45,7 +45,11 @@ _LOGIC = {z3.Z3_OP_AND: " and ", z3.Z3_OP_OR: " or "}
 class Program:
     """Some terms, ready to be evaluated."""
 
-    def __init__(self, terms: Sequence[z3.ExprRef]) -> None:
+    def __init__(
+        self, terms: Sequence[z3.ExprRef], definitions: Mapping[str, z3.ExprRef] = {}
+    ) -> None:
+        # What some symbols stand for; the others are the state's.
+        self._definitions = definitions
         self._names: dict[int, str] = {}
         self._lines: list[str] = []
         # The terms live as long as their numbers are used.
@@ -71,10 +75,14 @@ class Program:
             children = item.children()
             if z3.is_select(item):
                 children = children[1:]
+            meaning = None if children else self._definitions.get(item.decl().name())
+            if meaning is not None:
+                children = [meaning]
             if is_ready or not children:
                 name = f"v{len(self._lines)}"
                 arguments = [self._names[child.get_id()] for child in children]
-                self._lines.append(f"{name} = {_line(item, arguments)}")
+                value = _line(item, arguments) if meaning is None else arguments[0]
+                self._lines.append(f"{name} = {value}")
                 self._names[item.get_id()] = name
             else:
                 stack.append((item, True))

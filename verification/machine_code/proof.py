@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import z3
 
-from .claim import PRESERVED, Claim, Outcome, out_offset
+from .claim import PRESERVED, CallPoint, Case, Claim, Outcome, out_offset
 from .concrete import ConcreteState
-from .contracts import Contract, Contracts, private_of
+from .contracts import Callee, Contract, Contracts, private_of
 from .execute import STACK, Access, Executor, Rules, Run
 from .image import Image
 from .invariants import rules as invariants
 from .logic import conjunction, conjuncts, disjunction
-from .memory import ARRAYS, KINDS, RANK_ARRAY, WORD_BYTES, Memory, Update
+from .memory import ARRAYS, KINDS, RANK_ARRAY, WORD_BYTES, Memory, Update, Window
 from .program import Program
 from .state import State
 from .solve import Verdict, is_refuted, prove, prove_by_one
+from .words import low_bits
+
+# How often a loop of a changed function goes on without end.
+ROUNDS = 64
 
 # The groups, in the order in which they are reported.
 RESULT = "results"
@@ -43,16 +47,32 @@ class Obligation:
     extra: tuple[z3.BoolRef, ...] = ()
     # Whether each part of the goal, such as a store, is a question of its own.
     is_apart: bool = False
+    # Its place among the lemmas, if it is one: it may rest on those before it.
+    lemma: int | None = None
+    # Asked one by one, and what is left if none of them holds.
+    cases: tuple[Case, ...] = ()
+    # Parts of the goal, a choice, of which it is asked first whether one of them holds: found when
+    # that is asked, because terms made before the others are would change how those look.
+    likely: Callable[[], list[z3.BoolRef]] = list
 
     def statement(self) -> z3.BoolRef:
         """What has to follow from the assumptions, simplified."""
         return z3.simplify(z3.Implies(conjunction([self.guard, *self.extra]), self.goal))
 
 
-def run(image: Image, claim: Claim, contracts: Contracts, own: Contract | None = None) -> Run:
+def run(
+    image: Image,
+    claim: Claim,
+    contracts: Contracts,
+    own: Callee | None = None,
+    zeros: str = "leading_zeros",
+) -> Run:
     """Executes the claim's function on all inputs at once; `own` is the contract it is about."""
     private = (STACK, *private_of(own))
-    rules = Rules(private=private, contracts=contracts.without(own).apply)
+    apply = contracts.without(own).apply
+    # Walks have short claims: their terms stay short as well.
+    zeros = zeros if claim.invariants is not None else ""
+    rules = Rules(private=private, zeros=zeros, rounds=ROUNDS, contracts=apply)
     executor = Executor(image, claim.assumptions, rules)
     done = executor.run(image.function(claim.function), claim.arguments)
     done.own = own
@@ -66,21 +86,41 @@ def obligations(claim: Claim, done: Run) -> list[Obligation]:
 
 def of_the_run(claim: Claim, done: Run) -> Iterator[Obligation]:
     """What the machine code must do."""
+    known = done.defined()
+    for item in _of_the_code(claim, done):
+        yield replace(item, extra=known) if known else item
+
+
+def _of_the_code(claim: Claim, done: Run) -> Iterator[Obligation]:
     yield from _returns(done)
+    if claim.invariants is not None:
+        yield from _ends(claim, done)
     yield from _results(claim, done)
     yield from _memory(claim, done)
     for access in done.accesses:
         yield _place_obligation(claim, access)
     yield from _convention(done)
+    for point in claim.calls:
+        yield from _calls(done, point)
 
 
 def of_the_claim(claim: Claim) -> Iterator[Obligation]:
     """What the specification itself must be: kind-correct, and true to the invariants."""
+    for place, lemma in enumerate(claim.lemmas):
+        terms = (lemma.condition, lemma.goal, lemma.extra)
+        yield Obligation(RESULT, lemma.name, *terms, lemma=place, cases=lemma.cases)
     for place in claim.places:
         yield Obligation(KIND, place.name, place.condition, place.is_right)
     for outcome in claim.outcomes:
         if outcome.memory.updates:
-            yield from _kept(claim, outcome)
+            yield from _kept(claim, outcome.name, outcome)
+    for point in claim.calls:
+        name = point.history[-1]
+        yield from _kept(claim, f"calls {name}", point)
+        needs = conjunction(point.needs)
+        yield Obligation(RETURNS, f"{name} may be called", point.condition, needs, is_apart=True)
+    for promise in claim.promises:
+        yield Obligation(RESULT, promise.name, promise.condition, promise.goal)
     for fact in claim.facts:
         yield Obligation(TRANSLATION, fact.name, fact.condition, fact.goal, fact.extra)
 
@@ -92,18 +132,37 @@ def discharge(claim: Claim, obligation: Obligation, *, by_both: bool = True) -> 
     """
     if z3.is_true(obligation.statement()):
         return Verdict.PROVED
-    hypotheses = [*claim.assumptions]
+    if some := obligation.likely():
+        easier = replace(obligation, goal=disjunction(some), likely=list)
+        if discharge(claim, easier, by_both=by_both) is Verdict.PROVED:
+            return Verdict.PROVED
+    hypotheses = claim.known(obligation.lemma)
     for term in (obligation.guard, *obligation.extra):
         hypotheses += conjuncts(term)
     goals = conjuncts(obligation.goal) if obligation.is_apart else [obligation.goal]
     is_claim_alone = obligation.group in (KEPT, TRANSLATION)
     ask = prove_by_one if is_claim_alone and not by_both else prove
+    if obligation.cases:
+        return _by_cases(hypotheses, obligation)
     verdict = _all_of(ask, hypotheses, goals)
     if verdict is Verdict.UNKNOWN:
         # Too much at once: part by part.
         parts = [part for goal in goals for part in conjuncts(goal)]
         verdict = _all_of(ask, hypotheses, parts) if len(parts) > len(goals) else verdict
     return verdict
+
+
+def _by_cases(hypotheses: Sequence[z3.BoolRef], obligation: Obligation) -> Verdict:
+    """Asks for each case, with the simpler term in all that is known, and for the rest."""
+    for case in obligation.cases:
+        known = [case.condition, *(case.of(item) for item in hypotheses)]
+        steps = (([case.condition], case.term == case.value), (known, case.of(obligation.goal)))
+        for hypotheses_, goal in steps:
+            verdict = prove(hypotheses_, goal)
+            if verdict is not Verdict.PROVED:
+                return verdict
+    rest = [z3.Not(case.condition) for case in obligation.cases]
+    return prove([*hypotheses, *rest], obligation.goal)
 
 
 def _all_of(
@@ -121,19 +180,23 @@ def is_mutant_refuted(claim: Claim, done: Run, sound: Sequence[ConcreteState]) -
     goals = [o.statement() for o in of_the_run(claim, done)]
     goals = [goal for goal in goals if not z3.is_true(goal)]
     if any(z3.is_false(goal) for goal in goals):
-        return is_refuted(claim.assumptions, z3.BoolVal(False))
+        return is_refuted(claim.premises(), z3.BoolVal(False))
     program = Program(goals)
-    if any(not all(state.evaluate(program)) for state in sound):
+    # States tell what the claim's names mean, and not what those do that the change has made.
+    new = [term for term in done.definitions if not any(term.eq(t) for t in claim.definitions)]
+    if not new and any(not all(state.evaluate(program)) for state in sound):
         return True
-    return is_refuted(claim.assumptions, conjunction(goals))
+    return is_refuted([*claim.premises(), *new], conjunction(goals))
 
 
 def _results(claim: Claim, done: Run) -> Iterator[Obligation]:
-    if done.end is None:
-        return
     for outcome in claim.outcomes:
+        end = done.ends.get(outcome.history)
         for register, value in outcome.results.items():
-            goal = result_of(done.end, register, value.size()) == value
+            if end is None:
+                goal = z3.BoolVal(False)
+            else:
+                goal = result_of(end, register, value.size()) == value
             yield Obligation(RESULT, f"{outcome.name}: {register}", outcome.condition, goal)
 
 
@@ -147,11 +210,20 @@ def result_of(end: State, key: str, bits: int = 64) -> z3.BitVecRef:
     return end.private_word("out", offset, bits // 8)
 
 
-def _memory(claim: Claim, done: Run) -> Iterator[Obligation]:
-    if done.end is None:
-        return
+def _ends(claim: Claim, done: Run) -> Iterator[Obligation]:
+    """Each outcome comes after the procedures that the claim names."""
     for outcome in claim.outcomes:
-        goal = same_stores(done.end.memory, outcome.memory)
+        end = done.ends.get(outcome.history)
+        goal = z3.BoolVal(False) if end is None else conjunction(end.guard)
+        yield Obligation(RETURNS, f"{outcome.name}: returns so", outcome.condition, goal)
+    some = disjunction(outcome.condition for outcome in claim.outcomes)
+    yield Obligation(RETURNS, "some outcome", z3.BoolVal(True), some)
+
+
+def _memory(claim: Claim, done: Run) -> Iterator[Obligation]:
+    for outcome in claim.outcomes:
+        end = done.ends.get(outcome.history)
+        goal = z3.BoolVal(False) if end is None else same_stores(end.memory, outcome.memory)
         changes = bool(outcome.memory.updates)
         yield Obligation(MEMORY, outcome.name, outcome.condition, goal, is_apart=changes)
 
@@ -191,7 +263,7 @@ def same_memory(first: Memory, second: Memory) -> z3.BoolRef:
 
 def _returns(done: Run) -> Iterator[Obligation]:
     true, false = z3.BoolVal(True), z3.BoolVal(False)
-    returned = conjunction(done.end.guard) if done.end else false
+    returned = disjunction(conjunction(end.guard) for end in done.ends.values())
     yield Obligation(RETURNS, "returns", true, returned)
     for needed in done.requirements:
         name = f"{needed.function} may be called"
@@ -201,25 +273,40 @@ def _returns(done: Run) -> Iterator[Obligation]:
         yield Obligation(RETURNS, name, conjunction(panic.guard), false)
 
 
-def _kept(claim: Claim, outcome: Outcome) -> Iterator[Obligation]:
-    after = claim.state.after(outcome.memory)
-    for rule in (*invariants(claim.state), *claim.rules):
-        extra = tuple(rule.holds(claim.state))
+def _calls(done: Run, point: CallPoint) -> Iterator[Obligation]:
+    """Where the claim says that a procedure is called, it is, with these arguments, in this memory."""
+    state, name = done.calls.get(point.history), f"calls {point.history[-1]}"
+    if state is None:
+        yield Obligation(RETURNS, name, point.condition, z3.BoolVal(False))
+        return
+    yield Obligation(RETURNS, name, point.condition, conjunction(state.guard))
+    for place, argument in enumerate(point.arguments):
+        goal = state.register(f"x{place}") == argument
+        yield Obligation(RESULT, f"{name}: x{place}", point.condition, goal)
+    goal = same_stores(state.memory, point.memory)
+    changes = bool(point.memory.updates)
+    yield Obligation(MEMORY, name, point.condition, goal, is_apart=changes)
+
+
+def _kept(claim: Claim, name: str, end: Outcome | CallPoint) -> Iterator[Obligation]:
+    before = claim.state if end.since is None else end.since
+    after = before.after(end.memory)
+    known = (claim.invariants or invariants)(claim.state)
+    for rule in (*known, *claim.rules):
+        extra = tuple(rule.holds(before))
         goal = conjunction(rule.holds(after))
-        name = f"{outcome.name}: {rule.name}"
-        yield Obligation(KEPT, name, outcome.condition, goal, extra)
+        yield Obligation(KEPT, f"{name}: {rule.name}", end.condition, goal, extra)
 
 
 def _convention(done: Run) -> Iterator[Obligation]:
-    if done.end is None:
-        return
-    for register in PRESERVED:
-        goal = done.end.register(register) == done.start.register(register)
-        yield Obligation(CONVENTION, f"{register} preserved", z3.BoolVal(True), goal)
+    for end in done.ends.values():
+        for register in PRESERVED:
+            goal = end.register(register) == done.start.register(register)
+            yield Obligation(CONVENTION, f"{register} preserved", z3.BoolVal(True), goal)
 
 
 def _place_obligation(claim: Claim, access: Access) -> Obligation:
-    named = []
+    named, addresses = [], []
     address, aligned = access.address, z3.BoolVal(True)
     if access.window is not KINDS and access.size < WORD_BYTES:
         # A piece of a word.
@@ -230,5 +317,17 @@ def _place_obligation(claim: Claim, access: Access) -> Obligation:
             same = z3.simplify(z3.And(aligned, address == place.address))
             if not z3.is_false(same):
                 named.append(z3.And(place.condition, same))
+                addresses.append(place.address)
+
+    def likely() -> list[z3.BoolRef]:
+        pairs = zip(named, addresses)
+        found = [part for part, other in pairs if _is_same_row(access.window, address, other)]
+        return found if len(found) < len(named) else []
+
     name = f"{access.instruction.text} at {access.instruction.address:#x}"
-    return Obligation(PLACE, name, conjunction(access.guard), disjunction(named))
+    return Obligation(PLACE, name, conjunction(access.guard), disjunction(named), likely=likely)
+
+
+def _is_same_row(window: Window, first: z3.BitVecRef, second: z3.BitVecRef) -> bool:
+    """Whether two addresses look the same inside their window."""
+    return low_bits(first, window.bits).eq(low_bits(second, window.bits))

@@ -11,7 +11,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import invariants, tables
+from . import invariants, queues, tables
 from .concrete import ConcreteState
 from .kernel_state import CORE, MACHINE, NULL_ENDPOINT, NULL_SLOTS, KernelState
 from .layout import Layout
@@ -108,6 +108,20 @@ class Snapshot:
                 name = f"links of {owner}"
                 yield f"{name} {number:#x}", name, {"any_object": number}
         yield from self._page_tables()
+        yield from self._queues()
+
+    def _queues(self) -> Iterator[Instance]:
+        """The rules of queues, wheels, and who runs."""
+        for rule in queues.SINGLE:
+            yield rule, rule, {}
+        for rule, (owners, places) in queues.OF_OBJECTS.items():
+            for number in (number for owner in owners for number in self._objects(owner)):
+                for place in range(places):
+                    symbols = {"any_object": number, "any_place_3": place}
+                    yield f"{rule}: {number:#x}", rule, symbols
+        for rule, length in queues.OF_PLACES.items():
+            for place in range(length):
+                yield f"{rule}: {place}", rule, {queues.place_of(length): place}
 
     def _seldom(self) -> Iterator[Instance]:
         """The rules that only some calls keep."""
@@ -130,6 +144,12 @@ class Snapshot:
             for other in self._frames("PageTable"):
                 symbols = {"any_frame": frame, "any_other": other, "any_index": other % 512}
                 yield f"shadows: {frame:#x}, {other:#x}", "shadows", symbols
+        for thread in self._objects("Thread"):
+            yield f"space of thread {thread:#x}", "spaces of threads", {"any_object": thread}
+        for frame in self._frames("User"):
+            for other in range(frame, min(frame + 512, max(self._frames("LargeTail"), default=0) + 1)):
+                symbols = {"any_frame": frame, "any_other": other}
+                yield f"tail {other:#x} of {frame:#x}", "tails of large frames", symbols
         for rule, kind in FRAME_RULES:
             for frame in self._frames(kind):
                 yield f"{rule}: {frame:#x}", rule, {"any_frame": frame}
@@ -194,7 +214,14 @@ def check_broken(path: Path, layout: Layout) -> dict[str, int]:
 def _programs(layout: Layout) -> dict[str, Program]:
     """The rules, ready to be evaluated."""
     state = KernelState.symbolic(layout)
-    every = (*invariants.rules(state), *invariants.SELDOM, *tables.rules(), *tables.tested())
+    every = (
+        *invariants.rules(state),
+        *invariants.SELDOM,
+        *tables.rules(),
+        *tables.tested(),
+        *queues.KEPT,
+        *queues.TESTED,
+    )
     return {rule.name: Program(rule.holds(state)) for rule in every}
 
 
@@ -210,7 +237,7 @@ def _check_spoiled(layout: Layout, raw: dict, spoiling: str) -> int:
 
 
 def _spoil_field(name: str, value: int) -> Callable[[Snapshot], None]:
-    owner = name.split(".")[0]
+    owner = name.split(".")[0].replace("Timed", "Thread")
     return lambda s: s.concrete.set_field(_first(s, owner), s.layout.word(name), value)
 
 
@@ -218,6 +245,34 @@ def _first(snapshot: Snapshot, owner: str) -> int:
     """The first object of a kind that was not destroyed."""
     identity = snapshot.concrete.rows[0]
     return next(number for number in snapshot._objects(owner) if identity.get(number))
+
+
+def _spoil_link(name: str) -> Callable[[Snapshot], None]:
+    """A link of an object leads to a thread."""
+
+    def spoil(snapshot: Snapshot) -> None:
+        owner, thread = _first(snapshot, name.split(".")[0]), _first(snapshot, "Thread")
+        snapshot.concrete.set_field(owner, snapshot.layout.word(name), thread)
+
+    return spoil
+
+
+def _spoil_holder(field: str, constant: str) -> Callable[[Snapshot], None]:
+    """A thread that does not run holds itself in place of a context."""
+
+    def spoil(snapshot: Snapshot) -> None:
+        _spoil_field(f"Thread.{field}", snapshot.layout.constants[constant])(snapshot)
+        _spoil_link("Thread.CONTEXT")(snapshot)
+
+    return spoil
+
+
+def _spoil_core(field: str, place: int, value: int) -> Callable[[Snapshot], None]:
+    def spoil(snapshot: Snapshot) -> None:
+        core = snapshot.concrete.symbols["core"]
+        snapshot.concrete.set_field(core, snapshot.layout.word(f"Core.{field}") + place, value)
+
+    return spoil
 
 
 def _spoil_slot(snapshot: Snapshot) -> None:
@@ -315,5 +370,19 @@ SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a table that counts one less": _spoil_frame("PageTable", "ID", 1),
     "a shadow that is none": _spoil_frame("PageTable", "RECORDS", 1),
     "a record that is none": _spoil_frame("User", "RECORDS", 64),
+    "a thread in a space without tables": _spoil_field("AddressSpace.ROOT", 0),
     "memory of number 0": _spoil_number_zero,
+    "a context that a gate runs": _spoil_field("SchedulingContext.RUNNING", 0x1_0000),
+    "a sleeper that holds a thread": _spoil_holder("WAIT", "wait.SLEEP"),
+    "a stopped thread that holds a thread": _spoil_holder("STATE", "state.STOPPED"),
+    "a sender that sends nothing": _spoil_link("Endpoint.BAND_HEAD"),
+    "a waiter that does not wait": _spoil_link("Notification.WAITER"),
+    "a caller that is no thread": _spoil_field("Thread.CALLER", 0x1_0000),
+    "a timer in no slot": _spoil_field("Timed.SLOT", 200),
+    "a gate of what is not described": _spoil_field("Thread.SENT_THROUGH", 1 << 45),
+    "a queue of what is no context": _spoil_core("QUEUE_TAIL", 3, 0x1_0000),
+    "a queue that is ready and empty": _spoil_core("READY", 0, 1),
+    "a wheel of what has no deadline": _spoil_core("WHEEL", 100, 0x1_0000),
+    "a wheel at its end": _spoil_core("WHEEL_BASE", 5, queues.LAST_GRANULE),
+    "a caller without time": _spoil_core("CONTEXT", 0, 0),
 }

@@ -9,7 +9,7 @@ import z3
 from .image import Function
 from .lift import Instruction
 from .memory import Window
-from .state import Guard, Requirement, State
+from .state import Guard, History, Requirement, State
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,10 @@ class Run:
     start: State
     # The contract that the function is, if others take it for granted.
     own: object | None = None
-    end: State | None = None
+    # The states in which it returns, by the procedures that it called before.
+    ends: dict[History, State] = field(default_factory=dict)
+    # The states in which it calls a procedure, by all that it called with this one.
+    calls: dict[History, State] = field(default_factory=dict)
     accesses: list[Access] = field(default_factory=list)
     panics: list[Panic] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
@@ -69,8 +72,27 @@ class Run:
     stops: dict[int, State] = field(default_factory=dict)
     # Reads of registers that change by themselves: each has a symbol of its own.
     volatile: list[z3.BitVecRef] = field(default_factory=list)
+    # What the symbols stand for that the run made for numbers of leading zeros.
+    counts: dict[str, z3.BitVecRef] = field(default_factory=dict)
     # The functions that were not executed, and what they require of their callers.
     summaries: list[str] = field(default_factory=list)
     requirements: list[Requirement] = field(default_factory=list)
+    # What the names mean that contracts gave to what they answer.
+    definitions: list[z3.BoolRef] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
     stack_bytes: int = 0
+
+    def defined(self) -> tuple[z3.BoolRef, ...]:
+        """What its own symbols are."""
+        found = self.counts.items()
+        return tuple(z3.BitVec(name, value.size()) == value for name, value in found)
+
+    @property
+    def end(self) -> State | None:
+        """The state in which it returns without having called a procedure."""
+        return self.ends.get(())
+
+    @property
+    def steps(self) -> int:
+        """The most instructions on a path."""
+        return max((end.steps for end in self.ends.values()), default=0)

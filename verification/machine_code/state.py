@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import z3
 
@@ -41,8 +42,13 @@ class Frame:
     call: int | None = None
 
 
-# Where a state is, and what was answered on its way.
-Place = tuple[int, tuple[Frame, ...], tuple[bool, ...]]
+Key = TypeVar("Key")
+
+# The functions that were called and not executed, first to last.
+History = tuple[str, ...]
+
+# Where a state is, what was answered on its way, and what was called.
+Place = tuple[int, tuple[Frame, ...], tuple[bool, ...], History]
 
 
 @dataclass
@@ -60,6 +66,8 @@ class State:
     system: dict[str, z3.BitVecRef] = field(default_factory=dict)
     # What was answered on the way here: states with different answers are not merged.
     answers: tuple[bool, ...] = ()
+    # The procedures (`procedure`) on the way here: memory is what the last one left.
+    history: History = ()
 
     def copy(self) -> State:
         return State(
@@ -72,6 +80,7 @@ class State:
             self.steps,
             dict(self.system),
             self.answers,
+            self.history,
         )
 
     def system_register(self, name: str) -> z3.BitVecRef:
@@ -102,7 +111,7 @@ class State:
 
     def place(self) -> Place:
         """States in the same place are merged."""
-        return self.address, self.frames, self.answers
+        return self.address, self.frames, self.answers, self.history
 
 
 def register_symbols() -> list[z3.BitVecRef]:
@@ -153,7 +162,14 @@ def merge(first: State, second: State) -> State:
         max(first.steps, second.steps),
         system,
         first.answers,
+        first.history,
     )
+
+
+def keep(states: dict[Key, State], key: Key, state: State) -> None:
+    """Adds a state to those that are known of a key."""
+    known = states.get(key)
+    states[key] = state if known is None else merge(known, state)
 
 
 def _merge_flags(

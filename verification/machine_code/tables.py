@@ -232,6 +232,25 @@ def ways_are_apart(
     return [rule for pair in zip(first[:-1], second[:-1]) for rule in parents_are_one(state, *pair)]
 
 
+def space_has_root(state: KernelState, thread: z3.BitVecRef) -> list[z3.BoolRef]:
+    """The space of a thread has a first table. Only tested."""
+    link = state.field(thread, "Thread.SPACE")
+    root = state.field(number_of(link), "AddressSpace.ROOT")
+    return [z3.Implies(z3.And(state.is_object(thread, "Thread"), link != 0), root != 0)]
+
+
+def tail_is_there(
+    state: KernelState, head: z3.BitVecRef, frame: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """The frames of a large frame behind its first are tails of it. Only tested."""
+    is_large = state.entry(head, "SPACE") & state.layout.constants["user.LARGE"] != 0
+    top, low = FRAME_BITS - 1, INDEX_BITS
+    is_first = z3.Extract(low - 1, 0, head) == 0
+    is_in = z3.And(z3.Extract(top, low, frame) == z3.Extract(top, low, head), frame != head)
+    is_head = z3.And(state.is_frame(head, "User"), is_large, is_first)
+    return [z3.Implies(z3.And(is_head, is_in), state.is_frame(frame, "LargeTail"))]
+
+
 def is_frame_word(word: z3.BitVecRef) -> z3.BoolRef:
     """A word of the kernel's that is the number of a frame."""
     return z3.ULT(word, 1 << FRAME_BITS)
@@ -426,6 +445,12 @@ def rules() -> list[Rule]:
 
 
 def tested() -> list[Rule]:
-    """What is assumed where a table is dropped, and only tested: it needs a sum over a table."""
+    """What is assumed and only tested: where a table is dropped (it needs a sum over a table), and of
+    spaces of threads and large frames.
+    """
     first, second = (z3.Extract(INDEX_BITS - 1, 0, word) for word in (ANY_INDEX, ANY_SECOND))
-    return [Rule("counts of tables", lambda s: count_is_sound(s, ANY_FRAME, first, second))]
+    return [
+        Rule("counts of tables", lambda s: count_is_sound(s, ANY_FRAME, first, second)),
+        Rule("spaces of threads", lambda s: space_has_root(s, ANY_SPACE)),
+        Rule("tails of large frames", lambda s: tail_is_there(s, ANY_FRAME, ANY_OTHER)),
+    ]

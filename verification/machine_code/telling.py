@@ -6,14 +6,14 @@ end becomes an `Outcome` with the memory as it then is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import z3
 
 from . import invariants
-from .claim import Claim, Fact, Outcome, Place
+from .claim import Case, Claim, Fact, Outcome, Place
 from .kernel_state import (
     CORE,
     MACHINE,
@@ -25,6 +25,7 @@ from .kernel_state import (
     kind_address,
     number_of,
 )
+from .hashes import hash_of
 from .layout import Layout
 from .logic import conjunction
 from .memory import (
@@ -140,12 +141,20 @@ class Telling:
         self.facts: list[Fact] = []
         # Invariants that are shown to be kept beside those that every call keeps.
         self.rules: tuple[invariants.Rule, ...] = ()
+        # What names of long terms mean, whether there are any, and what follows of them.
+        self.definitions: list[z3.BoolRef] = []
+        self.is_naming = True
+        self.lemmas: list[Fact] = []
         # What a refusal leaves in the result registers.
         self.failure: Callable[[Word], dict[str, Word]] = lambda e: {"x0": e, "x1": word(0)}
         # How many lookups that are functions of their own, with claims of their own, are under way.
         self._elsewhere = 0
         self._reached: list[z3.BoolRef] = []
         self._conditions: list[z3.BoolRef] = []
+        self._assume_start()
+
+    def _assume_start(self) -> None:
+        """What holds wherever the function begins."""
         self.assume(*invariants.stand_ins_are_sound(self.before))
         self.assume(*invariants.current_is_sound(self.before))
 
@@ -161,6 +170,8 @@ class Telling:
             self.places,
             self.facts,
             self.rules,
+            self.definitions,
+            self.lemmas,
         )
 
     @property
@@ -168,6 +179,10 @@ class Telling:
         """What the whole machine shares, found through the core."""
         self.note_field(self.core, "MACHINE")
         return Object(self, "Machine", MACHINE)
+
+    def explore(self, tell: Callable[[], None]) -> None:
+        """Tells what the function does."""
+        tell()
 
     # Conditions.
 
@@ -177,6 +192,15 @@ class Telling:
         self._conditions.append(condition)
         yield
         self._conditions.pop()
+
+    @contextmanager
+    def instead(self, condition: z3.BoolRef) -> Iterator[None]:
+        """If the condition holds, the call does this, and ends in it: what follows is without."""
+        before = self.now
+        with self.when(condition):
+            yield
+        assert self._reached[-1].eq(z3.simplify(z3.Not(z3.simplify(condition))))
+        self.now = before
 
     @contextmanager
     def elsewhere(self) -> Iterator[None]:
@@ -201,6 +225,21 @@ class Telling:
     def show(self, name: str, goal: z3.BoolRef, *extra: z3.BoolRef) -> None:
         """Something that holds here, by some more instances of invariants."""
         self.facts.append(Fact(name, self.here(), goal, extra))
+
+    def name(self, name: str, value: Word) -> Word:
+        """A long term by a name: equal terms have the same, different ones never."""
+        if not self.is_naming:
+            return value
+        symbol = z3.BitVec(f"{name}_{hash_of(value, {})}", value.size())
+        known = {definition.get_id() for definition in self.definitions}
+        if (symbol == value).get_id() not in known:
+            self.definitions.append(symbol == value)
+        return symbol
+
+    def conclude(self, name: str, goal: z3.BoolRef, cases: Sequence[Case] = ()) -> None:
+        """Something that follows, case by case, and which all the rest of the proof may use."""
+        true, extra = z3.BoolVal(True), tuple(self.definitions)
+        self.lemmas.append(Fact(name, true, goal, extra, tuple(cases)))
 
     def require(self, *conditions: z3.BoolRef) -> None:
         """What callers of this function keep to: whoever uses its contract shows it."""

@@ -10,11 +10,12 @@ import hashlib
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from . import crosscheck, mutants, proof, record
-from .claims import DRAFTS, SUBJECTS, page_table
+from .claims import DRAFTS, PROCEDURES, SUBJECTS, page_table
 from .claims.lookup import CONTRACTS
 from .concrete import ConcreteState
 from .contracts import Contracts
@@ -52,8 +53,47 @@ ALL = Extent(states=60, mutants=4, every_branch=True, anew=20, is_all=True)
 
 EVERY = (*SUBJECTS, *DRAFTS)
 
+# In how many parts the mutants of a function are tried.
+PARTS = 4
+
 # What takes long: it begins first, and is not asked in the bounded run.
-LONG = ("map", "region_merge", "drop_last_table", "thread_configure", "protect", "unmap")
+LONG = (
+    "map",
+    "allowance_merge",
+    "region_merge",
+    "preempt",
+    "place",
+    "allowance_split",
+    "first_number",
+    "create_space",
+    "drop_last_table",
+    "stop_timer",
+    "take_back",
+    "signal",
+    "thread_start",
+    "thread_poke",
+    "resume_on",
+    "switch_to_next",
+    "thread_configure",
+    "protect",
+    "unmap",
+)
+
+
+# The ten functions with a record that run most often, counted in blocks that the emulator entered while
+# the machine started, and the shell ran `bench`; and of which every mutant is tried by `--mutants`.
+HOT = (
+    "find_raw",
+    "find_slot",
+    "capability_copy",
+    "find_empty_slot",
+    "capability_delete",
+    "capability_seldom",
+    "thread_start",
+    "find_place",
+    "preempt",
+    "map",
+)
 
 
 @dataclass
@@ -93,6 +133,35 @@ def check_all(
         yield from pool.imap_unordered(_check, tasks, chunksize=1)
 
 
+def mutate_all(
+    image: Image, layout: Layout, names: Sequence[str]
+) -> Iterator[tuple[str, Counter[Fate], list[str]]]:
+    """Every instruction of some functions left out, every branch decided otherwise, one at a time:
+    what became of how many, and which have a fate that none may have.
+    """
+    places = {subject.name: place for place, subject in enumerate(EVERY)}
+    tasks = [(places[name], part) for name in names for part in range(PARTS)]
+    totals: dict[str, Counter[Fate]] = {name: Counter() for name in names}
+    failures: dict[str, list[str]] = {name: [] for name in names}
+    left = Counter(EVERY[place].name for place, _ in tasks)
+    begin = (image, layout, ALL, {})
+    with multiprocessing.Pool(os.cpu_count(), _begin, begin, maxtasksperchild=1) as pool:
+        for name, fates, bad in pool.imap_unordered(_mutate_part, tasks, chunksize=1):
+            totals[name] += fates
+            failures[name] += bad
+            left[name] -= 1
+            if not left[name]:
+                yield name, totals[name], failures[name]
+
+
+def _mutate_part(task: tuple[int, int]) -> tuple[str, Counter[Fate], list[str]]:
+    image, layout, extent, _ = _task
+    index, part = task
+    found = Found(EVERY[index].name)
+    fates, bad = _Bench(image, layout, index, found).mutate_part(extent, part)
+    return found.subject, fates, bad
+
+
 def chosen_anew(image: Image, extent: Extent) -> list[str]:
     """The functions that are solved anew though they are on record: others for each image."""
     names = record.load().keys() & {subject.name for subject in SUBJECTS}
@@ -130,14 +199,13 @@ class _Bench:
     def __init__(self, image: Image, layout: Layout, index: int, found: Found) -> None:
         subject = EVERY[index]
         self.image, self.found = image, found
-        self.contracts = Contracts(image, layout, (*CONTRACTS, *page_table.ELSEWHERE))
+        self.contracts = Contracts(image, layout, (*CONTRACTS, *page_table.ELSEWHERE, *PROCEDURES))
         self.claim = subject.claim(layout)
         self.run = proof.run(image, self.claim, self.contracts, subject.contract)
         self.obligations = proof.obligations(self.claim, self.run)
         self.sound: list[ConcreteState] = []
-        steps = self.run.end.steps if self.run.end else 0
         found.line = (
-            f"{subject.name}: {len(self.run.reached)} instructions, at most {steps} on a path, "
+            f"{subject.name}: {len(self.run.reached)} instructions, at most {self.run.steps} on a path, "
             f"{self.run.stack_bytes} bytes of stack, {len(self.obligations)} obligations"
         )
 
@@ -154,13 +222,13 @@ class _Bench:
         if is_anew and is_proved:
             self.found.digest = digest
         if is_anew or not is_known:
-            if self.run.end is not None:
+            if self.run.ends:
                 self._execute(extent)
             self._mutate(extent)
         self._change(digest)
 
     def _prove(self, is_anew: bool, is_known: bool) -> bool:
-        is_proved = self.run.end is not None
+        is_proved = bool(self.run.ends)
         for obligation in self.obligations:
             if is_anew or not is_known:
                 verdict = proof.discharge(self.claim, obligation, by_both=is_anew)
@@ -231,6 +299,19 @@ class _Bench:
             if mutant.is_failure(fate):
                 failures.append(f"{mutant.describe(self.image)}: {fate.value}")
         self.found.add(MUTANTS, noticed, failures)
+
+    def mutate_part(self, extent: Extent, part: int) -> tuple[Counter[Fate], list[str]]:
+        """Tries each so manyth of all mutants that miss something."""
+        self._execute(extent)
+        trial = Trial(self.image, self.claim, self.contracts, self.run, self.sound)
+        fates: Counter[Fate] = Counter()
+        failures = []
+        for mutant in list(mutants.missing_checks(self.image, self.run.reached))[part::PARTS]:
+            fate = trial.fate(mutant)
+            fates[fate] += 1
+            if mutant.is_failure(fate):
+                failures.append(f"{mutant.describe(self.image)}: {fate.value}")
+        return fates, failures
 
     def _chosen(self, extent: Extent) -> list[Mutant]:
         reached = self.run.reached

@@ -2,60 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import z3
 
 from .. import invariants
 from ..call import Call, Object, Word, word
-from ..kernel_state import MACHINE, direct, first_of, link_of
-from ..logic import conjunction
-from ..memory import NUMBER_BITS, OBJECTS, UNIT_BITS, UNIT_WORDS, Update
+from ..kernel_state import first_of, link_of
 from .create import HOLDER, Vacancy, check_whole, find_vacancy, finish, take_whole
+from .number import BEGINS, TABLES, USERS, Element, Line, line_of, search
 
-# Where each sort of number has its tables in the machine: users, who begins at it, bits in use.
-TABLES = {"IRQ": ("IRQS", "IRQ_FIRST", "LINES_USED"), "ASID": ("ASIDS", "ASID_FIRST", "ASIDS_USED")}
 FIRST_LEVEL = 1
-ALL_ONES = (1 << 64) - 1
-
-
-@dataclass(frozen=True)
-class Element:
-    """A word of an array of the machine's, at an index below the length of the array."""
-
-    call: Call
-    field: str
-    index: Word
-    length: int
-
-    def read(self) -> Word:
-        """What it holds."""
-        self._note(False)
-        return self.call.now.element(MACHINE, f"Machine.{self.field}", self.index, self.length)
-
-    def write(self, value: Word) -> None:
-        """Writes it."""
-        self._note(True)
-        unit, lane = self._unit(), z3.Extract(2, 0, self.index)
-        self.call.store(*(Update(w, unit, value, lane == w) for w in range(UNIT_WORDS)))
-
-    def _unit(self) -> Word:
-        first = self.call.layout.word(f"Machine.{self.field}") // UNIT_WORDS
-        return z3.simplify(MACHINE + first + z3.Extract(NUMBER_BITS + 2, 3, self.index))
-
-    def _note(self, is_write: bool) -> None:
-        it = self.call
-        it.note_field(it.core, "MACHINE")
-        base = direct(z3.Concat(MACHINE, z3.BitVecVal(0, UNIT_BITS)))
-        address = base + 8 * it.layout.word(f"Machine.{self.field}") + 8 * self.index
-        right = z3.And(z3.ULT(self.index, self.length), it.now.is_frame_of(self._unit(), "Kernel"))
-        it.note(f"Machine.{self.field}", OBJECTS, address, right, is_write=is_write)
-
-
-def line_of(it: Call, field: str, number: Word) -> Element:
-    """What the machine knows of a number."""
-    return Element(it, field, number, it.layout.constants["LINES"])
 
 
 def find_allowance(it: Call, handle: Word, sort: str) -> Object:
@@ -92,40 +47,6 @@ def create_irq(
     it.done()
 
 
-def _ones_below(count: Word) -> Word:
-    """The lowest bits, so many; all from 64 on."""
-    return z3.If(z3.UGE(count, 64), word(ALL_ONES), (word(1) << count) - 1)
-
-
-def _less(count: Word, by: int) -> Word:
-    return z3.If(z3.UGE(count, by), count - by, word(0))
-
-
-def in_range(it: Call, bits: Callable[[int], Word], first: Word, limit: Word) -> list[Word]:
-    """The bits of numbers of `[first, limit)`, word by word."""
-    found = []
-    for at in range(it.layout.constants["LINES"] // 64):
-        is_below, is_before = _ones_below(_less(limit, 64 * at)), _ones_below(_less(first, 64 * at))
-        found.append(bits(at) & is_below & ~is_before)
-    return found
-
-
-def bits_of(it: Call, sort: str, at: int) -> Word:
-    """Which numbers are in use, 64 of them."""
-    return Element(it, TABLES[sort][2], word(at), it.layout.constants["LINES"] // 64).read()
-
-
-def first_of_bits(words: list[Word]) -> Word:
-    """The number of the first bit that is set."""
-    number = word(0)
-    for at, bits in reversed(list(enumerate(words))):
-        place = word(64 * at + 63)
-        for bit in range(62, -1, -1):
-            place = z3.If(z3.Extract(bit, bit, bits) == 1, word(64 * at + bit), place)
-        number = z3.If(bits != 0, place, number)
-    return number
-
-
 def create_space(
     it: Call, region: Word, place: Word, destination: Word, allowances: Word, root: Word
 ) -> None:
@@ -137,11 +58,11 @@ def create_space(
     allowance = find_allowance(it, allowances, "ASID")
     frame = check_whole(it, vacancy.region, root, is_memory=True)
     it.refuse("NotFree", root == z3.LShR(place, 6))
-    unused = in_range(
-        it, lambda at: ~bits_of(it, "ASID", at), allowance["FIRST"], allowance["LIMIT"]
-    )
-    it.refuse("Exhausted", conjunction(bits == 0 for bits in unused))
-    asid = first_of_bits(unused)
+    span = allowance["FIRST"], allowance["LIMIT"]
+    with it.elsewhere():
+        has_none, asid = search(it, z3.BoolVal(False), z3.BitVecVal(1, 1), span)
+    it.conclude("the ASID is a number", z3.ULT(asid, it.layout.constants["LINES"]))
+    it.refuse("Exhausted", has_none)
     finish(it, vacancy, "AddressSpace", HOLDER)
     take_number(it, "ASID", asid, space)
     take_whole(it, vacancy.region, frame, "PageTable", space)
@@ -163,32 +84,23 @@ def allowance_split(
     it.assume(*invariants.vacant_is_zero(it.before, parent.number, "Allowance"))
     it.assume(*invariants.allowance_is_sound(it.before, parent.number))
     sort = parent["SORT"]
-    with it.when(sort == it.layout.constants["sort.TIME"]):
+    with it.instead(sort == it.layout.constants["sort.TIME"]):
         _split_time(it, vacancy, parent, count)
     it.refuse("BadArgument", count == 0)
     limit = parent["LIMIT"]
     it.refuse("Exhausted", z3.UGE(count, limit - parent["FIRST"]))
     start = limit - count
     is_irq = sort == it.layout.constants["sort.IRQ"]
-    taken = in_range(it, lambda at: _of_sort(it, is_irq, at), start, limit)
-    it.refuse("Exhausted", z3.Or(*(bits != 0 for bits in taken)))
+    with it.elsewhere():
+        has_none, _ = search(it, is_irq, z3.BitVecVal(0, 1), (start, limit))
+    it.refuse("Exhausted", z3.Not(has_none))
     finish(it, vacancy, "Allowance", HOLDER)
     parent["LIMIT"] = start
     fields = (("SORT", sort), ("FIRST", start), ("COUNT", count), ("LIMIT", limit))
     for field, value in fields:
         vacancy.item[field] = value
-    for name, condition in (("IRQ", is_irq), ("ASID", z3.Not(is_irq))):
-        with it.when(condition):
-            line_of(it, TABLES[name][1], start).write(it.link(vacancy.item))
+    Line(it, it.core["MACHINE"], is_irq, BEGINS, start).write(it.link(vacancy.item))
     it.done()
-
-
-def _of_sort(it: Call, is_irq: z3.BoolRef, at: int) -> Word:
-    with it.when(is_irq):
-        lines = bits_of(it, "IRQ", at)
-    with it.when(z3.Not(is_irq)):
-        spaces = bits_of(it, "ASID", at)
-    return z3.If(is_irq, lines, spaces)
 
 
 def _split_time(it: Call, vacancy: Vacancy, parent: Object, grant: Word) -> None:
@@ -226,18 +138,15 @@ def allowance_merge(it: Call, handle: Word, count: Word) -> None:
     most = names["MERGE_NUMBERS"]
     it.refuse("OutOfRange", z3.Or(z3.UGT(count, lacking), z3.UGT(count, most)))
     is_irq = sort == names["sort.IRQ"]
-    used = []
+    link, used = it.core["MACHINE"], []
     for at in range(most):
         is_asked = z3.ULT(at, count)
-        for name, condition in (("IRQ", is_irq), ("ASID", z3.Not(is_irq))):
-            with it.when(z3.And(is_asked, condition)):
-                words = [line_of(it, field, limit + at).read() for field in TABLES[name][:2]]
-            used.append(z3.And(is_asked, condition, words[0] | words[1] != 0))
+        with it.when(is_asked):
+            words = [Line(it, link, is_irq, array, limit + at).read() for array in (USERS, BEGINS)]
+        used.append(z3.And(is_asked, words[0] | words[1] != 0))
     it.refuse("InUse", z3.Or(*used))
     allowance["LIMIT"] = limit + count
     it.done()
 
 
-CALLS = (create_irq,)
-# Told, and not yet proved.
-DRAFTS = (create_space, allowance_split, allowance_merge)
+CALLS = (create_irq, create_space, allowance_split, allowance_merge)

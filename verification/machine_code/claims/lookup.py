@@ -7,6 +7,7 @@ import z3
 from ..call import Call, Word, word
 from ..contracts import Contract
 from .create import check_place
+from .number import first_number
 
 
 def find_raw(it: Call, handle: Word, kind: Word, rights: Word) -> None:
@@ -63,4 +64,5 @@ CONTRACTS = (
     Contract("find_slot", find_slot, (64, 8), has_out=True),
     Contract("find_empty_slot", find_empty_slot, (64,), has_out=True),
     Contract("find_place", find_place, (64, 64, 64, 8, 64), has_out=True),
+    Contract("first_number", first_number, (64, 64, 64, 1), is_named=True),
 )

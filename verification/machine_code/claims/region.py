@@ -6,6 +6,8 @@ import z3
 
 from .. import invariants
 from ..call import Call, Object, Word, word
+from ..claim import Case
+from ..kernel_state import CORE, MACHINE, frame_of
 from .create import HOLDER, fill
 
 
@@ -46,6 +48,15 @@ def region_merge(it: Call, handle: Word, frames: Word) -> None:
     it.done()
 
 
+def _is_apart(it: Call, parent: Object, first: Word, cases: list[Case]) -> None:
+    """The first frame of the new region is free: seen, or above the mark; so not the kernel's."""
+    free = it.before.memory.kind(first) == it.layout.frame_kinds["Free"]
+    it.conclude("the first frame is free", z3.Implies(it.here(), free), cases)
+    for name, own in (("core", CORE), ("machine", MACHINE)):
+        apart = z3.And(parent.number != own, frame_of(own) != first)
+        it.conclude(f"apart from the {name}", z3.Implies(it.here(), apart))
+
+
 def region_split(it: Call, handle: Word, frames: Word, destination: Word) -> None:
     """A new region of the last frames of one, all free; `Again` after some that were looked at."""
     it.rules = invariants.REGIONS
@@ -70,8 +81,15 @@ def region_split(it: Call, handle: Word, frames: Word, destination: Word) -> Non
                 used.append(z3.And(is_left, z3.Not(frame.is_kind("Free"))))
         it.refuse("NotFree", z3.Or(*used))
         is_more = z3.And(is_left, high - steps != first)
-        parent["HIGH"] = z3.If(is_more, high - steps, first)
+        with it.when(is_more):
+            parent["HIGH"] = high - steps
         it.refuse("Again", is_more)
+        parent["HIGH"] = first
+    cases = [
+        Case(limit - high - frames + at == 0, limit, high + frames - at)
+        for at in range(1, steps + 1)
+    ]
+    _is_apart(it, parent, it.frame(first).number, cases)
     parent["LIMIT"] = first
     frame = it.new_frame(parent, first)
     frame.set_kind("Region")

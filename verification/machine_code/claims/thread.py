@@ -50,12 +50,17 @@ def thread_configure(it: Call, handle: Word, flags: Word) -> None:
     it.refuse("NotStopped", thread["STATE"] == names["state.LIVE"])
     old = thread["FLAGS"]
     with it.when((old ^ flags) & names["flag.FLOATING"] != 0):
-        with it.when(it.core["FLOATING_OWNER"] == it.link(thread)):
-            it.core["FLOATING_OWNER"] = 0
-        for index in range(72):
-            thread.put("VECTOR", index, 0)
+        clear_floating(it, thread)
     set_flags(it, thread, (old & names["flag.DEBUG"]) | flags)
     it.done()
+
+
+def clear_floating(it: Call, thread: Object) -> None:
+    """The floating-point registers of a thread become zero."""
+    with it.when(it.core["FLOATING_OWNER"] == it.link(thread)):
+        it.core["FLOATING_OWNER"] = 0
+    for index in range(72):
+        thread.put("VECTOR", index, 0)
 
 
 def set_flags(it: Call, thread: Object, flags: Word) -> None:
