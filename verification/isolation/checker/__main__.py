@@ -12,7 +12,7 @@ from pathlib import Path
 
 from machine_code.layout import Layout
 
-from . import footprint, theory, trace, twins
+from . import footprint, theory, touches, twins
 from .report import Report
 
 HERE = Path(__file__).resolve().parent.parent
@@ -62,7 +62,7 @@ def check_footprints(report: Report, layout: Path) -> None:
     model = HERE / "theory" / "Step.v"
     report.add("footprints", *footprint.check(footprints, ROOT / "ipc-abi" / "ABI.md", model))
     report.add("steps", *footprint.count_used_steps(footprints, model))
-    allowed, needed, failures = trace.check(Layout.load(layout), footprints)
+    allowed, needed, failures = touches.check(Layout.load(layout), footprints)
     report.add("touches", allowed, failures)
     report.add("rights", needed, [])
 

@@ -4,32 +4,21 @@ A claim names every word that a function may read or write, and its proof shows 
 code touches no other. Here the claim is told once more to a `Traced` call, which also notes how the
 objects were come by: found through a handle with a right, the thread itself, its own table, the
 other end of a link. Each must stand in the footprint of the call: conditions 3 and 4 of the theorem
-about runs (`theory/Unwinding.v`).
+about runs (`theory/Unwinding.v`); `touches` looks there.
 """
 
 from __future__ import annotations
 
-import inspect
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import z3
 from machine_code.call import Call, Frame, Object, Word
-from machine_code.claims import SUBJECTS, Subject
 from machine_code.kernel_state import Slot, entry_address, frame_of, kind_address
 from machine_code.layout import Layout
 from machine_code.memory import Window
 
-from .footprint import Entry, Footprint
-
 # Two names of one bit.
 ALIASES = {"RECEIVE": "READ"}
-# Functions that are not a call of their own, and the calls that begin with them.
-SHARED = {
-    "find_send_gate": ("call", "send", "try_call", "try_send", "call_until"),
-    # Called after a call's own stores: no call begins with them.
-    "make_next_table": (),
-    "drop_last_table": (),
-}
 
 
 @dataclass(frozen=True)
@@ -53,6 +42,8 @@ class Touch:
         return " ".join([verb, self.kind, self.origin.way, *sorted(self.origin.rights)])
 
 
+# If nothing else is known.
+LINK = Origin("link")
 # Words of a frame's entry in the frame table.
 ENTRY_WORDS = 4
 
@@ -60,22 +51,27 @@ ENTRY_WORDS = 4
 class Traced(Call):
     """A call that notes what is touched, also by the lookups that have claims of their own."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, **more: bool) -> None:
         self.touched: set[Touch] = set()
         # By the number of a term; the term is kept, so that its number stays its own.
         self._origins: dict[int, tuple[z3.ExprRef, Origin]] = {}
         self._subject = Origin("core")
         # How the address space was come by whose tables are meant.
-        self._space = Origin("link")
+        self._space = LINK
         self._is_looking_up = False
-        super().__init__(layout)
+        super().__init__(layout, **more)
 
     def _come_by(self, term: z3.ExprRef, origin: Origin) -> None:
+        term = z3.simplify(term)
         self._origins[term.get_id()] = (term, origin)
+
+    def _known_origin(self, term: z3.ExprRef) -> Origin | None:
+        """How the object of this number was come by, if that was seen."""
+        return self._origins.get(z3.simplify(term).get_id(), (term, None))[1]
 
     def _origin(self, term: z3.ExprRef) -> Origin:
         """How the object of this number was come by; along a link if nothing else is known."""
-        return self._origins.get(term.get_id(), (term, Origin("link")))[1]
+        return self._known_origin(term) or LINK
 
     # What is touched.
 
@@ -110,18 +106,22 @@ class Traced(Call):
         is_write: bool = False,
     ) -> None:
         word, _, _ = name.replace(".", " ").replace(",", " ").partition(" ")
-        if word == "slot":
-            touch = Touch("Slots", self._subject, is_write)
-        elif word == "PageTable":
-            touch = Touch(word, Origin("part", self._space.rights), is_write)
-        elif word == "identity":
-            touch = Touch("Object", Origin("handle"), is_write)
-        elif word in ("kind", "entry"):
-            touch = Touch("Entry", self._origin(address), is_write)
-        else:
-            touch = Touch(word, self._subject, is_write)
-        self.touched.add(touch)
+        self.touched |= self._touches(word, address, is_write)
         super().note(name, window, address, is_right, is_write=is_write)
+
+    def _touches(self, word: str, address: Word, is_write: bool) -> set[Touch]:
+        """What a place is whose name begins with a word."""
+        if word == "slot":
+            return {Touch("Slots", self._subject, is_write)}
+        if word == "PageTable":
+            return {Touch(word, Origin("part", self._space.rights), is_write)}
+        if word == "identity":
+            return {Touch("Object", Origin("handle"), is_write)}
+        if word in ("kind", "entry"):
+            return {Touch("Entry", self._origin(address), is_write)}
+        if word in ("Core", "Machine"):
+            return {Touch(word, Origin("core"), is_write)}
+        return {Touch(word, self._subject, is_write)}
 
     # How objects are come by.
 
@@ -146,6 +146,11 @@ class Traced(Call):
     def with_right(self, frame: Frame, right: str) -> Frame:
         self._come_by_frame(frame, Origin("handle", self._named(self.rights(right))))
         return super().with_right(frame, right)
+
+    def seen(self, slot: Slot, right: str) -> Slot:
+        self._come_by(slot.number(), Origin("handle", self._named(self.rights(right))))
+        self._come_by_frame(Frame(self, frame_of(slot.number())), Origin("handle"))
+        return super().seen(slot, right)
 
     def check(self, slot: Slot, kind: Word, rights: Word) -> None:
         self._come_by(slot.number(), Origin("handle", self._named(rights)))
@@ -214,49 +219,6 @@ class Traced(Call):
         addresses = [entry_address(frame.number, at) for at in range(ENTRY_WORDS)]
         for address in [kind_address(frame.number), *addresses]:
             self._come_by(address, origin)
-
-
-def check(layout: Layout, footprints: dict[str, Footprint]) -> tuple[int, int, list[str]]:
-    """How many touches of all proved calls stand in their footprints, how many of them would not
-    without the rights that were checked, and which do not."""
-    allowed, needed, failures = 0, 0, []
-    for subject in SUBJECTS:
-        if subject.tell is None:
-            continue
-        touched = sorted(trace(subject, layout), key=str)
-        calls = SHARED.get(subject.name, (subject.name,))
-        failures += [f"{call}: has no footprint" for call in calls if call not in footprints]
-        for call in footprints.keys() & calls:
-            for touch in touched:
-                if _is_allowed(footprints[call], touch):
-                    allowed += 1
-                    blunt = replace(touch, origin=Origin(touch.origin.way))
-                    needed += not _is_allowed(footprints[call], blunt)
-                else:
-                    failures.append(f"{call} {touch}: not in its footprint")
-    return allowed, needed, failures
-
-
-def trace(subject: Subject, layout: Layout) -> set[Touch]:
-    """All that a proved function touches, as its claim tells it."""
-    assert subject.tell is not None
-    it = Traced(layout)
-    names = list(inspect.signature(subject.tell).parameters)[1:]
-    subject.tell(it, *(z3.BitVec(name, 64) for name in names))
-    return it.touched
-
-
-def _is_allowed(footprint: Footprint, touch: Touch) -> bool:
-    entries = footprint.writes if touch.is_write else footprint.reads | footprint.writes
-    return any(_covers(entry, touch) for entry in entries)
-
-
-def _covers(entry: Entry, touch: Touch) -> bool:
-    is_kind = entry.kind == touch.kind or (
-        entry.kind == "Object" and touch.kind not in ("Entry", "Slots", "Core", "Machine")
-    )
-    rights = {ALIASES.get(right, right) for right in entry.rights}
-    return is_kind and entry.way == touch.origin.way and rights <= touch.origin.rights
 
 
 def _is_named(number: Word) -> bool:
