@@ -186,7 +186,8 @@ impl Board {
     ///
     /// [`BoardError`].
     pub fn read(tree: &[u8]) -> Result<Board, BoardError> {
-        let finding = Finding::read(tree)?;
+        let mut finding = Finding::new();
+        finding.read(tree)?;
         let mut gic = finding.gic.ok_or(BoardError::NoGic)?;
         if gic.version == GicVersion::Three {
             let bytes = finding.cores.saturating_mul(REDISTRIBUTOR_BYTES);
@@ -242,8 +243,8 @@ impl Board {
 }
 
 impl Finding {
-    fn read(tree: &[u8]) -> Result<Finding, BoardError> {
-        let mut finding = Finding {
+    fn new() -> Finding {
+        Finding {
             cells: Cells {
                 address: 2,
                 size: 1,
@@ -257,7 +258,11 @@ impl Finding {
             conduit: None,
             devices: None,
             package: None,
-        };
+        }
+    }
+
+    /// Reads a tree.
+    fn read(&mut self, tree: &[u8]) -> Result<(), BoardError> {
         let mut tokens = Tree::new(tree)?.tokens();
         let mut node = Node::default();
         let mut depth = 0_u32;
@@ -267,24 +272,24 @@ impl Finding {
                     depth = depth.saturating_add(1);
                     match depth {
                         2 => node = Node::new(name),
-                        3 => finding.count_core(&node, name),
+                        3 => self.count_core(&node, name),
                         _ => {}
                     }
                 }
                 Token::Property { name, value } => match depth {
-                    1 => finding.note_cells(name, value)?,
+                    1 => self.note_cells(name, value)?,
                     2 => node.note(name, value),
                     _ => {}
                 },
                 Token::End => {
                     if depth == 2 {
-                        finding.look_at(&node)?;
+                        self.look_at(&node)?;
                     }
                     depth = depth.saturating_sub(1);
                 }
             }
         }
-        Ok(finding)
+        Ok(())
     }
 
     fn note_cells(&mut self, name: &[u8], value: &[u8]) -> Result<(), BoardError> {

@@ -39,8 +39,9 @@ pub(crate) fn store(frame: Frame, word: u64, value: u64) {
 }
 
 /// Copies between two message buffers, which user code of other cores may write meanwhile: by
-/// assembly, so that no Rust rule about races applies. Copies exactly `length` bytes.
-#[inline]
+/// assembly, so that no Rust rule about races applies. Copies exactly `length` bytes. A function of its
+/// own, so that `verification/` can prove its machine code.
+#[inline(never)]
 pub(crate) fn copy_message(from: Frame, to: Frame, length: u64) {
     // SAFETY: both are frames of user memory, which the direct map covers and where no Rust value
     // lies; `length` is cut to a frame.

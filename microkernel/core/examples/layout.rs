@@ -2,11 +2,13 @@
 //!
 //! `verification/` reads it, so that no proof repeats an offset or a number.
 
-use ipc_abi::call::{CacheOperation, PlatformCount, PlatformOperation};
+use ipc_abi::call::{CacheOperation, PlatformCount, PlatformOperation, SystemCall, Window};
 use ipc_abi::capability::{FrameMode, Kind, Rights, ThreadState};
 use ipc_abi::debug::thread_flag;
 use ipc_abi::error::Error;
+use ipc_abi::fault::{self, FaultReply, FaultWord};
 use ipc_abi::tag::{MessageKind, Tag};
+use ipc_abi::time::{BUDGET_TICKS_MIN, NEVER, PERIOD_TICKS_MAX};
 use pecan_core::kernel::Effect;
 use pecan_core::object::{
     self, Allowance, CapTable, Context, Core, Endpoint, Entry, Field, Frame, FrameKind, Gate, Irq,
@@ -15,7 +17,7 @@ use pecan_core::object::{
     notification, pending, platform, record, region, reply, sending, sort, space, special, state,
     table, thread, timed, user, wait,
 };
-use pecan_core::{allowance as allowances, large, region as regions};
+use pecan_core::{allowance as allowances, help, ipc, large, region as regions};
 
 /// Names and numbers of constants of one module.
 macro_rules! constants {
@@ -76,16 +78,17 @@ fn constants() -> Rows {
         ("LIGHT", object::LIGHT),
         ("BANDS", object::BANDS),
         ("PRIORITIES", object::PRIORITIES),
-        ("tag.NONE", Tag::default().into_raw()),
-        (
-            "tag.SIGNAL",
-            Tag::default().with_kind(MessageKind::Signal).into_raw(),
-        ),
-        (
-            "tag.REFUSAL",
-            Tag::default().with_kind(MessageKind::Refusal).into_raw(),
-        ),
+        ("REFILLS_MAX", context::REFILLS_MAX),
+        ("RECEIVE_TRIES", ipc::RECEIVE_TRIES),
+        ("HELP_LIMIT", help::HELP_LIMIT),
+        ("WINDOW_LIMIT", Window::LIMIT),
+        ("NEVER", NEVER),
+        ("BUDGET_TICKS_MIN", BUDGET_TICKS_MIN),
+        ("PERIOD_TICKS_MAX", PERIOD_TICKS_MAX),
+        ("PROGRAM_STATE", fault::PROGRAM_STATE),
+        ("FAULT_REGISTERS", fault::FAULT_REGISTERS),
     ];
+    rows.extend(tags());
     rows.extend(constants!("sort.", sort: TIME, IRQ, ASID));
     rows.extend(constants!("pending.", pending: WORK, TIME, TIMER));
     rows.extend(constants!("user.", user: CODE, DEVICE, DYING, LARGE, GIVEN, STEPS));
@@ -103,7 +106,31 @@ fn constants() -> Rows {
     rows.extend(variants!("CacheOperation.", CacheOperation: Clean, CleanInvalidate));
     rows.extend(variants!("PlatformOperation.", PlatformOperation: PowerOff, Reset));
     rows.extend(variants!("PlatformCount.", PlatformCount: Unhelped));
+    rows.extend(variants!("SystemCall.", SystemCall:
+        Call, ReplyReceive, Receive, Send, TryCall, TrySend, TryReceive, Reply, ReplyTo, Wait,
+        TryWait, CallUntil, ReceiveUntil, WaitUntil));
+    rows.extend(variants!("FaultReply.", FaultReply:
+        Retry, ContinueAt, Stop, Skip, Step, Rewrite));
+    rows.extend(variants!("FaultWord.", FaultWord:
+        ProgramCounter, StackPointer, LinkRegister, Register0, Flags));
     rows
+}
+
+/// Bits of tags, and those of each kind of message.
+fn tags() -> Rows {
+    let of = |kind| Tag::default().with_kind(kind).into_raw();
+    vec![
+        ("tag.NONE", Tag::default().into_raw()),
+        ("tag.LONG", Tag::LONG),
+        ("tag.SLOW_BITS", Tag::SLOW_BITS),
+        ("tag.KERNEL_BITS", Tag::KERNEL_BITS),
+        ("tag.BUFFER_BYTES", Tag::BUFFER_BYTES as u64),
+        ("tag.REGISTER_BYTES", Tag::REGISTER_BYTES as u64),
+        ("tag.ONE_WAY", of(MessageKind::OneWay)),
+        ("tag.SIGNAL", of(MessageKind::Signal)),
+        ("tag.FAULT", of(MessageKind::Fault)),
+        ("tag.REFUSAL", of(MessageKind::Refusal)),
+    ]
 }
 
 fn kinds() -> Rows {

@@ -14,7 +14,8 @@ use pecan_core::host::{HostMachine, HostMemory, SLICE_TICKS};
 use pecan_core::kernel::{Answer, Kernel};
 use pecan_core::memory::{Fields, Memory};
 use pecan_core::object::{
-    Context, Frame, FrameKind, Number, Thread, UNITS_PER_FRAME, core_state, machine, thread, wait,
+    Context, Frame, FrameKind, Number, Thread, UNITS_PER_FRAME, core_state, machine, special,
+    thread, wait,
 };
 use pecan_core::scene::{Scene, Step, operation};
 
@@ -38,7 +39,7 @@ const ENOUGH: usize = 4;
 const REASON_SHIFT: u32 = wait::REASON.trailing_zeros();
 
 /// What has to be going on in each of the busy states.
-const WANTED: [Sight; 7] = [
+const WANTED: [Sight; 8] = [
     Sight::AHEAD,
     Sight::HELPED,
     Sight::SEVERAL_READY,
@@ -46,6 +47,7 @@ const WANTED: [Sight; 7] = [
     Sight::waits(wait::SAVED),
     Sight::waits(wait::SAVED_FAULT),
     Sight::STALE,
+    Sight::SIGNALLED,
 ];
 
 /// An operation, and of which handles.
@@ -187,6 +189,8 @@ impl Sight {
     const TIMED: Sight = Sight(19);
     /// A thread held a context that is gone.
     const STALE: Sight = Sight(20);
+    /// A thread is bound to a notification that has signals.
+    const SIGNALLED: Sight = Sight(21);
 
     /// Some thread waits for this reason.
     const fn waits(reason: u64) -> Sight {
@@ -210,6 +214,8 @@ fn is_seen(host: &HostMachine, sight: Sight) -> bool {
             let held: Number<Context> = kernel.memory.link(number, thread::CONTEXT);
             !held.is_none() && (&host.memory).kind(held.frame()) == FrameKind::Free as u8
         }),
+        Sight::SIGNALLED => threads(host)
+            .any(|number| kernel.memory.get(number, thread::SPECIAL) & special::SIGNALLED != 0),
         Sight(reason) => threads(host).any(|number| {
             let waits = kernel.memory.get(number, thread::WAIT);
             reason != 0 && waits >> REASON_SHIFT == u64::from(reason)

@@ -238,6 +238,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Takes `used` ticks, at most the budget, out of the first refills.
+    #[inline(never)]
     fn take_from_refills(&self, context: Number<Context>, used: u64) {
         let mut left = used;
         for _ in self.memory.at_most::<REFILLS_MAX>(0..REFILLS_MAX) {
@@ -273,6 +274,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Adds a refill behind the others, none of which is later; joins the last one if there is no
     /// room.
+    #[inline(never)]
     fn add_refill(&self, context: Number<Context>, when: u64, amount: u64) {
         let first = self.memory.get(context, context::REFILL_FIRST);
         let count = self.memory.get(context, context::REFILL_COUNT);
@@ -295,6 +297,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Joins the first refills until the first is worth a run.
+    #[inline(never)]
     fn join_small_refills(&self, context: Number<Context>) {
         for _ in self.memory.at_most::<REFILLS_MAX>(0..REFILLS_MAX) {
             let first = self.memory.get(context, context::REFILL_FIRST);

@@ -100,10 +100,10 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// The current thread waits to send at `endpoint`: its context helps the server there.
+    /// The current thread waits to send at `endpoint`, as was written down: its context helps the server
+    /// there.
     #[inline(never)]
     pub(crate) fn block_and_help(&self, endpoint: Number<Endpoint>) {
-        self.settle();
         let context = self.current_context();
         if self.busy_server(endpoint).is_some() {
             self.make_ready_first(context);

@@ -104,13 +104,14 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory.set(server, thread::WAIT, 0);
     }
 
-    /// `sender`, the current thread, waits behind the others of its band.
+    /// `sender`, the current thread, waits behind the others of its band, with the context that it uses.
     pub(crate) fn enqueue_sender(
         &self,
         sender: Number<Thread>,
         gate: Number<Gate>,
         endpoint: Number<Endpoint>,
     ) {
+        self.settle();
         let band = band_of(self.memory.get(self.payer(), context::PRIORITY));
         let (head, tail) = band_ends(band);
         let last: Number<Thread> = self.memory.link(endpoint, tail);
