@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from dataclasses import replace
 
 import z3
-from machine_code.claims import SUBJECTS, Subject
+from machine_code.claims import SUBJECTS, Subject, dispatch
+from machine_code.claims.send import find_send_gate
+from machine_code.claims.wait import WAIT_FOR_SIGNAL
 from machine_code.layout import Layout
+from machine_code.telling import word
 from machine_code.walk import Walk
 
 from .footprint import Entry, Footprint
@@ -17,7 +21,8 @@ from .walks import Procedures, TracedWalk
 # Functions that are not a call of their own, and the calls that begin with them.
 SHARED = {
     "find_send_gate": ("call", "send", "try_call", "try_send", "call_until"),
-    # Called after a call's own stores: no call begins with them.
+    # Called after a call's own lookups or stores: no call begins with them.
+    "protect_large": (),
     "make_next_table": (),
     "drop_last_table": (),
 }
@@ -27,15 +32,11 @@ def check(layout: Layout, footprints: dict[str, Footprint]) -> tuple[int, int, l
     """How many touches of all proved calls stand in their footprints, how many of them would not
     without the rights that were checked, and which do not."""
     allowed, needed, failures = 0, 0, []
-    procedures = Procedures(layout)
-    for subject in SUBJECTS:
-        if subject.tell is None:
-            continue
-        touched = sorted(trace(subject, procedures), key=str)
-        calls = SHARED.get(subject.name, (subject.name,))
+    for name, touched in _touched(Procedures(layout)):
+        calls = SHARED.get(name, (name,))
         failures += [f"{call}: has no footprint" for call in calls if call not in footprints]
         for call in footprints.keys() & calls:
-            for touch in touched:
+            for touch in sorted(touched, key=str):
                 if _is_allowed(footprints[call], touch):
                     allowed += 1
                     blunt = replace(touch, origin=Origin(touch.origin.way))
@@ -43,6 +44,27 @@ def check(layout: Layout, footprints: dict[str, Footprint]) -> tuple[int, int, l
                 else:
                     failures.append(f"{call} {touch}: not in its footprint")
     return allowed, needed, failures
+
+
+def _touched(procedures: Procedures) -> Iterator[tuple[str, set[Touch]]]:
+    """What each proved function touches that is a call, or that some begin with."""
+    for subject in (Subject("find_send_gate", find_send_gate), *SUBJECTS):
+        if subject.tell is not None:
+            yield subject.name, trace(subject, procedures)
+    yield from _message_calls(procedures)
+
+
+def _message_calls(procedures: Procedures) -> Iterator[tuple[str, set[Touch]]]:
+    """What each message call touches: each is told by its number, or is a function of its own."""
+    layout = procedures.layout
+    for call in dispatch.OTHERS:
+        it, number = TracedWalk(layout, procedures), layout.constants[f"SystemCall.{call}"]
+        it.explore(lambda: dispatch.other_message_call(it, word(number)))
+        yield dispatch.name_of(call), it.touched
+    for call, procedure in dispatch.OWN.items():
+        yield dispatch.name_of(call), procedures.touched(procedure, ())
+    anything, waiter = (Origin("core"), ""), (Origin("self"), "Thread")
+    yield "wait", procedures.touched(WAIT_FOR_SIGNAL, (*(anything,) * 6, waiter))
 
 
 def trace(subject: Subject, procedures: Procedures) -> set[Touch]:

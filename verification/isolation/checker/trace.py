@@ -59,6 +59,8 @@ class Traced(Call):
         # How the address space was come by whose tables are meant.
         self._space = LINK
         self._is_looking_up = False
+        # Whose table is looked into: the caller's, or that of whom a message meets.
+        self._table = Origin("own")
         super().__init__(layout, **more)
 
     def _come_by(self, term: z3.ExprRef, origin: Origin) -> None:
@@ -85,11 +87,11 @@ class Traced(Call):
         if item.kind in ("Core", "Machine"):
             return Origin("core")
         if item.kind == "CapTable" and self._is_looking_up:
-            return Origin("own")
+            return self._table
         return self._origin(item.number)
 
     def _note_slot(self, slot: Slot, is_write: bool) -> None:
-        self._subject = Origin("own") if self._is_looking_up else self._origin(slot.unit)
+        self._subject = self._table if self._is_looking_up else self._origin(slot.unit)
         super()._note_slot(slot, is_write)
 
     def _chunk(self, table: Object, chunk: Word) -> tuple[z3.BoolRef, Word]:

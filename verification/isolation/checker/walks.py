@@ -12,15 +12,20 @@ from dataclasses import dataclass, field
 
 import z3
 from machine_code import queues
-from machine_code.kernel_state import number_of
+from machine_code.claims.deliver import WINDOW_SLOT
+from machine_code.copying import COPY_MESSAGE
+from machine_code.kernel_state import Slot, number_of
 from machine_code.layout import Layout
 from machine_code.procedure import Procedure
 from machine_code.telling import Object, Word
-from machine_code.walk import Element, Walk
+from machine_code.walk import Answers, Element, Walk
 
 from .trace import LINK, Origin, Touch, Traced
 
-QUEUE = Origin("queue")
+QUEUE, SELF = Origin("queue"), Origin("self")
+# What belongs to a thread: a message that meets the thread meets these, and where it was sent.
+OF_ANY = ("TABLE", "BUFFER")
+OF_PARTNERS = ("GATE",)
 # What a wheel holds: an object of one of these kinds.
 TIMED = ("Thread", "SchedulingContext")
 
@@ -37,6 +42,9 @@ class Procedures:
 
     def touched(self, procedure: Procedure, known: tuple[Known, ...]) -> set[Touch]:
         """All that a procedure touches that is called with this."""
+        if procedure is COPY_MESSAGE:
+            source, target, _ = (origin for origin, _ in known)
+            return {Touch("Frame", source, False), Touch("Frame", target, True)}
         key = (procedure.function, known)
         if key not in self.found:
             it = TracedWalk(self.layout, self, is_call=procedure.is_call)
@@ -74,6 +82,14 @@ class TracedWalk(Traced, Walk):
             self.touched |= self._procedures.touched(procedure, known)
         return super().do(procedure, *arguments)
 
+    def do_out(self, procedure: Procedure, *arguments: Object | Word) -> Answers:
+        answers = super().do_out(procedure, *arguments)
+        if procedure is WINDOW_SLOT:
+            receiver, _, _ = arguments
+            assert isinstance(receiver, Object)
+            self._come_by(number_of(answers[1]), self._of(receiver, "TABLE"))
+        return answers
+
     def _known(self, argument: Object | Word) -> Known:
         if not isinstance(argument, Object):
             return self._origin_of_either(number_of(argument)), ""
@@ -89,6 +105,30 @@ class TracedWalk(Traced, Walk):
 
     # What is touched.
 
+    def read(self, item: Object, field: str, index: int) -> Word:
+        value = super().read(item, field, index)
+        is_partner = self._origin_of(item).way == "partner"
+        if item.kind == "Thread" and (field in OF_ANY or field in OF_PARTNERS and is_partner):
+            self._come_by(number_of(value), self._of(item, field))
+        return value
+
+    def _of(self, thread: Object, field: str) -> Origin:
+        """How what belongs to a thread was come by: as the thread was; a table may be the caller's own."""
+        origin = self._origin_of(thread)
+        return Origin("own") if field == "TABLE" and origin == SELF else origin
+
+    def slot_of(self, thread: Object, handle: Word) -> tuple[z3.BoolRef, Slot]:
+        before, self._table = self._table, self._of(thread, "TABLE")
+        found = super().slot_of(thread, handle)
+        self._table = before
+        return found
+
+    def slot(self, chunk: Word, index: Word, exists: z3.BoolRef) -> Slot:
+        origin, slot = self._known_origin(chunk), super().slot(chunk, index, exists)
+        if origin is not None:
+            self._come_by(slot.unit, origin)
+        return slot
+
     def _note_field(self, item: Object, field: str, at: int, is_write: bool) -> None:
         self._timed = self._kinds_of(item)
         super()._note_field(item, field, at, is_write)
@@ -99,6 +139,10 @@ class TracedWalk(Traced, Walk):
         return super()._touches(word, address, is_write)
 
     # How objects are come by.
+
+    def partner(self, thread: Object, right: str = "") -> None:
+        rights = self._named(self.rights(right)) if right else frozenset()
+        self._come_by(thread.number, Origin("partner", rights))
 
     def thing(self, kind: str, link: Word) -> Object:
         found = super().thing(kind, link)
@@ -126,13 +170,13 @@ class TracedWalk(Traced, Walk):
         is_neighbour = item.kind in ("SchedulingContext", "Timed") and field in ("NEXT", "PREV")
         return owner.way == "core" or is_neighbour or owner == QUEUE and field == "RUNNING"
 
-    def element(self, field: str, index: Word) -> Element:
-        return TracedElement(self, field, index)
+    def element(self, field: str, index: Word, item: Object | None = None) -> Element:
+        return TracedElement(self, item or self.core, field, index)
 
 
 @dataclass(frozen=True)
 class TracedElement(Element):
-    """An element of an array of a core's: what it names is in the queue."""
+    """An element of an array: what one of a core's names is in the queue."""
 
     def read(self) -> Word:
         value = super().read()
