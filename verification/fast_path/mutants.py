@@ -16,7 +16,7 @@ from typing import Any
 import z3
 
 from machine_code.condition import ConditionError
-from machine_code.execute import ExecutionError
+from machine_code.accesses import ExecutionError
 from machine_code.expression import ExpressionError
 from machine_code.image import Image, ImageError
 from machine_code.lift import LiftError, disassemble

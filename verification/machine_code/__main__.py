@@ -7,8 +7,8 @@ import re
 import sys
 from pathlib import Path
 
-from . import crosscheck, mutants, reachable, record, work, zero
-from .claims import FAMILIES, name_of
+from . import copying, crosscheck, mutants, reachable, record, work, zero
+from .claims import FAMILIES, dispatch, name_of
 from .image import Image, ImageError
 from .layout import Layout
 from .report import Report
@@ -16,6 +16,7 @@ from .report import Report
 INSTANCES = "instances"
 SPOILED = "spoiled"
 ZEROING = "zeroing"
+COPYING = "copying"
 TABLE = "calls"
 
 
@@ -47,6 +48,7 @@ def main() -> int:
     if not options.only:
         _report_invariants(options.states, layout, report)
         report.add("frame::zero", ZEROING, *zero.check(image))
+        report.add("copy_message", COPYING, *copying.check(image))
         report.add("README.md", TABLE, *_check_table(functions))
     return report.finish(options.report)
 
@@ -85,6 +87,9 @@ def _check_table(functions: dict[str, dict[str, int]]) -> tuple[int, list[str]]:
     told = dict(re.findall(r"`(\w+)` \| (\*\*proved\*\*|\*claimed\*|drafted)", page))
     made = {name_of(call): "*claimed*" for family in FAMILIES for call in family.CALLS}
     made |= {name: "**proved**" for name in made if functions.get(name, {}).get(work.FUNCTIONS)}
+    for call, parts in dispatch.SHARED.items():
+        is_proved = all(functions.get(part, {}).get(work.FUNCTIONS) for part in parts)
+        made[call] = "**proved**" if is_proved else "*claimed*"
     for family in FAMILIES:
         made |= {call.__name__: "drafted" for call in getattr(family, "DRAFTS", ())}
     wrong = [f"{name} is told wrongly" for name in told | made if told.get(name) != made.get(name)]

@@ -101,6 +101,12 @@ class Call(Telling):
 
     def capability(self, thread: Object, handle: Word) -> Slot:
         """The slot that a handle of a thread names; `BadHandle` for none, or an empty one."""
+        has_slot, slot = self.slot_of(thread, handle)
+        self.refuse("BadHandle", z3.Or(z3.Not(has_slot), slot.word == 0))
+        return slot
+
+    def slot_of(self, thread: Object, handle: Word) -> tuple[z3.BoolRef, Slot]:
+        """Whether a handle of a thread names a slot, and the slot."""
         self.assume(*invariants.thread_is_sound(self.before, thread.number))
         chunk = z3.LShR(handle, 8)
         is_in_view = z3.simplify((handle & ~thread["MASK"]) == 0)
@@ -113,9 +119,7 @@ class Call(Telling):
                 has_chunk, link = self._chunk(table, chunk)
         has_slot = z3.Or(is_in_view, z3.And(has_table, has_chunk))
         index = z3.Extract(7, 0, handle)
-        slot = self.slot(z3.If(is_in_view, view, number_of(link)), index, has_slot)
-        self.refuse("BadHandle", z3.Or(z3.Not(has_slot), slot.word == 0))
-        return slot
+        return has_slot, self.slot(z3.If(is_in_view, view, number_of(link)), index, has_slot)
 
     def _chunk(self, table: Object, chunk: Word) -> tuple[z3.BoolRef, Word]:
         """Whether a table has a chunk, and the link to it."""
@@ -128,6 +132,10 @@ class Call(Telling):
             limit = z3.ULT(chunk, self.layout.constants["CHUNKS_MAX"])
             self.note("CapTable.CHUNK", OBJECTS, address, z3.And(right, limit))
         return has_chunk, self.now.chunk_link(table.number, chunk)
+
+    def chunk_of(self, table: Object, number: Word) -> tuple[z3.BoolRef, Word]:
+        """Whether a number names a slot of a table, and the link to its chunk."""
+        return self._chunk(table, z3.LShR(number, 8))
 
     def slot(self, chunk: Word, index: Word, exists: z3.BoolRef) -> Slot:
         """A slot of a chunk, if it exists."""

@@ -60,6 +60,8 @@ class CallPoint:
     since: KernelState
     # What the procedure wants to be so.
     needs: tuple[z3.BoolRef, ...]
+    # The register of the first argument; the one before it says where the answer goes, if there is one.
+    first: int = 0
 
 
 @dataclass(frozen=True)

@@ -231,6 +231,10 @@ def window_of(address: z3.BitVecRef) -> Window | None:
         if z3.is_true(z3.simplify(window.holds(address))):
             return window
     (first,) = evaluate(ConcreteState(), [address])
+    return _window_at(first)
+
+
+def _window_at(first: int) -> Window | None:
     # What is counted down from may be zero there.
     for place in (first, first + PAGE_BYTES):
         for window in WINDOWS:
@@ -239,6 +243,16 @@ def window_of(address: z3.BitVecRef) -> Window | None:
     return None
 
 
-def are_apart(first: z3.BitVecRef, second: z3.BitVecRef) -> bool:
-    """Whether two addresses lie in different windows."""
-    return window_of(first) is not window_of(second)
+def dividing(
+    address: z3.BitVecRef, conditions: Sequence[z3.BoolRef]
+) -> z3.BoolRef | None:
+    """The first condition whose two sides have an address lie in different windows."""
+    if not conditions:
+        return None
+    program = Program([address], choices=conditions)
+    for condition in conditions:
+        places = (program.run_with(condition, value) for value in (True, False))
+        first, second = (_window_at(place) for place in places)
+        if first is not second:
+            return condition
+    return None

@@ -20,7 +20,9 @@ import z3
 from .call import Call, Word
 from .claim import OUT_BYTES, Claim, Outcome, argument_of, out_offset
 from .condition import COPY
-from .execute import ExecutionError, Executor, Private
+from .accesses import ExecutionError
+from .execute import Executor
+from .seen import Private
 from .image import Image, ImageError
 from .layout import Layout
 from .logic import conjuncts, disjunction
@@ -131,8 +133,10 @@ def _known(value: Word, state: State) -> Word:
 
 def private_of(contract: Callee | None) -> tuple[Private, ...]:
     """What a function's claim treats as its own memory beside the stack: the answer's place."""
-    has_out = isinstance(contract, Contract) and contract.has_out
-    return (Private("out", "x0", 0, OUT_BYTES),) if has_out else ()
+    if isinstance(contract, Contract):
+        return (Private("out", "x0", 0, OUT_BYTES),) if contract.has_out else ()
+    words = getattr(contract, "out_words", 0)
+    return (Private("out", "x0", 0, 8 * words),) if words else ()
 
 
 class Callee(Protocol):

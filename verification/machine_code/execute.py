@@ -17,30 +17,24 @@ import pyvex
 import z3
 
 from . import condition, expression
-from .concrete import are_apart, window_of
+from .accesses import STACK, TABLE_MAX, Accesses, ExecutionError
 from .image import INSTRUCTION_BYTES, Function, Image
 from .lift import Instruction, LiftError, Lifter, System
-from .memory import Memory, Window
-from .seen import Access, Effect, Panic, Private, Run
+from .logic import is_short
+from .memory import Memory
+from .seen import Effect, Panic, Private, Run
 from .state import REGISTER_OFFSETS, Frame, Place, State, initial_registers, keep, merge
-from .values import choice_among, constant_part, values_of
-from .words import choice_of, split_by
+from .words import choice_of
 
 CALLS_MAX = 8
 STEPS_MAX = 20_000
-# The most places of a table of constants, such as where a switch goes.
-TABLE_MAX = 16
 # How often a branch is met before a solver is asked whether it can go either way: the kernel's
 # loops end after as many rounds.
 ROUNDS_MAX = 64
-STACK_BYTES = 4096
-
-
-class ExecutionError(Exception):
-    """The function does something that the proofs do not understand."""
-
-
-STACK = Private("stack", "xsp", -STACK_BYTES, 0)
+# How many parts what bounds a loop has at most, where that is found early.
+SHORT = 60
+# How long a solver may take to decide it then; a loop that it does not end is given up.
+DECIDING_MILLISECONDS = 10_000
 
 # Registers whose value the executor knows nothing of, each time it is read.
 VOLATILE = frozenset({"cntvct_el0", "isr_el1"})
@@ -64,13 +58,15 @@ class Rules:
     # What the symbols are called that stand for numbers of leading zeros, and that the run defines, so
     # that terms stay small; nothing: there are none.
     zeros: str = ""
+    # How often a branch is met before a solver is asked whether it can go either way.
+    known_rounds: int = ROUNDS_MAX
     # How often a branch is met that can go either way before its loop is given up.
     rounds: int = STEPS_MAX
     # Does what the function at an address does, if that is known; proved on its own.
     contracts: Callable[[Executor, State, int], list[State] | None] | None = None
 
 
-class Executor:
+class Executor(Accesses):
     """Executes one function of one image."""
 
     def __init__(
@@ -83,6 +79,7 @@ class Executor:
         self.lifter = Lifter(image)
         self.hypotheses = list(hypotheses)
         self.rules = rules
+        self.private = rules.private
         self._orders: dict[int, dict[int, int]] = {}
         self._rounds: dict[int, int] = {}
         self._temporaries: dict[int, expression.Term] = {}
@@ -167,10 +164,18 @@ class Executor:
         if z3.is_true(taken) or z3.is_false(taken):
             return taken
         self._rounds[state.address] = self._rounds.get(state.address, 0) + 1
-        if not self.rules.decides and self._rounds[state.address] <= ROUNDS_MAX:
+        known_rounds = self.rules.known_rounds
+        if not self.rules.decides and self._rounds[state.address] <= known_rounds:
             return taken
         solver = z3.SolverFor("QF_BV") if self.rules.decides else z3.Solver()
-        solver.add(*(self.hypotheses if self.rules.decides else ()), *state.guard)
+        if known_rounds < ROUNDS_MAX:
+            # The end of a loop follows from little.
+            terms = (*self.hypotheses, *state.guard)
+            solver.add(*(term for term in terms if is_short(term, SHORT)))
+        else:
+            if not self.rules.decides:
+                solver.set("timeout", DECIDING_MILLISECONDS)
+            solver.add(*(self.hypotheses if self.rules.decides else ()), *state.guard)
         for value, other in ((True, z3.Not(taken)), (False, taken)):
             if solver.check(other) == z3.unsat:
                 return z3.BoolVal(value)
@@ -350,137 +355,10 @@ class Executor:
             return expression.as_word(getattr(flags, letter), 64)
         raise LiftError(f"{self._instruction.address:#x}: helper {name}")
 
-    # Memory.
-
-    def _load(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
-        if not z3.is_bv_value(address):
-            chosen = choice_of(address)
-            address = split_by(address, are_apart) if chosen is None else chosen
-            address = self._told_apart(state, address, size)
-        if z3.is_app_of(address, z3.Z3_OP_ITE):
-            return self._load_choice(state, address, size)
-        if self._private_place(address, size) is not None:
-            return self.load_private(state, address, size)
-        if z3.is_bv_value(address):
-            content = self.image.constant(address.as_long(), size)
-            if content is not None:
-                return z3.BitVecVal(int.from_bytes(content, "little"), 8 * size)
-        window = self._window(state, address)
-        self._note(state, window, address, size, False)
-        return state.memory.load(window, address, size)
-
-    def _told_apart(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
-        """An address in a table of constants, as a choice of all that it can be; else itself."""
-        base = constant_part(address)
-        if base is None or self.image.constant(base, size) is None:
-            return address
-        values = values_of(state.guard, address, TABLE_MAX)
-        if values is None:
-            raise ExecutionError(f"{state.address:#x}: reads a table at no place that is known")
-        return choice_among(address, values)
-
-    def _load_choice(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
-        """Each place of a chosen address is an access of its own, under its own condition."""
-        chosen, first, second = address.children()
-        guard = state.guard
-        state.guard = (*guard, chosen)
-        one = self._load(state, first, size)
-        state.guard = (*guard, z3.simplify(z3.Not(chosen)))
-        other = self._load(state, second, size)
-        state.guard = guard
-        return z3.simplify(z3.If(chosen, one, other))
-
-    def store(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
-        """Stores wherever an address leads."""
-        size = value.size() // 8
-        if self._private_place(address, size) is not None:
-            self.store_private(state, address, value)
-            return
-        choice = self._private_choice(address)
-        if choice is not None:
-            self._store_choice(state, z3.BoolVal(True), choice, value)
-            return
-        window = self._window(state, address)
-        self._note(state, window, address, size, True)
-        state.memory = state.memory.store(window, address, value)
-
-    def _private_choice(self, address: z3.BitVecRef) -> z3.BitVecRef | None:
-        """An address in private memory, as a choice of such; `None` if it is none."""
-        for region in self.rules.private:
-            base = self._run.start.register(region.register)
-            chosen = choice_of(address - base)
-            if chosen is not None:
-                return base + chosen
-        return None
-
-    def _store_choice(
-        self, state: State, condition: z3.BoolRef, address: z3.BitVecRef, value: z3.BitVecRef
-    ) -> None:
-        """Stores into private memory at each of the places of a choice, if that is the one."""
-        base, chosen = address.children()
-        if z3.is_app_of(chosen, z3.Z3_OP_ITE):
-            is_first, first, second = chosen.children()
-            self._store_choice(state, z3.And(condition, is_first), base + first, value)
-            self._store_choice(state, z3.And(condition, z3.Not(is_first)), base + second, value)
-            return
-        place = z3.simplify(base + chosen)
-        old = self.load_private(state, place, value.size() // 8)
-        self.store_private(state, place, z3.If(condition, value, old))
-
-    def load_private(self, state: State, address: z3.BitVecRef, size: int) -> z3.BitVecRef:
-        """What is at an address of private memory; anything, where nothing was stored."""
-        name, offset = self._known_private_place(address, size)
-        return state.private_word(name, offset, size)
-
-    def store_private(self, state: State, address: z3.BitVecRef, value: z3.BitVecRef) -> None:
-        """Stores into private memory."""
-        size = value.size() // 8
-        name, offset = self._known_private_place(address, size)
-        value = z3.simplify(value)
-        for byte in range(size):
-            state.private[(name, offset + byte)] = (value, byte)
-
-    def _known_private_place(self, address: z3.BitVecRef, size: int) -> tuple[str, int]:
-        place = self._private_place(address, size)
-        if place is None:
-            raise ExecutionError(f"{self._instruction.address:#x}: not in private memory")
-        return place
-
     @property
     def run_so_far(self) -> Run:
         """The run that is under way."""
         return self._run
-
-    def _private_place(self, address: z3.BitVecRef, size: int) -> tuple[str, int] | None:
-        """Which private byte an address names; an access that sticks out is refused."""
-        for region in self.rules.private:
-            base = self._run.start.register(region.register)
-            distance = z3.simplify(address - base)
-            if not z3.is_bv_value(distance):
-                continue
-            offset = distance.as_signed_long()
-            if offset < region.low or offset + size > region.high:
-                raise ExecutionError(
-                    f"{self._instruction.address:#x}: outside its {region.name}: {offset}"
-                )
-            if region is STACK:
-                self._run.stack_bytes = max(self._run.stack_bytes, -offset)
-            return region.name, offset
-        return None
-
-    def _window(self, state: State, address: z3.BitVecRef) -> Window:
-        """The window in which an address can lie; that it always does is an obligation."""
-        if (window := window_of(address)) is not None:
-            return window
-        raise ExecutionError(
-            f"{state.address:#x}: `{self._instruction.text}` is outside the kernel's memory"
-        )
-
-    def _note(
-        self, state: State, window: Window, address: z3.BitVecRef, size: int, is_write: bool
-    ) -> None:
-        access = Access(self._instruction, state.guard, window, address, size, is_write)
-        self._run.accesses.append(access)
 
 
 def _width(vex_type: str) -> int:

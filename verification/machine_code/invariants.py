@@ -144,22 +144,27 @@ def table_is_sound(
 
 def slot_is_sound(state: KernelState, slot: Slot) -> list[z3.BoolRef]:
     """A slot is empty, or names a kind and an aligned place in a described frame."""
+    filled = is_capability(state, slot)
+    is_in_use = z3.Or(
+        state.is_frame_of(slot.unit, "Slots"), frame_of(slot.unit) == frame_of(NULL_SLOTS)
+    )
+    return [z3.Implies(is_in_use, z3.Or(z3.And(slot.word == 0, slot.id == 0), filled))]
+
+
+def is_capability(state: KernelState, slot: Slot) -> z3.BoolRef:
+    """What a slot holds names a kind and an aligned place in a described frame."""
     number = slot.number()
     known = [
         z3.And(slot.kind() == value, _is_aligned_for(state, number, kind))
         for kind, value in state.layout.kinds.items()
     ]
-    filled = z3.And(
+    return z3.And(
         disjunction(known),
         z3.Extract(5, 0, slot.word) == 0,
         z3.Extract(47, 46, slot.word) == 0,
         slot.id != 0,
         state.is_described(frame_of(number)),
     )
-    is_in_use = z3.Or(
-        state.is_frame_of(slot.unit, "Slots"), frame_of(slot.unit) == frame_of(NULL_SLOTS)
-    )
-    return [z3.Implies(is_in_use, z3.Or(z3.And(slot.word == 0, slot.id == 0), filled))]
 
 
 def _is_aligned_for(state: KernelState, number: z3.BitVecRef, kind: str) -> z3.BoolRef:

@@ -53,9 +53,9 @@ class KernelState:
         """The same kernel with other contents of its memory."""
         return replace(self, memory=memory)
 
-    def field(self, number: z3.BitVecRef, name: str) -> z3.BitVecRef:
-        """The field `Object.FIELD` of an object."""
-        return self.memory.field(number, self.layout.word(name))
+    def field(self, number: z3.BitVecRef, name: str, index: int = 0) -> z3.BitVecRef:
+        """The field `Object.FIELD` of an object, or an element of it."""
+        return self.memory.field(number, self.layout.word(name) + index)
 
     def entry(self, frame: z3.BitVecRef, name: str) -> z3.BitVecRef:
         """A field of a frame's entry."""

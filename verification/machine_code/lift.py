@@ -147,9 +147,22 @@ def _lift(encoding: bytes, address: int) -> Instruction:
         block = pyvex.lift(encoding, address, ARCHITECTURE, max_inst=1, opt_level=1)
     except pyvex.errors.PyVEXError as error:
         raise LiftError(f"{address:#x}: `{text}`: {error}") from error
+    _divide_by_zero(block)
     if block.jumpkind not in ("Ijk_Boring", "Ijk_Call", "Ijk_Ret"):
         raise LiftError(f"{address:#x}: `{text}` lifts to {block.jumpkind}")
     return Instruction(address, mnemonic, text, block)
+
+
+def _divide_by_zero(block: pyvex.IRSB) -> None:
+    """Drops the fault that the lifter gives to a division by zero: this processor has none.
+
+    The quotient is zero then (Arm ARM DDI 0487, C6.2 `UDIV`), as `expression` says too.
+    """
+    block.statements = [
+        item
+        for item in block.statements
+        if item.tag != "Ist_Exit" or item.jumpkind != "Ijk_SigFPE_IntDiv"
+    ]
 
 
 def _system(mnemonic: str, text: str) -> System:

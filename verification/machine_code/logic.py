@@ -7,6 +7,7 @@ A connective with one operand, which Z3's own functions build, is no SMT-LIB ter
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import z3
 
@@ -51,3 +52,8 @@ def reads_of(terms: Iterable[z3.ExprRef]) -> Iterator[tuple[z3.ArrayRef, z3.BitV
     for item in parts_of(terms):
         if z3.is_select(item):
             yield item.arg(0), item.arg(1)
+
+
+def is_short(term: z3.ExprRef, limit: int) -> bool:
+    """Whether a term has at most so many parts."""
+    return len(list(islice(parts_of([term]), limit + 1))) <= limit

@@ -25,9 +25,9 @@ class _Watched(KernelState):
 
     seen: set[str] = field(default_factory=set)
 
-    def field(self, number: z3.BitVecRef, name: str) -> z3.BitVecRef:
+    def field(self, number: z3.BitVecRef, name: str, index: int = 0) -> z3.BitVecRef:
         self.seen.add(name)
-        return self._plain().field(number, name)
+        return self._plain().field(number, name, index)
 
     def entry(self, frame: z3.BitVecRef, name: str) -> z3.BitVecRef:
         self.seen.add(f"entry {name}")

@@ -165,17 +165,18 @@ class Memory:
         return z3.simplify(result)
 
     def store(self, window: Window, address: z3.BitVecRef, value: z3.BitVecRef) -> Memory:
-        """Writes whole words, or one kind byte."""
+        """Writes a word or a naturally aligned piece of one, or one kind byte."""
         if window is KINDS:
             if value.size() != 8:
                 raise AccessError("more than one byte of the kind table at once")
             return self.updated(Update(KINDS_ARRAY, low_bits(address, FRAME_BITS), value))
-        if value.size() != 64:
-            raise AccessError(f"a store of {value.size()} bits into an object")
         updates = []
         for array, index, is_word in _rows(window, address):
             guard = None if z3.is_true(is_word) else is_word
-            updates.append(Update(array, index, value, guard))
+            whole = value
+            if value.size() != 8 * WORD_BYTES:
+                whole = _with_piece(self.row(array, index), address, value)
+            updates.append(Update(array, index, whole, guard))
         return self.updated(*updates)
 
 
@@ -204,3 +205,15 @@ def _piece(word: z3.BitVecRef, address: z3.BitVecRef, size: int) -> z3.BitVecRef
         result = value if result is None else z3.If(at == byte, value, result)
     assert result is not None
     return result
+
+
+def _with_piece(word: z3.BitVecRef, address: z3.BitVecRef, piece: z3.BitVecRef) -> z3.BitVecRef:
+    """A word with another naturally aligned piece where an address names it."""
+    bits = piece.size()
+    at = z3.simplify(z3.Extract(2, 0, low_bits(address, 3)))
+    result = word
+    for low in range(0, 8 * WORD_BYTES, bits):
+        value = z3.ZeroExt(8 * WORD_BYTES - bits, piece) << low
+        kept = ~(((1 << bits) - 1) << low) & ((1 << 8 * WORD_BYTES) - 1)
+        result = z3.If(at == low // 8, (word & kept) | value, result)
+    return z3.simplify(result)

@@ -22,7 +22,8 @@ from .claim import Claim
 from .concrete import ConcreteState
 from .condition import ConditionError
 from .contracts import Contracts
-from .execute import ExecutionError, Run
+from .accesses import ExecutionError
+from .execute import Run
 from .expression import ExpressionError
 from .image import Image, ImageError
 from .lift import LiftError, disassemble
@@ -180,7 +181,7 @@ def _same(claim: Claim, original: Run, changed: Run) -> z3.BoolRef:
     parts = [_same_state(end, changed.ends[at], keys) for at, end in original.ends.items()]
     for at, called in original.calls.items():
         points = [point for point in claim.calls if point.history == at]
-        count = max((len(point.arguments) for point in points), default=0)
+        count = max((p.first + len(p.arguments) for p in points), default=0)
         parts.append(_same_state(called, changed.calls[at], [f"x{i}" for i in range(count)]))
     return conjunction(parts)
 

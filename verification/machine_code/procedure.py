@@ -17,11 +17,11 @@ import z3
 from . import looking
 from .claim import Claim
 from .contracts import forget
-from .execute import Executor
+from .execute import ROUNDS_MAX, Executor
 from .kernel_state import KernelState
 from .layout import Layout
 from .state import REGISTER_OFFSETS, State, keep
-from .walk import Answers, UntrueError, Walk, left_by, name_of
+from .walk import Answers, UntrueError, Walk, answers_of, left_by, name_of
 
 Word = z3.BitVecRef
 Needs = Callable[..., list[z3.BoolRef]]
@@ -63,17 +63,23 @@ class Procedure:
     is_done: bool = False
     # Whether a thread's call begins with it, or could.
     is_call: bool = False
+    # How many words it answers in memory, at the place that is its first argument.
+    out_words: int = 0
+    # How often its loops go round at most, if a solver is to find their ends.
+    rounds: int = ROUNDS_MAX
 
     def claim(self, layout: Layout) -> Claim:
         """The claim about the function itself."""
         it = Walk(layout, is_call=self.is_call)
         values = [z3.BitVec(f"argument_{place}", 64) for place in range(self.arguments)]
         for place, value in enumerate(values):
-            it.arguments[f"x{place}"] = value
+            it.arguments[f"x{place + (self.out_words > 0)}"] = value
         it.assume(*self.needs(it.before, *values))
         it.changes = self.changes
         it.explore(lambda: self.tell(it, *values))
-        it.promise_of(lambda after, answers: self.promise(it.initial, after, answers, *values))
+        it.promise_of(
+            lambda after, answers: self.promise(it.initial, after, answers, *values), self.out_words
+        )
         told = it.claim(self.function)
         self._check(told)
         return told
@@ -89,14 +95,21 @@ class Procedure:
             if {name: constant_of(value) for name, value in outcome.results.items()} != zeros:
                 raise UntrueError(f"{self.function} does not always answer that all is well")
 
-    def apply(self, executor: Executor, state: State, _layout: Layout) -> list[State]:
-        """Notes the call, and goes on with the memory that the procedure leaves."""
+    def apply(self, executor: Executor, state: State, layout: Layout) -> list[State]:
+        """Notes the call, and goes on with the memory that the procedure leaves: its own, if it changes
+        nothing.
+        """
         history = (*state.history, self.function)
         keep(executor.run_so_far.calls, history, state.copy())
         executor.run_so_far.summaries.append(self.function)
         state.history = history
-        state.memory = left_by(history, state.memory)
+        if self.changes:
+            state.memory = left_by(history, state.memory, self.changes, layout)
+        out = state.register("x0")
         forget(state, name_of(history))
+        for at in range(self.out_words):
+            answer = answers_of(history, self.out_words)[at]
+            executor.store_private(state, z3.simplify(out + 8 * at), answer)
         if self.is_done:
             for register in ("x0", "x1"):
                 state.registers[REGISTER_OFFSETS[register]] = z3.BitVecVal(0, 64)

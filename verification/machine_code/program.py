@@ -6,6 +6,7 @@ arrays come from the state; what it does not name is zero.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,8 +47,13 @@ class Program:
     """Some terms, ready to be evaluated."""
 
     def __init__(
-        self, terms: Sequence[z3.ExprRef], definitions: Mapping[str, z3.ExprRef] = {}
+        self,
+        terms: Sequence[z3.ExprRef],
+        definitions: Mapping[str, z3.ExprRef] = {},
+        choices: Sequence[z3.BoolRef] = (),
     ) -> None:
+        # Conditions whose value may be given, whatever they are in a state.
+        self._choices = {choice.get_id() for choice in choices}
         # What some symbols stand for; the others are the state's.
         self._definitions = definitions
         self._names: dict[int, str] = {}
@@ -59,12 +65,17 @@ class Program:
         results = ", ".join(self._names[term.get_id()] for term in self._terms)
         body = "\n".join(f"    {line}" for line in self._lines)
         scope: dict[str, Any] = {"signed": _signed}
-        exec(f"def run(symbols, rows):\n{body}\n    return [{results}]\n", scope)
+        exec(f"def run(symbols, rows, given):\n{body}\n    return [{results}]\n", scope)
         self._run = scope["run"]
 
     def run(self, symbols: Values, rows: Rows) -> list[int]:
         """The values of the terms; truth values are 0 and 1."""
-        return [int(value) for value in self._run(symbols, rows)]
+        return [int(value) for value in self._run(symbols, rows, {})]
+
+    def run_with(self, choice: z3.BoolRef, value: bool) -> int:
+        """The first term where all that is not named is zero, if a condition had this value."""
+        rows: dict[str, dict[int, int]] = defaultdict(dict)
+        return int(self._run({}, rows, {choice.get_id(): value})[0])
 
     def _add(self, term: z3.ExprRef) -> None:
         stack = [(term, False)]
@@ -82,6 +93,8 @@ class Program:
                 name = f"v{len(self._lines)}"
                 arguments = [self._names[child.get_id()] for child in children]
                 value = _line(item, arguments) if meaning is None else arguments[0]
+                if item.get_id() in self._choices:
+                    value = f"given.get({item.get_id()}, {value})"
                 self._lines.append(f"{name} = {value}")
                 self._names[item.get_id()] = name
             else:

@@ -9,12 +9,15 @@ import z3
 
 from .claim import PRESERVED, CallPoint, Case, Claim, Outcome, out_offset
 from .concrete import ConcreteState
-from .contracts import Callee, Contract, Contracts, private_of
-from .execute import STACK, Access, Executor, Rules, Run
+from .contracts import Callee, Contracts, private_of
+from .accesses import STACK
+from .execute import Executor, Rules, Run
+from .seen import Access
 from .image import Image
 from .invariants import rules as invariants
 from .logic import conjunction, conjuncts, disjunction
 from .memory import ARRAYS, KINDS, RANK_ARRAY, WORD_BYTES, Memory, Update, Window
+from .procedure import Procedure
 from .program import Program
 from .state import State
 from .solve import Verdict, is_refuted, prove, prove_by_one
@@ -72,7 +75,10 @@ def run(
     apply = contracts.without(own).apply
     # Walks have short claims: their terms stay short as well.
     zeros = zeros if claim.invariants is not None else ""
-    rules = Rules(private=private, zeros=zeros, rounds=ROUNDS, contracts=apply)
+    known = own.rounds if isinstance(own, Procedure) else ROUNDS
+    rules = Rules(
+        private=private, zeros=zeros, known_rounds=known, rounds=ROUNDS, contracts=apply
+    )
     executor = Executor(image, claim.assumptions, rules)
     done = executor.run(image.function(claim.function), claim.arguments)
     done.own = own
@@ -137,8 +143,10 @@ def discharge(claim: Claim, obligation: Obligation, *, by_both: bool = True) -> 
         if discharge(claim, easier, by_both=by_both) is Verdict.PROVED:
             return Verdict.PROVED
     hypotheses = claim.known(obligation.lemma)
-    for term in (obligation.guard, *obligation.extra):
-        hypotheses += conjuncts(term)
+    # A rule before a step is left as it is: the same rule after it then looks alike.
+    is_rule = obligation.group == KEPT
+    extra = obligation.extra if is_rule else [p for t in obligation.extra for p in conjuncts(t)]
+    hypotheses += [*conjuncts(obligation.guard), *extra]
     goals = conjuncts(obligation.goal) if obligation.is_apart else [obligation.goal]
     is_claim_alone = obligation.group in (KEPT, TRANSLATION)
     ask = prove_by_one if is_claim_alone and not by_both else prove
@@ -281,8 +289,9 @@ def _calls(done: Run, point: CallPoint) -> Iterator[Obligation]:
         return
     yield Obligation(RETURNS, name, point.condition, conjunction(state.guard))
     for place, argument in enumerate(point.arguments):
-        goal = state.register(f"x{place}") == argument
-        yield Obligation(RESULT, f"{name}: x{place}", point.condition, goal)
+        register = f"x{place + point.first}"
+        goal = state.register(register) == argument
+        yield Obligation(RESULT, f"{name}: {register}", point.condition, goal)
     goal = same_stores(state.memory, point.memory)
     changes = bool(point.memory.updates)
     yield Obligation(MEMORY, name, point.condition, goal, is_apart=changes)

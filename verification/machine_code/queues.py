@@ -8,14 +8,12 @@ proofs know of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import z3
 
 from . import invariants
-from .invariants import ANY_OBJECT, Rule
 from .kernel_state import CORE, NULL_ENDPOINT, KernelState, frame_of, is_link, link_of, number_of
 from .logic import conjunction, disjunction
+from .memory import FRAME_BITS
 
 # Which fields are links, and to what: nothing, or a place for an object of that kind.
 LINKS = {
@@ -55,7 +53,7 @@ HOLDING = ("SEND", "NOTIFICATION", "SLEEP")
 # For what a caller waits whom somebody serves.
 REPLIES = ("REPLY", "SLOW_REPLY")
 
-# Arrays of a core: how long they are.
+# Arrays of a core, or of the objects that have them: how long they are, in words.
 LENGTHS = {
     "WOKEN": 8,
     "READY": 4,
@@ -65,6 +63,8 @@ LENGTHS = {
     "WHEEL_MAP": 24,
     "WHEEL_BASE": 8,
     "WHEEL_OPEN": 8,
+    "REFILLS": 16,
+    "EFFECTS": 64,
 }
 # Those of links, and to what.
 ARRAYS = {
@@ -72,6 +72,8 @@ ARRAYS = {
     "QUEUE_TAIL": "SchedulingContext",
     "WHEEL": "Timed",
 }
+# How many cores an endpoint knows.
+CORES = 8
 # Slots of a wheel, and the last granule that it has.
 SLOTS = 152
 LAST_GRANULE = (1 << 57) - 1
@@ -188,6 +190,50 @@ def sender_is_sound(
     return [z3.Implies(is_place(state, endpoint, "Endpoint"), right)]
 
 
+def receiver_is_sound(
+    state: KernelState, endpoint: z3.BitVecRef, core: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """The first server that waits at an endpoint on a core is a thread, if there is one."""
+    right = names_at_most(state, first_receiver(state, endpoint, core), "Thread")
+    return [z3.Implies(is_place(state, endpoint, "Endpoint"), right)]
+
+
+def first_receiver(
+    state: KernelState, endpoint: z3.BitVecRef, core: z3.BitVecRef
+) -> z3.BitVecRef:
+    """The first server that waits at an endpoint on a core: each has two words of `SERVERS`."""
+    at = z3.ZeroExt(60, z3.Concat(core, z3.BitVecVal(0, 1)))
+    return state.element(endpoint, "Endpoint.SERVERS", at, 16)
+
+
+def buffer_is_user(state: KernelState, thread: z3.BitVecRef) -> list[z3.BoolRef]:
+    """The message buffer of a thread, if it has one, is a user frame. Only tested."""
+    buffer = state.field(thread, "Thread.BUFFER")
+    is_user = state.is_frame(z3.Extract(FRAME_BITS - 1, 0, buffer), "User")
+    right = z3.And(z3.ULT(buffer, 1 << FRAME_BITS), is_user)
+    return [z3.Implies(state.is_object(thread, "Thread"), z3.Or(buffer == 0, right))]
+
+
+def last_sender_is_sound(
+    state: KernelState, endpoint: z3.BitVecRef, band: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """The last sender of each band of an endpoint is a thread, if there is one."""
+    link = state.element(endpoint, "Endpoint.BAND_TAIL", z3.ZeroExt(61, band), 8)
+    right = names_at_most(state, link, "Thread")
+    return [z3.Implies(is_place(state, endpoint, "Endpoint"), right)]
+
+
+def taken_is_sound(state: KernelState, endpoint: z3.BitVecRef) -> list[z3.BoolRef]:
+    """Who took the last call at an endpoint, on each core, is where a thread was."""
+    rules = []
+    for core in range(CORES):
+        link = state.field(endpoint, "Endpoint.TAKEN", 2 * core)
+        number = number_of(link)
+        place = z3.And(state.is_described(frame_of(number)), state.is_aligned(number, "Thread"))
+        rules.append(z3.Or(link == 0, z3.And(is_link(link), place)))
+    return [z3.Implies(is_place(state, endpoint, "Endpoint"), conjunction(rules))]
+
+
 def _names_context(state: KernelState, thread: z3.BitVecRef) -> z3.BoolRef:
     """A thread names a context, or none."""
     return names_at_most(state, state.field(thread, "Thread.CONTEXT"), "SchedulingContext")
@@ -247,6 +293,43 @@ def sender_waits(
     return [z3.Implies(is_first, waits_for(state, number_of(link), "SEND"))]
 
 
+def receiver_waits(
+    state: KernelState, endpoint: z3.BitVecRef, core: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """The first server that waits at a living endpoint receives there. Only tested."""
+    link = first_receiver(state, endpoint, core)
+    waits = state.field(number_of(link), "Thread.WAIT")
+    receives = waits == state.layout.constants["wait.RECEIVE"] | link_of(endpoint)
+    is_live = state.field(endpoint, "Endpoint.ID") != 0
+    is_first = z3.And(is_place(state, endpoint, "Endpoint"), is_live, link != 0)
+    return [z3.Implies(is_first, receives)]
+
+
+def is_own_link(state: KernelState, thread: z3.BitVecRef) -> z3.BoolRef:
+    """A thread bears its own link."""
+    return number_of(state.field(thread, "Thread.LINK")) == thread
+
+
+def is_itself(state: KernelState, thread: z3.BitVecRef) -> z3.BoolRef:
+    """A thread was not destroyed, and bears its own link."""
+    return z3.And(state.is_live(thread, "Thread"), is_own_link(state, thread))
+
+
+def busy_is_itself(state: KernelState, thread: z3.BitVecRef) -> list[z3.BoolRef]:
+    """Who waits or runs was not destroyed, and bears its own link. Only tested."""
+    is_busy = z3.Or(state.field(thread, "Thread.WAIT") != 0, is_current(state, thread))
+    is_busy = z3.And(state.is_object(thread, "Thread"), is_busy)
+    return [z3.Implies(is_busy, is_itself(state, thread))]
+
+
+def signalled_is_bound(state: KernelState, thread: z3.BitVecRef) -> list[z3.BoolRef]:
+    """Who is marked to have signals is bound to a notification. Only tested."""
+    special = state.field(thread, "Thread.SPECIAL")
+    is_marked = special & state.layout.constants["special.SIGNALLED"] != 0
+    is_marked = z3.And(state.is_object(thread, "Thread"), is_marked)
+    return [z3.Implies(is_marked, state.field(thread, "Thread.BOUND") != 0)]
+
+
 def gate_of_caller_is_sound(state: KernelState, thread: z3.BitVecRef) -> list[z3.BoolRef]:
     """What a thread sent through is where a gate was."""
     gate = z3.Extract(45, 6, state.field(thread, "Thread.SENT_THROUGH"))
@@ -303,80 +386,33 @@ def helper_has_context(state: KernelState) -> list[z3.BoolRef]:
     return [z3.Implies(helper != 0, context != 0)]
 
 
-def rules(state: KernelState) -> list[Rule]:
-    """Every invariant that functions told as walks keep."""
-    usual = [rule for rule in invariants.rules(state) if rule.name != "the current thread"]
-    return [*usual, *KEPT]
+def runner_waits_for_nothing(state: KernelState) -> list[z3.BoolRef]:
+    """Who runs waits for nothing, and who uses a context runs. Only tested."""
+    current, context = (state.field(CORE, f"Core.{field}") for field in ("CURRENT", "CONTEXT"))
+    waits = state.field(number_of(current), "Thread.WAIT")
+    return [z3.Implies(current != 0, waits == 0), z3.Implies(context != 0, current != 0)]
 
 
-def _links(owner: str) -> Callable[[KernelState], list[z3.BoolRef]]:
-    number = CORE if owner == "Core" else ANY_OBJECT
-    return lambda s: [
-        conjunction(rule for field in LINKS[owner] for rule in link_is_sound(s, owner, field, number))
-    ]
+def held_is_saved(state: KernelState, reply: z3.BitVecRef) -> list[z3.BoolRef]:
+    """Whom a reply object holds is saved, for a server. Only tested."""
+    caller, server = (state.field(reply, f"Reply.{field}") for field in ("CALLER", "SERVER"))
+    is_saved = waits_for(state, number_of(caller), "SAVED", "SAVED_FAULT")
+    holds = z3.And(is_place(state, reply, "Reply"), caller != 0)
+    return [z3.Implies(holds, z3.And(server != 0, is_saved))]
 
 
-def _array(field: str) -> Callable[[KernelState], list[z3.BoolRef]]:
-    bits = (LENGTHS[field] - 1).bit_length()
-    index = z3.BitVec(f"any_place_{bits}", bits)
-    return lambda s: element_is_sound(s, field, index)
+def names_dying(state: KernelState, dying: z3.BitVecRef) -> z3.BoolRef:
+    """A word that names a dying object: a kind, and a place for one of that kind, or a frame."""
+    kind, number = z3.Extract(63, 56, dying), number_of(dying)
+    known = []
+    for name, value in state.layout.kinds.items():
+        is_frame = name in invariants.FRAME_KIND_OF
+        place = state.is_described(frame_of(number)) if is_frame else state.is_object(number, name)
+        known.append(z3.And(kind == value, place))
+    return disjunction(known)
 
 
-KEPT = (
-    *(Rule(f"queue links of {owner}", _links(owner)) for owner in LINKS),
-    Rule("callers", lambda s: link_is_sound(s, "Thread", "CALLER", ANY_OBJECT)),
-    Rule("gates of callers", lambda s: gate_of_caller_is_sound(s, ANY_OBJECT)),
-    Rule("what is waited for", lambda s: wait_is_sound(s, ANY_OBJECT)),
-    Rule("senders", lambda s: sender_is_sound(s, ANY_OBJECT, z3.BitVec("any_place_3", 3))),
-    *(Rule(f"elements of {field}", _array(field)) for field in ARRAYS),
-    Rule("marks of timers", lambda s: mark_is_sound(s, ANY_OBJECT)),
-    Rule("bases of wheels", lambda s: base_is_sound(s, z3.BitVec("any_place_3", 3))),
-)
-
-# Where a rule of any element of an array looks: the index has as many bits as the array needs.
-ANY_PRIORITY = z3.BitVec("any_place_8", 8)
-
-# What is assumed of queues and not shown to be kept.
-TESTED = (
-    Rule("queues that are ready", lambda s: ready_is_true(s, ANY_PRIORITY)),
-    Rule("gates of senders", lambda s: sender_has_gate(s, ANY_OBJECT)),
-    Rule("servers of the saved", lambda s: saved_has_server(s, ANY_OBJECT)),
-    Rule("first of queues", lambda s: head_is_sound(s, ANY_PRIORITY)),
-    Rule("who holds a context", lambda s: holder_is_sound(s, ANY_OBJECT)),
-    Rule("who serves", lambda s: server_is_sound(s, ANY_OBJECT)),
-    Rule("who is served", lambda s: caller_is_served(s, ANY_OBJECT)),
-    Rule("who waits for signals", lambda s: waiter_waits(s, ANY_OBJECT)),
-    Rule("first senders", lambda s: sender_waits(s, ANY_OBJECT, z3.BitVec("any_place_3", 3))),
-    Rule("who runs", lambda s: [*caller_has_time(s), *helper_has_context(s)]),
-)
-
-# How the rules are evaluated in a state: once, for each object of some kinds (and each of so many
-# places), for each place of an array.
-SINGLE = ("queue links of Core", "who runs")
-OF_OBJECTS = {
-    **{f"queue links of {owner}": ((owner,), 1) for owner in LINKS if owner not in ("Core", "Timed")},
-    "queue links of Timed": (("Thread", "SchedulingContext"), 1),
-    "marks of timers": (("Thread", "SchedulingContext"), 1),
-    "callers": (("Thread",), 1),
-    "gates of senders": (("Thread",), 1),
-    "servers of the saved": (("Thread",), 1),
-    "what is waited for": (("Thread",), 1),
-    "gates of callers": (("Thread",), 1),
-    "senders": (("Endpoint",), 8),
-    "who holds a context": (("Thread",), 1),
-    "who serves": (("Thread",), 1),
-    "who is served": (("Thread",), 1),
-    "who waits for signals": (("Notification",), 1),
-    "first senders": (("Endpoint",), 8),
-}
-OF_PLACES = {
-    **{f"elements of {field}": LENGTHS[field] for field in ARRAYS},
-    "bases of wheels": LENGTHS["WHEEL_BASE"],
-    "queues that are ready": LENGTHS["QUEUE_HEAD"],
-    "first of queues": LENGTHS["QUEUE_HEAD"],
-}
-
-
-def place_of(length: int) -> str:
-    """The symbol of any place of an array."""
-    return f"any_place_{(length - 1).bit_length()}"
+def drain_is_sound(state: KernelState) -> list[z3.BoolRef]:
+    """What is the last to be taken apart is there, if something is."""
+    last = state.field(CORE, "Core.DRAIN_TAIL")
+    return [z3.Or(last == 0, names_dying(state, last))]

@@ -11,7 +11,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import invariants, queues, tables
+from . import invariants, naming, queue_rules, queues, tables
 from .concrete import ConcreteState
 from .kernel_state import CORE, MACHINE, NULL_ENDPOINT, NULL_SLOTS, KernelState
 from .layout import Layout
@@ -112,16 +112,20 @@ class Snapshot:
 
     def _queues(self) -> Iterator[Instance]:
         """The rules of queues, wheels, and who runs."""
-        for rule in queues.SINGLE:
+        for rule in queue_rules.SINGLE:
             yield rule, rule, {}
-        for rule, (owners, places) in queues.OF_OBJECTS.items():
+        for rule, (owners, places) in queue_rules.OF_OBJECTS.items():
             for number in (number for owner in owners for number in self._objects(owner)):
                 for place in range(places):
                     symbols = {"any_object": number, "any_place_3": place}
                     yield f"{rule}: {number:#x}", rule, symbols
-        for rule, length in queues.OF_PLACES.items():
+        yield "what is dying", "what is dying", {}
+        for rule, owner in naming.OF_OBJECTS.items():
+            for number in self._objects(owner):
+                yield f"{rule}: {number:#x}", rule, {"any_object": number}
+        for rule, length in queue_rules.OF_PLACES.items():
             for place in range(length):
-                yield f"{rule}: {place}", rule, {queues.place_of(length): place}
+                yield f"{rule}: {place}", rule, {queue_rules.place_of(length): place}
 
     def _seldom(self) -> Iterator[Instance]:
         """The rules that only some calls keep."""
@@ -150,6 +154,12 @@ class Snapshot:
             for other in range(frame, min(frame + 512, max(self._frames("LargeTail"), default=0) + 1)):
                 symbols = {"any_frame": frame, "any_other": other}
                 yield f"tail {other:#x} of {frame:#x}", "tails of large frames", symbols
+        for record in self._objects("Records"):
+            yield f"record {record:#x}", "records of mappings", {"any_object": record}
+        for frame in self._frames("Shadow"):
+            for index in range(UNITS_PER_FRAME * UNIT_WORDS):
+                symbols = {"any_frame": frame, "any_index": index}
+                yield f"record {index} of {frame:#x}", "records in shadows", symbols
         for rule, kind in FRAME_RULES:
             for frame in self._frames(kind):
                 yield f"{rule}: {frame:#x}", rule, {"any_frame": frame}
@@ -219,8 +229,9 @@ def _programs(layout: Layout) -> dict[str, Program]:
         *invariants.SELDOM,
         *tables.rules(),
         *tables.tested(),
-        *queues.KEPT,
-        *queues.TESTED,
+        *queue_rules.KEPT,
+        *queue_rules.TESTED,
+        *naming.TESTED,
     )
     return {rule.name: Program(rule.holds(state)) for rule in every}
 
@@ -317,6 +328,13 @@ def _spoil_frame(kind: str, field: str, value: int) -> Callable[[Snapshot], None
     return spoil
 
 
+def _spoil_record(snapshot: Snapshot) -> None:
+    """A record that is in use is one of frame 0."""
+    at = snapshot.layout.word("Records.FRAME")
+    record = next(r for r in snapshot._objects("Records") if snapshot._field(r, "Records.SPACE"))
+    snapshot.concrete.set_field(record, at, 0)
+
+
 def _spoil_pool(snapshot: Snapshot) -> None:
     frame = snapshot._frames("Pool")[0]
     snapshot.concrete.rows[frame % 512 % UNIT_WORDS][
@@ -334,6 +352,19 @@ def _spoil_second_parent(snapshot: Snapshot) -> None:
     rows, unit, _ = _entries(snapshot, 2)[0]
     free = next(index for index in range(UNIT_WORDS) if not snapshot.concrete.rows[index].get(unit))
     snapshot.concrete.rows[free][unit] = rows[unit]
+
+
+def _spoil_running(snapshot: Snapshot) -> None:
+    """The thread that runs sleeps."""
+    running = snapshot.concrete.rows[0][snapshot.concrete.symbols["core"]]
+    at, asleep = snapshot.layout.word("Thread.WAIT"), snapshot.layout.constants["wait.SLEEP"]
+    snapshot.concrete.set_field(running, at, asleep)
+
+
+def _spoil_buffer(snapshot: Snapshot) -> None:
+    """A thread has a page table for its message buffer."""
+    thread, at = _first(snapshot, "Thread"), snapshot.layout.word("Thread.BUFFER")
+    snapshot.concrete.set_field(thread, at, snapshot._frames("PageTable")[0])
 
 
 def _spoil_number_zero(snapshot: Snapshot) -> None:
@@ -370,6 +401,7 @@ SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a table that counts one less": _spoil_frame("PageTable", "ID", 1),
     "a shadow that is none": _spoil_frame("PageTable", "RECORDS", 1),
     "a record that is none": _spoil_frame("User", "RECORDS", 64),
+    "a record of what is no frame": _spoil_record,
     "a thread in a space without tables": _spoil_field("AddressSpace.ROOT", 0),
     "memory of number 0": _spoil_number_zero,
     "a context that a gate runs": _spoil_field("SchedulingContext.RUNNING", 0x1_0000),
@@ -385,4 +417,13 @@ SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a wheel of what has no deadline": _spoil_core("WHEEL", 100, 0x1_0000),
     "a wheel at its end": _spoil_core("WHEEL_BASE", 5, queues.LAST_GRANULE),
     "a caller without time": _spoil_core("CONTEXT", 0, 0),
+    "a gate in two lists": _spoil_link("Notification.GATES"),
+    "a runner that waits": _spoil_running,
+    "a server that does not receive": _spoil_link("Endpoint.SERVERS"),
+    "a server that is nowhere": _spoil_field("Endpoint.TAKEN", 1 << 39),
+    "a last sender that is no thread": _spoil_field("Endpoint.BAND_TAIL", 0x1_0000),
+    "a thread with the link of another": _spoil_field("Thread.LINK", 0),
+    "a thread with signals of nothing": _spoil_field("Thread.SPECIAL", 1),
+    "a message buffer that is a table": _spoil_buffer,
+    "a dying object that is nowhere": _spoil_core("DRAIN_TAIL", 0, 1),
 }

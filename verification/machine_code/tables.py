@@ -406,6 +406,37 @@ def user_frame_is_sound(state: KernelState, frame: z3.BitVecRef) -> list[z3.Bool
     return [z3.Implies(state.is_frame(frame, "User"), z3.Or(link == 0, right))]
 
 
+def record_is_sound(state: KernelState, record: z3.BitVecRef) -> list[z3.BoolRef]:
+    """A record of a mapping names its space, its neighbours, and if it is the first of its frame that.
+
+    Only tested.
+    """
+    links = {f: state.field(record, f"Records.{f}") for f in ("SPACE", "NEXT", "PREV", "FRAME")}
+    space, frame = links["SPACE"], links["FRAME"]
+    others = [
+        z3.Or(links[field] == 0, _names(state, links[field], "Records")) for field in ("NEXT", "PREV")
+    ]
+    is_user = z3.And(is_frame_word(frame), state.is_frame(frame_in(frame), "User"))
+    right = z3.And(_names(state, space, "AddressSpace"), *others, is_user)
+    is_used = z3.And(state.is_object(record, "Records"), space != 0)
+    return [z3.Implies(is_used, right)]
+
+
+def shadow_names_records(
+    state: KernelState, frame: z3.BitVecRef, index: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """What is in a shadow is the record of a mapping. Only tested."""
+    link = read_entry(state, frame, index)
+    is_used = state.field(number_of(link), "Records.SPACE") != 0
+    right = z3.And(_names(state, link, "Records"), is_used)
+    return [z3.Implies(state.is_frame(frame, "Shadow"), z3.Or(link == 0, right))]
+
+
+def _names(state: KernelState, link: z3.BitVecRef, kind: str) -> z3.BoolRef:
+    """A word names a place for an object of a kind."""
+    return z3.And(is_link(link), state.is_object(number_of(link), kind))
+
+
 def rules() -> list[Rule]:
     """The invariants of page tables, of any of them."""
     space, frame, other = ANY_SPACE, ANY_FRAME, ANY_OTHER
@@ -453,4 +484,6 @@ def tested() -> list[Rule]:
         Rule("counts of tables", lambda s: count_is_sound(s, ANY_FRAME, first, second)),
         Rule("spaces of threads", lambda s: space_has_root(s, ANY_SPACE)),
         Rule("tails of large frames", lambda s: tail_is_there(s, ANY_FRAME, ANY_OTHER)),
+        Rule("records of mappings", lambda s: record_is_sound(s, ANY_SPACE)),
+        Rule("records in shadows", lambda s: shadow_names_records(s, ANY_FRAME, first)),
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import z3
 
-from .logic import reads_of
+from .logic import parts_of, reads_of
 
 
 def constant_part(total: z3.BitVecRef) -> int | None:
@@ -17,7 +17,13 @@ def constant_part(total: z3.BitVecRef) -> int | None:
 
 
 def values_of(guard: Sequence[z3.BoolRef], term: z3.BitVecRef, most: int) -> list[int] | None:
-    """All values that a term can have by what a guard says without memory; `None` if too many."""
+    """All values that a term can have by what a guard says without memory; `None` if too many.
+
+    What the term reads from memory may be anything.
+    """
+    reads = [part for part in parts_of([term]) if z3.is_select(part)]
+    anything = [z3.BitVec(f"any_read_{at}", read.size()) for at, read in enumerate(reads)]
+    term = z3.substitute(term, *zip(reads, anything, strict=True))
     solver = z3.SolverFor("QF_BV")
     solver.add(*(part for part in guard if not any(reads_of([part]))))
     found: list[int] = []

@@ -13,12 +13,13 @@ from typing import Protocol
 
 import z3
 
-from . import invariants, looking, queues
+from . import invariants, looking, queue_rules, queues
 from .call import Call
 from .claim import CallPoint, Claim, Fact
-from .kernel_state import CORE, KernelState, direct, link_of, number_of
+from .kernel_state import KernelState, direct, link_of, number_of
 from .layout import Layout
 from .memory import (
+    ENTRY_ARRAY,
     KINDS_ARRAY,
     NUMBER_BITS,
     OBJECTS,
@@ -31,8 +32,11 @@ from .state import History
 from .telling import Object, Word, word
 
 
-# The two words that a function answers.
-Answers = tuple[Word, Word]
+# `ISR_EL1`: an IRQ or FIQ waits (Arm ARM, D24.2.99).
+ISR_INTERRUPTS = 0xC0
+
+# What a function answers: two words, or those that it leaves in memory.
+Answers = tuple[Word, ...]
 
 
 class Callee(Protocol):
@@ -41,6 +45,8 @@ class Callee(Protocol):
     function: str
     changes: frozenset[str]
     is_done: bool
+    is_call: bool
+    out_words: int
 
     def needs(self, state: KernelState, *arguments: Word) -> list[z3.BoolRef]: ...
     def promise(
@@ -52,16 +58,37 @@ class UntrueError(Exception):
     """A claim that contradicts itself."""
 
 
+class Refused(Exception):
+    """A path ends with an error: see `Walk.on_refusal`."""
+
+
+class Ended(Exception):
+    """A path was told to its end, in a step that other paths go on from."""
+
+
 def name_of(history: History) -> str:
     """What the symbols begin with that stand for what the last of some procedures leaves."""
     return "after_" + "_".join(history)
 
 
-def left_by(history: History, before: Memory) -> Memory:
-    """The memory that a procedure leaves: other words, the same kinds and entries."""
+def answers_of(history: History, out_words: int) -> Answers:
+    """What the last of some procedures answers: in registers, or so many words in memory."""
+    names = [f"out{at}" for at in range(out_words)] or ["x0", "x1"]
+    return tuple(z3.BitVec(f"{name_of(history)}_{name}", 64) for name in names)
+
+
+def left_by(
+    history: History, before: Memory, changes: frozenset[str], layout: Layout
+) -> Memory:
+    """The memory that a procedure leaves: other words, and the kinds and entries that it may write."""
     other = Memory.symbolic(f"{name_of(history)}_")
-    kept = tuple(update for update in before.updates if update.array >= KINDS_ARRAY)
-    return replace(before, base=(*other.base[:UNIT_WORDS], *before.base[UNIT_WORDS:]), updates=kept)
+    tables = {"kind": KINDS_ARRAY}
+    for field, word in layout.objects["Entry"].fields.items():
+        tables[f"entry {field}"] = ENTRY_ARRAY + word
+    new = {*range(UNIT_WORDS), *(array for name, array in tables.items() if name in changes)}
+    kept = tuple(update for update in before.updates if update.array not in new)
+    base = (other.base[at] if at in new else array for at, array in enumerate(before.base))
+    return replace(before, base=tuple(base), updates=kept)
 
 
 class Walk(Call):
@@ -74,6 +101,8 @@ class Walk(Call):
         self.initial = self.before
         # The fields that it may write; `None`: any.
         self.changes: frozenset[str] | None = None
+        # What becomes of an error, if that is more than to answer it: then each is a path of its own.
+        self.on_refusal: Callable[[Word], None] | None = None
         self._calls: list[CallPoint] = []
         self._promises: list[Fact] = []
         self._decisions: tuple[bool, ...] = ()
@@ -88,14 +117,29 @@ class Walk(Call):
         # What is known of each procedure on this path: before, after, what it may write.
         self._left: list[tuple[z3.BoolRef, KernelState, KernelState, frozenset[str]]] = []
         self._clocks = 0
+        self._interrupts = 0
 
     def explore(self, tell: Callable[[], None]) -> None:
         """Tells every path."""
         waiting: list[tuple[bool, ...]] = [()]
         while waiting:
             self._begin(waiting.pop())
-            tell()
+            try:
+                tell()
+            except Refused as refusal:
+                self._elsewhere = 0
+                assert self.on_refusal is not None
+                self.on_refusal(word(self.layout.errors[str(refusal)]))
+            except Ended:
+                pass
             waiting += self._others
+
+    def refuse(self, error: str, condition: z3.BoolRef) -> None:
+        """Ends with an error if the condition holds; what was written before stays."""
+        if self.on_refusal is None:
+            super().refuse(error, condition)
+        elif self.holds(condition):
+            raise Refused(error)
 
     def _assume_start(self) -> None:
         self.assume(*invariants.stand_ins_are_sound(self.before))
@@ -123,7 +167,10 @@ class Walk(Call):
         return value
 
     def do(self, procedure: Callee, *arguments: Object | Word) -> Word:
-        """Calls a procedure; what follows finds what it left. Answers what it answers."""
+        """Calls a procedure; what follows finds what it left. Answers what it answers.
+
+        One that changes nothing leaves memory as it was.
+        """
         if self._conditions:
             raise UntrueError(f"{procedure.function} is called under a condition: use `holds`")
         if self.changes is not None and not procedure.changes <= self.changes:
@@ -133,42 +180,71 @@ class Walk(Call):
         here, history = self.here(), (*self._history, procedure.function)
         if self._is_new():
             needs = tuple(procedure.needs(self.now, *words))
-            point = CallPoint(history, here, words, self.now.memory, self.before, needs)
+            if procedure.is_call:
+                needs = (*needs, *invariants.current_is_sound(self.now))
+            first = int(procedure.out_words > 0)
+            point = CallPoint(history, here, words, self.now.memory, self.before, needs, first)
             self._calls.append(point)
-        before = self.now
-        after = before.after(left_by(history, before.memory))
-        self._left.append((here, before, after, procedure.changes))
-        self._history, self.before, self.now = history, after, after
-        self.assume(*invariants.stand_ins_are_sound(after))
-        answers = (z3.BitVec(f"{name_of(history)}_x0", 64), z3.BitVec(f"{name_of(history)}_x1", 64))
+        before = after = self.now
+        self._history = history
+        if procedure.changes:
+            left = left_by(history, before.memory, procedure.changes, self.layout)
+            after = before.after(left)
+            self._left.append((here, before, after, procedure.changes))
+            self.before = self.now = after
+            self.assume(*invariants.stand_ins_are_sound(after))
+        answers = answers_of(history, procedure.out_words)
         for promise in procedure.promise(before, after, answers, *words):
             self.assume(z3.Implies(here, promise))
         return answers[0]
 
     def do_pair(self, procedure: Callee, *arguments: Object | Word) -> tuple[Word, Word]:
         """The same for one that answers two words."""
-        first = self.do(procedure, *arguments)
-        return first, z3.BitVec(f"{name_of(self._history)}_x1", 64)
+        self.do(procedure, *arguments)
+        first, second = answers_of(self._history, 0)
+        return first, second
 
-    def promise_of(self, promise: Callable[[KernelState, Answers], list[z3.BoolRef]]) -> None:
-        """What is promised holds at each end."""
+    def do_out(self, procedure: Callee, *arguments: Object | Word) -> Answers:
+        """The same for one that answers words in memory."""
+        self.do(procedure, *arguments)
+        return answers_of(self._history, procedure.out_words)
+
+    def promise_of(
+        self, promise: Callable[[KernelState, Answers], list[z3.BoolRef]], out_words: int
+    ) -> None:
+        """What is promised holds at each end; a word in memory that is not told is any word."""
+        names = [f"*{8 * at}" for at in range(out_words)]
+        anything = {name: z3.BitVec(f"untold_{name[1:]}", 64) for name in names}
+        anything = anything or {"x0": word(0), "x1": word(0)}
         for outcome in self.outcomes:
             after = self.initial.after(outcome.memory)
-            answers = tuple(outcome.results.get(name, word(0)) for name in ("x0", "x1"))
+            answers = tuple((anything | outcome.results)[name] for name in anything)
             for goal in promise(after, answers):
                 name = f"{outcome.name}: as promised"
                 self._promises.append(Fact(name, outcome.condition, goal, ()))
 
-    def clock(self) -> Word:
-        """The time, which is read anew each time, and never comes to where wheels end."""
+    def clock(self, place: int | None = None) -> Word:
+        """The time, which is read anew each time, and never comes to where wheels end.
+
+        `place` counts the reads in the order of the code, if a path does not come to all of them.
+        """
         self._clocks += 1
-        time = z3.BitVec(f"cntvct_el0_{self._clocks - 1}", 64)
+        time = z3.BitVec(f"cntvct_el0_{self._clocks - 1 if place is None else place}", 64)
         self.assume(z3.ULT(time, queues.TIME_MAX))
         return time
+
+    def interrupt(self) -> z3.BoolRef:
+        """Whether an interrupt waits, which is looked at anew each time."""
+        self._interrupts += 1
+        pending = z3.BitVec(f"isr_el1_{self._interrupts - 1}", 64)
+        return pending & ISR_INTERRUPTS != 0
 
     def thing(self, kind: str, link: Word) -> Object:
         """The object that a word names, if it names one."""
         return Object(self, kind, number_of(link))
+
+    def partner(self, thread: Object, right: str = "") -> None:
+        """A message meets a thread; a right was seen with which capabilities may come along."""
 
     def follow(self, item: Object, field: str) -> Object:
         """The object that a link names, if it is not zero."""
@@ -178,9 +254,9 @@ class Walk(Call):
         self.assume(*queues.link_is_sound(self.before, item.kind, field, item.number))
         return self.thing(queues.kind_of_link(item.kind, field), link)
 
-    def element(self, field: str, index: Word) -> Element:
-        """An element of an array of this core's, by an index that has just its bits."""
-        return Element(self, field, index)
+    def element(self, field: str, index: Word, item: Object | None = None) -> Element:
+        """An element of an array of this core's, or an object's, by an index that has just its bits."""
+        return Element(self, item or self.core, field, index)
 
     def finish(self) -> None:
         """Ends; what the result registers hold is nobody's business."""
@@ -257,7 +333,7 @@ class Walk(Call):
         written.add(looking.ANYTHING)
         rules = [
             rule
-            for rule in queues.rules(self.initial)
+            for rule in queue_rules.rules(self.initial)
             if looking.fields_of(rule, self.layout) & written
         ]
         known = {"calls": self._calls, "promises": self._promises}
@@ -266,48 +342,68 @@ class Walk(Call):
 
 @dataclass(frozen=True)
 class Element:
-    """An element of an array of a core's, by an index of as many bits as the array needs."""
+    """An element of an array of an object, by an index of as many bits as the array needs."""
 
     walk: Walk
+    item: Object
     field: str
     index: Word
 
     def read(self) -> Word:
         """What it holds."""
         unit, lane = self._place(False)
-        walk = self.walk
-        for array in self._arrays():
-            walk._keep(f"Core.{self.field}", array, unit, walk.core)
-        return choose(lane, [walk.now.memory.row(array, unit) for array in self._arrays()])
+        walk, arrays = self.walk, self._arrays(lane)
+        for array, _ in arrays:
+            walk._keep(self._name, array, unit, self.item)
+        rows = [walk.now.memory.row(array, unit) for array, _ in arrays]
+        if self.item.kind == "Core":
+            return choose(lane, rows)
+        # As the executor does it, which matters where elements are read after others were written.
+        value = rows[0]
+        for row, (_, is_it) in zip(rows[1:], arrays[1:]):
+            value = z3.If(is_it, row, value)
+        return value
 
     def write(self, value: Word | int) -> None:
         """Writes it."""
-        self.walk._may_write(f"Core.{self.field}")
+        self.walk._may_write(self._name)
         unit, lane = self._place(True)
         value = word(value) if isinstance(value, int) else value
-        arrays = enumerate(self._arrays())
-        self.walk.store(*(Update(array, unit, value, lane == at) for at, array in arrays))
+        arrays = self._arrays(lane)
+        self.walk.store(*(Update(array, unit, value, is_it) for array, is_it in arrays))
 
-    def _arrays(self) -> range:
-        first = self.walk.layout.word(f"Core.{self.field}") % UNIT_WORDS
-        return range(first, first + min(UNIT_WORDS, 1 << self.index.size()))
+    @property
+    def _name(self) -> str:
+        return f"{self.item.kind}.{self.field}"
+
+    def _arrays(self, lane: Word) -> list[tuple[int, z3.BoolRef]]:
+        """The arrays where it may be, by its place in a unit, and when it is there."""
+        first = self.walk.layout.word(self._name) % UNIT_WORDS
+        lanes = [(first + at, lane == at) for at in range(min(UNIT_WORDS, 1 << self.index.size()))]
+        return [(array, is_it) for array, is_it in lanes if not z3.is_false(z3.simplify(is_it))]
 
     def _place(self, is_write: bool) -> tuple[Word, Word]:
         """Its unit, and its place in that; the function may look there."""
         walk, bits = self.walk, self.index.size()
-        first = walk.layout.word(f"Core.{self.field}")
+        first = walk.layout.word(self._name)
         low = min(bits, 3)
-        unit = CORE + first // UNIT_WORDS
+        unit = self.item.number + first // UNIT_WORDS
         if bits > low:
             unit = unit + z3.ZeroExt(NUMBER_BITS - bits + low, z3.Extract(bits - 1, low, self.index))
         unit, lane = z3.simplify(unit), z3.Extract(low - 1, 0, self.index)
         within = z3.ZeroExt(3 - low, lane) if low < 3 else lane
         place = z3.Concat(within + first % UNIT_WORDS, z3.BitVecVal(0, 3))
         in_array = _is_below(self.index, queues.LENGTHS[self.field])
-        right = z3.And(in_array, walk.now.is_frame_of(unit, "Kernel"))
+        right = z3.And(in_array, self._is_right(unit))
         address = direct(z3.Concat(unit, place))
-        walk.note(f"Core.{self.field}", OBJECTS, address, right, is_write=is_write)
+        walk.note(self._name, OBJECTS, address, right, is_write=is_write)
         return unit, lane
+
+    def _is_right(self, unit: Word) -> z3.BoolRef:
+        now = self.walk.now
+        if self.item.kind == "Core":
+            return now.is_frame_of(unit, "Kernel")
+        return now.is_object(self.item.number, self.item.kind)
 
 
 def choose(index: Word, values: Sequence[Word]) -> Word:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import z3
 
@@ -104,17 +104,15 @@ def choice_of(term: z3.BitVecRef, depth: int = CHOICES_MAX) -> z3.BitVecRef | No
 
 
 def split_by(
-    term: z3.BitVecRef, differs: Callable[[z3.BitVecRef, z3.BitVecRef], bool]
+    term: z3.BitVecRef,
+    chosen: Callable[[z3.BitVecRef, Sequence[z3.BoolRef]], z3.BoolRef | None],
 ) -> z3.BitVecRef:
-    """The term as a choice by one of its conditions whose two sides differ; itself if none does."""
-    for condition in _conditions(term):
-        sides = [
-            z3.simplify(z3.substitute(term, (condition, z3.BoolVal(value))))
-            for value in (True, False)
-        ]
-        if differs(*sides):
-            return z3.If(condition, *sides)
-    return term
+    """The term as a choice by one of its conditions; itself if none is chosen."""
+    condition = chosen(term, list(_conditions(term)))
+    if condition is None:
+        return term
+    sides = (z3.substitute(term, (condition, z3.BoolVal(value))) for value in (True, False))
+    return z3.If(condition, *(z3.simplify(side) for side in sides))
 
 
 def _conditions(term: z3.BitVecRef) -> Iterator[z3.BoolRef]:

@@ -12,35 +12,49 @@ import z3
 from ..call import Call
 from ..claim import Claim
 from ..contracts import Contract
+from ..copying import COPY_MESSAGE
 from ..layout import Layout
 from ..procedure import Procedure
 from ..walk import Walk
 from . import (
     allowance,
+    budget,
     capability,
     context,
     create,
     debug,
+    deliver,
+    destroy,
+    destroy_quickly,
+    disarm,
+    dispatch,
+    enqueue,
     frame,
+    give,
     irq,
     lend,
     lookup,
+    message,
     notify,
+    page_range,
     page_table,
+    receive,
     region,
     resume,
     run_queue,
     schedule,
-    send,
     start,
     stop,
+    teardown,
     thread,
     user_memory,
+    wait,
     wheel,
 )
 
 FAMILIES: tuple[ModuleType, ...] = (
     allowance,
+    budget,
     capability,
     context,
     create,
@@ -81,7 +95,7 @@ class Subject:
         return it.claim(self.name)
 
 
-# Functions that change memory and that others call.
+# Functions that change memory and that others call; of copying, `copying` has the proof.
 PROCEDURES: tuple[Procedure, ...] = (
     *run_queue.PROCEDURES,
     *wheel.PROCEDURES,
@@ -90,7 +104,26 @@ PROCEDURES: tuple[Procedure, ...] = (
     *notify.PROCEDURES,
     *lend.PROCEDURES,
     *stop.PROCEDURES,
+    *deliver.PROCEDURES,
+    *wait.PROCEDURES,
+    *enqueue.PROCEDURES,
+    *message.PROCEDURES,
+    *receive.PROCEDURES,
+    *dispatch.PROCEDURES,
+    *give.PROCEDURES,
+    *budget.PROCEDURES,
+    *page_range.PROCEDURES,
+    *destroy.PROCEDURES,
+    *disarm.PROCEDURES,
+    *teardown.PROCEDURES,
+    COPY_MESSAGE,
 )
+
+
+# Functions that are proved under what their callers keep to, and that these execute.
+FUNCTIONS = (*page_table.FUNCTIONS, *page_range.FUNCTIONS, *destroy_quickly.FUNCTIONS)
+# Functions of which nothing is taken for granted.
+ELSEWHERE = (*page_table.ELSEWHERE, *destroy_quickly.ELSEWHERE, dispatch.RANGES)
 
 
 def name_of(tell: Callable[..., None]) -> str:
@@ -99,10 +132,11 @@ def name_of(tell: Callable[..., None]) -> str:
 
 
 def _subjects() -> tuple[Subject, ...]:
-    shared = [Subject(c.function, None, c) for c in (*lookup.CONTRACTS, *PROCEDURES)]
+    procedures = (it for it in PROCEDURES if it is not COPY_MESSAGE)
+    shared = [Subject(c.function, None, c) for c in (*lookup.CONTRACTS, *procedures)]
     calls = [Subject(name_of(tell), tell) for family in FAMILIES for tell in family.CALLS]
-    functions = [Subject(tell.__name__, tell) for tell in page_table.FUNCTIONS]
-    return (*shared, Subject("find_send_gate", send.find_send_gate), *functions, *calls)
+    functions = [Subject(tell.__name__, tell) for tell in FUNCTIONS]
+    return (*shared, *functions, *calls)
 
 
 SUBJECTS = _subjects()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import z3
 
 from .. import queues
-from ..kernel_state import KernelState, link_of, number_of
+from ..kernel_state import KernelState, number_of
 from ..procedure import Procedure
-from ..telling import Object, Word, word
+from ..telling import Word, word
 from ..walk import Answers, Walk
 from .notify import of_thread
-from .resume import PREEMPT, RESUME_ON, attach, mark_own_time, own_idle_context
+from .resume import PREEMPT, RESUME_ON, attach, mark_own_time
 from .run_queue import CONTEXT, STOP_HELPING, SWITCH, SWITCH_TO_NEXT, use_context
 
 # How many links of a chain of calls are followed.

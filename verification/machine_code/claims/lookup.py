@@ -8,6 +8,7 @@ from ..call import Call, Word, word
 from ..contracts import Contract
 from .create import check_place
 from .number import first_number
+from .send import find_send_gate
 
 
 def find_raw(it: Call, handle: Word, kind: Word, rights: Word) -> None:
@@ -64,5 +65,6 @@ CONTRACTS = (
     Contract("find_slot", find_slot, (64, 8), has_out=True),
     Contract("find_empty_slot", find_empty_slot, (64,), has_out=True),
     Contract("find_place", find_place, (64, 64, 64, 8, 64), has_out=True),
+    Contract("find_send_gate", find_send_gate, (64, 64)),
     Contract("first_number", first_number, (64, 64, 64, 1), is_named=True),
 )

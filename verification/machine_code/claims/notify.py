@@ -146,7 +146,7 @@ def signal(
     """The bits of a gate are set in its notification; who waits for it may run at once."""
     running = it.current()
     it.assume(caller == it.link(running))
-    gate = _gate_nearby(it, running, handle)
+    gate = nearby(it, running, handle, "Gate", "SIGNAL")
     target = None if gate is None else _live_target(it, gate)
     if target is None:
         code, value = it.do_pair(SIGNAL_ELSEWHERE, handle)
@@ -188,20 +188,20 @@ def _live_target(it: Walk, gate: Object) -> Object | None:
     return None if it.holds(z3.Or(target.number == 0, is_dead)) else target
 
 
-def _gate_nearby(it: Walk, thread: Object, handle: Word) -> Object | None:
-    """The live gate with the right to signal in the first slots of a thread's table, if it is there."""
+def nearby(it: Walk, thread: Object, handle: Word, kind: str, right: str) -> Object | None:
+    """The live object with a right in the first slots of a thread's table, if it is there."""
     it.assume(*invariants.thread_is_sound(it.before, thread.number))
     if it.holds(handle & ~thread["MASK"] != 0):
         return None
     slot = it.slot(number_of(thread["SLOTS"]), z3.Extract(7, 0, handle), z3.BoolVal(True))
-    rights, gates = it.rights("SIGNAL"), it.kind("Gate")
-    if it.holds(z3.Or(slot.kind() != gates, slot.rights() & rights != rights)):
+    rights, wanted = it.rights(right), it.kind(kind)
+    if it.holds(z3.Or(slot.kind() != wanted, slot.rights() & rights != rights)):
         return None
-    slot = it.seen(slot, "SIGNAL")
-    if it.holds(it.frame(frame_of(slot.number())).kind != gates):
+    slot = it.seen(slot, right)
+    if it.holds(it.frame(frame_of(slot.number())).kind != wanted):
         return None
-    gate = it.object("Gate", slot.number())
-    return None if it.holds(gate["ID"] != slot.id) else gate
+    found = it.object(kind, slot.number())
+    return None if it.holds(found["ID"] != slot.id) else found
 
 
 def of_thread(state: KernelState, thread: Word, *_rest: Word) -> list[z3.BoolRef]:

@@ -70,10 +70,10 @@ def note_entry(it: Call, entry: tables.Entry, *, is_write: bool = False) -> None
     """A descriptor that the function reads or writes."""
     frame, index = entry
     right = it.now.is_frame(frame, "PageTable")
-    it.note("PageTable, a descriptor", OBJECTS, _address_in(frame, index), right, is_write=is_write)
+    it.note("PageTable, a descriptor", OBJECTS, address_in(frame, index), right, is_write=is_write)
 
 
-def _address_in(frame: Word, index: Word) -> Word:
+def address_in(frame: Word, index: Word) -> Word:
     """The address of a word of a frame."""
     return direct(z3.Concat(frame, index, z3.BitVecVal(0, 3)))
 

@@ -117,6 +117,19 @@ def first_sender(it: Walk, endpoint: Object) -> Word:
     return choose(band, heads)
 
 
+def next_sender(it: Walk, endpoint: Object) -> Word:
+    """The same, on one path."""
+    waiting = z3.Extract(7, 0, endpoint["WAITING"])
+    band = z3.Extract(2, 0, wheel.highest_bit(z3.ZeroExt(56, waiting)))
+    it.assume(*queues.sender_is_sound(it.before, endpoint.number, band))
+    it.assume(*queues.sender_waits(it.before, endpoint.number, band))
+    heads = []
+    for at in range(8):
+        with it.when(z3.And(waiting != 0, band == at)):
+            heads.append(endpoint.at("BAND_HEAD", at))
+    return z3.If(waiting == 0, word(0), choose(band, heads))
+
+
 def wake_first_helper(it: Walk, link: Word) -> None:
     """Who waits next for a server helps again; answers whom the server serves."""
     server = it.thing("Thread", link)

@@ -13,7 +13,7 @@ def find_send_gate(it: Call, thread: Word, handle: Word) -> None:
     """The endpoint of a live gate with the right to send, and the capability; or an error."""
     it.failure = lambda error: {"x0": word(0), "x1": error}
     caller = it.object("Thread", number_of(thread))
-    it.assume(thread == link_of(caller.number), it.before.is_live(caller.number, "Thread"))
+    it.require(thread == link_of(caller.number), it.before.is_live(caller.number, "Thread"))
     slot = it.capability(caller, handle)
     it.check(slot, it.kind("Gate"), it.rights("SEND"))
     gate = it.object("Gate", slot.number())
