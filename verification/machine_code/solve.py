@@ -16,31 +16,29 @@ from .logic import parts_of
 
 SOLVER_MILLISECONDS = 300_000
 
+
+def _in_bits(*middle: z3.Tactic | str) -> z3.Tactic:
+    """Z3's way of bits, with steps in its midst."""
+    return z3.Then(
+        z3.With("simplify", elim_and=True, flat=True),
+        "propagate-values",
+        "solve-eqs",
+        "elim-uncnstr",
+        z3.With("simplify", push_ite_bv=True),
+        *middle,
+        "max-bv-sharing",
+        "bit-blast",
+        "sat",
+    )
+
+
 # One way of Z3 that works in words alone (arrays become functions, functions become fresh words with
 # congruence, words become bits); if it gives up, Z3's own ways.
-_FIRST = z3.Then(
-    z3.With("simplify", elim_and=True, flat=True),
-    "propagate-values",
-    "solve-eqs",
-    "elim-uncnstr",
-    z3.With("simplify", push_ite_bv=True),
-    "bvarray2uf",
-    z3.With("ackermannize_bv", div0_ackermann_limit=100_000_000),
-    "max-bv-sharing",
-    "bit-blast",
-    "sat",
+_FIRST = _in_bits(
+    "bvarray2uf", z3.With("ackermannize_bv", div0_ackermann_limit=100_000_000)
 )
 # The same for words alone: what is read is any word, but the same where the terms are.
-_WORDS = z3.Then(
-    z3.With("simplify", elim_and=True, flat=True),
-    "propagate-values",
-    "solve-eqs",
-    "elim-uncnstr",
-    z3.With("simplify", push_ite_bv=True),
-    "max-bv-sharing",
-    "bit-blast",
-    "sat",
-)
+_WORDS = _in_bits()
 _WORDS_MILLISECONDS = 10_000
 _SECOND = z3.Tactic("qfaufbv")
 _SECOND_MILLISECONDS = 30_000

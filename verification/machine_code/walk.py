@@ -271,13 +271,12 @@ class Walk(Call):
 
     def read(self, item: Object, field: str, index: int) -> Word:
         """A field of an object."""
-        at = self.layout.word(f"{item.kind}.{field}") + index
-        self._keep(f"{item.kind}.{field}", at % UNIT_WORDS, item.number + at // UNIT_WORDS, item)
+        self.still(item, field, index)
         return super().read(item, field, index)
 
-    def still(self, item: Object, field: str) -> None:
+    def still(self, item: Object, field: str, index: int = 0) -> None:
         """What procedures do not write of an object is known, though nobody reads it."""
-        at = self.layout.word(f"{item.kind}.{field}")
+        at = self.layout.word(f"{item.kind}.{field}") + index
         unit = item.number + at // UNIT_WORDS
         self._keep(f"{item.kind}.{field}", at % UNIT_WORDS, unit, item)
 

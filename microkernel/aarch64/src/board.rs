@@ -264,6 +264,7 @@ impl Finding {
     /// Reads a tree.
     fn read(&mut self, tree: &[u8]) -> Result<(), BoardError> {
         let mut tokens = Tree::new(tree)?.tokens();
+        let mut root = Node::root();
         let mut node = Node::default();
         let mut depth = 0_u32;
         while let Some(token) = tokens.read()? {
@@ -271,13 +272,16 @@ impl Finding {
                 Token::Begin { name } => {
                     depth = depth.saturating_add(1);
                     match depth {
-                        2 => node = Node::new(name),
+                        2 => {
+                            self.note_cells(&root)?;
+                            node = Node::new(name);
+                        }
                         3 => self.count_core(&node, name),
                         _ => {}
                     }
                 }
                 Token::Property { name, value } => match depth {
-                    1 => self.note_cells(name, value)?,
+                    1 => root.note(name, value),
                     2 => node.note(name, value),
                     _ => {}
                 },
@@ -292,17 +296,18 @@ impl Finding {
         Ok(())
     }
 
-    fn note_cells(&mut self, name: &[u8], value: &[u8]) -> Result<(), BoardError> {
-        let place = match name {
-            b"#address-cells" => &mut self.cells.address,
-            b"#size-cells" => &mut self.cells.size,
-            _ => return Ok(()),
-        };
-        *place = match number(value)? {
-            1 => 1,
-            2 => 2,
-            _ => return Err(BoardError::Malformed),
-        };
+    /// How many cells addresses and sizes have below the root.
+    fn note_cells(&mut self, root: &Node<'_>) -> Result<(), BoardError> {
+        for (cells, property) in [
+            (&mut self.cells.address, Property::AddressCells),
+            (&mut self.cells.size, Property::SizeCells),
+        ] {
+            *cells = match number(root.value(property))? {
+                1 => 1,
+                2 => 2,
+                _ => return Err(BoardError::Malformed),
+            };
+        }
         Ok(())
     }
 

@@ -289,6 +289,7 @@ impl<M: Memory + Copy> Kernel<M> {
         Progress::More
     }
 
+    #[inline(never)]
     fn step_frame(&self, frame: Frame) -> Progress {
         let buffer = self.buffer_owner(frame);
         if !buffer.is_none() {
@@ -339,6 +340,7 @@ impl<M: Memory + Copy> Kernel<M> {
         Progress::Done
     }
 
+    #[inline(never)]
     fn step_table(&self, table: Number<CapTable>) -> Progress {
         let thread: Number<Thread> = self.memory.link(table, table::THREADS);
         if !thread.is_none() {

@@ -328,19 +328,11 @@ impl<M: Memory + Copy> Kernel<M> {
             self.continue_on_own(server);
             return Ok(());
         }
-        for _ in self.memory.at_most::<RECEIVE_TRIES>(0..RECEIVE_TRIES) {
-            if self.first_sender(endpoint).is_none() {
-                break;
-            }
-            if let Some(context) = self.take_first_message(server, endpoint) {
-                self.memory.set_link(endpoint, self.taken_field(), server);
-                self.hand_back(server, answered);
-                self.continue_on(server, context);
-                return Ok(());
-            }
-            if self.memory.interrupt_pending() {
-                break;
-            }
+        if let Some(context) = self.take_any_message(server, endpoint) {
+            self.memory.set_link(endpoint, self.taken_field(), server);
+            self.hand_back(server, answered);
+            self.continue_on(server, context);
+            return Ok(());
         }
         let has_own = self.memory.get(server, thread::OWN_CONTEXT) != 0;
         let is_more = !self.first_sender(endpoint).is_none();
@@ -356,6 +348,26 @@ impl<M: Memory + Copy> Kernel<M> {
         self.push_server(server, endpoint);
         self.rest_after(server, answered);
         Ok(())
+    }
+
+    /// Takes the first message at `endpoint` that is not turned away, out of a few. Answers the context
+    /// with which the server goes on; nothing if there is none, or an interrupt waits.
+    #[inline(never)]
+    fn take_any_message(
+        &self,
+        server: Number<Thread>,
+        endpoint: Number<Endpoint>,
+    ) -> Option<Number<Context>> {
+        for _ in self.memory.at_most::<RECEIVE_TRIES>(0..RECEIVE_TRIES) {
+            if self.first_sender(endpoint).is_none() {
+                return None;
+            }
+            let context = self.take_first_message(server, endpoint);
+            if context.is_some() || self.memory.interrupt_pending() {
+                return context;
+            }
+        }
+        None
     }
 
     /// Takes the first message that waits at `endpoint`, or turns its sender away. Answers the context

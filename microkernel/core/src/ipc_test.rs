@@ -26,13 +26,18 @@ pub(crate) struct Pair {
 pub(crate) const BADGE: u64 = 0x1234_5678_9ABC_DEF0;
 
 pub(crate) fn pair() -> Pair {
+    pair_with(Window::new(0, 0))
+}
+
+/// [`pair`], with a window of the server for capabilities.
+fn pair_with(window: Window) -> Pair {
     let mut world = World::new();
     let client = world.main();
     let endpoint = world.endpoint();
     let gate = world.gate(endpoint, BADGE);
     let server = world.started(255);
     world.turn_to(server);
-    world.message(SystemCall::Receive, endpoint, FULL, 0);
+    world.message_with_window(SystemCall::Receive, endpoint, FULL, 0, window.into_raw());
     assert_eq!(world.current(), client.thread);
     Pair {
         world,
@@ -275,15 +280,14 @@ fn polling_receiver_that_turns_everybody_away_does_not_wait() {
 
 #[test]
 fn capabilities_arrive_in_the_window() {
-    let mut world = World::new();
-    let client = world.main();
-    let endpoint = world.endpoint();
-    let gate = world.gate(endpoint, 5);
-    let server = world.started(255);
-    world.turn_to(server);
     let base = 200;
-    let window = Window::new(base, 2).into_raw();
-    world.message_with_window(SystemCall::Receive, endpoint, FULL, 0, window);
+    let Pair {
+        mut world,
+        server,
+        client,
+        gate,
+        ..
+    } = pair_with(Window::new(base, 2));
     let (one, two) = (world.notification(), world.reply());
     world.set_register(client.thread, 12, one);
     world.set_register(client.thread, 13, two);
@@ -423,22 +427,15 @@ fn messages_behind_those_that_were_turned_away_are_taken() {
 
 #[test]
 fn four_capabilities_are_taken() {
-    let mut world = World::new();
-    let client = world.main();
-    let endpoint = world.endpoint();
-    let gate = world.gate(endpoint, 5);
-    let server = world.started(255);
-    world.turn_to(server);
-    let window = Window::new(200, 4).into_raw();
-    world.message_with_window(SystemCall::Receive, endpoint, FULL, 0, window);
+    let p = pair_with(Window::new(200, 4));
     for word in 12..16 {
-        world.set_register(client.thread, word, gate);
+        p.world.set_register(p.client.thread, word, p.gate);
     }
     let tag = Tag::new(1, 96).with_capabilities(4);
-    world.raw_message(SystemCall::Call, gate, tag, 0);
-    assert_eq!(world.current(), server.thread);
+    p.world.raw_message(SystemCall::Call, p.gate, tag, 0);
+    assert_eq!(p.world.current(), p.server.thread);
     for word in 12..16 {
-        assert_eq!(world.register(server.thread, word), 188 + word);
+        assert_eq!(p.world.register(p.server.thread, word), 188 + word);
     }
 }
 

@@ -112,6 +112,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Frees some tails of a dying large frame that is mapped nowhere, and after the last the head;
     /// answers whether that was it.
+    #[inline(never)]
     pub(crate) fn free_tails(&self, head: Frame) -> bool {
         let free = self.memory.entry(head, entry::ADDRESS);
         let left = (LARGE_FRAMES - 1).wrapping_sub(free);

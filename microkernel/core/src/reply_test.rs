@@ -207,6 +207,15 @@ fn capabilities_need_a_gate_that_grants() {
     assert_eq!(p.world.refusal(p.client), Some(Error::NoRight));
 }
 
+/// The server gets a message buffer.
+fn give_buffer(p: &mut Pair) {
+    let frame = p
+        .world
+        .make(|kernel, region, place, to| kernel.create_frame(region, place, to));
+    let given = p.world.kernel().thread_set_buffer(p.server.handle, frame);
+    assert_eq!(given, Ok(0));
+}
+
 #[test]
 fn long_message_arrives_in_the_buffer() {
     let mut p = pair();
@@ -216,11 +225,7 @@ fn long_message_arrives_in_the_buffer() {
     p.world.message(SystemCall::Call, p.gate, tag, 0);
     assert_eq!(p.world.refusal(bare), Some(Error::NoBuffer));
     p.world.turn_to(p.client);
-    let frame = p
-        .world
-        .make(|kernel, region, place, to| kernel.create_frame(region, place, to));
-    let given = p.world.kernel().thread_set_buffer(p.server.handle, frame);
-    assert_eq!(given, Ok(0));
+    give_buffer(&mut p);
     let kernel = p.world.kernel();
     let buffer = |actor: Actor| Frame(kernel.memory.get(actor.thread, thread::BUFFER));
     p.world.host.memory.scribble(buffer(p.client), 7);
@@ -280,11 +285,7 @@ fn reply_needs_a_gate_that_grants_it_to_carry_capabilities() {
 #[test]
 fn message_as_long_as_the_buffer_arrives() {
     let mut p = pair();
-    let frame = p
-        .world
-        .make(|kernel, region, place, to| kernel.create_frame(region, place, to));
-    let given = p.world.kernel().thread_set_buffer(p.server.handle, frame);
-    assert_eq!(given, Ok(0));
+    give_buffer(&mut p);
     let kernel = p.world.kernel();
     let buffer = |actor: Actor| Frame(kernel.memory.get(actor.thread, thread::BUFFER));
     p.world.host.memory.scribble(buffer(p.client), 7);

@@ -26,6 +26,7 @@ const PAGE_SHIFT: u32 = 12;
 
 impl<M: Memory + Copy> Kernel<M> {
     /// One step of a dying space; `Done` when nothing is left but the object itself.
+    #[inline(never)]
     pub(crate) fn tear_down(&self, space: Number<Space>) -> Progress {
         let thread: Number<Thread> = self.memory.link(space, space::THREADS);
         if !thread.is_none() {
@@ -62,6 +63,7 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Takes the next entries of the tables apart.
+    #[inline(never)]
     fn tear_tables(&self, space: Number<Space>) {
         let root: Number<PageTable> = self.memory.link(space, space::OLD_ROOT);
         let mut page = self.memory.get(space, space::CURSOR);
@@ -79,6 +81,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Takes the entry for `page` of the deepest table that there is apart; answers the first page
     /// behind it, and takes the tables away that end there.
+    #[inline(never)]
     fn tear_entry(&self, space: Number<Space>, root: Number<PageTable>, page: u64) -> u64 {
         let address = page << PAGE_SHIFT;
         let Some(middle) = self.next_table(root, FIRST_LEVEL, address) else {
@@ -130,12 +133,15 @@ impl<M: Memory + Copy> Kernel<M> {
     }
 
     /// Drops some records of a frame, which goes to the pool with the last.
+    #[inline(never)]
     fn drop_records(&self, frame: Frame) {
         let first: Number<Record> = first_of(frame);
-        let used = self.memory.entry(frame, entry::ID);
-        let count = RECORD_STEPS.min(u64::from(used.count_ones()));
-        for _ in self.memory.at_most::<RECORD_STEPS>(0..count) {
-            let unit = u64::from(self.memory.entry(frame, entry::ID).trailing_zeros());
+        for _ in self.memory.at_most::<RECORD_STEPS>(0..RECORD_STEPS) {
+            let used = self.memory.entry(frame, entry::ID);
+            if used == 0 {
+                return;
+            }
+            let unit = u64::from(used.trailing_zeros());
             self.drop_record(Number::from_raw(first.into_raw().wrapping_add(unit)));
         }
     }

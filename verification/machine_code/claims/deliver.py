@@ -10,7 +10,8 @@ from ..kernel_state import NULL_SLOTS, KernelState, Slot, number_of
 from ..procedure import Procedure
 from ..telling import Object, Word, word
 from ..walk import Answers, Walk, choose
-from .notify import HANDLE, MESSAGE_WORDS, TAG, WINDOW, of_thread
+from .notify import of_thread
+from .steps import MESSAGE_WORDS, TAG, tell
 
 # The message word that holds the first capability's handle.
 FIRST_CAPABILITY_WORD = 12
@@ -139,15 +140,6 @@ def deliver_capabilities(it: Walk, link: Word, receiver_link: Word, tag: Word) -
     it.finish()
 
 
-def _finish(it: Walk, receiver: Object, tag: Word, badge: Word) -> None:
-    """The registers that are not the message."""
-    receiver.put("X", TAG, tag)
-    receiver.put("X", HANDLE, badge)
-    receiver.put("X", WINDOW, 0)
-    receiver["PSTATE"] = 0
-    it.finish()
-
-
 def deliver_extras(it: Walk, link: Word, receiver_link: Word, tag: Word, badge: Word) -> None:
     """What does not travel in registers, and the end of the delivery."""
     sender, receiver = it.thing("Thread", link), it.thing("Thread", receiver_link)
@@ -160,7 +152,8 @@ def deliver_extras(it: Walk, link: Word, receiver_link: Word, tag: Word, badge: 
         most = it.layout.constants["tag.BUFFER_BYTES"]
         length = z3.If(z3.ULT(length, most), length, word(most))
         it.do(COPY_MESSAGE, sender["BUFFER"], receiver["BUFFER"], length)
-    _finish(it, receiver, tag, badge)
+    tell(it, receiver, tag, badge)
+    it.finish()
 
 
 def deliver(it: Walk, link: Word, receiver_link: Word, tag: Word, badge: Word) -> None:
@@ -174,12 +167,14 @@ def deliver(it: Walk, link: Word, receiver_link: Word, tag: Word, badge: Word) -
     if it.holds(tag & it.layout.constants["tag.SLOW_BITS"] != 0):
         it.do(DELIVER_EXTRAS, sender, receiver, tag, badge)
         return it.finish()
-    _finish(it, receiver, tag, badge)
+    tell(it, receiver, tag, badge)
+    it.finish()
 
 
 def accept(it: Walk, link: Word) -> None:
     """A thread is told that its message call succeeded."""
-    _finish(it, it.thing("Thread", link), word(0), word(0))
+    tell(it, it.thing("Thread", link), 0)
+    it.finish()
 
 
 def is_long(state: KernelState, tag: Word) -> z3.BoolRef:

@@ -14,13 +14,12 @@ from .deliver import ACCEPT, CHECK_ANSWER
 from .enqueue import HAND_BACK
 from .give import GIVE_ANSWER
 from .lend import CONTINUE_ON
-from .message import CALL, CALL_UNTIL, DEADLINE, SEND_OTHER, constant, refuse_current, remember
-from .message import tag_of
-from .notify import HANDLE
+from .message import CALL, CALL_UNTIL, DEADLINE, SEND_OTHER, refuse_current, remember
 from .receive import RECEIVE, REPLY_RECEIVE, answer_caller, is_fault
 from .resume import PREEMPT, RESUME_ON, payer_of
 from .stop import UNLINK_REPLY
-from .wait import START_WAITING, TRY_WAIT, error_of
+from .steps import HANDLE, TAG, constant, error_of
+from .wait import START_WAITING, TRY_WAIT
 from .wheel import SET_DEADLINE, band_of
 
 # The calls that `message_call` leaves to `other_message_call`.
@@ -80,7 +79,7 @@ def reply_to(it: Walk, server: Object) -> None:
         return refuse_current(it, server, error)
     it.do(UNLINK_REPLY, held, caller)
     caller["WAIT"] = 0
-    tag_of(server)
+    server.at("X", TAG)
     remember(it, server)
     it.do(GIVE_ANSWER, server, caller, was_fault)
     it.do(ACCEPT, server)

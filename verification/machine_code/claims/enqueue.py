@@ -8,27 +8,19 @@ from .. import queues
 from ..kernel_state import CORE, KernelState, frame_of, number_of
 from ..procedure import Procedure
 from ..telling import Object, Word, word
-from ..walk import Answers, Walk, choose
+from ..walk import Answers, Walk
 from .lend import RELEASE_CONTEXT, TAKE_LENT
 from .notify import of_thread
-from .resume import RESUME_ON, called_endpoint, own_idle_context, payer_of, settle
+from .resume import SETTLED, RESUME_ON, block, called_endpoint, own_idle_context, payer_of, settle
 from .run_queue import CONTEXT, MAKE_READY_FIRST, SWITCH, SWITCH_TO_NEXT
+from .steps import chosen, core_index, put_chosen
 from .wheel import band_of
-
-
-def core_index(it: Walk) -> Word:
-    """Which core runs."""
-    return z3.Extract(2, 0, it.core["INDEX"])
 
 
 def _last_sender(it: Walk, endpoint: Object, band: Word) -> Object:
     """Who is the last to send of a band."""
     it.assume(*queues.last_sender_is_sound(it.before, endpoint.number, band))
-    tails = []
-    for at in range(8):
-        with it.when(band == at):
-            tails.append(endpoint.at("BAND_TAIL", at))
-    return it.thing("Thread", choose(band, tails))
+    return it.thing("Thread", chosen(it, endpoint, "BAND_TAIL", band))
 
 
 def enqueue_sender(it: Walk, link: Word, gate_link: Word, endpoint_link: Word) -> None:
@@ -45,12 +37,9 @@ def enqueue_sender(it: Walk, link: Word, gate_link: Word, endpoint_link: Word) -
     sender["PREV"] = it.link(last)
     with it.when(z3.Not(is_first)):
         last["NEXT"] = it.link(sender)
-    for at in range(8):
-        with it.when(z3.And(is_first, band == at)):
-            endpoint.put("BAND_HEAD", at, it.link(sender))
-    for at in range(8):
-        with it.when(band == at):
-            endpoint.put("BAND_TAIL", at, it.link(sender))
+    with it.when(is_first):
+        put_chosen(it, endpoint, "BAND_HEAD", band, it.link(sender))
+    put_chosen(it, endpoint, "BAND_TAIL", band, it.link(sender))
     endpoint["WAITING"] = endpoint["WAITING"] | (word(1) << band_word)
     sender["BAND"] = band_word
     sender["WAIT"] = it.link(endpoint) | it.layout.constants["wait.SEND"]
@@ -68,11 +57,7 @@ def busy_server(it: Walk, link: Word) -> None:
     """Whether who took the last call at an endpoint serves it still, and who that is."""
     endpoint = it.thing("Endpoint", link)
     it.assume(*queues.taken_is_sound(it.before, endpoint.number))
-    core, servers = core_index(it), []
-    for at in range(queues.CORES):
-        with it.when(core == at):
-            servers.append(endpoint.at("TAKEN", 2 * at))
-    server = choose(core, servers)
+    server = chosen(it, endpoint, "TAKEN", core_index(it), 2)
     if it.holds(server == 0):
         return it.answer(0, server)
     if it.holds(it.frame(frame_of(number_of(server))).kind != it.kind("Thread")):
@@ -118,8 +103,7 @@ def hand_back(it: Walk, link: Word, answered: Word) -> None:
 def rest_after(it: Walk, link: Word, answered: Word) -> None:
     """A server that waits gives back what it was lent; another runs."""
     it.do(HAND_BACK, link, answered)
-    settle(it)
-    it.do(SWITCH_TO_NEXT)
+    block(it)
     it.finish()
 
 
@@ -156,8 +140,7 @@ def _answers_server(
     return [z3.ULE(found, 1), z3.Implies(found == 1, right)]
 
 
-_SETTLE = frozenset({"Thread.CONTEXT", f"{CONTEXT}.RUNNING"})
-_ENQUEUE = _SETTLE | {
+_ENQUEUE = SETTLED | {
     *(f"Thread.{field}" for field in ("NEXT", "PREV", "BAND", "WAIT")),
     *(f"Thread.{field}" for field in ("GATE", "GATE_NEXT", "GATE_PREV")),
     *(f"Endpoint.{field}" for field in ("BAND_HEAD", "BAND_TAIL", "WAITING")),
@@ -180,6 +163,6 @@ QUEUE_FAULT = Procedure(
     "queue_fault", queue_fault, 3, _ENQUEUE | _BLOCK | {"Thread.BADGE"}, _of_current
 )
 HAND_BACK = Procedure("hand_back", hand_back, 2, _HAND_BACK, _of_server)
-REST_AFTER = Procedure("rest_after", rest_after, 2, _HAND_BACK | SWITCH | _SETTLE, _of_server)
+REST_AFTER = Procedure("rest_after", rest_after, 2, _HAND_BACK | SWITCH | SETTLED, _of_server)
 
 PROCEDURES = (ENQUEUE_SENDER, BUSY_SERVER, BLOCK_AND_HELP, QUEUE_FAULT, HAND_BACK, REST_AFTER)

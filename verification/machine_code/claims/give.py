@@ -10,7 +10,8 @@ from ..queues import is_own_link, names
 from ..telling import Object, Word, word
 from ..walk import Answers, Walk
 from .deliver import DELIVER, capabilities_of, is_live, is_long, tag_of
-from .notify import HANDLE, TAG, WINDOW, of_thread
+from .notify import of_thread
+from .steps import TAG, tell
 from .stop import REFUSE_WAITER
 from .thread import set_flags
 
@@ -36,10 +37,7 @@ def deliver_fault(it: Walk, link: Word, server_link: Word, badge: Word) -> None:
     # In the order of the code's stores.
     for at in (*range(len(first)), 14, 15, *range(len(first), 14)):
         server.put("X", at, values[at])
-    server.put("X", TAG, names["tag.FAULT"] | FAULT_LENGTH)
-    server.put("X", HANDLE, badge)
-    server.put("X", WINDOW, 0)
-    server["PSTATE"] = 0
+    tell(it, server, names["tag.FAULT"] | FAULT_LENGTH, badge)
     it.finish()
 
 

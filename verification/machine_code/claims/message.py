@@ -6,16 +6,36 @@ from collections.abc import Callable
 
 import z3
 
-from .. import invariants, queues
+from .. import queues
 from ..kernel_state import KernelState, number_of
 from ..procedure import Procedure
 from ..telling import Object, Word, word
-from ..walk import Walk, choose
-from .deliver import CHECK_CAPABILITIES, DELIVER, HAS_ROOM, capabilities_of, carries, is_long
-from .enqueue import BLOCK_AND_HELP, ENQUEUE_SENDER, core_index
-from .notify import HANDLE, REMOVE_SERVER, TAG, WINDOW
+from ..walk import Walk
+from .deliver import (
+    CHECK_CAPABILITIES,
+    DELIVER,
+    HAS_ROOM,
+    capabilities_of,
+    carries,
+    is_long,
+    tag_of,
+)
+from .enqueue import BLOCK_AND_HELP, ENQUEUE_SENDER
+from .notify import REMOVE_SERVER
 from .resume import PREEMPT, RESUME_ON, own_idle_context, payer_of
-from .wait import error_of
+from .steps import (
+    HANDLE,
+    TAG,
+    WINDOW,
+    constant,
+    core_index,
+    error_of,
+    first_server,
+    live_gate,
+    note_taken,
+    put_chosen,
+    tell,
+)
 from .wheel import DROP_DEADLINE, SET_DEADLINE, band_of
 
 # The register of a deadline.
@@ -25,28 +45,10 @@ DEADLINE = 20
 LINKED = frozenset({"Thread.WAIT", "Thread.CALLER"})
 
 
-def constant(it: Walk, name: str) -> Word:
-    """A number of the kernel's."""
-    return word(it.layout.constants[name])
-
-
-def tag_of(thread: Object) -> Word:
-    """The tag of the message that a thread sends."""
-    return thread.at("X", TAG)
-
-
 def refuse_current(it: Walk, thread: Object, error: Word) -> None:
     """A thread that made a message call is told that it was refused, and goes on."""
     tell(it, thread, constant(it, "tag.REFUSAL") | error)
     it.finish()
-
-
-def tell(it: Walk, thread: Object, tag: Word) -> None:
-    """The registers that are not the message, without a badge."""
-    thread.put("X", TAG, tag)
-    thread.put("X", HANDLE, 0)
-    thread.put("X", WINDOW, 0)
-    thread["PSTATE"] = 0
 
 
 def may(it: Walk, capability: Word, right: str) -> z3.BoolRef:
@@ -106,11 +108,7 @@ def ready_server(it: Walk, endpoint: Object) -> Object:
     core = core_index(it)
     it.assume(*queues.receiver_is_sound(it.before, endpoint.number, core))
     it.assume(*queues.receiver_waits(it.before, endpoint.number, core))
-    heads = []
-    for at in range(8):
-        with it.when(core == at):
-            heads.append(endpoint.at("SERVERS", 2 * at))
-    return it.thing("Thread", choose(core, heads))
+    return it.thing("Thread", first_server(it, endpoint, core))
 
 
 def forget_deadline(it: Walk, thread: Object) -> None:
@@ -122,10 +120,8 @@ def forget_deadline(it: Walk, thread: Object) -> None:
 def take_server(it: Walk, server: Object, endpoint: Object) -> None:
     """A server goes out of the list of those that receive."""
     core, following = core_index(it), it.follow(server, "NEXT")
-    for at in range(8):
-        with it.when(core == at):
-            endpoint.put("SERVERS", 2 * at, it.link(following))
-            endpoint.put("TAKEN", 2 * at, it.link(server))
+    put_chosen(it, endpoint, "SERVERS", core, it.link(following), 2)
+    note_taken(it, server, endpoint)
     with it.when(following.number != 0):
         following["PREV"] = 0
     server["NEXT"] = 0
@@ -158,13 +154,7 @@ def note_sending(it: Walk, sender: Object, what: Word, badge: Word, capability: 
 def find_send_gate(it: Walk, thread: Object, handle: Word) -> tuple[Object, Object, Word]:
     """Gate, endpoint and capability of a handle with the right to send."""
     with it.elsewhere():
-        slot = it.capability(thread, handle)
-        it.check(slot, it.kind("Gate"), it.rights("SEND"))
-        gate = it.object("Gate", slot.number())
-        it.assume(*invariants.gate_is_sound(it.before, gate.number))
-        endpoint = it.object("Endpoint", number_of(gate["ENDPOINT"]))
-        it.refuse("Died", endpoint["ID"] == 0)
-    return gate, endpoint, slot.word
+        return live_gate(it, thread, handle)
 
 
 def send_message(
@@ -176,7 +166,7 @@ def send_message(
     it.assume(*queues.busy_is_itself(it.before, sender.number))
     it.assume(*queues.caller_has_time(it.before))
     it.still(it.core, "CONTEXT")
-    tag, badge = tag_of(sender), gate["BADGE"]
+    tag, badge = sender.at("X", TAG), gate["BADGE"]
     error, carries_some = check_outgoing(it, sender, tag, may(it, capability, "GRANT"))
     if error is not None:
         refused(error)
@@ -235,7 +225,7 @@ def deliver_one_way(it: Walk, link: Word, server_link: Word, badge: Word) -> Non
         return it.answer(error_of(it, "NoTime"))
     it.do(REMOVE_SERVER, server)
     kinds = constant(it, "tag.KERNEL_BITS")
-    tag = tag_of(sender) & ~kinds | constant(it, "tag.ONE_WAY")
+    tag = sender.at("X", TAG) & ~kinds | constant(it, "tag.ONE_WAY")
     remember(it, sender, server)
     it.do(DELIVER, sender, server, tag, badge)
     tell(it, sender, constant(it, "tag.NONE"))
@@ -260,9 +250,8 @@ def call_until(it: Walk) -> None:
 
 def _of_pair(state: KernelState, sender: Word, server: Word, badge: Word) -> list[z3.BoolRef]:
     """A server receives, and gets what the sender's tag says."""
-    tag = state.memory.field(number_of(sender), state.layout.word("Thread.X") + TAG)
     receives = queues.waits_for(state, number_of(server), "RECEIVE")
-    return [*carries(state, sender, server, tag, badge), receives]
+    return [*carries(state, sender, server, tag_of(state, sender), badge), receives]
 
 
 def _of_way(state: KernelState, what: Word, _refuses: Word) -> list[z3.BoolRef]:

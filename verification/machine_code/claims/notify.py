@@ -10,18 +10,7 @@ from ..procedure import Procedure
 from ..telling import Object, Word, word
 from ..walk import Walk
 from .resume import PREEMPT, RESUME_ON, own_idle_context
-
-# Registers of a message: its words, the tag, a handle, and where a window is.
-MESSAGE_WORDS = 16
-TAG, HANDLE, WINDOW = 16, 17, 18
-
-
-def finish_delivery(it: Walk, receiver: Object, tag: str, badge: int = 0) -> None:
-    """The registers that are not the message."""
-    receiver.put("X", TAG, it.layout.constants[f"tag.{tag}"])
-    receiver.put("X", HANDLE, badge)
-    receiver.put("X", WINDOW, 0)
-    receiver["PSTATE"] = 0
+from .steps import MESSAGE_WORDS, TAG, core_index, put_chosen, reason_of, tell
 
 
 def deliver_signal(it: Walk, link: Word, bits: Word) -> None:
@@ -30,21 +19,16 @@ def deliver_signal(it: Walk, link: Word, bits: Word) -> None:
     receiver.put("X", 0, bits)
     for register in range(1, MESSAGE_WORDS):
         receiver.put("X", register, 0)
-    finish_delivery(it, receiver, "SIGNAL")
+    tell(it, receiver, it.layout.constants["tag.SIGNAL"])
     it.finish()
-
-
-def reason_of(it: Walk, waits: Word) -> Word:
-    return waits & it.layout.constants["wait.REASON"]
 
 
 def _set_servers(it: Walk, endpoint: Object, is_dead: z3.BoolRef, core: Word, link: Word) -> None:
     """Writes the first server that waits on a core; those of a dying endpoint are apart."""
-    for at in range(8):
-        with it.when(z3.And(core == at, z3.Not(is_dead))):
-            endpoint.put("SERVERS", 2 * at, link)
-        with it.when(z3.And(core == at, is_dead)):
-            endpoint.put("DYING_SERVERS", at, link)
+    with it.when(z3.Not(is_dead)):
+        put_chosen(it, endpoint, "SERVERS", core, link, 2)
+    with it.when(is_dead):
+        put_chosen(it, endpoint, "DYING_SERVERS", core, link)
 
 
 def remove_server(it: Walk, link: Word) -> None:
@@ -52,7 +36,7 @@ def remove_server(it: Walk, link: Word) -> None:
     server = it.thing("Thread", link)
     it.assume(*queues.wait_is_sound(it.before, server.number))
     endpoint = it.thing("Endpoint", server["WAIT"])
-    core, is_dead = z3.Extract(2, 0, it.core["INDEX"]), endpoint["ID"] == 0
+    core, is_dead = core_index(it), endpoint["ID"] == 0
     following, previous = it.follow(server, "NEXT"), it.follow(server, "PREV")
     if it.holds(previous.number == 0):
         _set_servers(it, endpoint, is_dead, core, it.link(following))

@@ -8,29 +8,38 @@ from .. import queues
 from ..kernel_state import KernelState, link_of, number_of
 from ..procedure import Procedure
 from ..telling import Object, Word, word
-from ..walk import Answers, Ended, Walk, choose
+from ..walk import Answers, Ended, Walk
 from .deliver import CHECK_ANSWER, DELIVER
-from .enqueue import HAND_BACK, REST_AFTER, core_index
+from .enqueue import HAND_BACK, REST_AFTER
 from .give import DELIVER_FAULT, GIVE_ANSWER, TAKE_BITS
 from .lend import CONTINUE_ON
 from .message import (
     LINKED,
     check_incoming,
     check_outgoing,
-    constant,
     forget_deadline,
     link_call,
     may,
     refuse_current,
     remember,
-    tag_of,
-    tell,
 )
-from .notify import DELIVER_SIGNAL, HANDLE, WINDOW, of_thread
+from .notify import DELIVER_SIGNAL, of_thread
 from .resume import RESUME_ON, first_sender, next_sender, own_idle_context
 from .run_queue import CONTEXT
+from .steps import (
+    HANDLE,
+    TAG,
+    WINDOW,
+    constant,
+    core_index,
+    error_of,
+    first_server,
+    note_taken,
+    put_chosen,
+    tell,
+)
 from .stop import DEQUEUE_SENDER, WAKE_REFUSED
-from .wait import error_of, of_current
+from .wait import of_current
 from .wheel import DROP_DEADLINE, highest_bit
 
 
@@ -67,7 +76,7 @@ def take_first_message(it: Walk, link: Word, endpoint_link: Word) -> None:
         remember(it, sender, server)
         link_call(it, sender, server, "SLOW_REPLY")
         return it.answer(1, context)
-    tag, capability = tag_of(sender), sender["SENT_THROUGH"]
+    tag, capability = sender.at("X", TAG), sender["SENT_THROUGH"]
     error, carries_some = check_outgoing(it, sender, tag, may(it, capability, "GRANT"))
     if error is None:
         error = check_incoming(it, server, tag, carries_some)
@@ -95,27 +104,13 @@ def push_server(it: Walk, server: Object, endpoint: Object) -> None:
     """A server waits at a living endpoint."""
     core = core_index(it)
     it.assume(*queues.receiver_is_sound(it.before, endpoint.number, core))
-    heads = []
-    for at in range(8):
-        with it.when(core == at):
-            heads.append(endpoint.at("SERVERS", 2 * at))
-    first = it.thing("Thread", choose(core, heads))
+    first = it.thing("Thread", first_server(it, endpoint, core))
     server["NEXT"] = it.link(first)
     server["PREV"] = 0
     with it.when(first.number != 0):
         first["PREV"] = it.link(server)
-    for at in range(8):
-        with it.when(core == at):
-            endpoint.put("SERVERS", 2 * at, it.link(server))
+    put_chosen(it, endpoint, "SERVERS", core, it.link(server), 2)
     server["WAIT"] = link_of(endpoint.number) | it.layout.constants["wait.RECEIVE"]
-
-
-def _note_taken(it: Walk, server: Object, endpoint: Object) -> None:
-    """A server took the last call at an endpoint on this core."""
-    core = core_index(it)
-    for at in range(8):
-        with it.when(core == at):
-            endpoint.put("TAKEN", 2 * at, it.link(server))
 
 
 def _go_on(it: Walk, server: Object, answered: Word, context: Word) -> None:
@@ -132,7 +127,7 @@ def _take_some(it: Walk, server: Object, endpoint: Object, answered: Word) -> Wo
         found, context = it.do_pair(TAKE_FIRST_MESSAGE, server, endpoint)
         remember(it, server)
         if it.holds(found == 1):
-            _note_taken(it, server, endpoint)
+            note_taken(it, server, endpoint)
             _go_on(it, server, answered, context)
             return None
         if it.holds(it.interrupt()):
@@ -216,7 +211,7 @@ def answer_caller(it: Walk, server: Object) -> Word:
     server["CALLER"] = 0
     caller["WAIT"] = 0
     forget_deadline(it, caller)
-    tag_of(server)
+    server.at("X", TAG)
     remember(it, server)
     it.do(GIVE_ANSWER, server, caller, was_fault)
     it.still(server, "ID")

@@ -9,7 +9,7 @@ from ..kernel_state import KernelState, frame_of, link_of, number_of
 from ..logic import conjunction
 from ..procedure import Procedure
 from ..telling import Object, Word, word
-from ..walk import Answers, Walk, choose
+from ..walk import Answers, Walk
 from . import run_queue, wheel
 from .run_queue import (
     CONTEXT,
@@ -25,11 +25,8 @@ from .run_queue import (
     settle_ahead,
     switch_to_first,
 )
+from .steps import chosen, constant
 from .wheel import DROP_DEADLINE, MAKE_READY
-
-
-def _mask(it: Walk, name: str) -> Word:
-    return word(it.layout.constants[name])
 
 
 def attach(it: Walk, thread: Object, context: Object) -> None:
@@ -43,6 +40,12 @@ def settle(it: Walk) -> None:
     context, thread = it.follow(it.core, "CONTEXT"), it.follow(it.core, "CURRENT")
     with it.when(z3.And(context.number != 0, thread.number != 0)):
         attach(it, thread, context)
+
+
+def block(it: Walk) -> None:
+    """The thread that runs waits; another runs."""
+    settle(it)
+    it.do(SWITCH_TO_NEXT)
 
 
 def payer_of(it: Walk) -> Object:
@@ -70,7 +73,7 @@ def mark_own_time(it: Walk, thread: Object, context: Word) -> None:
     with it.when(is_own):
         serves = thread["CALLER"] != 0
         with it.when(serves):
-            thread["SPECIAL"] = thread["SPECIAL"] | _mask(it, "special.OWN_TIME")
+            thread["SPECIAL"] = thread["SPECIAL"] | constant(it, "special.OWN_TIME")
 
 
 def wake_helper(it: Walk, link: Word) -> None:
@@ -110,11 +113,7 @@ def first_sender(it: Walk, endpoint: Object) -> Word:
     band = z3.Extract(2, 0, wheel.highest_bit(z3.ZeroExt(56, waiting)))
     it.assume(*queues.sender_is_sound(it.before, endpoint.number, band))
     it.assume(*queues.sender_waits(it.before, endpoint.number, band))
-    heads = []
-    for at in range(8):
-        with it.when(band == at):
-            heads.append(endpoint.at("BAND_HEAD", at))
-    return choose(band, heads)
+    return chosen(it, endpoint, "BAND_HEAD", band)
 
 
 def next_sender(it: Walk, endpoint: Object) -> Word:
@@ -123,11 +122,9 @@ def next_sender(it: Walk, endpoint: Object) -> Word:
     band = z3.Extract(2, 0, wheel.highest_bit(z3.ZeroExt(56, waiting)))
     it.assume(*queues.sender_is_sound(it.before, endpoint.number, band))
     it.assume(*queues.sender_waits(it.before, endpoint.number, band))
-    heads = []
-    for at in range(8):
-        with it.when(z3.And(waiting != 0, band == at)):
-            heads.append(endpoint.at("BAND_HEAD", at))
-    return z3.If(waiting == 0, word(0), choose(band, heads))
+    with it.when(waiting != 0):
+        first = chosen(it, endpoint, "BAND_HEAD", band)
+    return z3.If(waiting == 0, word(0), first)
 
 
 def wake_first_helper(it: Walk, link: Word) -> None:
@@ -164,7 +161,7 @@ def resume_on(it: Walk, link: Word, context: Word) -> None:
     """A thread that waits no more runs when its turn comes, on a context or on its own."""
     thread = it.thing("Thread", link)
     thread["WAIT"] = 0
-    if it.holds(thread["SPECIAL"] & _mask(it, "special.DEADLINE") != 0):
+    if it.holds(thread["SPECIAL"] & constant(it, "special.DEADLINE") != 0):
         it.do(DROP_DEADLINE, thread)
     if it.holds(context == 0):
         context = own_idle_context(it, thread)
@@ -251,7 +248,9 @@ _RESUME = (
     | {f"Core.{field}" for field in ("WOKEN", "WOKEN_COUNT", "UNHELPED")}
     | {f"{CONTEXT}.RUNNING"}
 )
-_PREEMPT = SWITCH | MAKE_READY.changes | {"Thread.CONTEXT", f"{CONTEXT}.RUNNING"}
+# What `settle` writes.
+SETTLED = frozenset({"Thread.CONTEXT", f"{CONTEXT}.RUNNING"})
+_PREEMPT = SWITCH | MAKE_READY.changes | SETTLED
 
 WAKE_HELPER = Procedure("wake_helper", wake_helper, 1, run_queue.PLACE, _of_sender)
 WAKE_FIRST_HELPER = Procedure(

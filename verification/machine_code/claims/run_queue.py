@@ -49,20 +49,25 @@ def bit_of(priority: Word) -> Word:
     return word(1) << z3.ZeroExt(58, z3.Extract(5, 0, priority))
 
 
-def enqueue_first(it: Walk, link: Word) -> None:
-    """A context comes before the others of its priority."""
-    context = it.thing(CONTEXT, link)
+def _enqueue(it: Walk, link: Word, ends: tuple[str, str], links: tuple[str, str]) -> None:
+    """A context comes to one end of the queue of its priority; links are away from that, and to it."""
+    context, (here, there), (away, back) = it.thing(CONTEXT, link), ends, links
     priority = priority_of(context)
-    first = queued(it, "QUEUE_HEAD", priority)
-    context["NEXT"] = first
-    context["PREV"] = 0
-    if it.holds(first == 0):
-        it.element("QUEUE_TAIL", priority).write(link)
+    neighbour = queued(it, here, priority)
+    context[away] = neighbour
+    context[back] = 0
+    if it.holds(neighbour == 0):
+        it.element(there, priority).write(link)
     else:
-        it.thing(CONTEXT, first)["PREV"] = link
-    it.element("QUEUE_HEAD", priority).write(link)
+        it.thing(CONTEXT, neighbour)[back] = link
+    it.element(here, priority).write(link)
     mark_queued(it, context)
     it.finish()
+
+
+def enqueue_first(it: Walk, link: Word) -> None:
+    """A context comes before the others of its priority."""
+    _enqueue(it, link, ("QUEUE_HEAD", "QUEUE_TAIL"), ("NEXT", "PREV"))
 
 
 def _has_ahead(state: KernelState) -> list[z3.BoolRef]:
@@ -93,18 +98,7 @@ def make_ready_first(it: Walk, context: Word) -> None:
 def enqueue_last(it: Walk, link: Word) -> None:
     """A context comes behind the others of its priority."""
     settle_ahead(it)
-    context = it.thing(CONTEXT, link)
-    priority = priority_of(context)
-    last = queued(it, "QUEUE_TAIL", priority)
-    context["PREV"] = last
-    context["NEXT"] = 0
-    if it.holds(last == 0):
-        it.element("QUEUE_HEAD", priority).write(link)
-    else:
-        it.thing(CONTEXT, last)["NEXT"] = link
-    it.element("QUEUE_TAIL", priority).write(link)
-    mark_queued(it, context)
-    it.finish()
+    _enqueue(it, link, ("QUEUE_TAIL", "QUEUE_HEAD"), ("PREV", "NEXT"))
 
 
 def stop_helping(it: Walk) -> None:

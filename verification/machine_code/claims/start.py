@@ -8,7 +8,7 @@ from .. import queues
 from ..telling import Object, Word, word
 from ..walk import Walk
 from .lend import CONTINUE_ON, RELEASE_CONTEXT, TAKE_LENT
-from .notify import reason_of
+from .steps import reason_of
 from .resume import MAKE_LIVE, own_idle_context
 from .run_queue import CONTEXT
 from .stop import LOSE_SERVER, REST_STOPPED

@@ -16,15 +16,7 @@ from .lend import (
     RELEASE_CONTEXT,
     waits_for_reply,
 )
-from .notify import (
-    HANDLE,
-    MESSAGE_WORDS,
-    REMOVE_SERVER,
-    TAG,
-    WINDOW,
-    of_thread,
-    reason_of,
-)
+from .notify import REMOVE_SERVER, of_thread
 from .resume import (
     PREEMPT,
     RESUME_ON,
@@ -34,11 +26,18 @@ from .resume import (
     own_idle_context,
 )
 from .run_queue import CONTEXT, PLACE, STOP_HELPING, bit_of, mark, priority_of, settle_ahead
+from .steps import (
+    HANDLE,
+    MESSAGE_WORDS,
+    WINDOW,
+    constant,
+    error_of,
+    leave_list,
+    put_chosen,
+    reason_of,
+    tell,
+)
 from .wheel import DROP_DEADLINE, MAKE_READY, STOP_TIMER
-
-
-def _state(it: Walk, name: str) -> Word:
-    return word(it.layout.constants[name])
 
 
 def unqueue(it: Walk, link: Word) -> None:
@@ -86,11 +85,10 @@ def _leave_band(it: Walk, sender: Object, endpoint: Object) -> None:
     band = z3.Extract(2, 0, sender["BAND"])
     following, previous = it.follow(sender, "NEXT"), it.follow(sender, "PREV")
     is_first, is_last = previous.number == 0, following.number == 0
-    for at in range(8):
-        with it.when(z3.And(is_first, band == at)):
-            endpoint.put("BAND_HEAD", at, it.link(following))
-        with it.when(z3.And(is_last, band == at)):
-            endpoint.put("BAND_TAIL", at, it.link(previous))
+    with it.when(is_first):
+        put_chosen(it, endpoint, "BAND_HEAD", band, it.link(following))
+    with it.when(is_last):
+        put_chosen(it, endpoint, "BAND_TAIL", band, it.link(previous))
     with it.when(z3.Not(is_first)):
         previous["NEXT"] = it.link(following)
     with it.when(z3.Not(is_last)):
@@ -104,14 +102,7 @@ def _leave_band(it: Walk, sender: Object, endpoint: Object) -> None:
 def _leave_gate(it: Walk, sender: Object) -> None:
     """A sender goes out of the list of its gate."""
     gate = it.follow(sender, "GATE")
-    following, previous = it.follow(sender, "GATE_NEXT"), it.follow(sender, "GATE_PREV")
-    is_first = previous.number == 0
-    with it.when(is_first):
-        gate["CALLERS"] = it.link(following)
-    with it.when(z3.Not(is_first)):
-        previous["GATE_NEXT"] = it.link(following)
-    with it.when(following.number != 0):
-        following["GATE_PREV"] = it.link(previous)
+    leave_list(it, gate, "CALLERS", sender, ("GATE_NEXT", "GATE_PREV"))
     for field in ("GATE_NEXT", "GATE_PREV", "GATE"):
         sender[field] = 0
 
@@ -131,14 +122,7 @@ def unlink_reply(it: Walk, link: Word, caller: Word) -> None:
     """A reply object holds its caller no longer."""
     reply = it.thing("Reply", link)
     server = it.follow(reply, "SERVER")
-    following, previous = it.follow(reply, "NEXT"), it.follow(reply, "PREV")
-    is_first = previous.number == 0
-    with it.when(is_first):
-        server["REPLIES"] = it.link(following)
-    with it.when(z3.Not(is_first)):
-        previous["NEXT"] = it.link(following)
-    with it.when(following.number != 0):
-        following["PREV"] = it.link(previous)
+    leave_list(it, server, "REPLIES", reply, ("NEXT", "PREV"))
     for field in ("NEXT", "PREV", "CALLER", "SERVER"):
         reply[field] = 0
     it.thing("Thread", caller)["REPLY"] = 0
@@ -179,7 +163,7 @@ def take_back(it: Walk, link: Word) -> None:
     if it.holds(_is_owned_along(it, used, link)):
         return it.answer(0)
     with it.when(user["CALLER"] != 0):
-        user["SPECIAL"] = user["SPECIAL"] | _state(it, "special.OWN_TIME")
+        user["SPECIAL"] = user["SPECIAL"] | constant(it, "special.OWN_TIME")
     if it.holds(is_current):
         it.do(STOP_HELPING)
         it.core["CONTEXT"] = 0
@@ -187,7 +171,7 @@ def take_back(it: Walk, link: Word) -> None:
         return it.answer(used)
     it.do(END_HELP, used)
     attach(it, user, it.thing(CONTEXT, own))
-    can_run = user["STATE"] == _state(it, "state.LIVE")
+    can_run = user["STATE"] == constant(it, "state.LIVE")
     if it.holds(z3.And(user["WAIT"] == 0, can_run)):
         it.do(MAKE_READY, own)
     it.answer(used)
@@ -198,19 +182,16 @@ def refuse_waiter(it: Walk, link: Word, error: Word) -> None:
     thread = it.thing("Thread", link)
     for register in range(MESSAGE_WORDS):
         thread.put("X", register, 0)
-    thread.put("X", TAG, error | _state(it, "tag.REFUSAL"))
-    thread.put("X", HANDLE, 0)
-    thread.put("X", WINDOW, 0)
-    thread["PSTATE"] = 0
+    tell(it, thread, error | constant(it, "tag.REFUSAL"))
     it.finish()
 
 
 def wake_refused(it: Walk, link: Word, context: Word, error: Word) -> None:
     """A thread that waited goes on: refused, or stopped if it had a fault."""
     thread = it.thing("Thread", link)
-    if it.holds(thread["SENDING"] == _state(it, "sending.FAULT")):
-        thread["SENDING"] = _state(it, "sending.CALL")
-        thread["STATE"] = _state(it, "state.STOPPED")
+    if it.holds(thread["SENDING"] == constant(it, "sending.FAULT")):
+        thread["SENDING"] = constant(it, "sending.CALL")
+        thread["STATE"] = constant(it, "state.STOPPED")
     else:
         it.do(REFUSE_WAITER, thread, error)
     it.do(RESUME_ON, thread, context)
@@ -220,8 +201,8 @@ def wake_refused(it: Walk, link: Word, context: Word, error: Word) -> None:
 def tell_of_death(it: Walk, link: Word, context: Word, server_link: Word) -> None:
     """A caller goes on: nobody will answer, and it is told which incarnation of the server would have."""
     caller, server = it.thing("Thread", link), it.thing("Thread", server_link)
-    is_fault = caller["SENDING"] == _state(it, "sending.FAULT")
-    it.do(WAKE_REFUSED, caller, context, word(it.layout.errors["Died"]))
+    is_fault = caller["SENDING"] == constant(it, "sending.FAULT")
+    it.do(WAKE_REFUSED, caller, context, error_of(it, "Died"))
     if it.holds(z3.Not(is_fault)):
         caller.put("X", HANDLE, z3.LShR(server["FLAGS"], 32))
     it.finish()
@@ -246,10 +227,10 @@ def lose_server(it: Walk, link: Word) -> None:
 def rest_stopped(it: Walk, link: Word, held: Word) -> None:
     """A thread is stopped; the context that it held goes back."""
     thread = it.thing("Thread", link)
-    thread["SENDING"] = _state(it, "sending.CALL")
-    thread["STATE"] = _state(it, "state.STOPPED")
+    thread["SENDING"] = constant(it, "sending.CALL")
+    thread["STATE"] = constant(it, "state.STOPPED")
     thread["CONTEXT"] = 0
-    gone = _state(it, "special.CALLER_GONE") | _state(it, "special.OWN_TIME")
+    gone = constant(it, "special.CALLER_GONE") | constant(it, "special.OWN_TIME")
     with it.when(thread["SPECIAL"] & gone != 0):
         thread["SPECIAL"] = thread["SPECIAL"] & ~gone
     if it.holds(held != 0):
@@ -261,7 +242,7 @@ def rest_stopped(it: Walk, link: Word, held: Word) -> None:
 def abandon_wait(it: Walk, link: Word) -> None:
     """A thread waits for nothing any more; answers the context that it holds, or 0."""
     thread = it.thing("Thread", link)
-    if it.holds(thread["SPECIAL"] & _state(it, "special.DEADLINE") != 0):
+    if it.holds(thread["SPECIAL"] & constant(it, "special.DEADLINE") != 0):
         it.do(DROP_DEADLINE, thread)
     it.assume(*queues.wait_is_sound(it.before, thread.number))
     it.assume(*queues.holder_is_sound(it.before, thread.number))
@@ -278,7 +259,7 @@ def _abandon(it: Walk, thread: Object, waits: Word, held: Word) -> Word:
     """Undoes what a thread waits for, by the reason; the context that it then holds."""
 
     def waits_for(*reasons: str) -> bool:
-        names = [reason_of(it, waits) == _state(it, f"wait.{reason}") for reason in reasons]
+        names = [reason_of(it, waits) == constant(it, f"wait.{reason}") for reason in reasons]
         return it.holds(z3.Or(*names))
 
     if waits_for("SEND"):
@@ -292,7 +273,7 @@ def _abandon(it: Walk, thread: Object, waits: Word, held: Word) -> Word:
         server = it.thing("Thread", waits)
         held = it.do(TAKE_BACK, server)
         server["CALLER"] = 0
-        server["SPECIAL"] = server["SPECIAL"] | _state(it, "special.CALLER_GONE")
+        server["SPECIAL"] = server["SPECIAL"] | constant(it, "special.CALLER_GONE")
     elif waits_for("SAVED", "SAVED_FAULT"):
         it.assume(*queues.saved_has_server(it.before, thread.number))
         reply = it.thing("Reply", waits)
@@ -309,12 +290,12 @@ def stop_thread(it: Walk, link: Word) -> None:
     it.do(LOSE_SERVER, thread)
     # The kernel asserts it when it is tested: who is stopped does not come to run meanwhile.
     it.assume(z3.Not(queues.is_current(it.before, thread.number)))
-    waits, is_fault = thread["WAIT"], thread["SENDING"] == _state(it, "sending.FAULT")
+    waits, is_fault = thread["WAIT"], thread["SENDING"] == constant(it, "sending.FAULT")
     context = it.do(ABANDON_WAIT, thread)
-    was_waiting = z3.And(waits != 0, waits != _state(it, "wait.SLEEP"))
+    was_waiting = z3.And(waits != 0, waits != constant(it, "wait.SLEEP"))
     if it.holds(z3.And(was_waiting, z3.Not(is_fault))):
-        it.do(REFUSE_WAITER, thread, word(it.layout.errors["Died"]))
-    with it.when(thread["PSTATE"] == _state(it, "LIGHT")):
+        it.do(REFUSE_WAITER, thread, error_of(it, "Died"))
+    with it.when(thread["PSTATE"] == constant(it, "LIGHT")):
         for register in (*range(2, MESSAGE_WORDS), HANDLE, WINDOW):
             thread.put("X", register, 0)
         thread["PSTATE"] = 0
@@ -327,7 +308,7 @@ def thread_stop(it: Walk, handle: Word) -> None:
     """A thread stops."""
     target = it.find(handle, "Thread", "WRITE")
     it.refuse("Itself", target.number == it.current().number)
-    is_live = target["STATE"] == _state(it, "state.LIVE")
+    is_live = target["STATE"] == constant(it, "state.LIVE")
     with it.when(z3.Not(is_live)):
         serves = target["CALLER"] != 0
     it.refuse("NotStarted", z3.And(z3.Not(is_live), z3.Not(serves)))

@@ -7,19 +7,13 @@ import z3
 from .. import queues
 from ..kernel_state import CORE, KernelState, link_of
 from ..procedure import Procedure
-from ..telling import Object, Word, word
+from ..telling import Object, Word
 from ..walk import Walk
 from .give import TAKE_BITS
-from .notify import DELIVER_SIGNAL, HANDLE, nearby, of_thread
-from .resume import attach, settle
+from .notify import DELIVER_SIGNAL, nearby, of_thread
+from .resume import SETTLED, attach, block
 from .run_queue import SWITCH, SWITCH_TO_NEXT, note_payer
-
-IDLE_FIELDS = frozenset({"Thread.CONTEXT", "SchedulingContext.RUNNING"})
-
-
-def error_of(it: Walk, name: str) -> Word:
-    """The number of an error."""
-    return word(it.layout.errors[name])
+from .steps import HANDLE, constant
 
 
 def note_waiter(it: Walk, waiter: Object, target: Object) -> None:
@@ -27,12 +21,6 @@ def note_waiter(it: Walk, waiter: Object, target: Object) -> None:
     it.assume(*queues.caller_has_time(it.before))
     target["WAITER"] = it.link(waiter)
     waiter["WAIT"] = link_of(target.number) | it.layout.constants["wait.NOTIFICATION"]
-
-
-def block(it: Walk) -> None:
-    """The thread that runs waits; another runs."""
-    settle(it)
-    it.do(SWITCH_TO_NEXT)
 
 
 def start_waiting(it: Walk, link: Word) -> None:
@@ -59,16 +47,12 @@ def try_wait(it: Walk, link: Word) -> None:
     it.answer(0)
 
 
-def _tag(it: Walk, name: str) -> Word:
-    return word(it.layout.constants[f"tag.{name}"])
-
-
 def wait_elsewhere(it: Walk, handle: Word) -> None:
     """The caller gets signals and their tag, or waits for them, with no registers saved but few."""
-    it.on_refusal = lambda error: it.answer(0, error | _tag(it, "REFUSAL"))
+    it.on_refusal = lambda error: it.answer(0, error | constant(it, "tag.REFUSAL"))
     target = it.find(handle, "Notification", "RECEIVE")
     if it.holds(target["BITS"] != 0):
-        return it.answer(it.do(TAKE_BITS, target), _tag(it, "SIGNAL"))
+        return it.answer(it.do(TAKE_BITS, target), constant(it, "tag.SIGNAL"))
     it.refuse("InUse", target["WAITER"] != 0)
     note_waiter(it, it.current(), target)
     block(it)
@@ -85,7 +69,7 @@ def wait_for_signal(
         bits = target["BITS"]
         if it.holds(z3.And(bits != 0, target["BOUND"] == 0)):
             target["BITS"] = 0
-            return it.answer(bits, _tag(it, "SIGNAL"))
+            return it.answer(bits, constant(it, "tag.SIGNAL"))
         if it.holds(z3.And(bits == 0, target["WAITER"] == 0)):
             note_waiter(it, waiter, target)
             return _block_caller(it, waiter)
@@ -118,7 +102,7 @@ def _is_called_by(state: KernelState, *arguments: Word) -> list[z3.BoolRef]:
 
 
 _LOOK = TAKE_BITS.changes | DELIVER_SIGNAL.changes
-_WAIT = _LOOK | SWITCH | IDLE_FIELDS | {"Notification.WAITER", "Thread.WAIT"}
+_WAIT = _LOOK | SWITCH | SETTLED | {"Notification.WAITER", "Thread.WAIT"}
 
 START_WAITING = Procedure("start_waiting", start_waiting, 1, _WAIT, of_current, is_call=True)
 TRY_WAIT = Procedure("try_wait", try_wait, 1, _LOOK, of_thread, is_call=True)

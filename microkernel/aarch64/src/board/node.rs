@@ -3,7 +3,9 @@
 use super::BoardError;
 
 /// The properties that matter, in the order of [`Property`].
-const PROPERTIES: [&[u8]; 7] = [
+const PROPERTIES: [&[u8]; 9] = [
+    b"#address-cells",
+    b"#size-cells",
     b"device_type",
     b"compatible",
     b"reg",
@@ -16,6 +18,8 @@ const PROPERTIES: [&[u8]; 7] = [
 /// A property that matters.
 #[derive(Clone, Copy)]
 pub(super) enum Property {
+    AddressCells,
+    SizeCells,
     Sort,
     Compatible,
     Registers,
@@ -25,7 +29,7 @@ pub(super) enum Property {
     PackageEnd,
 }
 
-/// A child of the root: the values of the properties that matter, empty if it has them not.
+/// The root or a child of it: the values of the properties that matter, empty if it has them not.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Node<'a> {
     /// Its name with its address.
@@ -34,6 +38,13 @@ pub(super) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
+    /// The root, of which no property was seen yet.
+    pub(super) fn root() -> Node<'a> {
+        let mut root = Node::default();
+        [root.values[0], root.values[1]] = [&[0, 0, 0, 2], &[0, 0, 0, 1]];
+        root
+    }
+
     /// A node of which no property was seen yet.
     pub(super) fn new(name: &'a [u8]) -> Node<'a> {
         Node {
