@@ -52,8 +52,8 @@ class Procedure:
     tell: Callable[..., None]
     # How many arguments, each a word.
     arguments: int
-    # The fields that it may write, itself or through what it calls.
-    changes: frozenset[str]
+    # The fields that it may write, itself or through what it calls; `None`: any.
+    changes: frozenset[str] | None
     # What has to be so where it is called, of the state and the arguments.
     needs: Needs = field(default=_nothing)
     # What holds afterwards beside the invariants, of the states before and after, what it answers,
@@ -87,7 +87,7 @@ class Procedure:
     def _check(self, told: Claim) -> None:
         """What callers take for granted by the procedure's description is what its claim says."""
         written = {looking.written_name(place.name) for place in told.places if place.is_write}
-        if not written <= self.changes:
+        if self.changes is not None and not written <= self.changes:
             more = ", ".join(sorted(written - self.changes))
             raise UntrueError(f"{self.function} writes more than is told: {more}")
         zeros = {"x0": 0, "x1": 0}
@@ -103,7 +103,7 @@ class Procedure:
         keep(executor.run_so_far.calls, history, state.copy())
         executor.run_so_far.summaries.append(self.function)
         state.history = history
-        if self.changes:
+        if self.changes != frozenset():
             state.memory = left_by(history, state.memory, self.changes, layout)
         out = state.register("x0")
         forget(state, name_of(history))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import z3
 
@@ -20,7 +21,7 @@ from .memory import ARRAYS, KINDS, RANK_ARRAY, WORD_BYTES, Memory, Update, Windo
 from .procedure import Procedure
 from .program import Program
 from .state import State
-from .solve import Verdict, is_refuted, prove, prove_by_one
+from .solve import WHOLE_MILLISECONDS, Verdict, is_refuted, prove, prove_by_one
 from .words import low_bits
 
 # How often a loop of a changed function goes on without end.
@@ -152,12 +153,13 @@ def discharge(claim: Claim, obligation: Obligation, *, by_both: bool = True) -> 
     ask = prove_by_one if is_claim_alone and not by_both else prove
     if obligation.cases:
         return _by_cases(hypotheses, obligation)
-    verdict = _all_of(ask, hypotheses, goals)
-    if verdict is Verdict.UNKNOWN:
-        # Too much at once: part by part.
-        parts = [part for goal in goals for part in conjuncts(goal)]
-        verdict = _all_of(ask, hypotheses, parts) if len(parts) > len(goals) else verdict
-    return verdict
+    parts = [part for goal in goals for part in conjuncts(goal)]
+    if len(parts) > len(goals):
+        verdict = _all_of(partial(ask, milliseconds=WHOLE_MILLISECONDS), hypotheses, goals)
+        if verdict is not Verdict.UNKNOWN:
+            return verdict
+    # Too much at once, or one part.
+    return _all_of(ask, hypotheses, parts)
 
 
 def _by_cases(hypotheses: Sequence[z3.BoolRef], obligation: Obligation) -> Verdict:

@@ -123,6 +123,9 @@ class Snapshot:
         for rule, owner in naming.OF_OBJECTS.items():
             for number in self._objects(owner):
                 yield f"{rule}: {number:#x}", rule, {"any_object": number}
+        for rule in naming.OF_FRAMES:
+            for frame in self.concrete.rows[KINDS_ARRAY]:
+                yield f"{rule}: {frame:#x}", rule, {"any_frame": frame}
         for rule, length in queue_rules.OF_PLACES.items():
             for place in range(length):
                 yield f"{rule}: {place}", rule, {queue_rules.place_of(length): place}
@@ -222,8 +225,10 @@ def check_broken(path: Path, layout: Layout) -> dict[str, int]:
 
 
 def _programs(layout: Layout) -> dict[str, Program]:
-    """The rules, ready to be evaluated."""
+    """The rules, ready to be evaluated; those that functions keep also of what is in use."""
     state = KernelState.symbolic(layout)
+    kept = {rule.name for rule in queue_rules.rules(state)}
+    used = naming.in_use(state)
     every = (
         *invariants.rules(state),
         *invariants.SELDOM,
@@ -233,7 +238,10 @@ def _programs(layout: Layout) -> dict[str, Program]:
         *queue_rules.TESTED,
         *naming.TESTED,
     )
-    return {rule.name: Program(rule.holds(state)) for rule in every}
+    return {
+        rule.name: Program([*rule.holds(state), *(rule.holds(used) if rule.name in kept else ())])
+        for rule in every
+    }
 
 
 def _check_state(layout: Layout, raw: dict) -> tuple[int, list[str]]:

@@ -43,7 +43,7 @@ class Callee(Protocol):
     """What a walk knows of a procedure: see `procedure`."""
 
     function: str
-    changes: frozenset[str]
+    changes: frozenset[str] | None
     is_done: bool
     is_call: bool
     out_words: int
@@ -78,10 +78,12 @@ def answers_of(history: History, out_words: int) -> Answers:
 
 
 def left_by(
-    history: History, before: Memory, changes: frozenset[str], layout: Layout
+    history: History, before: Memory, changes: frozenset[str] | None, layout: Layout
 ) -> Memory:
     """The memory that a procedure leaves: other words, and the kinds and entries that it may write."""
     other = Memory.symbolic(f"{name_of(history)}_")
+    if changes is None:
+        return other
     tables = {"kind": KINDS_ARRAY}
     for field, word in layout.objects["Entry"].fields.items():
         tables[f"entry {field}"] = ENTRY_ARRAY + word
@@ -115,7 +117,7 @@ class Walk(Call):
         self._others: list[tuple[bool, ...]] = []
         self._history: History = ()
         # What is known of each procedure on this path: before, after, what it may write.
-        self._left: list[tuple[z3.BoolRef, KernelState, KernelState, frozenset[str]]] = []
+        self._left: list[tuple[z3.BoolRef, KernelState, KernelState, frozenset[str] | None]] = []
         self._clocks = 0
         self._interrupts = 0
 
@@ -173,9 +175,7 @@ class Walk(Call):
         """
         if self._conditions:
             raise UntrueError(f"{procedure.function} is called under a condition: use `holds`")
-        if self.changes is not None and not procedure.changes <= self.changes:
-            more = ", ".join(sorted(procedure.changes - self.changes))
-            raise UntrueError(f"{procedure.function} changes more than is told: {more}")
+        self._may_do(procedure)
         words = tuple(link_of(a.number) if isinstance(a, Object) else a for a in arguments)
         here, history = self.here(), (*self._history, procedure.function)
         if self._is_new():
@@ -187,7 +187,7 @@ class Walk(Call):
             self._calls.append(point)
         before = after = self.now
         self._history = history
-        if procedure.changes:
+        if procedure.changes != frozenset():
             left = left_by(history, before.memory, procedure.changes, self.layout)
             after = before.after(left)
             self._left.append((here, before, after, procedure.changes))
@@ -197,6 +197,14 @@ class Walk(Call):
         for promise in procedure.promise(before, after, answers, *words):
             self.assume(z3.Implies(here, promise))
         return answers[0]
+
+    def _may_do(self, procedure: Callee) -> None:
+        if self.changes is None:
+            return
+        more = {"anything"} if procedure.changes is None else procedure.changes - self.changes
+        if more:
+            names = ", ".join(sorted(more))
+            raise UntrueError(f"{procedure.function} changes more than is told: {names}")
 
     def do_pair(self, procedure: Callee, *arguments: Object | Word) -> tuple[Word, Word]:
         """The same for one that answers two words."""
@@ -233,10 +241,11 @@ class Walk(Call):
         self.assume(z3.ULT(time, queues.TIME_MAX))
         return time
 
-    def interrupt(self) -> z3.BoolRef:
-        """Whether an interrupt waits, which is looked at anew each time."""
+    def interrupt(self, place: int | None = None) -> z3.BoolRef:
+        """Whether an interrupt waits, which is looked at anew each time; `place` as with `clock`."""
         self._interrupts += 1
-        pending = z3.BitVec(f"isr_el1_{self._interrupts - 1}", 64)
+        place = self._interrupts - 1 if place is None else place
+        pending = z3.BitVec(f"isr_el1_{place}", 64)
         return pending & ISR_INTERRUPTS != 0
 
     def thing(self, kind: str, link: Word) -> Object:
@@ -283,7 +292,7 @@ class Walk(Call):
     def _keep(self, name: str, array: int, unit: Word, item: Object) -> None:
         """What procedures do not write is as it was before them."""
         for here, before, after, changes in reversed(self._left):
-            if name in changes:
+            if changes is None or name in changes:
                 return
             right = self._is_right(item, 0)
             unit = z3.simplify(unit)
