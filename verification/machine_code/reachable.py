@@ -375,6 +375,28 @@ def _spoil_buffer(snapshot: Snapshot) -> None:
     snapshot.concrete.set_field(thread, at, snapshot._frames("PageTable")[0])
 
 
+def _spoil_quarantine(snapshot: Snapshot) -> None:
+    """A free frame is in quarantine, from a device that is nowhere."""
+    frame = snapshot._frames("Free")[0]
+    snapshot.concrete.rows[KINDS_ARRAY][frame] = snapshot.layout.frame_kinds["Quarantined"]
+    address = ENTRY_ARRAY + snapshot.layout.word("Entry.ADDRESS")
+    snapshot.concrete.rows[address][frame] = 1 << 63
+
+
+def _spoil_dying_endpoint(snapshot: Snapshot) -> None:
+    """An endpoint dies, and whom it has set apart does not wait there."""
+    endpoint = _first(snapshot, "Endpoint")
+    _spoil_link("Endpoint.DYING_SERVERS")(snapshot)
+    snapshot.concrete.set_field(endpoint, snapshot.layout.word("Endpoint.ID"), 0)
+
+
+def _spoil_child(snapshot: Snapshot) -> None:
+    """An allowance has a child where none is."""
+    number, at = _first(snapshot, "Allowance"), snapshot.layout.word("Allowance.CHILDREN")
+    last = number | UNITS_PER_FRAME - snapshot.layout.objects["Allowance"].units
+    snapshot.concrete.set_field(number, at, last)
+
+
 def _spoil_number_zero(snapshot: Snapshot) -> None:
     """The frame table describes frame 0."""
     snapshot.concrete.described |= {0}
@@ -433,5 +455,11 @@ SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a thread with the link of another": _spoil_field("Thread.LINK", 0),
     "a thread with signals of nothing": _spoil_field("Thread.SPECIAL", 1),
     "a message buffer that is a table": _spoil_buffer,
+    "half an object that is in use": _spoil_frame("Thread", "ID", 3),
+    "slots of no table": _spoil_frame("Slots", "SPACE", 64),
+    "a frame in quarantine of no device": _spoil_quarantine,
+    "a gate whose caller does not wait": _spoil_link("Gate.CALLERS"),
+    "a dying endpoint whose server does not wait": _spoil_dying_endpoint,
+    "a child that is no allowance": _spoil_child,
     "a dying object that is nowhere": _spoil_core("DRAIN_TAIL", 0, 1),
 }

@@ -60,7 +60,7 @@ def reclaim(it: Walk, handle: Word, number: Word) -> None:
     head = number
     if it.holds(frame.is_kind("LargeTail")):
         head = number & ~LARGE_MASK
-    _take_from(it, it.frame(naming.frame_in(head)), head)
+    _take_from(it, it.region_frame(region, head), head)
     # What is read after a procedure is read anew.
     if it.holds(it.frame(frame.number).is_kind("Free")):
         return it.done()
