@@ -47,6 +47,8 @@ from . import (
     stop,
     teardown,
     thread,
+    unmap,
+    user_frame,
     user_memory,
     wait,
     wheel,
@@ -69,6 +71,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     start,
     stop,
     thread,
+    unmap,
     user_memory,
 )
 
@@ -116,6 +119,8 @@ PROCEDURES: tuple[Procedure, ...] = (
     *destroy.PROCEDURES,
     *disarm.PROCEDURES,
     *teardown.PROCEDURES,
+    *unmap.PROCEDURES,
+    *user_frame.PROCEDURES,
     COPY_MESSAGE,
 )
 
