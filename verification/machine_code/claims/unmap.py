@@ -139,6 +139,7 @@ def _clear_entry(
 def _know_walks_still(it: Walk) -> None:
     """The walk of any page meets what the invariants say, after what keeps tables."""
     it.stays(frame_of(WALKED_SPACE))
+    it.still(it.object("AddressSpace", WALKED_SPACE), "ROOT")
     it.assume(*tables.way_is_sound(it.before, WALKED_SPACE, WALKED_PAGE))
 
 
