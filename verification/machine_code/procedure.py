@@ -20,8 +20,9 @@ from .contracts import forget
 from .execute import ROUNDS_MAX, Executor
 from .kernel_state import KernelState
 from .layout import Layout
+from .leaving import Answers, Frames, answers_of, left_by, name_of, promised
 from .state import REGISTER_OFFSETS, State, keep
-from .walk import Answers, UntrueError, Walk, answers_of, left_by, name_of
+from .walk import UntrueError, Walk
 
 Word = z3.BitVecRef
 Needs = Callable[..., list[z3.BoolRef]]
@@ -65,6 +66,10 @@ class Procedure:
     is_call: bool = False
     # How many words it answers in memory, at the place that is its first argument.
     out_words: int = 0
+    # What it may change of frames, by their kinds before: see `leaving`. `None`: that is not said.
+    frames: Frames | None = None
+    # What it answers when it has changed nothing, if that may be.
+    is_idle: Callable[[Answers], z3.BoolRef] | None = None
     # How often its loops go round at most, if a solver is to find their ends.
     rounds: int = ROUNDS_MAX
 
@@ -78,7 +83,11 @@ class Procedure:
         it.changes = self.changes
         it.explore(lambda: self.tell(it, *values))
         it.promise_of(
-            lambda after, answers: self.promise(it.initial, after, answers, *values), self.out_words
+            lambda after, answers: [
+                *self.promise(it.initial, after, answers, *values),
+                *promised(self, it.initial, after, answers),
+            ],
+            self.out_words,
         )
         told = it.claim(self.function)
         self._check(told)

@@ -21,11 +21,14 @@ from .memory import ARRAYS, KINDS, RANK_ARRAY, WORD_BYTES, Memory, Update, Windo
 from .procedure import Procedure
 from .program import Program
 from .state import State
-from .solve import WHOLE_MILLISECONDS, Verdict, is_refuted, prove, prove_by_one
+from .solve import Verdict, is_refuted, prove, prove_by_one
 from .words import low_bits
 
 # How often a loop of a changed function goes on without end.
 ROUNDS = 64
+
+# How long a rule is asked as a whole.
+RULE_MILLISECONDS = 5_000
 
 # The groups, in the order in which they are reported.
 RESULT = "results"
@@ -154,12 +157,13 @@ def discharge(claim: Claim, obligation: Obligation, *, by_both: bool = True) -> 
     if obligation.cases:
         return _by_cases(hypotheses, obligation)
     parts = [part for goal in goals for part in conjuncts(goal)]
-    if len(parts) > len(goals):
-        verdict = _all_of(partial(ask, milliseconds=WHOLE_MILLISECONDS), hypotheses, goals)
-        if verdict is not Verdict.UNKNOWN:
-            return verdict
-    # Too much at once, or one part.
-    return _all_of(ask, hypotheses, parts)
+    if len(parts) == len(goals):
+        return _all_of(ask, hypotheses, goals)
+    # A rule is soon shown as a whole, or soon in parts.
+    at_once = partial(ask, milliseconds=RULE_MILLISECONDS) if is_rule else ask
+    verdict = _all_of(at_once, hypotheses, goals)
+    # Too much at once: part by part.
+    return _all_of(ask, hypotheses, parts) if verdict is Verdict.UNKNOWN else verdict
 
 
 def _by_cases(hypotheses: Sequence[z3.BoolRef], obligation: Obligation) -> Verdict:

@@ -11,7 +11,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import invariants, naming, queue_rules, queues, tables
+from . import belonging, invariants, naming, queue_rules, queues, tables
 from .concrete import ConcreteState
 from .kernel_state import CORE, MACHINE, NULL_ENDPOINT, NULL_SLOTS, KernelState
 from .layout import Layout
@@ -26,6 +26,7 @@ OWN = {"core": CORE, "machine": MACHINE, "null_slots": NULL_SLOTS, "null_endpoin
 FRAME_RULES = (
     ("frames of records", "Records"),
     ("records of frames", "User"),
+    *((rule.name, "User") for rule in belonging.TESTED),
 )
 
 # An instance of a rule: its name, the rule, and the values of its symbols.
@@ -237,6 +238,7 @@ def _programs(layout: Layout) -> dict[str, Program]:
         *queue_rules.KEPT,
         *queue_rules.TESTED,
         *naming.TESTED,
+        *belonging.TESTED,
     )
     return {
         rule.name: Program([*rule.holds(state), *(rule.holds(used) if rule.name in kept else ())])
@@ -397,6 +399,12 @@ def _spoil_child(snapshot: Snapshot) -> None:
     snapshot.concrete.set_field(number, at, last)
 
 
+def _spoil_given(snapshot: Snapshot) -> None:
+    """A frame was given to a device far beyond all memory."""
+    _spoil_frame("User", "SPACE", snapshot.layout.constants["user.GIVEN"])(snapshot)
+    _spoil_frame("User", "ADDRESS", 1 << 63)(snapshot)
+
+
 def _spoil_number_zero(snapshot: Snapshot) -> None:
     """The frame table describes frame 0."""
     snapshot.concrete.described |= {0}
@@ -461,5 +469,8 @@ SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a gate whose caller does not wait": _spoil_link("Gate.CALLERS"),
     "a dying endpoint whose server does not wait": _spoil_dying_endpoint,
     "a child that is no allowance": _spoil_child,
+    "a frame in a space that is nowhere": _spoil_frame("User", "SPACE", 0x1_0000),
+    "a buffer of what is no thread": _spoil_frame("User", "ADDRESS", 1 << 28),
+    "a frame of a device that is nowhere": _spoil_given,
     "a dying object that is nowhere": _spoil_core("DRAIN_TAIL", 0, 1),
 }

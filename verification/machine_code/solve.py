@@ -15,8 +15,6 @@ import z3
 from .logic import parts_of
 
 SOLVER_MILLISECONDS = 300_000
-# For what can be asked in parts, if that takes long.
-WHOLE_MILLISECONDS = 10_000
 
 
 def _in_bits(*middle: z3.Tactic | str) -> z3.Tactic:
@@ -56,22 +54,18 @@ class Verdict(Enum):
 
 
 def prove(
-    hypotheses: Sequence[z3.BoolRef],
-    goal: z3.BoolRef,
-    milliseconds: int = SOLVER_MILLISECONDS,
+    hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef, milliseconds: int = SOLVER_MILLISECONDS
 ) -> Verdict:
-    """Asks both solvers."""
+    """Asks both solvers; so long at most the first."""
     verdict, needed = _ask_bitwuzla([*hypotheses, z3.Not(goal)], milliseconds)
     if verdict is not Verdict.PROVED:
         return verdict
-    second = _ask_z3(needed, milliseconds)
+    second = _ask_z3(needed)
     return Verdict.DISAGREEMENT if second is Verdict.REFUTED else second
 
 
 def prove_by_one(
-    hypotheses: Sequence[z3.BoolRef],
-    goal: z3.BoolRef,
-    milliseconds: int = SOLVER_MILLISECONDS,
+    hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef, milliseconds: int = SOLVER_MILLISECONDS
 ) -> Verdict:
     """Asks the faster one only."""
     return _ask_bitwuzla([*hypotheses, z3.Not(goal)], milliseconds)[0]
@@ -95,15 +89,15 @@ def is_refuted(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef) -> bool:
     return prove_by_one(hypotheses, goal) is Verdict.REFUTED
 
 
-def _ask_z3(assertions: Sequence[z3.BoolRef], milliseconds: int) -> Verdict:
+def _ask_z3(assertions: Sequence[z3.BoolRef]) -> Verdict:
     solver = _WORDS.solver()
     solver.set("timeout", _WORDS_MILLISECONDS)
     solver.add(*_without_reads(assertions))
     if solver.check() == z3.unsat:
         return Verdict.PROVED
-    for tactic, most in ((_FIRST, SOLVER_MILLISECONDS), (_SECOND, _SECOND_MILLISECONDS)):
+    for tactic, milliseconds in ((_FIRST, SOLVER_MILLISECONDS), (_SECOND, _SECOND_MILLISECONDS)):
         solver = tactic.solver()
-        solver.set("timeout", min(most, milliseconds))
+        solver.set("timeout", milliseconds)
         solver.add(*assertions)
         answer = solver.check()
         if answer == z3.unsat:

@@ -25,7 +25,6 @@ SHARED = {
     # Called after a call's own lookups or stores: no call begins with them.
     "protect_large": (),
     "make_next_table": (),
-    "drop_last_table": (),
 }
 
 

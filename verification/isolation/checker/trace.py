@@ -17,8 +17,9 @@ from machine_code.kernel_state import Slot, entry_address, frame_of, kind_addres
 from machine_code.layout import Layout
 from machine_code.memory import Window
 
-# Two names of one bit.
+# Two names of one bit, and of one kind.
 ALIASES = {"RECEIVE": "READ"}
+KINDS = {"Records": "Record"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Traced(Call):
         # How the address space was come by whose tables are meant.
         self._space = LINK
         self._is_looking_up = False
+        # Whether a call calls it: what its arguments name, it does not make.
+        self.is_procedure = False
         # Whose table is looked into: the caller's, or that of whom a message meets.
         self._table = Origin("own")
         super().__init__(layout, **more)
@@ -119,7 +122,7 @@ class Traced(Call):
             return {Touch("Slots", self._subject, is_write)}
         if word == "unit":
             return {Touch("Object", LINK, is_write)}
-        if word == "PageTable":
+        if word in ("PageTable", "Shadow"):
             return {Touch(word, Origin("part", self._space.rights), is_write)}
         if word == "identity":
             return {Touch("Object", Origin("handle"), is_write)}
@@ -127,7 +130,7 @@ class Traced(Call):
             return {Touch("Entry", self._origin(address), is_write)}
         if word in ("Core", "Machine"):
             return {Touch(word, Origin("core"), is_write)}
-        return {Touch(word, self._subject, is_write)}
+        return {Touch(KINDS.get(word, word), self._subject, is_write)}
 
     # How objects are come by.
 
@@ -211,13 +214,13 @@ class Traced(Call):
         return frame
 
     def object(self, kind: str, number: Word) -> Object:
-        if _is_named(number):
+        if _is_named(number) and not self.is_procedure:
             self._come_by(number, Origin("placed"))
         return super().object(kind, number)
 
     def frame(self, number: Word) -> Frame:
         frame = super().frame(number)
-        if _is_named(frame.number):
+        if _is_named(frame.number) and not self.is_procedure:
             self._come_by_frame(frame, Origin("placed"))
         return frame
 

@@ -50,6 +50,8 @@ from . import (
     stop,
     teardown,
     thread,
+    unmap,
+    user_frame,
     user_memory,
     wait,
     wheel,
@@ -73,6 +75,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     start,
     stop,
     thread,
+    unmap,
     user_memory,
 )
 
@@ -123,6 +126,8 @@ PROCEDURES: tuple[Procedure, ...] = (
     *dying.PROCEDURES,
     *kill.PROCEDURES,
     *reclaim.PROCEDURES,
+    *unmap.PROCEDURES,
+    *user_frame.PROCEDURES,
     COPY_MESSAGE,
 )
 
