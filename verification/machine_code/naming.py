@@ -165,15 +165,25 @@ def thread_at_gate(state: KernelState, thread: z3.BitVecRef) -> list[z3.BoolRef]
     ]
 
 
+def frame_dies(state: KernelState, frame: z3.BitVecRef) -> z3.BoolRef:
+    """A frame is a user frame that is dying."""
+    is_dying = state.entry(frame, "SPACE") & state.layout.constants["user.DYING"] != 0
+    return z3.And(state.is_frame(frame, "User"), is_dying)
+
+
 def drained_is_dead(state: KernelState) -> list[z3.BoolRef]:
-    """What waits to be taken apart is in use, and has no identity."""
+    """What waits to be taken apart is in use, and has no identity; a frame of users is dying."""
     last = state.field(CORE, "Core.DRAIN_TAIL")
     kind, number = z3.Extract(63, 56, last), number_of(last)
     kinds = state.layout.kinds
     others = [kinds[name] for name in (*FRAME_KIND_OF, "Platform")]
     is_dead = state.field(number, "Thread.ID") == 0
     is_usual = conjunction([last != 0, *(kind != other for other in others)])
-    return [z3.Implies(is_usual, z3.And(is_used(state, number), is_dead))]
+    is_frame = z3.And(last != 0, kind == kinds["Frame"])
+    return [
+        z3.Implies(is_usual, z3.And(is_used(state, number), is_dead)),
+        z3.Implies(is_frame, frame_dies(state, frame_of(number))),
+    ]
 
 
 def gate_leads(state: KernelState, gate: z3.BitVecRef) -> list[z3.BoolRef]:

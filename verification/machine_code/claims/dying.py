@@ -12,7 +12,7 @@ import z3
 from .. import invariants, naming, queue_rules, queues
 from ..kernel_state import FRAME_KIND_OF, KernelState, address_of, frame_of, link_of, number_of
 from ..logic import disjunction
-from ..memory import OBJECTS, UNIT_WORDS, Update
+from ..memory import OBJECTS, UNITS_PER_FRAME_BITS, UNIT_WORDS, Update
 from ..procedure import Procedure
 from ..telling import Object, Word, word
 from ..walk import Answers, Walk
@@ -31,6 +31,7 @@ from .resume import PREEMPT, first_sender
 from .run_queue import CONTEXT
 from .steps import chosen, core_index, first_server
 from .teardown import free_whole
+from .user_frame import STEP_FRAME
 
 # Units of the objects that a step makes vacant.
 SIZES = (1, 2, 8, 16, 32)
@@ -182,6 +183,8 @@ def _step_thread(it: Walk, thread: Object) -> None:
     if it.holds(saved.number != 0):
         it.assume(*naming.replies_hold(it.before, thread.number))
         it.assume(*queues.held_is_saved(it.before, saved.number))
+        for field in ("CALLER", "SERVER"):
+            it.assume(*queues.link_is_sound(it.before, "Reply", field, saved.number))
         it.do(ABANDON_SAVED, saved)
         it.do(PREEMPT)
         return it.answer(MORE)
@@ -235,7 +238,8 @@ def step(it: Walk, kind_word: Word, number: Word) -> None:
     kind, kinds = z3.Extract(7, 0, kind_word), list(it.layout.kinds)
     found = next((name for name in kinds[:-1] if it.holds(kind == it.kind(name))), kinds[-1])
     if found in FRAME_KIND_OF:
-        frame = z3.LShR(number, 6)
+        frame = z3.LShR(number, UNITS_PER_FRAME_BITS)
+        it.assume(z3.Implies(it.here(), naming.frame_dies(it.before, naming.frame_in(frame))))
         return it.answer(it.do(STEP_FRAME, frame))
     _STEPS.get(found, _vacate)(it, it.thing(found, number))
 
@@ -289,9 +293,8 @@ VACATE_GATE = Procedure(
 STEP_TABLE = Procedure("step_table", step_table, 1, None, _of_table, _stays("CapTable"))
 TEAR_DOWN = Procedure(
     "tear_down", step_table, 1, None, lambda s, x: queues.names(s, x, "AddressSpace"),
-    _stays("AddressSpace"),
+    lambda b, a, x, y: queues.names(a, y, "AddressSpace"),
 )
-STEP_FRAME = Procedure("step_frame", step_table, 1, None)
 STEP = Procedure("step", step, 2, None, _of_dying, _still_there)
 
-PROCEDURES = (VACATE, VACATE_GATE, STEP_TABLE, STEP, TEAR_DOWN, STEP_FRAME)
+PROCEDURES = (VACATE, VACATE_GATE, STEP_TABLE, STEP, TEAR_DOWN)
