@@ -85,7 +85,9 @@ def left_by(
     tables = {"kind": KINDS_ARRAY}
     for field, word in layout.objects["Entry"].fields.items():
         tables[f"entry {field}"] = ENTRY_ARRAY + word
-    new = {*range(UNIT_WORDS), *(array for name, array in tables.items() if name in changes)}
+    new = {array for name, array in tables.items() if name in changes}
+    if not changes <= tables.keys():
+        new |= set(range(UNIT_WORDS))
     kept = tuple(update for update in before.updates if update.array not in new)
     base = (other.base[at] if at in new else array for at, array in enumerate(before.base))
     return replace(before, base=tuple(base), updates=kept)

@@ -43,6 +43,7 @@ from . import (
     resume,
     run_queue,
     schedule,
+    spaces,
     start,
     stop,
     teardown,
@@ -116,6 +117,7 @@ PROCEDURES: tuple[Procedure, ...] = (
     *destroy.PROCEDURES,
     *disarm.PROCEDURES,
     *teardown.PROCEDURES,
+    *spaces.PROCEDURES,
     COPY_MESSAGE,
 )
 

@@ -10,7 +10,7 @@ from ..memory import FRAME_BITS, OBJECTS
 from ..procedure import Procedure
 from ..telling import Frame, Object, Word, word
 from ..translation import INDEX_BITS, PAGE_SHIFT
-from ..walk import Walk
+from ..walk import Answers, Walk
 from .number import ALL_ONES
 from .page_table import SPACE_BITS, address_in, clear_first, note_entry, push_pool, write_entry
 
@@ -183,6 +183,20 @@ def _of_both(state: KernelState, above: Word, index: Word, table: Word) -> list[
     ]
 
 
+def _stays(
+    before: KernelState, after: KernelState, _answers: Answers, above: Word, *_: Word
+) -> list[z3.BoolRef]:
+    """The table above is one still, with its shadow, and of the same space."""
+    frame = frame_of(number_of(above))
+    owner = tables.owner_of(before, frame)
+    was, is_ = (state.is_object(owner, "AddressSpace") for state in (before, after))
+    return [
+        after.is_frame(frame, "PageTable"),
+        *(after.entry(frame, name) == before.entry(frame, name) for name in ("SPACE", "RECORDS")),
+        z3.Implies(was, is_),
+    ]
+
+
 def _of_entry(state: KernelState, space: Word, table: Word, index: Word) -> list[z3.BoolRef]:
     descriptor = tables.read_entry(state, frame_of(number_of(table)), _index(index))
     return [
@@ -222,7 +236,7 @@ _DROP = _LIST | frozenset(
     }
 )
 
-FREE_TABLE = Procedure("free_table", free_table, 3, _FREE, _of_both)
+FREE_TABLE = Procedure("free_table", free_table, 3, _FREE, _of_both, _stays)
 FORGET_FIRST = Procedure("forget_first", forget_first, 3, _CLEAR, _of_entry)
 LINK_RECORDS = Procedure("link_records", link_records, 3, _LIST, _of_list)
 UNLINK_RECORDS = Procedure("unlink_records", unlink_records, 3, _LIST, _of_list)

@@ -1,0 +1,120 @@
+"""Dying address spaces, step by step: threads, tables, records of mappings, and the pool."""
+
+from __future__ import annotations
+
+import z3
+
+from .. import dying, queues, tables
+from ..kernel_state import KernelState, first_of, frame_of, link_of, number_of
+from ..memory import FRAME_BITS
+from ..procedure import Procedure
+from ..telling import Object, Word, word
+from ..translation import (
+    BLOCK_LEVEL,
+    FIRST_LEVEL,
+    INDEX_BITS,
+    LAST_LEVEL,
+    PAGE_BITS,
+    PAGE_SHIFT,
+    index_of,
+)
+from ..walk import Answers, Walk
+from .page_table import note_entry
+from .teardown import FORGET_FIRST, FREE_TABLE
+
+# Pages that go through an entry of a table of the first level, and of the second.
+FIRST_PAGES, BLOCK_PAGES = 1 << 2 * INDEX_BITS, 1 << INDEX_BITS
+# All pages of a space.
+PAGES = 1 << PAGE_BITS
+
+
+def _end_of(pages: int, page: Word) -> Word:
+    """The first page behind so many that go through the same entry."""
+    return (page | (pages - 1)) + 1
+
+
+def _table_at(it: Walk, entry: tables.Entry) -> tuple[z3.BoolRef, Word]:
+    """Whether an entry of a dying space leads to a table, and the frame that it names."""
+    note_entry(it, entry)
+    it.assume(*dying.entry_is_sound(it.before, *entry))
+    descriptor = tables.read_entry(it.now, *entry)
+    found = z3.Extract(PAGE_SHIFT + FRAME_BITS - 1, PAGE_SHIFT, descriptor)
+    return dying.leads_on(descriptor), z3.simplify(found)
+
+
+def _link(frame: Word) -> Word:
+    return link_of(first_of(frame))
+
+
+def _free(it: Walk, space: Object, above: tables.Entry, table: Word) -> None:
+    """A table goes from the one above."""
+    it.still(space, "OLD_ROOT")
+    it.assume(*dying.old_root_is_sound(it.before, space.number))
+    it.assume(*dying.shadow_is_there(it.before, table))
+    it.do(FREE_TABLE, _link(above[0]), z3.ZeroExt(64 - INDEX_BITS, above[1]), _link(table))
+    it.still(space, "OLD_ROOT")
+    it.assume(*dying.old_root_is_sound(it.before, space.number))
+
+
+def _forget(it: Walk, space: Object, entry: tables.Entry) -> None:
+    """What an entry maps has its first mapping elsewhere."""
+    it.do(FORGET_FIRST, space, _link(entry[0]), z3.ZeroExt(64 - INDEX_BITS, entry[1]))
+
+
+def tear_entry(it: Walk, link: Word, root: Word, page: Word) -> None:
+    """The entry for a page of the deepest table that there is goes; answers the page behind it.
+
+    Tables that end there go as well.
+    """
+    space, place = it.thing("AddressSpace", link), z3.Extract(PAGE_BITS - 1, 0, page)
+    levels = (FIRST_LEVEL, BLOCK_LEVEL, LAST_LEVEL)
+    indices = [index_of(level, place) for level in levels]
+    it.assume(*dying.old_root_is_sound(it.before, space.number))
+    upper = frame_of(number_of(root)), indices[0]
+    has_middle, middle = _table_at(it, upper)
+    if it.holds(z3.Not(has_middle)):
+        return it.answer(_end_of(FIRST_PAGES, page))
+    block = middle, indices[1]
+    has_last, last = _table_at(it, block)
+    if it.holds(z3.Not(has_last)):
+        _forget(it, space, block)
+        following = _end_of(BLOCK_PAGES, page)
+    else:
+        _table_at(it, (last, indices[2]))
+        _forget(it, space, (last, indices[2]))
+        following = page + 1
+        if it.holds(indices[2] != BLOCK_PAGES - 1):
+            return it.answer(following)
+        it.assume(*dying.entry_is_sound(it.before, *upper), *dying.entry_is_sound(it.before, *block))
+        _free(it, space, block, last)
+    if it.holds(following == _end_of(FIRST_PAGES, page)):
+        _free(it, space, upper, middle)
+    it.answer(following)
+
+
+def _of_tables(state: KernelState, space: Word, root: Word, *_: Word) -> list[z3.BoolRef]:
+    old = state.field(number_of(space), "AddressSpace.OLD_ROOT")
+    return [*queues.names(state, space, "AddressSpace"), old == root, root != 0]
+
+
+def _comes_on(
+    _before: KernelState,
+    after: KernelState,
+    answers: Answers,
+    space: Word,
+    _root: Word,
+    page: Word,
+) -> list[z3.BoolRef]:
+    """The next page, or the end; the space is there still."""
+    within = z3.And(z3.UGT(answers[0], page), z3.ULE(answers[0], PAGES))
+    return [
+        after.is_object(number_of(space), "AddressSpace"),
+        z3.Implies(z3.ULT(page, PAGES), within),
+    ]
+
+
+_TEAR = FORGET_FIRST.changes | FREE_TABLE.changes
+
+TEAR_ENTRY = Procedure("tear_entry", tear_entry, 3, _TEAR, _of_tables, _comes_on)
+
+PROCEDURES = (TEAR_ENTRY,)
