@@ -28,9 +28,16 @@ def leads_on(descriptor: z3.BitVecRef) -> z3.BoolRef:
     return z3.Extract(1, 1, descriptor) == 1
 
 
-def old_root_is_sound(state: KernelState, space: z3.BitVecRef) -> list[z3.BoolRef]:
-    """The first table of a dying space is its own, if it is still there."""
-    link = state.field(space, "AddressSpace.OLD_ROOT")
+def old_root_of(state: KernelState, space: z3.BitVecRef) -> z3.BitVecRef:
+    """The link to the first table of a dying space."""
+    return state.field(space, "AddressSpace.OLD_ROOT")
+
+
+def old_root_is_sound(
+    state: KernelState, space: z3.BitVecRef, link: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """The first table of a dying space is its own, if it is still there: `link` says where."""
+    has_root = z3.And(old_root_of(state, space) == link, link != 0)
     root = frame_of(number_of(link))
     right = z3.And(
         is_link(link),
@@ -39,13 +46,13 @@ def old_root_is_sound(state: KernelState, space: z3.BitVecRef) -> list[z3.BoolRe
         owner_of(state, root) == space,
         level_of(state, root) == FIRST_LEVEL,
     )
-    return [z3.Implies(z3.And(state.is_object(space, "AddressSpace"), link != 0), right)]
+    return [z3.Implies(z3.And(state.is_object(space, "AddressSpace"), has_root), right)]
 
 
 def is_dying(state: KernelState, frame: z3.BitVecRef) -> z3.BoolRef:
     """A frame is a table of a space whose tables are being taken apart."""
     owner = owner_of(state, frame)
-    has_root = state.field(owner, "AddressSpace.OLD_ROOT") != 0
+    has_root = old_root_of(state, owner) != 0
     is_owned = state.is_object(owner, "AddressSpace")
     return z3.And(state.is_frame(frame, "PageTable"), is_owned, has_root)
 
@@ -84,8 +91,12 @@ def entry_is_sound(
 def rules() -> tuple[Rule, ...]:
     """All of them, of any space, table and frame."""
     index = z3.Extract(INDEX_BITS - 1, 0, ANY_INDEX)
+
+    def roots(state: KernelState) -> list[z3.BoolRef]:
+        return old_root_is_sound(state, ANY_OBJECT, old_root_of(state, ANY_OBJECT))
+
     return (
-        Rule("first tables of the dying", lambda s: old_root_is_sound(s, ANY_OBJECT)),
+        Rule("first tables of the dying", roots),
         Rule("shadows of the dying", lambda s: shadow_is_there(s, ANY_FRAME)),
         Rule("descriptors of the dying", lambda s: entry_is_sound(s, ANY_FRAME, index)),
     )

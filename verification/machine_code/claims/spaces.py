@@ -20,12 +20,14 @@ from ..translation import (
 )
 from ..walk import Answers, Walk
 from .page_table import note_entry
-from .teardown import FORGET_FIRST, FREE_TABLE
+from .teardown import FORGET_FIRST, FREE_TABLE, free_whole
 
 # Pages that go through an entry of a table of the first level, and of the second.
 FIRST_PAGES, BLOCK_PAGES = 1 << 2 * INDEX_BITS, 1 << INDEX_BITS
 # All pages of a space.
 PAGES = 1 << PAGE_BITS
+# Entries of tables that one step takes apart.
+TABLE_STEPS = 16
 
 
 def _end_of(pages: int, page: Word) -> Word:
@@ -46,14 +48,18 @@ def _link(frame: Word) -> Word:
     return link_of(first_of(frame))
 
 
-def _free(it: Walk, space: Object, above: tables.Entry, table: Word) -> None:
-    """A table goes from the one above."""
+def _find_root(it: Walk, space: Object, root: Word) -> None:
+    """The first table of a dying space is there still."""
     it.still(space, "OLD_ROOT")
-    it.assume(*dying.old_root_is_sound(it.before, space.number))
+    it.assume(*dying.old_root_is_sound(it.before, space.number, root))
+
+
+def _free(it: Walk, space: Object, root: Word, above: tables.Entry, table: Word) -> None:
+    """A table goes from the one above."""
+    _find_root(it, space, root)
     it.assume(*dying.shadow_is_there(it.before, table))
     it.do(FREE_TABLE, _link(above[0]), z3.ZeroExt(64 - INDEX_BITS, above[1]), _link(table))
-    it.still(space, "OLD_ROOT")
-    it.assume(*dying.old_root_is_sound(it.before, space.number))
+    _find_root(it, space, root)
 
 
 def _forget(it: Walk, space: Object, entry: tables.Entry) -> None:
@@ -69,7 +75,7 @@ def tear_entry(it: Walk, link: Word, root: Word, page: Word) -> None:
     space, place = it.thing("AddressSpace", link), z3.Extract(PAGE_BITS - 1, 0, page)
     levels = (FIRST_LEVEL, BLOCK_LEVEL, LAST_LEVEL)
     indices = [index_of(level, place) for level in levels]
-    it.assume(*dying.old_root_is_sound(it.before, space.number))
+    _find_root(it, space, root)
     upper = frame_of(number_of(root)), indices[0]
     has_middle, middle = _table_at(it, upper)
     if it.holds(z3.Not(has_middle)):
@@ -86,15 +92,37 @@ def tear_entry(it: Walk, link: Word, root: Word, page: Word) -> None:
         if it.holds(indices[2] != BLOCK_PAGES - 1):
             return it.answer(following)
         it.assume(*dying.entry_is_sound(it.before, *upper), *dying.entry_is_sound(it.before, *block))
-        _free(it, space, block, last)
+        _free(it, space, root, block, last)
     if it.holds(following == _end_of(FIRST_PAGES, page)):
-        _free(it, space, upper, middle)
+        _free(it, space, root, upper, middle)
     it.answer(following)
+
+
+def tear_tables(it: Walk, link: Word) -> None:
+    """The next entries of a dying space go, and after the last its first table."""
+    space = it.thing("AddressSpace", link)
+    page, root = space["CURSOR"], space["OLD_ROOT"]
+    for _ in range(TABLE_STEPS):
+        page = it.do(TEAR_ENTRY, space, root, page)
+        it.still(space, "OLD_ROOT")
+        if it.holds(z3.UGE(page, PAGES)):
+            _find_root(it, space, root)
+            free_whole(it.frame(frame_of(number_of(root))))
+            space["OLD_ROOT"] = 0
+            page = word(0)
+            break
+    space["CURSOR"] = page
+    it.finish()
 
 
 def _of_tables(state: KernelState, space: Word, root: Word, *_: Word) -> list[z3.BoolRef]:
     old = state.field(number_of(space), "AddressSpace.OLD_ROOT")
     return [*queues.names(state, space, "AddressSpace"), old == root, root != 0]
+
+
+def _has_tables(state: KernelState, space: Word) -> list[z3.BoolRef]:
+    old = state.field(number_of(space), "AddressSpace.OLD_ROOT")
+    return [*queues.names(state, space, "AddressSpace"), old != 0]
 
 
 def _comes_on(
@@ -115,6 +143,9 @@ def _comes_on(
 
 _TEAR = FORGET_FIRST.changes | FREE_TABLE.changes
 
-TEAR_ENTRY = Procedure("tear_entry", tear_entry, 3, _TEAR, _of_tables, _comes_on)
+_TABLES = _TEAR | {"AddressSpace.CURSOR", "AddressSpace.OLD_ROOT", "entry ID", "kind"}
 
-PROCEDURES = (TEAR_ENTRY,)
+TEAR_ENTRY = Procedure("tear_entry", tear_entry, 3, _TEAR, _of_tables, _comes_on)
+TEAR_TABLES = Procedure("tear_tables", tear_tables, 1, _TABLES, _has_tables)
+
+PROCEDURES = (TEAR_ENTRY, TEAR_TABLES)

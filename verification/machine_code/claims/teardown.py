@@ -25,7 +25,7 @@ def _index(index: Word) -> Word:
     return z3.simplify(z3.Extract(INDEX_BITS - 1, 0, index))
 
 
-def _free_whole(frame: Frame) -> None:
+def free_whole(frame: Frame) -> None:
     """A frame is free, and its entry zero."""
     for field in ("ADDRESS", "RECORDS", "ID", "SPACE"):
         frame[field] = 0
@@ -37,8 +37,8 @@ def free_table(it: Walk, above: Word, index: Word, link: Word) -> None:
     table = it.frame(frame_of(number_of(link)))
     shadow = table["RECORDS"]
     if it.holds(shadow != 0):
-        _free_whole(it.frame(shadow))
-    _free_whole(table)
+        free_whole(it.frame(shadow))
+    free_whole(table)
     write_entry(it, (frame_of(number_of(above)), _index(index)), word(0))
     it.finish()
 
