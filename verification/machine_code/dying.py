@@ -10,6 +10,7 @@ import z3
 
 from .invariants import ANY_OBJECT, Rule
 from .kernel_state import KernelState, first_of, frame_of, is_link, number_of
+from .memory import UNITS_PER_FRAME_BITS
 from .tables import (
     ANY_FRAME,
     ANY_INDEX,
@@ -88,9 +89,25 @@ def entry_is_sound(
     return [z3.Implies(is_dying(state, frame), right)]
 
 
+def used_of(state: KernelState, frame: z3.BitVecRef) -> z3.BitVecRef:
+    """Which records of a frame are in use, one bit each."""
+    return state.entry(frame, "ID")
+
+
+def record_is_used(
+    state: KernelState, frame: z3.BitVecRef, place: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """A record (6 bits) that its frame counts among those in use has a space."""
+    bit = z3.LShR(used_of(state, frame), z3.ZeroExt(64 - place.size(), place))
+    is_used = z3.And(state.is_frame(frame, "Records"), z3.Extract(0, 0, bit) == 1)
+    has_space = state.field(z3.Concat(frame, place), "Records.SPACE") != 0
+    return [z3.Implies(is_used, has_space)]
+
+
 def rules() -> tuple[Rule, ...]:
     """All of them, of any space, table and frame."""
     index = z3.Extract(INDEX_BITS - 1, 0, ANY_INDEX)
+    place = z3.Extract(UNITS_PER_FRAME_BITS - 1, 0, ANY_INDEX)
 
     def roots(state: KernelState) -> list[z3.BoolRef]:
         return old_root_is_sound(state, ANY_OBJECT, old_root_of(state, ANY_OBJECT))
@@ -99,4 +116,5 @@ def rules() -> tuple[Rule, ...]:
         Rule("first tables of the dying", roots),
         Rule("shadows of the dying", lambda s: shadow_is_there(s, ANY_FRAME)),
         Rule("descriptors of the dying", lambda s: entry_is_sound(s, ANY_FRAME, index)),
+        Rule("records in use", lambda s: record_is_used(s, ANY_FRAME, place)),
     )

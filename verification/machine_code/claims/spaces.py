@@ -20,7 +20,7 @@ from ..translation import (
 )
 from ..walk import Answers, Walk
 from .page_table import note_entry
-from .teardown import FORGET_FIRST, FREE_TABLE, free_whole
+from .teardown import DROP_RECORD, FORGET_FIRST, FREE_TABLE, free_whole
 
 # Pages that go through an entry of a table of the first level, and of the second.
 FIRST_PAGES, BLOCK_PAGES = 1 << 2 * INDEX_BITS, 1 << INDEX_BITS
@@ -28,6 +28,8 @@ FIRST_PAGES, BLOCK_PAGES = 1 << 2 * INDEX_BITS, 1 << INDEX_BITS
 PAGES = 1 << PAGE_BITS
 # Entries of tables that one step takes apart.
 TABLE_STEPS = 16
+# Records that one step drops.
+RECORD_STEPS = 16
 
 
 def _end_of(pages: int, page: Word) -> Word:
@@ -115,6 +117,27 @@ def tear_tables(it: Walk, link: Word) -> None:
     it.finish()
 
 
+def drop_records(it: Walk, number: Word) -> None:
+    """Some records of a frame are free; with the last, the frame goes to the pool."""
+    frame = it.frame(number)
+    for _ in range(RECORD_STEPS):
+        used = frame["ID"]
+        if it.holds(used == 0):
+            return it.finish()
+        place = lowest_bit(used)
+        it.assume(*dying.record_is_used(it.before, frame.number, place))
+        it.do(DROP_RECORD, link_of(z3.Concat(frame.number, place)))
+    it.finish()
+
+
+def lowest_bit(bits: Word) -> Word:
+    """The number of the lowest bit of a word that is not 0, in 6 bits."""
+    number = z3.BitVecVal(63, 6)
+    for bit in range(62, -1, -1):
+        number = z3.If(z3.Extract(bit, bit, bits) == 1, z3.BitVecVal(bit, 6), number)
+    return number
+
+
 def _of_tables(state: KernelState, space: Word, root: Word, *_: Word) -> list[z3.BoolRef]:
     old = state.field(number_of(space), "AddressSpace.OLD_ROOT")
     return [*queues.names(state, space, "AddressSpace"), old == root, root != 0]
@@ -123,6 +146,10 @@ def _of_tables(state: KernelState, space: Word, root: Word, *_: Word) -> list[z3
 def _has_tables(state: KernelState, space: Word) -> list[z3.BoolRef]:
     old = state.field(number_of(space), "AddressSpace.OLD_ROOT")
     return [*queues.names(state, space, "AddressSpace"), old != 0]
+
+
+def _of_records(state: KernelState, frame: Word) -> list[z3.BoolRef]:
+    return [tables.is_frame_word(frame), state.is_frame(tables.frame_in(frame), "Records")]
 
 
 def _comes_on(
@@ -147,5 +174,6 @@ _TABLES = _TEAR | {"AddressSpace.CURSOR", "AddressSpace.OLD_ROOT", "entry ID", "
 
 TEAR_ENTRY = Procedure("tear_entry", tear_entry, 3, _TEAR, _of_tables, _comes_on)
 TEAR_TABLES = Procedure("tear_tables", tear_tables, 1, _TABLES, _has_tables)
+DROP_RECORDS = Procedure("drop_records", drop_records, 1, DROP_RECORD.changes, _of_records)
 
-PROCEDURES = (TEAR_ENTRY, TEAR_TABLES)
+PROCEDURES = (TEAR_ENTRY, TEAR_TABLES, DROP_RECORDS)

@@ -222,6 +222,14 @@ def _of_record(state: KernelState, record: Word) -> list[z3.BoolRef]:
     return [*queues.names(state, record, "Records"), is_used]
 
 
+def _is_left(
+    _before: KernelState, after: KernelState, _answers: Answers, record: Word
+) -> list[z3.BoolRef]:
+    """The frame of the record has other records still, or has none."""
+    frame = frame_of(number_of(record))
+    return [z3.Or(after.entry(frame, "ID") == 0, after.is_frame(frame, "Records"))]
+
+
 _ENTRY = frozenset(f"entry {field}" for field in ("ID", "SPACE", "ADDRESS", "RECORDS"))
 _FREE = _ENTRY | {"kind", "PageTable"}
 _CLEAR = frozenset({"entry SPACE", "entry ADDRESS"})
@@ -240,7 +248,7 @@ FREE_TABLE = Procedure("free_table", free_table, 3, _FREE, _of_both, _stays)
 FORGET_FIRST = Procedure("forget_first", forget_first, 3, _CLEAR, _of_entry)
 LINK_RECORDS = Procedure("link_records", link_records, 3, _LIST, _of_list)
 UNLINK_RECORDS = Procedure("unlink_records", unlink_records, 3, _LIST, _of_list)
-DROP_RECORD = Procedure("drop_record", drop_record, 1, _DROP, _of_record)
+DROP_RECORD = Procedure("drop_record", drop_record, 1, _DROP, _of_record, _is_left)
 FORGET_MAPPING = Procedure(
     "forget_mapping", forget_mapping, 3, _DROP | _CLEAR | {"Shadow"}, _of_mapping
 )
