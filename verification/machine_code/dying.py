@@ -10,7 +10,7 @@ import z3
 
 from .invariants import ANY_OBJECT, Rule
 from .kernel_state import KernelState, first_of, frame_of, is_link, number_of
-from .memory import UNITS_PER_FRAME_BITS
+from .memory import FRAME_BITS, NUMBER_BITS, UNITS_PER_FRAME_BITS
 from .tables import (
     ANY_FRAME,
     ANY_INDEX,
@@ -104,6 +104,36 @@ def record_is_used(
     return [z3.Implies(is_used, has_space)]
 
 
+def is_falling_apart(state: KernelState, head: z3.BitVecRef) -> z3.BoolRef:
+    """A large frame is dying, and mapped nowhere; none that was given to a device."""
+    bits, names = state.entry(head, "SPACE"), state.layout.constants
+    is_large, is_dead = (bits & names[f"user.{name}"] != 0 for name in ("LARGE", "DYING"))
+    is_elsewhere = bits & (names["user.GIVEN"] | ((1 << NUMBER_BITS) - 1)) != 0
+    return z3.And(state.is_frame(head, "User"), is_large, is_dead, z3.Not(is_elsewhere))
+
+
+def part_of(head: z3.BitVecRef, index: z3.BitVecRef) -> z3.BitVecRef:
+    """A frame of a large one, by its first and 9 bits."""
+    return z3.simplify(z3.Concat(z3.Extract(FRAME_BITS - 1, INDEX_BITS, head), index))
+
+
+def tail_is_there(
+    state: KernelState, head: z3.BitVecRef, index: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """A large frame that falls apart counts its tails (9 bits) that are free, the last ones; the others
+    are there.
+    """
+    free, names = state.entry(head, "ADDRESS"), state.layout.constants
+    at = z3.ZeroExt(64 - INDEX_BITS, index)
+    is_left = z3.And(index != 0, z3.ULE(at, names["LARGE_FRAMES"] - 1 - free))
+    right = z3.And(
+        z3.Extract(INDEX_BITS - 1, 0, head) == 0,
+        z3.ULT(free, names["LARGE_FRAMES"]),
+        z3.Implies(is_left, state.is_frame(part_of(head, index), "LargeTail")),
+    )
+    return [z3.Implies(is_falling_apart(state, head), right)]
+
+
 def rules() -> tuple[Rule, ...]:
     """All of them, of any space, table and frame."""
     index = z3.Extract(INDEX_BITS - 1, 0, ANY_INDEX)
@@ -116,5 +146,6 @@ def rules() -> tuple[Rule, ...]:
         Rule("first tables of the dying", roots),
         Rule("shadows of the dying", lambda s: shadow_is_there(s, ANY_FRAME)),
         Rule("descriptors of the dying", lambda s: entry_is_sound(s, ANY_FRAME, index)),
+        Rule("tails of the dying", lambda s: tail_is_there(s, ANY_FRAME, index)),
         Rule("records in use", lambda s: record_is_used(s, ANY_FRAME, place)),
     )

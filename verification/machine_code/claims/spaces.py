@@ -30,6 +30,8 @@ PAGES = 1 << PAGE_BITS
 TABLE_STEPS = 16
 # Records that one step drops.
 RECORD_STEPS = 16
+# Tails of a large frame that one step frees.
+TAIL_STEPS = 64
 
 
 def _end_of(pages: int, page: Word) -> Word:
@@ -130,6 +132,24 @@ def drop_records(it: Walk, number: Word) -> None:
     it.finish()
 
 
+def free_tails(it: Walk, number: Word) -> None:
+    """The last tails of a dying large frame are free, and after all its first; answers whether that is."""
+    head = it.frame(number)
+    free = head["ADDRESS"]
+    left = it.layout.constants["LARGE_FRAMES"] - 1 - free
+    for at in range(TAIL_STEPS):
+        index = z3.Extract(INDEX_BITS - 1, 0, left - at)
+        it.assume(*dying.tail_is_there(it.before, head.number, index))
+        with it.when(z3.UGT(left, at)):
+            it.frame(dying.part_of(head.number, index)).set_kind("Free")
+    is_more = z3.UGT(left, TAIL_STEPS)
+    with it.when(is_more):
+        head["ADDRESS"] = free + TAIL_STEPS
+    with it.when(z3.Not(is_more)):
+        free_whole(head)
+    it.answer(z3.If(is_more, word(0), word(1)))
+
+
 def lowest_bit(bits: Word) -> Word:
     """The number of the lowest bit of a word that is not 0, in 6 bits."""
     number = z3.BitVecVal(63, 6)
@@ -152,6 +172,16 @@ def _of_records(state: KernelState, frame: Word) -> list[z3.BoolRef]:
     return [tables.is_frame_word(frame), state.is_frame(tables.frame_in(frame), "Records")]
 
 
+def _of_large(state: KernelState, head: Word) -> list[z3.BoolRef]:
+    return [tables.is_frame_word(head), dying.is_falling_apart(state, tables.frame_in(head))]
+
+
+def _answers_truth(
+    _before: KernelState, _after: KernelState, answers: Answers, *_arguments: Word
+) -> list[z3.BoolRef]:
+    return [z3.ULE(answers[0], 1)]
+
+
 def _comes_on(
     _before: KernelState,
     after: KernelState,
@@ -170,10 +200,21 @@ def _comes_on(
 
 _TEAR = FORGET_FIRST.changes | FREE_TABLE.changes
 
+_FREE = frozenset({"kind", *(f"entry {f}" for f in ("ID", "SPACE", "ADDRESS", "RECORDS"))})
 _TABLES = _TEAR | {"AddressSpace.CURSOR", "AddressSpace.OLD_ROOT", "entry ID", "kind"}
 
 TEAR_ENTRY = Procedure("tear_entry", tear_entry, 3, _TEAR, _of_tables, _comes_on)
 TEAR_TABLES = Procedure("tear_tables", tear_tables, 1, _TABLES, _has_tables)
 DROP_RECORDS = Procedure("drop_records", drop_records, 1, DROP_RECORD.changes, _of_records)
+FREE_TAILS = Procedure(
+    "free_tails",
+    free_tails,
+    1,
+    _FREE,
+    _of_large,
+    _answers_truth,
+    rounds=TAIL_STEPS - 1,
+    joins=True,
+)
 
-PROCEDURES = (TEAR_ENTRY, TEAR_TABLES, DROP_RECORDS)
+PROCEDURES = (TEAR_ENTRY, TEAR_TABLES, DROP_RECORDS, FREE_TAILS)
