@@ -6,6 +6,7 @@ import z3
 
 from .. import dying, queues, tables
 from ..kernel_state import KernelState, first_of, frame_of, link_of, number_of
+from ..logic import conjunction
 from ..memory import FRAME_BITS
 from ..procedure import Procedure
 from ..telling import Object, Word, word
@@ -19,7 +20,9 @@ from ..translation import (
     index_of,
 )
 from ..walk import Answers, Walk
-from .page_table import note_entry
+from .destroy import RELEASE_SPACE, STOP_ANY, leave_more
+from .number import Element
+from .page_table import note_entry, pop_pool
 from .teardown import DROP_RECORD, FORGET_FIRST, FREE_TABLE, free_whole
 
 # Pages that go through an entry of a table of the first level, and of the second.
@@ -32,6 +35,10 @@ TABLE_STEPS = 16
 RECORD_STEPS = 16
 # Tails of a large frame that one step frees.
 TAIL_STEPS = 64
+# How far a dying object is.
+MORE, DONE = 0, 1
+# What a space has.
+OWNED = ("THREADS", "ROOT", "OLD_ROOT", "RECORDS", "FULL", "POOL_COUNT")
 
 
 def _end_of(pages: int, page: Word) -> Word:
@@ -150,6 +157,45 @@ def free_tails(it: Walk, number: Word) -> None:
     it.answer(z3.If(is_more, word(0), word(1)))
 
 
+def tear_down(it: Walk, link: Word) -> None:
+    """One step of a dying space; answers whether nothing is left but the object itself."""
+    space = it.thing("AddressSpace", link)
+    thread = it.follow(space, "THREADS")
+    if it.holds(thread.number != 0):
+        it.do(RELEASE_SPACE, thread)
+        it.do(STOP_ANY, thread)
+        return it.answer(MORE)
+    root = space["ROOT"]
+    if it.holds(root != 0):
+        _retire(it, space)
+        space["ROOT"] = 0
+        space["OLD_ROOT"] = root
+        return it.answer(MORE)
+    if it.holds(space["OLD_ROOT"] != 0):
+        it.do(TEAR_TABLES, space)
+        return it.answer(MORE)
+    it.assume(*tables.records_are_sound(it.before, space.number))
+    partial, full = space["RECORDS"], space["FULL"]
+    if it.holds(partial | full != 0):
+        it.do(DROP_RECORDS, z3.If(partial == 0, full, partial))
+        return it.answer(MORE)
+    if it.holds(space["POOL_COUNT"] != 0):
+        first = tables.pool_of(it.before, space.number)
+        it.assume(*tables.pool_is_apart(it.before, first))
+        free_whole(pop_pool(it, space, "Pool"))
+        return it.answer(MORE)
+    it.answer(DONE)
+
+
+def _retire(it: Walk, space: Object) -> None:
+    """The number of a space is nobody's, once nothing has it in mind."""
+    lines, number = it.layout.constants["LINES"], space["ASID"]
+    leave_more(it, "InvalidateSpace", number)
+    Element(it, "ASIDS", number & (lines - 1), lines).write(word(0))
+    used = Element(it, "ASIDS_USED", z3.LShR(number, 6) & (lines // 64 - 1), lines // 64)
+    used.write(used.read() & ~(word(1) << (number & 63)))
+
+
 def lowest_bit(bits: Word) -> Word:
     """The number of the lowest bit of a word that is not 0, in 6 bits."""
     number = z3.BitVecVal(63, 6)
@@ -166,6 +212,23 @@ def _of_tables(state: KernelState, space: Word, root: Word, *_: Word) -> list[z3
 def _has_tables(state: KernelState, space: Word) -> list[z3.BoolRef]:
     old = state.field(number_of(space), "AddressSpace.OLD_ROOT")
     return [*queues.names(state, space, "AddressSpace"), old != 0]
+
+
+def _of_space(state: KernelState, space: Word) -> list[z3.BoolRef]:
+    return queues.names(state, space, "AddressSpace")
+
+
+def _is_empty(
+    _before: KernelState, after: KernelState, answers: Answers, space: Word
+) -> list[z3.BoolRef]:
+    """If it says so, the space has nothing any more, and is there still."""
+    number = number_of(space)
+    has = [after.field(number, f"AddressSpace.{field}") for field in OWNED]
+    nothing = conjunction(value == 0 for value in has)
+    return [
+        z3.ULE(answers[0], DONE),
+        z3.Implies(answers[0] == DONE, z3.And(nothing, after.is_object(number, "AddressSpace"))),
+    ]
 
 
 def _of_records(state: KernelState, frame: Word) -> list[z3.BoolRef]:
@@ -202,6 +265,15 @@ _TEAR = FORGET_FIRST.changes | FREE_TABLE.changes
 
 _FREE = frozenset({"kind", *(f"entry {f}" for f in ("ID", "SPACE", "ADDRESS", "RECORDS"))})
 _TABLES = _TEAR | {"AddressSpace.CURSOR", "AddressSpace.OLD_ROOT", "entry ID", "kind"}
+_DOWN = frozenset(
+    {
+        *(f"Core.{field}" for field in ("EFFECTS", "EFFECT_COUNT", "PENDING")),
+        *("Machine.ASIDS", "Machine.ASIDS_USED"),
+        *(f"AddressSpace.{field}" for field in ("ROOT", "OLD_ROOT", "POOL", "POOL_COUNT")),
+        *(f for p in (RELEASE_SPACE, STOP_ANY, DROP_RECORD) for f in p.changes),
+        *_TABLES,
+    }
+)
 
 TEAR_ENTRY = Procedure("tear_entry", tear_entry, 3, _TEAR, _of_tables, _comes_on)
 TEAR_TABLES = Procedure("tear_tables", tear_tables, 1, _TABLES, _has_tables)
@@ -216,5 +288,6 @@ FREE_TAILS = Procedure(
     rounds=TAIL_STEPS - 1,
     joins=True,
 )
+TEAR_DOWN = Procedure("tear_down", tear_down, 1, _DOWN, _of_space, _is_empty)
 
-PROCEDURES = (TEAR_ENTRY, TEAR_TABLES, DROP_RECORDS, FREE_TAILS)
+PROCEDURES = (TEAR_ENTRY, TEAR_TABLES, DROP_RECORDS, FREE_TAILS, TEAR_DOWN)
