@@ -11,7 +11,7 @@ Assembly that does not return ends at an `eret`, or at one of the addresses that
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyvex
 import z3
@@ -60,6 +60,8 @@ class Rules:
     zeros: str = ""
     # How often a branch is met before a solver is asked whether it can go either way.
     known_rounds: int = ROUNDS_MAX
+    # Whether a store under different conditions is one store: see `Memory`.
+    joins: bool = False
     # How often a branch is met that can go either way before its loop is given up.
     rounds: int = STEPS_MAX
     # Does what the function at an address does, if that is known; proved on its own.
@@ -97,9 +99,8 @@ class Executor(Accesses):
                 registers[REGISTER_OFFSETS[name]] = value
             else:
                 system[name] = value
-        start = State(
-            function.address, (Frame(function.address),), registers, Memory.symbolic("initial_")
-        )
+        memory = replace(Memory.symbolic("initial_"), joins=self.rules.joins)
+        start = State(function.address, (Frame(function.address),), registers, memory)
         start.system = system
         self._run = Run(function, start)
         waiting: dict[Place, State] = {}

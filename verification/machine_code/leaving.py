@@ -82,8 +82,10 @@ def left_by(
     other = Memory.symbolic(f"{name_of(history)}_")
     if changes is None:
         return other
-    parts = parts_of_frames(layout).items()
-    new = {*range(UNIT_WORDS), *(array for name, array in parts if name in changes)}
+    parts = parts_of_frames(layout)
+    new = {array for name, array in parts.items() if name in changes}
+    if not changes <= parts.keys():
+        new |= set(range(UNIT_WORDS))
     if "AddressSpace.POOL" in changes:
         new.add(RANK_ARRAY)
     kept = tuple(update for update in before.updates if update.array not in new)

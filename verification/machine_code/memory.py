@@ -82,6 +82,16 @@ class Update:
         guard = condition if self.guard is None else z3.And(condition, self.guard)
         return replace(self, guard=guard)
 
+    def is_same_store(self, other: Update) -> bool:
+        """Whether both come from one store, each under conditions of its own."""
+        places = self.array == other.array and self.index is other.index
+        return places and self.value is other.value and self.free_bits == other.free_bits
+
+    def in_either(self, condition: z3.BoolRef, other: Update) -> Update:
+        """The same store: as here if the condition holds, else as there."""
+        guards = [z3.BoolVal(True) if g is None else g for g in (self.guard, other.guard)]
+        return replace(self, guard=z3.simplify(z3.If(condition, *guards)))
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -89,6 +99,9 @@ class Memory:
 
     base: tuple[z3.ArrayRef, ...]
     updates: tuple[Update, ...] = ()
+    # Whether a store that two memories have under different conditions is one in a choice of both:
+    # loops of stores, of which each round may be the last, stay short.
+    joins: bool = False
 
     @staticmethod
     def symbolic(prefix: str) -> Memory:
@@ -107,9 +120,15 @@ class Memory:
             if mine is not its:
                 break
             shared += 1
-        mine = [update.under(condition) for update in self.updates[shared:]]
-        its = [update.under(z3.Not(condition)) for update in other.updates[shared:]]
-        return replace(self, updates=(*self.updates[:shared], *mine, *its))
+        both = []
+        for mine, its in zip(self.updates[shared:], other.updates[shared:]):
+            if not (self.joins and mine.is_same_store(its)):
+                break
+            both.append(mine.in_either(condition, its))
+        first = shared + len(both)
+        mine = [update.under(condition) for update in self.updates[first:]]
+        its = [update.under(z3.Not(condition)) for update in other.updates[first:]]
+        return replace(self, updates=(*self.updates[:shared], *both, *mine, *its))
 
     def row(self, array: int, index: z3.BitVecRef) -> z3.BitVecRef:
         """What a row of an array holds."""

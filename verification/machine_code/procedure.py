@@ -72,6 +72,8 @@ class Procedure:
     is_idle: Callable[[Answers], z3.BoolRef] | None = None
     # How often its loops go round at most, if a solver is to find their ends.
     rounds: int = ROUNDS_MAX
+    # Whether what its loops store, round by round, is one store for each round: see `Memory`.
+    joins: bool = False
 
     def claim(self, layout: Layout) -> Claim:
         """The claim about the function itself."""

@@ -17,7 +17,7 @@ from .seen import Access
 from .image import Image
 from .invariants import rules as invariants
 from .logic import conjunction, conjuncts, disjunction
-from .memory import ARRAYS, KINDS, RANK_ARRAY, WORD_BYTES, Memory, Update, Window
+from .memory import ARRAYS, KINDS, KINDS_ARRAY, RANK_ARRAY, WORD_BYTES, Memory, Update, Window
 from .procedure import Procedure
 from .program import Program
 from .state import State
@@ -26,6 +26,8 @@ from .words import low_bits
 
 # How often a loop of a changed function goes on without end.
 ROUNDS = 64
+# If more frames than these become something else, invariants are shown part by part.
+MANY_FRAMES = 16
 
 # How long a rule is asked as a whole.
 RULE_MILLISECONDS = 5_000
@@ -79,9 +81,15 @@ def run(
     apply = contracts.without(own).apply
     # Walks have short claims: their terms stay short as well.
     zeros = zeros if claim.invariants is not None else ""
-    known = own.rounds if isinstance(own, Procedure) else ROUNDS
+    is_procedure = isinstance(own, Procedure)
+    known = own.rounds if is_procedure else ROUNDS
     rules = Rules(
-        private=private, zeros=zeros, known_rounds=known, rounds=ROUNDS, contracts=apply
+        private=private,
+        zeros=zeros,
+        known_rounds=known,
+        rounds=ROUNDS,
+        joins=is_procedure and own.joins,
+        contracts=apply,
     )
     executor = Executor(image, claim.assumptions, rules)
     done = executor.run(image.function(claim.function), claim.arguments)
@@ -307,10 +315,12 @@ def _kept(claim: Claim, name: str, end: Outcome | CallPoint) -> Iterator[Obligat
     before = claim.state if end.since is None else end.since
     after = before.after(end.memory)
     known = (claim.invariants or invariants)(claim.state)
+    is_apart = len([u for u in end.memory.updates if u.array == KINDS_ARRAY]) > MANY_FRAMES
     for rule in (*known, *claim.rules):
         extra = tuple(rule.holds(before))
         goal = conjunction(rule.holds(after))
-        yield Obligation(KEPT, f"{name}: {rule.name}", end.condition, goal, extra)
+        named = f"{name}: {rule.name}"
+        yield Obligation(KEPT, named, end.condition, goal, extra, is_apart=is_apart)
 
 
 def _convention(done: Run) -> Iterator[Obligation]:

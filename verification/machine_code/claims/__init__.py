@@ -46,6 +46,7 @@ from . import (
     resume,
     run_queue,
     schedule,
+    spaces,
     start,
     stop,
     teardown,
@@ -128,6 +129,7 @@ PROCEDURES: tuple[Procedure, ...] = (
     *reclaim.PROCEDURES,
     *unmap.PROCEDURES,
     *user_frame.PROCEDURES,
+    *spaces.PROCEDURES,
     COPY_MESSAGE,
 )
 

@@ -29,6 +29,7 @@ from .destroy_quickly import unlink_gate
 from .disarm import DISARM
 from .resume import PREEMPT, first_sender
 from .run_queue import CONTEXT
+from .spaces import TEAR_DOWN
 from .steps import chosen, core_index, first_server
 from .teardown import free_whole
 from .user_frame import STEP_FRAME
@@ -172,7 +173,7 @@ def _step_notification(it: Walk, target: Object) -> None:
 
 
 def _step_space(it: Walk, space: Object) -> None:
-    if it.holds(z3.Extract(0, 0, it.do(TEAR_DOWN, space)) == MORE):
+    if it.holds(it.do(TEAR_DOWN, space) == MORE):
         return it.answer(MORE)
     _vacate(it, space)
 
@@ -291,10 +292,6 @@ VACATE_GATE = Procedure(
     "vacate_gate", vacate_gate, 1, None, lambda s, gate: queues.names(s, gate, "Gate")
 )
 STEP_TABLE = Procedure("step_table", step_table, 1, None, _of_table, _stays("CapTable"))
-TEAR_DOWN = Procedure(
-    "tear_down", step_table, 1, None, lambda s, x: queues.names(s, x, "AddressSpace"),
-    lambda b, a, x, y: queues.names(a, y, "AddressSpace"),
-)
 STEP = Procedure("step", step, 2, None, _of_dying, _still_there)
 
-PROCEDURES = (VACATE, VACATE_GATE, STEP_TABLE, STEP, TEAR_DOWN)
+PROCEDURES = (VACATE, VACATE_GATE, STEP_TABLE, STEP)

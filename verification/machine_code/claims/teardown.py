@@ -212,6 +212,20 @@ def _of_both(state: KernelState, above: Word, index: Word, table: Word) -> list[
     ]
 
 
+def _stays(
+    before: KernelState, after: KernelState, _answers: Answers, above: Word, *_: Word
+) -> list[z3.BoolRef]:
+    """The table above is one still, with its shadow, and of the same space."""
+    frame = frame_of(number_of(above))
+    owner = tables.owner_of(before, frame)
+    was, is_ = (state.is_object(owner, "AddressSpace") for state in (before, after))
+    return [
+        after.is_frame(frame, "PageTable"),
+        *(after.entry(frame, name) == before.entry(frame, name) for name in ("SPACE", "RECORDS")),
+        z3.Implies(was, is_),
+    ]
+
+
 def _of_entry(state: KernelState, space: Word, table: Word, index: Word) -> list[z3.BoolRef]:
     descriptor = tables.read_entry(state, frame_of(number_of(table)), _index(index))
     return [
@@ -237,6 +251,14 @@ def _of_record(state: KernelState, record: Word) -> list[z3.BoolRef]:
     return [*queues.names(state, record, "Records"), is_used]
 
 
+def _is_left(
+    _before: KernelState, after: KernelState, _answers: Answers, record: Word
+) -> list[z3.BoolRef]:
+    """The frame of the record has other records still, or has none."""
+    frame = frame_of(number_of(record))
+    return [z3.Or(after.entry(frame, "ID") == 0, after.is_frame(frame, "Records"))]
+
+
 _ENTRY = frozenset(f"entry {field}" for field in ("ID", "SPACE", "ADDRESS", "RECORDS"))
 _FREE = _ENTRY | {"kind", "PageTable"}
 _CLEAR = frozenset({"entry SPACE", "entry ADDRESS"})
@@ -258,13 +280,15 @@ _OF_DROPPED = {
 _FIRST = {"entry SPACE": SPACE_BITS, "entry ADDRESS": PAGE_BITS}
 _OF_FORGOTTEN = every(_OF_DROPPED, {"User": _FIRST})
 
-FREE_TABLE = Procedure("free_table", free_table, 3, _FREE, _of_both)
+FREE_TABLE = Procedure("free_table", free_table, 3, _FREE, _of_both, _stays)
 FORGET_FIRST = Procedure("forget_first", forget_first, 3, _CLEAR, _of_entry)
 LINK_RECORDS = Procedure("link_records", link_records, 3, _LIST, _of_list, frames=_OF_LIST)
 UNLINK_RECORDS = Procedure(
     "unlink_records", unlink_records, 3, _LIST, _of_list, frames=_OF_LIST
 )
-DROP_RECORD = Procedure("drop_record", drop_record, 1, _DROP, _of_record, frames=_OF_DROPPED)
+DROP_RECORD = Procedure(
+    "drop_record", drop_record, 1, _DROP, _of_record, _is_left, frames=_OF_DROPPED
+)
 FORGET_MAPPING = Procedure(
     "forget_mapping",
     forget_mapping,

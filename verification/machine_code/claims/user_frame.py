@@ -12,6 +12,7 @@ from ..telling import Frame, Object, Word, word
 from ..walk import Walk
 from .destroy import RESETS_OF
 from .page_table import PAGE_BITS, SPACE_BITS, clear_first, widened
+from .spaces import FREE_TAILS
 from .teardown import DROP_RECORD, free_whole
 from .unmap import UNMAP_FROM
 
@@ -24,11 +25,6 @@ FACTS = (
     belonging.first_record_is_used,
     belonging.given_to_device,
 )
-
-
-def free_tails(it: Walk, _number: Word) -> None:
-    """A placeholder, to be replaced: the tails of a large frame become free, and then the frame."""
-    it.answer(0)
 
 
 def _release_buffer(it: Walk, owner: Word) -> None:
@@ -115,15 +111,8 @@ def _of_dying(state: KernelState, frame: Word) -> list[z3.BoolRef]:
     return [tables.is_frame_word(frame), state.is_frame(number, "User"), is_dying]
 
 
-def _of_large(state: KernelState, frame: Word) -> list[z3.BoolRef]:
-    is_large = state.entry(tables.frame_in(frame), "SPACE") & state.layout.constants["user.LARGE"]
-    return [*_of_dying(state, frame), is_large != 0]
-
-
 _ENTRY = frozenset(f"entry {field}" for field in ("ID", "SPACE", "ADDRESS", "RECORDS"))
 
-# A placeholder, to be replaced by the procedure that is proved.
-FREE_TAILS = Procedure("free_tails", free_tails, 1, _ENTRY | {"kind"}, _of_large)
 STEP_FRAME = Procedure(
     "step_frame",
     step_frame,
@@ -132,4 +121,4 @@ STEP_FRAME = Procedure(
     _of_dying,
 )
 
-PROCEDURES = (FREE_TAILS, STEP_FRAME)
+PROCEDURES = (STEP_FRAME,)
