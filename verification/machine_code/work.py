@@ -216,7 +216,7 @@ class _Bench:
     def __init__(self, image: Image, layout: Layout, index: int, found: Found) -> None:
         subject = EVERY[index]
         self.image, self.found = image, found
-        self.contracts = Contracts(image, layout, (*CONTRACTS, *ELSEWHERE, *PROCEDURES))
+        self.contracts = Contracts(image, layout, (*CONTRACTS, *PROCEDURES, *ELSEWHERE))
         self.claim = subject.claim(layout)
         self.run = proof.run(image, self.claim, self.contracts, subject.contract)
         self.obligations = proof.obligations(self.claim, self.run)
