@@ -20,8 +20,9 @@ from .contracts import forget
 from .execute import ROUNDS_MAX, Executor
 from .kernel_state import KernelState
 from .layout import Layout
+from .leaving import Answers, Frames, answers_of, left_by, name_of, promised
 from .state import REGISTER_OFFSETS, State, keep
-from .walk import Answers, UntrueError, Walk, answers_of, left_by, name_of
+from .walk import UntrueError, Walk
 
 Word = z3.BitVecRef
 Needs = Callable[..., list[z3.BoolRef]]
@@ -52,8 +53,8 @@ class Procedure:
     tell: Callable[..., None]
     # How many arguments, each a word.
     arguments: int
-    # The fields that it may write, itself or through what it calls.
-    changes: frozenset[str]
+    # The fields that it may write, itself or through what it calls; `None`: any.
+    changes: frozenset[str] | None
     # What has to be so where it is called, of the state and the arguments.
     needs: Needs = field(default=_nothing)
     # What holds afterwards beside the invariants, of the states before and after, what it answers,
@@ -65,6 +66,10 @@ class Procedure:
     is_call: bool = False
     # How many words it answers in memory, at the place that is its first argument.
     out_words: int = 0
+    # What it may change of frames, by their kinds before: see `leaving`. `None`: that is not said.
+    frames: Frames | None = None
+    # What it answers when it has changed nothing, if that may be.
+    is_idle: Callable[[Answers], z3.BoolRef] | None = None
     # How often its loops go round at most, if a solver is to find their ends.
     rounds: int = ROUNDS_MAX
     # Whether what its loops store, round by round, is one store for each round: see `Memory`.
@@ -80,7 +85,11 @@ class Procedure:
         it.changes = self.changes
         it.explore(lambda: self.tell(it, *values))
         it.promise_of(
-            lambda after, answers: self.promise(it.initial, after, answers, *values), self.out_words
+            lambda after, answers: [
+                *self.promise(it.initial, after, answers, *values),
+                *promised(self, it.initial, after, answers),
+            ],
+            self.out_words,
         )
         told = it.claim(self.function)
         self._check(told)
@@ -89,7 +98,7 @@ class Procedure:
     def _check(self, told: Claim) -> None:
         """What callers take for granted by the procedure's description is what its claim says."""
         written = {looking.written_name(place.name) for place in told.places if place.is_write}
-        if not written <= self.changes:
+        if self.changes is not None and not written <= self.changes:
             more = ", ".join(sorted(written - self.changes))
             raise UntrueError(f"{self.function} writes more than is told: {more}")
         zeros = {"x0": 0, "x1": 0}
@@ -105,7 +114,7 @@ class Procedure:
         keep(executor.run_so_far.calls, history, state.copy())
         executor.run_so_far.summaries.append(self.function)
         state.history = history
-        if self.changes:
+        if self.changes != frozenset():
             state.memory = left_by(history, state.memory, self.changes, layout)
         out = state.register("x0")
         forget(state, name_of(history))

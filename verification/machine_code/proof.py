@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import z3
 
@@ -27,6 +28,9 @@ from .words import low_bits
 ROUNDS = 64
 # If more frames than these become something else, invariants are shown part by part.
 MANY_FRAMES = 16
+
+# How long a rule is asked as a whole.
+RULE_MILLISECONDS = 5_000
 
 # The groups, in the order in which they are reported.
 RESULT = "results"
@@ -160,12 +164,14 @@ def discharge(claim: Claim, obligation: Obligation, *, by_both: bool = True) -> 
     ask = prove_by_one if is_claim_alone and not by_both else prove
     if obligation.cases:
         return _by_cases(hypotheses, obligation)
-    verdict = _all_of(ask, hypotheses, goals)
-    if verdict is Verdict.UNKNOWN:
-        # Too much at once: part by part.
-        parts = [part for goal in goals for part in conjuncts(goal)]
-        verdict = _all_of(ask, hypotheses, parts) if len(parts) > len(goals) else verdict
-    return verdict
+    parts = [part for goal in goals for part in conjuncts(goal)]
+    if len(parts) == len(goals):
+        return _all_of(ask, hypotheses, goals)
+    # A rule is soon shown as a whole, or soon in parts.
+    at_once = partial(ask, milliseconds=RULE_MILLISECONDS) if is_rule else ask
+    verdict = _all_of(at_once, hypotheses, goals)
+    # Too much at once: part by part.
+    return _all_of(ask, hypotheses, parts) if verdict is Verdict.UNKNOWN else verdict
 
 
 def _by_cases(hypotheses: Sequence[z3.BoolRef], obligation: Obligation) -> Verdict:

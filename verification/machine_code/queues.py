@@ -65,6 +65,7 @@ LENGTHS = {
     "WHEEL_OPEN": 8,
     "REFILLS": 16,
     "EFFECTS": 64,
+    "CHUNK": 64,
 }
 # Those of links, and to what.
 ARRAYS = {

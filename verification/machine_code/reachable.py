@@ -11,7 +11,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import invariants, naming, queue_rules, queues, tables
+from . import belonging, invariants, naming, queue_rules, queues, tables
 from .concrete import ConcreteState
 from .dying import rules as dying_rules
 from .kernel_state import CORE, MACHINE, NULL_ENDPOINT, NULL_SLOTS, KernelState
@@ -29,6 +29,7 @@ OWN = {"core": CORE, "machine": MACHINE, "null_slots": NULL_SLOTS, "null_endpoin
 FRAME_RULES = (
     ("frames of records", "Records"),
     ("records of frames", "User"),
+    *((rule.name, "User") for rule in belonging.TESTED),
 )
 
 # An instance of a rule: its name, the rule, and the values of its symbols.
@@ -127,6 +128,9 @@ class Snapshot:
         for rule, owner in naming.OF_OBJECTS.items():
             for number in self._objects(owner):
                 yield f"{rule}: {number:#x}", rule, {"any_object": number}
+        for rule in naming.OF_FRAMES:
+            for frame in self.concrete.rows[KINDS_ARRAY]:
+                yield f"{rule}: {frame:#x}", rule, {"any_frame": frame}
         for rule, length in queue_rules.OF_PLACES.items():
             for place in range(length):
                 yield f"{rule}: {place}", rule, {queue_rules.place_of(length): place}
@@ -218,8 +222,10 @@ def check_broken(path: Path, layout: Layout) -> dict[str, int]:
 
 
 def _programs(layout: Layout) -> dict[str, Program]:
-    """The rules, ready to be evaluated."""
+    """The rules, ready to be evaluated; those that functions keep also of what is in use."""
     state = KernelState.symbolic(layout)
+    kept = {rule.name for rule in queue_rules.rules(state)}
+    used = naming.in_use(state)
     every = (
         *invariants.rules(state),
         *invariants.SELDOM,
@@ -229,8 +235,12 @@ def _programs(layout: Layout) -> dict[str, Program]:
         *queue_rules.KEPT,
         *queue_rules.TESTED,
         *naming.TESTED,
+        *belonging.TESTED,
     )
-    return {rule.name: Program(rule.holds(state)) for rule in every}
+    return {
+        rule.name: Program([*rule.holds(state), *(rule.holds(used) if rule.name in kept else ())])
+        for rule in every
+    }
 
 
 def _check_state(layout: Layout, raw: dict) -> tuple[int, list[str]]:
@@ -364,6 +374,34 @@ def _spoil_buffer(snapshot: Snapshot) -> None:
     snapshot.concrete.set_field(thread, at, snapshot._frames("PageTable")[0])
 
 
+def _spoil_quarantine(snapshot: Snapshot) -> None:
+    """A free frame is in quarantine, from a device that is nowhere."""
+    frame = snapshot._frames("Free")[0]
+    snapshot.concrete.rows[KINDS_ARRAY][frame] = snapshot.layout.frame_kinds["Quarantined"]
+    address = ENTRY_ARRAY + snapshot.layout.word("Entry.ADDRESS")
+    snapshot.concrete.rows[address][frame] = 1 << 63
+
+
+def _spoil_dying_endpoint(snapshot: Snapshot) -> None:
+    """An endpoint dies, and whom it has set apart does not wait there."""
+    endpoint = _first(snapshot, "Endpoint")
+    _spoil_link("Endpoint.DYING_SERVERS")(snapshot)
+    snapshot.concrete.set_field(endpoint, snapshot.layout.word("Endpoint.ID"), 0)
+
+
+def _spoil_child(snapshot: Snapshot) -> None:
+    """An allowance has a child where none is."""
+    number, at = _first(snapshot, "Allowance"), snapshot.layout.word("Allowance.CHILDREN")
+    last = number | UNITS_PER_FRAME - snapshot.layout.objects["Allowance"].units
+    snapshot.concrete.set_field(number, at, last)
+
+
+def _spoil_given(snapshot: Snapshot) -> None:
+    """A frame was given to a device far beyond all memory."""
+    _spoil_frame("User", "SPACE", snapshot.layout.constants["user.GIVEN"])(snapshot)
+    _spoil_frame("User", "ADDRESS", 1 << 63)(snapshot)
+
+
 def _spoil_number_zero(snapshot: Snapshot) -> None:
     """The frame table describes frame 0."""
     snapshot.concrete.described |= {0}
@@ -423,5 +461,14 @@ SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a thread with the link of another": _spoil_field("Thread.LINK", 0),
     "a thread with signals of nothing": _spoil_field("Thread.SPECIAL", 1),
     "a message buffer that is a table": _spoil_buffer,
+    "half an object that is in use": _spoil_frame("Thread", "ID", 3),
+    "slots of no table": _spoil_frame("Slots", "SPACE", 64),
+    "a frame in quarantine of no device": _spoil_quarantine,
+    "a gate whose caller does not wait": _spoil_link("Gate.CALLERS"),
+    "a dying endpoint whose server does not wait": _spoil_dying_endpoint,
+    "a child that is no allowance": _spoil_child,
+    "a frame in a space that is nowhere": _spoil_frame("User", "SPACE", 0x1_0000),
+    "a buffer of what is no thread": _spoil_frame("User", "ADDRESS", 1 << 28),
+    "a frame of a device that is nowhere": _spoil_given,
     "a dying object that is nowhere": _spoil_core("DRAIN_TAIL", 0, 1),
 }

@@ -53,18 +53,22 @@ class Verdict(Enum):
     DISAGREEMENT = "solvers disagree"
 
 
-def prove(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef) -> Verdict:
-    """Asks both solvers."""
-    verdict, needed = _ask_bitwuzla([*hypotheses, z3.Not(goal)])
+def prove(
+    hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef, milliseconds: int = SOLVER_MILLISECONDS
+) -> Verdict:
+    """Asks both solvers; so long at most the first."""
+    verdict, needed = _ask_bitwuzla([*hypotheses, z3.Not(goal)], milliseconds)
     if verdict is not Verdict.PROVED:
         return verdict
     second = _ask_z3(needed)
     return Verdict.DISAGREEMENT if second is Verdict.REFUTED else second
 
 
-def prove_by_one(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef) -> Verdict:
+def prove_by_one(
+    hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef, milliseconds: int = SOLVER_MILLISECONDS
+) -> Verdict:
     """Asks the faster one only."""
-    return _ask_bitwuzla([*hypotheses, z3.Not(goal)])[0]
+    return _ask_bitwuzla([*hypotheses, z3.Not(goal)], milliseconds)[0]
 
 
 def find_values(
@@ -111,10 +115,13 @@ def _without_reads(assertions: Sequence[z3.BoolRef]) -> list[z3.BoolRef]:
     return [z3.substitute(item, *zip(reads, symbols)) for item in simple]
 
 
-def _ask_bitwuzla(assertions: Sequence[z3.BoolRef]) -> tuple[Verdict, list[z3.BoolRef]]:
+def _ask_bitwuzla(
+    assertions: Sequence[z3.BoolRef], milliseconds: int
+) -> tuple[Verdict, list[z3.BoolRef]]:
     """Whether the assertions contradict each other, and which of them do."""
     different = list({item.get_id(): item for item in assertions}.values())
-    solver = _parse(different, bitwuzla.Option.PRODUCE_UNSAT_CORES).bitwuzla()
+    parser = _parse(different, bitwuzla.Option.PRODUCE_UNSAT_CORES, milliseconds)
+    solver = parser.bitwuzla()
     told = {item.id(): place for place, item in enumerate(solver.get_assertions())}
     answer = solver.check_sat()
     if answer == bitwuzla.Result.UNSAT:
@@ -127,11 +134,15 @@ def _ask_bitwuzla(assertions: Sequence[z3.BoolRef]) -> tuple[Verdict, list[z3.Bo
 _DIVISIONS = ("bvudiv", "bvurem")
 
 
-def _parse(assertions: Sequence[z3.BoolRef], option: bitwuzla.Option) -> bitwuzla.Parser:
+def _parse(
+    assertions: Sequence[z3.BoolRef],
+    option: bitwuzla.Option,
+    milliseconds: int = SOLVER_MILLISECONDS,
+) -> bitwuzla.Parser:
     question = z3.Solver()
     question.add(*assertions)
     options = bitwuzla.Options()
-    options.set(bitwuzla.Option.TIME_LIMIT_PER, SOLVER_MILLISECONDS)
+    options.set(bitwuzla.Option.TIME_LIMIT_PER, milliseconds)
     options.set(option, True)
     parser = bitwuzla.Parser(bitwuzla.TermManager(), options)
     text = question.to_smt2()

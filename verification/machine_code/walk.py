@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import z3
 
@@ -18,40 +17,14 @@ from .call import Call
 from .claim import CallPoint, Claim, Fact
 from .kernel_state import KernelState, direct, link_of, number_of
 from .layout import Layout
-from .memory import (
-    ENTRY_ARRAY,
-    KINDS_ARRAY,
-    NUMBER_BITS,
-    OBJECTS,
-    UNIT_WORDS,
-    Memory,
-    Update,
-    Window,
-)
+from .leaving import Answers, Callee, Left, answers_of, left_by
+from .memory import NUMBER_BITS, OBJECTS, UNIT_WORDS, Update, Window
 from .state import History
 from .telling import Object, Word, word
 
 
 # `ISR_EL1`: an IRQ or FIQ waits (Arm ARM, D24.2.99).
 ISR_INTERRUPTS = 0xC0
-
-# What a function answers: two words, or those that it leaves in memory.
-Answers = tuple[Word, ...]
-
-
-class Callee(Protocol):
-    """What a walk knows of a procedure: see `procedure`."""
-
-    function: str
-    changes: frozenset[str]
-    is_done: bool
-    is_call: bool
-    out_words: int
-
-    def needs(self, state: KernelState, *arguments: Word) -> list[z3.BoolRef]: ...
-    def promise(
-        self, before: KernelState, after: KernelState, answers: Answers, *arguments: Word
-    ) -> list[z3.BoolRef]: ...
 
 
 class UntrueError(Exception):
@@ -64,33 +37,6 @@ class Refused(Exception):
 
 class Ended(Exception):
     """A path was told to its end, in a step that other paths go on from."""
-
-
-def name_of(history: History) -> str:
-    """What the symbols begin with that stand for what the last of some procedures leaves."""
-    return "after_" + "_".join(history)
-
-
-def answers_of(history: History, out_words: int) -> Answers:
-    """What the last of some procedures answers: in registers, or so many words in memory."""
-    names = [f"out{at}" for at in range(out_words)] or ["x0", "x1"]
-    return tuple(z3.BitVec(f"{name_of(history)}_{name}", 64) for name in names)
-
-
-def left_by(
-    history: History, before: Memory, changes: frozenset[str], layout: Layout
-) -> Memory:
-    """The memory that a procedure leaves: other words, and the kinds and entries that it may write."""
-    other = Memory.symbolic(f"{name_of(history)}_")
-    tables = {"kind": KINDS_ARRAY}
-    for field, word in layout.objects["Entry"].fields.items():
-        tables[f"entry {field}"] = ENTRY_ARRAY + word
-    new = {array for name, array in tables.items() if name in changes}
-    if not changes <= tables.keys():
-        new |= set(range(UNIT_WORDS))
-    kept = tuple(update for update in before.updates if update.array not in new)
-    base = (other.base[at] if at in new else array for at, array in enumerate(before.base))
-    return replace(before, base=tuple(base), updates=kept)
 
 
 class Walk(Call):
@@ -116,8 +62,8 @@ class Walk(Call):
         self._wanted, self._made = decisions, ()
         self._others: list[tuple[bool, ...]] = []
         self._history: History = ()
-        # What is known of each procedure on this path: before, after, what it may write.
-        self._left: list[tuple[z3.BoolRef, KernelState, KernelState, frozenset[str]]] = []
+        # What is known of what each procedure on this path left.
+        self._left: list[Left] = []
         self._clocks = 0
         self._interrupts = 0
 
@@ -175,9 +121,7 @@ class Walk(Call):
         """
         if self._conditions:
             raise UntrueError(f"{procedure.function} is called under a condition: use `holds`")
-        if self.changes is not None and not procedure.changes <= self.changes:
-            more = ", ".join(sorted(procedure.changes - self.changes))
-            raise UntrueError(f"{procedure.function} changes more than is told: {more}")
+        self._may_do(procedure)
         words = tuple(link_of(a.number) if isinstance(a, Object) else a for a in arguments)
         here, history = self.here(), (*self._history, procedure.function)
         if self._is_new():
@@ -189,16 +133,26 @@ class Walk(Call):
             self._calls.append(point)
         before = after = self.now
         self._history = history
-        if procedure.changes:
-            left = left_by(history, before.memory, procedure.changes, self.layout)
-            after = before.after(left)
-            self._left.append((here, before, after, procedure.changes))
+        answers = answers_of(history, procedure.out_words)
+        if procedure.changes != frozenset():
+            memory = left_by(history, before.memory, procedure.changes, self.layout)
+            after = before.after(memory)
+            left = Left(here, before, after, procedure, answers)
+            self._left.append(left)
             self.before = self.now = after
             self.assume(*invariants.stand_ins_are_sound(after))
-        answers = answers_of(history, procedure.out_words)
+            self.assume(*left.promises())
         for promise in procedure.promise(before, after, answers, *words):
             self.assume(z3.Implies(here, promise))
         return answers[0]
+
+    def _may_do(self, procedure: Callee) -> None:
+        if self.changes is None:
+            return
+        more = {"anything"} if procedure.changes is None else procedure.changes - self.changes
+        if more:
+            names = ", ".join(sorted(more))
+            raise UntrueError(f"{procedure.function} changes more than is told: {names}")
 
     def do_pair(self, procedure: Callee, *arguments: Object | Word) -> tuple[Word, Word]:
         """The same for one that answers two words."""
@@ -235,10 +189,11 @@ class Walk(Call):
         self.assume(z3.ULT(time, queues.TIME_MAX))
         return time
 
-    def interrupt(self) -> z3.BoolRef:
-        """Whether an interrupt waits, which is looked at anew each time."""
+    def interrupt(self, place: int | None = None) -> z3.BoolRef:
+        """Whether an interrupt waits, which is looked at anew each time; `place` as with `clock`."""
         self._interrupts += 1
-        pending = z3.BitVec(f"isr_el1_{self._interrupts - 1}", 64)
+        place = self._interrupts - 1 if place is None else place
+        pending = z3.BitVec(f"isr_el1_{place}", 64)
         return pending & ISR_INTERRUPTS != 0
 
     def thing(self, kind: str, link: Word) -> Object:
@@ -280,17 +235,28 @@ class Walk(Call):
         """What procedures do not write of an object is known, though nobody reads it."""
         at = self.layout.word(f"{item.kind}.{field}") + index
         unit = item.number + at // UNIT_WORDS
-        self._keep(f"{item.kind}.{field}", at % UNIT_WORDS, unit, item)
+        self._keep(f"{item.kind}.{field}", at % UNIT_WORDS, unit, self._is_right(item, 0))
 
-    def _keep(self, name: str, array: int, unit: Word, item: Object) -> None:
+    def still_word(self, kind: str, frame: Word, index: Word) -> None:
+        """The same of a word of a frame of words, such as a table."""
+        unit = z3.Concat(frame, z3.Extract(index.size() - 1, 3, index))
+        for array in range(UNIT_WORDS):
+            self._keep(kind, array, unit, self.now.is_frame(frame, kind))
+
+    def stays(self, frame: Word) -> None:
+        """What procedures do not change of a frame, and of its entry, is known."""
+        for left in self._left:
+            self.assume(*left.frame_stays(frame))
+
+    def _keep(self, name: str, array: int, unit: Word, right: z3.BoolRef) -> None:
         """What procedures do not write is as it was before them."""
-        for here, before, after, changes in reversed(self._left):
-            if name in changes:
+        known: list[z3.BoolRef] = []
+        for left in reversed(self._left):
+            when = left.keeps(name)
+            if when is None:
                 return
-            right = self._is_right(item, 0)
-            unit = z3.simplify(unit)
-            same = after.memory.row(array, unit) == before.memory.row(array, unit)
-            self.assume(z3.Implies(z3.And(here, right), same))
+            known = [*known, *when]
+            self.assume(left.row_stays(array, z3.simplify(unit), right, known))
 
     def write(self, item: Object, field: str, index: int, value: Word | int) -> None:
         """Writes a field of an object."""
@@ -355,7 +321,7 @@ class Element:
         unit, lane = self._place(False)
         walk, arrays = self.walk, self._arrays(lane)
         for array, _ in arrays:
-            walk._keep(self._name, array, unit, self.item)
+            walk._keep(self._name, array, unit, walk._is_right(self.item, 0))
         rows = [walk.now.memory.row(array, unit) for array, _ in arrays]
         if self.item.kind == "Core":
             return choose(lane, rows)

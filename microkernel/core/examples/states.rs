@@ -3,7 +3,8 @@
 //!
 //! The first states are those of booted host machines after a fixed sequence of pseudo-random calls
 //! which make, copy, extend and destroy objects. To the others come threads which call each other,
-//! signal, sleep, stop and use up their time, also in a fixed sequence.
+//! signal, sleep, stop and use up their time, also in a fixed sequence. In the last ones objects are
+//! dying: everything that a busy machine can destroy, and a space with what it maps.
 
 use std::ops::Range;
 
@@ -37,6 +38,9 @@ const STEPS: u64 = 300;
 /// So much is going on in a busy state.
 const ENOUGH: usize = 4;
 const REASON_SHIFT: u32 = wait::REASON.trailing_zeros();
+
+/// How many machines, and moments of a dying space.
+const DYING: usize = 3;
 
 /// What has to be going on in each of the busy states.
 const WANTED: [Sight; 8] = [
@@ -119,6 +123,65 @@ fn main() {
         let scene = found.next().expect("what is wanted is seen");
         println!("{}", state_of(scene.host()));
     }
+    let dying = (1..=BUSY_MACHINES)
+        .filter_map(|seed| come_to(seed, Sight::waits(wait::SEND)))
+        .filter(|scene| !scene.host().kernel().current().is_none())
+        .take(DYING);
+    for scene in dying {
+        let host = scene.host();
+        destroy_all(host);
+        println!("{}", state_of(host));
+        host.leave_kernel();
+        println!("{}", state_of(host));
+    }
+    let host = destroy_space();
+    for _ in 0..DYING {
+        println!("{}", state_of(&host));
+        host.leave_kernel();
+    }
+}
+
+/// Destroys whatever there is a handle of; an interrupt waits, so that nothing is taken apart yet.
+fn destroy_all(host: &HostMachine) {
+    host.memory.quiet_runs.set(0);
+    for handle in 0..HANDLES {
+        if host.kernel().current().is_none() {
+            break;
+        }
+        // What is refused is the caller's own, or nothing.
+        let _: Answer = destroy(host.kernel(), handle);
+    }
+    host.memory.quiet_runs.set(u64::MAX);
+}
+
+/// A machine on which a space was destroyed with pages in it, some of frames that are mapped twice.
+fn destroy_space() -> HostMachine {
+    const PAGES: u64 = 40;
+    const POOL: u64 = 8;
+    let host = HostMachine::new(FRAMES);
+    host.boot().expect("the small package boots");
+    let kernel = host.kernel();
+    let free = || find_frame(&host.memory, FrameKind::Free);
+    let slot = u64::from(FIRST_FREE_SLOT);
+    let made = |answer: Answer| {
+        host.leave_kernel();
+        answer.expect("there is room")
+    };
+    let place = |at| Place::from_raw(TABLE << 32 | (slot + at)).into_raw();
+    let root = free() + 1;
+    made(kernel.create_space(MEMORY, free() * UNITS_PER_FRAME, place(0), ASIDS, root));
+    for _ in 0..POOL {
+        made(kernel.space_donate(slot, MEMORY, free()));
+    }
+    for page in 0..PAGES {
+        let frame = slot + 1 + page / 2;
+        if page % 2 == 0 {
+            made(kernel.create_frame(MEMORY, free() * UNITS_PER_FRAME, place(1 + page / 2)));
+        }
+        made(kernel.map(slot, frame, page << 12, Access::READ.into_raw()));
+    }
+    made(kernel.destroy(slot));
+    host
 }
 
 /// A machine on which objects were made and destroyed.

@@ -100,7 +100,7 @@ impl<M: Memory + Copy> Kernel<M> {
     fn destroy_any(&self, handle: u64) -> Answer {
         let capability = self.capability_seldom(handle)?;
         let kind = self.check_destroy(capability)?;
-        if self.is_own(kind, capability.number()) {
+        if capability.number() == self.own_of(kind) {
             return Err(Error::Itself);
         }
         self.kill(kind, capability.number());
@@ -120,23 +120,18 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
-    /// Whether the current thread is, or runs with, the object.
-    pub(crate) fn is_own(&self, kind: Kind, number: u64) -> bool {
+    /// The number of the object of a kind that the current thread is, or runs with; 0 for none.
+    #[inline(never)]
+    pub(crate) fn own_of(&self, kind: Kind) -> u64 {
         let current = self.current();
-        match kind {
-            Kind::Thread => number == current.into_raw(),
-            Kind::CapTable => number == self.memory.get(current, thread::TABLE),
-            Kind::AddressSpace => number == self.memory.get(current, thread::SPACE),
-            Kind::Region
-            | Kind::Allowance
-            | Kind::Platform
-            | Kind::Frame
-            | Kind::SchedulingContext
-            | Kind::Endpoint
-            | Kind::Gate
-            | Kind::Notification
-            | Kind::Reply
-            | Kind::Irq => false,
+        if kind == Kind::Thread {
+            current.into_raw()
+        } else if kind == Kind::CapTable {
+            self.memory.get(current, thread::TABLE)
+        } else if kind == Kind::AddressSpace {
+            self.memory.get(current, thread::SPACE)
+        } else {
+            0
         }
     }
 
@@ -152,9 +147,8 @@ impl<M: Memory + Copy> Kernel<M> {
 
     fn kill_gate(&self, gate: Number<Gate>) {
         self.memory.set(gate, gate::ID, 0);
-        self.unlink_gate(gate);
         if self.first_through(gate).is_none() {
-            self.vacate_unit(gate.into_raw());
+            self.vacate_gate(gate);
         } else {
             self.enqueue((Kind::Gate as u64) << KIND_SHIFT | gate.into_raw());
         }
@@ -217,6 +211,14 @@ impl<M: Memory + Copy> Kernel<M> {
         }
     }
 
+    /// A gate through which nobody waits to send goes. Until then its endpoint knows it: of an endpoint
+    /// that goes first, the gate forgets where it led.
+    #[inline(never)]
+    fn vacate_gate(&self, gate: Number<Gate>) {
+        self.unlink_gate(gate);
+        self.vacate_unit(gate.into_raw());
+    }
+
     #[inline(always)]
     fn unlink_gate(&self, gate: Number<Gate>) {
         let notification: Number<Notification> = self.memory.link(gate, gate::NOTIFICATION);
@@ -247,10 +249,11 @@ impl<M: Memory + Copy> Kernel<M> {
     fn step(&self, kind: Kind, number: u64) -> Progress {
         match kind {
             Kind::Gate => {
-                if self.drain_gate(Number::from_raw(number)) {
+                let gate = Number::from_raw(number);
+                if self.drain_gate(gate) {
                     return Progress::More;
                 }
-                self.vacate_unit(number);
+                self.vacate_gate(gate);
             }
             Kind::Frame => return self.step_frame(Frame(number / UNITS_PER_FRAME)),
             Kind::Endpoint => return self.step_endpoint(Number::from_raw(number)),

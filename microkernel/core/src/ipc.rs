@@ -360,11 +360,14 @@ impl<M: Memory + Copy> Kernel<M> {
     ) -> Option<Number<Context>> {
         for _ in self.memory.at_most::<RECEIVE_TRIES>(0..RECEIVE_TRIES) {
             if self.first_sender(endpoint).is_none() {
-                return None;
+                break;
             }
             let context = self.take_first_message(server, endpoint);
-            if context.is_some() || self.memory.interrupt_pending() {
+            if context.is_some() {
                 return context;
+            }
+            if self.memory.interrupt_pending() {
+                break;
             }
         }
         None

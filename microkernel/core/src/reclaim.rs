@@ -60,7 +60,8 @@ impl<M: Memory + Copy> Kernel<M> {
                 let number = frame.0.wrapping_mul(UNITS_PER_FRAME);
                 return Ok(if is_dying { None } else { Some((kind, number)) });
             }
-            return self.victim_in_pool(frame, kind);
+            let number = self.victim_in_pool(frame, kind)?;
+            return Ok((number != 0).then_some((kind, number)));
         }
         let kind = if byte == FrameKind::Slots as u8 {
             Kind::CapTable
@@ -70,29 +71,28 @@ impl<M: Memory + Copy> Kernel<M> {
             return Err(Error::OutOfRange);
         };
         let owner = self.space_of(frame).into_raw();
-        if self.is_own(kind, owner) {
+        if owner == self.own_of(kind) {
             return Err(Error::Itself);
         }
         let is_dying = self.memory.load(owner, ID_WORD) == 0;
         Ok(if is_dying { None } else { Some((kind, owner)) })
     }
 
-    fn victim_in_pool(&self, frame: Frame, kind: Kind) -> Result<Option<(Kind, u64)>, Error> {
+    /// The first living object in a pool frame; 0 if all are dying.
+    #[inline(never)]
+    fn victim_in_pool(&self, frame: Frame, kind: Kind) -> Answer {
+        let own = self.own_of(kind);
         let used = self.memory.entry(frame, entry::ID);
         let first = frame.0.wrapping_mul(UNITS_PER_FRAME);
         let mut has_own = false;
         for unit in self.memory.at_most::<UNITS_PER_FRAME>(0..UNITS_PER_FRAME) {
             let number = first.wrapping_add(unit);
             let is_there = used & unit_bit(number) != 0 && self.memory.load(number, ID_WORD) != 0;
-            if is_there && !self.is_own(kind, number) {
-                return Ok(Some((kind, number)));
+            if is_there && number != own {
+                return Ok(number);
             }
             has_own |= is_there;
         }
-        if has_own {
-            Err(Error::Itself)
-        } else {
-            Ok(None)
-        }
+        if has_own { Err(Error::Itself) } else { Ok(0) }
     }
 }

@@ -17,8 +17,9 @@ from machine_code.kernel_state import Slot, entry_address, frame_of, kind_addres
 from machine_code.layout import Layout
 from machine_code.memory import Window
 
-# Two names of one bit.
+# Two names of one bit, and of one kind.
 ALIASES = {"RECEIVE": "READ"}
+KINDS = {"Records": "Record"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Touch:
 
 # If nothing else is known.
 LINK = Origin("link")
+# What the arguments of procedures are called, which name what their callers came by.
+ARGUMENT = "argument_"
 # Words of a frame's entry in the frame table.
 ENTRY_WORDS = 4
 
@@ -59,6 +62,8 @@ class Traced(Call):
         # How the address space was come by whose tables are meant.
         self._space = LINK
         self._is_looking_up = False
+        # Whether a call calls it: what its arguments name, it does not make.
+        self.is_procedure = False
         # Whose table is looked into: the caller's, or that of whom a message meets.
         self._table = Origin("own")
         super().__init__(layout, **more)
@@ -115,7 +120,9 @@ class Traced(Call):
         """What a place is whose name begins with a word."""
         if word == "slot":
             return {Touch("Slots", self._subject, is_write)}
-        if word == "PageTable":
+        if word == "unit":
+            return {Touch("Object", LINK, is_write)}
+        if word in ("PageTable", "Shadow"):
             return {Touch(word, Origin("part", self._space.rights), is_write)}
         if word == "identity":
             return {Touch("Object", Origin("handle"), is_write)}
@@ -123,7 +130,7 @@ class Traced(Call):
             return {Touch("Entry", self._origin(address), is_write)}
         if word in ("Core", "Machine"):
             return {Touch(word, Origin("core"), is_write)}
-        return {Touch(word, self._subject, is_write)}
+        return {Touch(KINDS.get(word, word), self._subject, is_write)}
 
     # How objects are come by.
 
@@ -207,13 +214,13 @@ class Traced(Call):
         return frame
 
     def object(self, kind: str, number: Word) -> Object:
-        if _is_named(number):
+        if _is_named(number) and not self.is_procedure:
             self._come_by(number, Origin("placed"))
         return super().object(kind, number)
 
     def frame(self, number: Word) -> Frame:
         frame = super().frame(number)
-        if _is_named(frame.number):
+        if _is_named(frame.number) and not self.is_procedure:
             self._come_by_frame(frame, Origin("placed"))
         return frame
 
@@ -224,8 +231,10 @@ class Traced(Call):
 
 
 def _is_named(number: Word) -> bool:
-    """Whether an argument names the number itself: where something is made."""
+    """Whether a call's argument names the number itself: where something is made."""
     number = z3.simplify(number)
     if number.decl().kind() != z3.Z3_OP_EXTRACT:
         return False
-    return number.arg(0).decl().kind() == z3.Z3_OP_UNINTERPRETED and number.arg(0).num_args() == 0
+    term = number.arg(0)
+    is_symbol = term.decl().kind() == z3.Z3_OP_UNINTERPRETED and term.num_args() == 0
+    return is_symbol and not term.decl().name().startswith(ARGUMENT)

@@ -38,16 +38,19 @@ class Procedures:
     """What each procedure touches, by how its arguments were come by."""
 
     layout: Layout
-    found: dict[tuple[str, tuple[Known, ...]], set[Touch]] = field(default_factory=dict)
+    found: dict[tuple[str, tuple[Known, ...], Origin], set[Touch]] = field(default_factory=dict)
 
-    def touched(self, procedure: Procedure, known: tuple[Known, ...]) -> set[Touch]:
-        """All that a procedure touches that is called with this."""
+    def touched(
+        self, procedure: Procedure, known: tuple[Known, ...], space: Origin = LINK
+    ) -> set[Touch]:
+        """All that a procedure touches that is called with this, where tables of a space are meant."""
         if procedure is COPY_MESSAGE:
             source, target, _ = (origin for origin, _ in known)
             return {Touch("Frame", source, False), Touch("Frame", target, True)}
-        key = (procedure.function, known)
+        key = (procedure.function, known, space)
         if key not in self.found:
             it = TracedWalk(self.layout, self, is_call=procedure.is_call)
+            it.is_procedure, it._space = True, space
             values = [z3.BitVec(f"argument_{place}", 64) for place in range(procedure.arguments)]
             for value, (origin, kind) in zip(values, known, strict=True):
                 it.know(value, origin, kind)
@@ -79,7 +82,7 @@ class TracedWalk(Traced, Walk):
     def do(self, procedure: Procedure, *arguments: Object | Word) -> Word:
         if self._is_new():
             known = tuple(self._known(argument) for argument in arguments)
-            self.touched |= self._procedures.touched(procedure, known)
+            self.touched |= self._procedures.touched(procedure, known, self._space)
         return super().do(procedure, *arguments)
 
     def do_out(self, procedure: Procedure, *arguments: Object | Word) -> Answers:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import z3
 
 from .. import invariants, queues
-from ..kernel_state import FRAME_KIND_OF, KernelState, frame_of, number_of
+from ..kernel_state import CORE, FRAME_KIND_OF, KernelState, frame_of, number_of
 from ..memory import FRAME_BITS
 from ..procedure import Procedure
 from ..telling import Object, Word, word
-from ..walk import Walk
+from ..walk import Answers, Walk
 from .notify import of_thread
 from .resume import PREEMPT, settle
 from .run_queue import STOP_HELPING, mark
@@ -50,19 +50,17 @@ def stop_any(it: Walk, link: Word) -> None:
     it.finish()
 
 
-def is_own(it: Walk, kind_word: Word, number: Word) -> None:
-    """Whether the thread that runs is the object, or has it for its table or space."""
+def own_of(it: Walk, kind_word: Word) -> None:
+    """The object of a kind that the thread that runs is, or has for its table or space; 0 for none."""
     kind, running = z3.Extract(7, 0, kind_word), it.core["CURRENT"]
     thread = it.thing("Thread", running)
     if it.holds(kind == it.kind("Thread")):
-        own = running
-    elif it.holds(kind == it.kind("CapTable")):
-        own = thread["TABLE"]
-    elif it.holds(kind == it.kind("AddressSpace")):
-        own = thread["SPACE"]
-    else:
-        return it.answer(0)
-    it.answer(z3.If(number == own, word(1), word(0)))
+        return it.answer(running)
+    if it.holds(kind == it.kind("CapTable")):
+        return it.answer(thread["TABLE"])
+    if it.holds(kind == it.kind("AddressSpace")):
+        return it.answer(thread["SPACE"])
+    it.answer(0)
 
 
 def unlink(it: Walk, item: Object, head: Object, heads: str, names: tuple[str, str]) -> None:
@@ -186,13 +184,16 @@ def _of_waiter(state: KernelState, thread: Word) -> list[z3.BoolRef]:
     ]
 
 
-def _of_kind(state: KernelState, kind: Word, _number: Word) -> list[z3.BoolRef]:
-    known = z3.Extract(7, 0, kind)
-    return [
-        *invariants.current_is_sound(state),
-        z3.ULE(known, max(state.layout.kinds.values())),
-        known != 0,
-    ]
+def _of_kind(state: KernelState, _kind: Word) -> list[z3.BoolRef]:
+    return invariants.current_is_sound(state)
+
+
+def _tells_runner(
+    before: KernelState, _after: KernelState, answers: Answers, kind: Word
+) -> list[z3.BoolRef]:
+    """Of threads it tells the one that runs."""
+    is_thread = z3.Extract(7, 0, kind) == before.layout.kinds["Thread"]
+    return [z3.Implies(is_thread, answers[0] == before.field(CORE, "Core.CURRENT"))]
 
 
 def _leaves(owner: str, kind: str, *more: str) -> frozenset[str]:
@@ -241,7 +242,7 @@ _ENQUEUE = frozenset(
 ABANDON_SAVED = Procedure("abandon_saved", abandon_saved, 1, _SAVED, _of_reply)
 DRAIN_WAITER = Procedure("drain_waiter", drain_waiter, 1, _DRAIN, _of_waiter)
 STOP_ANY = Procedure("stop_any", stop_any, 1, _STOP, of_thread)
-IS_OWN = Procedure("is_own", is_own, 2, frozenset(), _of_kind)
+OWN_OF = Procedure("own_of", own_of, 1, frozenset(), _of_kind, _tells_runner)
 RELEASE_TABLE = Procedure("release_table", release_table, 1, _TABLE, of_thread)
 RELEASE_SPACE = Procedure("release_space", release_space, 1, _SPACE, of_thread)
 DETACH_IRQ = Procedure("detach_irq", detach_irq, 1, _IRQ, _of_irq)
@@ -252,7 +253,7 @@ PROCEDURES = (
     ABANDON_SAVED,
     DRAIN_WAITER,
     STOP_ANY,
-    IS_OWN,
+    OWN_OF,
     RELEASE_TABLE,
     RELEASE_SPACE,
     DETACH_IRQ,

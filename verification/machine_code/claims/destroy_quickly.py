@@ -19,7 +19,7 @@ def destroy(it: Call, handle: Word) -> None:
     """A gate through which nobody sends, or an idle endpoint, goes; all else is left elsewhere."""
     it.rules = queue_rules.KEPT
     it.assume(*invariants.nothing_has_number_zero(it.before))
-    for rule in naming.TESTED:
+    for rule in naming.OF_GATES:
         it.assume(*rule.holds(it.before))
     slot, is_near = _capability_nearby(it, handle)
     is_gate = slot.kind() == it.kind("Gate")
@@ -33,7 +33,7 @@ def destroy(it: Call, handle: Word) -> None:
     answered = {"x0": ANSWERS[0], "x1": ANSWERS[1], argument_of("destroy_elsewhere", 0): handle}
     it.go("destroy_elsewhere", z3.Not(is_usual), answered)
     with it.when(is_gate):
-        _unlink_gate(it, gate)
+        unlink_gate(it, gate)
     _vacate_unit(it, slot.number())
     it.done()
 
@@ -69,7 +69,7 @@ def _is_idle(endpoint: Object) -> z3.BoolRef:
     return z3.And(endpoint["WAITING"] == 0, endpoint["GATES"] == 0, taken == 0)
 
 
-def _unlink_gate(it: Call, gate: Object) -> None:
+def unlink_gate(it: Call, gate: Object) -> None:
     """A gate goes out of the list of its notification or endpoint, if it is in one."""
     it.assume(*invariants.gate_is_sound(it.before, gate.number))
     it.assume(*naming.gate_in_list(it.before, gate.number))

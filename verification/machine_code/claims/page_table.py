@@ -131,6 +131,11 @@ def check_access(it: Call, access: Word) -> None:
     it.refuse("BadArgument", z3.Not(known))
 
 
+# Of which space and page the walks are that a claim speaks of: any.
+WALKED_SPACE = z3.BitVec("any_space", NUMBER_BITS)
+WALKED_PAGE = z3.BitVec("any_page", translation.PAGE_BITS)
+
+
 @dataclass(frozen=True)
 class AnyWalk:
     """The walk of any page of any living space."""
@@ -141,8 +146,7 @@ class AnyWalk:
 
     @staticmethod
     def of(it: Call) -> AnyWalk:
-        space = z3.BitVec("any_space", NUMBER_BITS)
-        return AnyWalk(it.before, space, z3.BitVec("any_page", translation.PAGE_BITS))
+        return AnyWalk(it.before, WALKED_SPACE, WALKED_PAGE)
 
     def assumptions(self, others: list[tables.Entry]) -> list[z3.BoolRef]:
         """The invariants of what it meets, and that it is apart from another walk."""
@@ -169,13 +173,18 @@ def show_translations(
         it.show("the address", z3.Implies(is_here, new.same(wanted)), *extra)
 
 
-def is_same_place(it: Call, space: Object, address: Word, is_block: z3.BoolRef) -> z3.BoolRef:
-    """Whether `any_page` of `any_space` is the page or in the block at an address."""
-    walk, page = AnyWalk.of(it), page_of(address)
+def is_place_at(space: Word, address: Word, is_block: z3.BoolRef) -> z3.BoolRef:
+    """Whether `any_page` of `any_space` is the page or in the block at an address of a space."""
+    page = page_of(address)
     top, low = translation.PAGE_BITS - 1, translation.INDEX_BITS
-    in_block = z3.Extract(top, low, walk.page) == z3.Extract(top, low, page)
-    same = z3.If(is_block, in_block, walk.page == page)
-    return z3.And(walk.space == space.number, same)
+    in_block = z3.Extract(top, low, WALKED_PAGE) == z3.Extract(top, low, page)
+    same = z3.If(is_block, in_block, WALKED_PAGE == page)
+    return z3.And(WALKED_SPACE == space, same)
+
+
+def is_same_place(it: Call, space: Object, address: Word, is_block: z3.BoolRef) -> z3.BoolRef:
+    """The same of a space that a call met."""
+    return is_place_at(space.number, address, is_block)
 
 
 def protect(it: Call, handle: Word, address: Word, access: Word) -> None:
@@ -282,44 +291,6 @@ def push_pool(it: Call, space: Object, frame: Frame) -> None:
     it.store(Update(RANK_ARRAY, frame.number, count + 1))
 
 
-def return_table(it: Call, space: Object, entry: tables.Entry, table: Word) -> None:
-    """Gives the table to which an entry leads, which is empty, and its shadow back to the pool."""
-    it.assume(*tables.table_is_apart(it.before, entry, table))
-    frame = it.frame(table)
-    link = frame["RECORDS"]
-    with it.when(link != 0):
-        push_pool(it, space, it.frame(link))
-    push_pool(it, space, frame)
-
-
-def drop_last_table(it: Call, space: Word, address: Word) -> None:
-    """Gives the last table for an address, which is empty, back, and the one above if it becomes so."""
-    it.rules = tuple(tables.rules())
-    found, page = it.object("AddressSpace", number_of(space)), page_of(address)
-    it.require(is_link(space), it.before.is_live(found.number, "AddressSpace"))
-    it.require(z3.LShR(address, translation.ADDRESS_BITS) == 0)
-    it.assume(*tables.pools_are_counted(it.before, found.number))
-    it.assume(z3.ULT(it.before.field(found.number, "AddressSpace.POOL_COUNT"), 1 << 62))
-    way = find_way(it, found, address)
-    root, middle, last = way.path
-    for index in tables.every_index(AnyWalk.of(it).page):
-        empty = tables.read_entry(it.before, last[0], index) == 0
-        it.require(z3.Implies(way.has_last, empty))
-        it.assume(*tables.count_is_sound(it.before, middle[0], middle[1], index))
-    it.end("nothing", z3.Not(way.has_last), {})
-    return_table(it, found, middle, last[0])
-    write_entry(it, middle, word(0))
-    table = it.frame(middle[0])
-    table["ID"] = table["ID"] - 1
-    with it.when(table["ID"] == 0):
-        return_table(it, found, root, middle[0])
-        write_entry(it, root, word(0))
-        first = it.frame(root[0])
-        first["ID"] = first["ID"] - 1
-    show_translations(it, way.path, z3.BoolVal(False), translation.UNMAPPED)
-    it.end("dropped", z3.BoolVal(True), {})
-
-
 def map(it: Call, handle: Word, memory: Word, address: Word, access: Word) -> None:
     """Maps a frame; where frames of the pool may be needed, that is left to `map_with_pool`."""
     it.rules = tuple(tables.rules())
@@ -350,38 +321,6 @@ def map(it: Call, handle: Word, memory: Word, address: Word, access: Word) -> No
             count_up(it, way.path[2][0])
     is_here = is_same_place(it, space, address, z3.BoolVal(False))
     show_translations(it, way.path, is_here, request.translation(tables.output_of(frame.number)))
-    it.done()
-
-
-def unmap(it: Call, handle: Word, address: Word) -> None:
-    """Unmaps a page; blocks, records and a table's last page are left to two other functions."""
-    it.rules = tuple(tables.rules())
-    space = it.find(handle, "AddressSpace", "WRITE")
-    check_page_address(it, address)
-    way = find_way(it, space, address)
-    large = {**answered(), **called("unmap_large", it.link(space), address)}
-    it.go("unmap_large", z3.Not(way.has_last), large)
-    it.refuse("NotMapped", way.found[2].word == 0)
-    table, leaf = it.frame(way.path[2][0]), way.found[2]
-    frame = it.frame(tables.frame_in(leaf.output))
-    seldom = table["RECORDS"] != 0
-    with it.when(z3.Not(seldom)):
-        count = table["ID"]
-    rest = called(
-        "clear_page_seldom",
-        it.link(space),
-        it.link(it.object("PageTable", first_of(table.number))),
-        address,
-        widened(frame),
-    )
-    seldom = z3.Or(seldom, z3.ULE(count, 1))
-    it.go("clear_page_seldom", seldom, {"x0": word(0), "x1": word(0), **rest})
-    clear_first(frame)
-    write_entry(it, way.path[2], word(0))
-    table["ID"] = table["ID"] - 1
-    it.leave("InvalidatePage", space["ASID"], address)
-    is_here = is_same_place(it, space, address, z3.BoolVal(False))
-    show_translations(it, way.path, is_here, translation.UNMAPPED)
     it.done()
 
 
@@ -428,11 +367,7 @@ def called(function: str, *arguments: Word) -> dict[str, Word]:
 
 
 CALLS = (protect,)
-# Of the first two, what a page needs whose table is there.
-FUNCTIONS = (map, unmap, make_next_table, drop_last_table)
-# What they call for the rest.
-ELSEWHERE = (
-    Elsewhere("map_with_pool", 4),
-    Elsewhere("unmap_large", 2),
-    Elsewhere("clear_page_seldom", 4),
-)
+# Of the first, what a page needs whose table is there.
+FUNCTIONS = (map, make_next_table)
+# What it calls for the rest.
+ELSEWHERE = (Elsewhere("map_with_pool", 4),)

@@ -119,20 +119,20 @@ def _go_on(it: Walk, server: Object, answered: Word, context: Word) -> None:
     it.do(CONTINUE_ON, server, context)
 
 
-def _take_some(it: Walk, server: Object, endpoint: Object, answered: Word) -> Word | None:
-    """Takes the first message that is not turned away; else answers who waits still, or 0."""
+def take_any_message(it: Walk, link: Word, endpoint_link: Word) -> None:
+    """A server takes the first message that is not turned away, out of a few.
+
+    Answers whether it took one, and the context with which it goes on.
+    """
+    server, endpoint = it.thing("Thread", link), it.thing("Endpoint", endpoint_link)
     for _ in range(it.layout.constants["RECEIVE_TRIES"]):
         if it.holds(next_sender(it, endpoint) == 0):
-            return word(0)
+            return it.answer(0)
         found, context = it.do_pair(TAKE_FIRST_MESSAGE, server, endpoint)
+        if it.holds(z3.Or(found == 1, it.interrupt())):
+            return it.answer(found, context)
         remember(it, server)
-        if it.holds(found == 1):
-            note_taken(it, server, endpoint)
-            _go_on(it, server, answered, context)
-            return None
-        if it.holds(it.interrupt()):
-            break
-    return next_sender(it, endpoint)
+    it.answer(0)
 
 
 def receive_waiting(
@@ -146,9 +146,13 @@ def receive_waiting(
         it.do(DELIVER_SIGNAL, server, bits)
         _go_on(it, server, answered, word(0))
         return it.answer(0)
-    following = _take_some(it, server, endpoint, answered)
-    if following is None:
+    found, context = it.do_pair(TAKE_ANY_MESSAGE, server, endpoint)
+    remember(it, server)
+    if it.holds(found == 1):
+        note_taken(it, server, endpoint)
+        _go_on(it, server, answered, context)
         return it.answer(0)
+    following = next_sender(it, endpoint)
     is_more, may_refuse = following != 0, z3.Extract(0, 0, refuses) == 1
     if it.holds(z3.And(server["OWN_CONTEXT"] != 0, z3.Or(is_more, may_refuse))):
         _go_on(it, server, answered, word(0))
@@ -306,6 +310,9 @@ _REPLY = (
 TAKE_FIRST_MESSAGE = Procedure(
     "take_first_message", take_first_message, 2, _TAKE, _first_waits, _is_taken
 )
+TAKE_ANY_MESSAGE = Procedure(
+    "take_any_message", take_any_message, 2, _TAKE, _of_server, _is_taken
+)
 RECEIVE_WAITING = Procedure("receive_waiting", receive_waiting, 4, _RECEIVE, _of_receiver)
 
 RECEIVE = Procedure(
@@ -313,4 +320,4 @@ RECEIVE = Procedure(
 )
 REPLY_RECEIVE = Procedure("reply_receive", reply_receive, 0, _REPLY, is_call=True)
 
-PROCEDURES = (TAKE_FIRST_MESSAGE, RECEIVE_WAITING, RECEIVE, REPLY_RECEIVE)
+PROCEDURES = (TAKE_FIRST_MESSAGE, TAKE_ANY_MESSAGE, RECEIVE_WAITING, RECEIVE, REPLY_RECEIVE)

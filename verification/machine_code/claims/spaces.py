@@ -178,6 +178,7 @@ def tear_down(it: Walk, link: Word) -> None:
     partial, full = space["RECORDS"], space["FULL"]
     if it.holds(partial | full != 0):
         it.do(DROP_RECORDS, z3.If(partial == 0, full, partial))
+        it.stays(frame_of(space.number))
         return it.answer(MORE)
     if it.holds(space["POOL_COUNT"] != 0):
         first = tables.pool_of(it.before, space.number)
@@ -221,13 +222,14 @@ def _of_space(state: KernelState, space: Word) -> list[z3.BoolRef]:
 def _is_empty(
     _before: KernelState, after: KernelState, answers: Answers, space: Word
 ) -> list[z3.BoolRef]:
-    """If it says so, the space has nothing any more, and is there still."""
+    """If it says so, the space has nothing any more; it is there still."""
     number = number_of(space)
     has = [after.field(number, f"AddressSpace.{field}") for field in OWNED]
     nothing = conjunction(value == 0 for value in has)
     return [
         z3.ULE(answers[0], DONE),
-        z3.Implies(answers[0] == DONE, z3.And(nothing, after.is_object(number, "AddressSpace"))),
+        z3.Implies(answers[0] == DONE, nothing),
+        after.is_object(number, "AddressSpace"),
     ]
 
 
@@ -261,6 +263,13 @@ def _comes_on(
     ]
 
 
+def _stays(
+    _before: KernelState, after: KernelState, _answers: Answers, space: Word
+) -> list[z3.BoolRef]:
+    """The space is there still."""
+    return [after.is_object(number_of(space), "AddressSpace")]
+
+
 _TEAR = FORGET_FIRST.changes | FREE_TABLE.changes
 
 _FREE = frozenset({"kind", *(f"entry {f}" for f in ("ID", "SPACE", "ADDRESS", "RECORDS"))})
@@ -276,8 +285,15 @@ _DOWN = frozenset(
 )
 
 TEAR_ENTRY = Procedure("tear_entry", tear_entry, 3, _TEAR, _of_tables, _comes_on)
-TEAR_TABLES = Procedure("tear_tables", tear_tables, 1, _TABLES, _has_tables)
-DROP_RECORDS = Procedure("drop_records", drop_records, 1, DROP_RECORD.changes, _of_records)
+TEAR_TABLES = Procedure("tear_tables", tear_tables, 1, _TABLES, _has_tables, _stays)
+DROP_RECORDS = Procedure(
+    "drop_records",
+    drop_records,
+    1,
+    DROP_RECORD.changes,
+    _of_records,
+    frames=DROP_RECORD.frames,
+)
 FREE_TAILS = Procedure(
     "free_tails",
     free_tails,

@@ -6,18 +6,33 @@ import z3
 
 from .. import queues, tables
 from ..kernel_state import KernelState, first_of, frame_of, link_of, number_of
+from ..leaving import WHOLE, every
 from ..memory import FRAME_BITS, OBJECTS
 from ..procedure import Procedure
 from ..telling import Frame, Object, Word, word
 from ..translation import INDEX_BITS, PAGE_SHIFT
 from ..walk import Answers, Walk
 from .number import ALL_ONES
-from .page_table import SPACE_BITS, address_in, clear_first, note_entry, push_pool, write_entry
+from .page_table import (
+    PAGE_BITS,
+    SPACE_BITS,
+    address_in,
+    clear_first,
+    note_entry,
+    push_pool,
+    write_entry,
+)
 
 
-# What is shown to be kept beside the usual: the lists of frames of records.
+# What is shown to be kept beside the usual: the lists of frames of records, and what the hardware walks.
 _LISTS = tuple(
     rule for rule in tables.rules() if rule.name in ("records of spaces", "frames of records")
+)
+WALKED = tuple(
+    rule
+    for rule in tables.rules()
+    if rule.name
+    in ("first tables", "descriptors", "modes of pages", "tables of tables", "shadows")
 )
 
 
@@ -75,7 +90,7 @@ def _first_record(it: Walk, frame: Word) -> Object:
 
 def link_records(it: Walk, link: Word, at: Word, number: Word) -> None:
     """A frame of records comes to the front of a list of a space."""
-    it.rules = _LISTS
+    it.rules = (*_LISTS, *WALKED)
     space, name = it.thing("AddressSpace", link), _list_of(it, at)
     it.assume(*tables.records_are_sound(it.before, space.number))
     following = space[name]
@@ -89,7 +104,7 @@ def link_records(it: Walk, link: Word, at: Word, number: Word) -> None:
 
 def unlink_records(it: Walk, link: Word, at: Word, number: Word) -> None:
     """A frame of records goes out of a list of a space."""
-    it.rules = _LISTS
+    it.rules = (*_LISTS, *WALKED)
     space, name = it.thing("AddressSpace", link), _list_of(it, at)
     frame, first = it.frame(number), _first_record(it, number)
     it.assume(*tables.record_frame_is_sound(it.before, frame.number))
@@ -109,6 +124,7 @@ def drop_record(it: Walk, link: Word) -> None:
 
     That the lists lead to frames of records then rests on their being lists, which no proof knows.
     """
+    it.rules = WALKED
     record = it.thing("Records", link)
     it.assume(*tables.record_is_sound(it.before, record.number))
     following, previous = (it.thing("Records", record[field]) for field in ("NEXT", "PREV"))
@@ -137,6 +153,7 @@ def drop_record(it: Walk, link: Word) -> None:
 
 def forget_mapping(it: Walk, link: Word, index: Word, number: Word) -> None:
     """The mapping of a frame by an entry of a table is forgotten: the first, or its record."""
+    it.rules = WALKED
     shadow = it.frame(it.frame(frame_of(number_of(link)))["RECORDS"])
     it.assume(*tables.shadow_is_sound(it.before, frame_of(number_of(link)), _index(index)))
     if it.holds(shadow.number == 0):
@@ -153,7 +170,19 @@ def forget_mapping(it: Walk, link: Word, index: Word, number: Word) -> None:
         clear_first(it.frame(number))
     else:
         it.do(DROP_RECORD, it.thing("Records", record))
+        it.stays(frame_of(number_of(link)))
+        it.stays(shadow.number)
+        it.still_word("Shadow", *entry)
     it.finish()
+
+
+def _leaves_no_record(
+    _before: KernelState, after: KernelState, _answers: Answers, table: Word, index: Word, _: Word
+) -> list[z3.BoolRef]:
+    """Beside the entry of the table no record is left."""
+    shadow = after.entry(frame_of(number_of(table)), "RECORDS")
+    left = tables.read_entry(after, tables.frame_in(shadow), _index(index))
+    return [z3.Implies(shadow != 0, left == 0)]
 
 
 def _of_mapping(state: KernelState, table: Word, index: Word, frame: Word) -> list[z3.BoolRef]:
@@ -162,7 +191,7 @@ def _of_mapping(state: KernelState, table: Word, index: Word, frame: Word) -> li
         tables.is_in_use(state, frame_of(number_of(table))),
         z3.ULT(index, 1 << INDEX_BITS),
         tables.is_frame_word(frame),
-        state.is_described(tables.frame_in(frame)),
+        state.is_frame(tables.frame_in(frame), "User"),
     ]
 
 
@@ -243,14 +272,31 @@ _DROP = _LIST | frozenset(
         *("entry ID", "entry SPACE", "kind"),
     }
 )
+_OF_LIST = {"Records": {"entry RECORDS": WHOLE}}
+_OF_DROPPED = {
+    "Records": {part: WHOLE for part in ("kind", "entry ID", "entry SPACE", "entry RECORDS")},
+    "User": {"entry RECORDS": WHOLE},
+}
+_FIRST = {"entry SPACE": SPACE_BITS, "entry ADDRESS": PAGE_BITS}
+_OF_FORGOTTEN = every(_OF_DROPPED, {"User": _FIRST})
 
 FREE_TABLE = Procedure("free_table", free_table, 3, _FREE, _of_both, _stays)
 FORGET_FIRST = Procedure("forget_first", forget_first, 3, _CLEAR, _of_entry)
-LINK_RECORDS = Procedure("link_records", link_records, 3, _LIST, _of_list)
-UNLINK_RECORDS = Procedure("unlink_records", unlink_records, 3, _LIST, _of_list)
-DROP_RECORD = Procedure("drop_record", drop_record, 1, _DROP, _of_record, _is_left)
+LINK_RECORDS = Procedure("link_records", link_records, 3, _LIST, _of_list, frames=_OF_LIST)
+UNLINK_RECORDS = Procedure(
+    "unlink_records", unlink_records, 3, _LIST, _of_list, frames=_OF_LIST
+)
+DROP_RECORD = Procedure(
+    "drop_record", drop_record, 1, _DROP, _of_record, _is_left, frames=_OF_DROPPED
+)
 FORGET_MAPPING = Procedure(
-    "forget_mapping", forget_mapping, 3, _DROP | _CLEAR | {"Shadow"}, _of_mapping
+    "forget_mapping",
+    forget_mapping,
+    3,
+    _DROP | _CLEAR | {"Shadow"},
+    _of_mapping,
+    _leaves_no_record,
+    frames=_OF_FORGOTTEN,
 )
 
 PROCEDURES = (

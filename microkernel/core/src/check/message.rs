@@ -186,9 +186,6 @@ impl<M: Memory + Copy> Kernel<M> {
         let endpoint: Number<Endpoint> = self.memory.link(gate, gate::ENDPOINT);
         let null = self.memory.link(self.machine(), machine::NULL_ENDPOINT);
         let notification = self.memory.get(gate, gate::NOTIFICATION);
-        if self.memory.get(gate, gate::ID) == 0 {
-            return Ok(());
-        }
         if notification != 0 {
             let is_notification = self.is_object(notification, Kind::Notification);
             let is_only = is_notification && endpoint == null;
