@@ -16,12 +16,23 @@ from .tables import (
     ANY_INDEX,
     frame_in,
     is_frame_word,
+    is_in_use,
     level_of,
     output_of,
     owner_of,
     read_entry,
 )
-from .translation import FIRST_LEVEL, INDEX_BITS, LAST_LEVEL, Descriptor, table_descriptor
+from .translation import (
+    BLOCK_LEVEL,
+    FIRST_LEVEL,
+    INDEX_BITS,
+    LAST_LEVEL,
+    Descriptor,
+    table_descriptor,
+)
+
+# Of a user frame's entry: the space of its first mapping.
+SPACE_BITS = (1 << NUMBER_BITS) - 1
 
 
 def leads_on(descriptor: z3.BitVecRef) -> z3.BoolRef:
@@ -107,9 +118,15 @@ def record_is_used(
 def is_falling_apart(state: KernelState, head: z3.BitVecRef) -> z3.BoolRef:
     """A large frame is dying, and mapped nowhere; none that was given to a device."""
     bits, names = state.entry(head, "SPACE"), state.layout.constants
-    is_large, is_dead = (bits & names[f"user.{name}"] != 0 for name in ("LARGE", "DYING"))
-    is_elsewhere = bits & (names["user.GIVEN"] | ((1 << NUMBER_BITS) - 1)) != 0
-    return z3.And(state.is_frame(head, "User"), is_large, is_dead, z3.Not(is_elsewhere))
+    is_dead = bits & names["user.DYING"] != 0
+    is_elsewhere = bits & (names["user.GIVEN"] | SPACE_BITS) | state.entry(head, "RECORDS") != 0
+    return z3.And(is_large(state, head), is_dead, z3.Not(is_elsewhere))
+
+
+def is_large(state: KernelState, head: z3.BitVecRef) -> z3.BoolRef:
+    """A large frame has this first one."""
+    bits = state.entry(head, "SPACE") & state.layout.constants["user.LARGE"]
+    return z3.And(state.is_frame(head, "User"), bits != 0)
 
 
 def part_of(head: z3.BitVecRef, index: z3.BitVecRef) -> z3.BitVecRef:
@@ -120,18 +137,29 @@ def part_of(head: z3.BitVecRef, index: z3.BitVecRef) -> z3.BitVecRef:
 def tail_is_there(
     state: KernelState, head: z3.BitVecRef, index: z3.BitVecRef
 ) -> list[z3.BoolRef]:
-    """A large frame that falls apart counts its tails (9 bits) that are free, the last ones; the others
-    are there.
+    """The frames of a large one behind its first (9 bits) are tails of it; one that falls apart counts
+    those that are free again, the last ones.
     """
-    free, names = state.entry(head, "ADDRESS"), state.layout.constants
-    at = z3.ZeroExt(64 - INDEX_BITS, index)
-    is_left = z3.And(index != 0, z3.ULE(at, names["LARGE_FRAMES"] - 1 - free))
+    count, free = state.layout.constants["LARGE_FRAMES"], state.entry(head, "ADDRESS")
+    free = z3.If(is_falling_apart(state, head), free, z3.BitVecVal(0, 64))
+    is_left = z3.ULE(z3.ZeroExt(64 - INDEX_BITS, index), count - 1 - free)
+    is_tail = state.is_frame(part_of(head, index), "LargeTail")
     right = z3.And(
         z3.Extract(INDEX_BITS - 1, 0, head) == 0,
-        z3.ULT(free, names["LARGE_FRAMES"]),
-        z3.Implies(is_left, state.is_frame(part_of(head, index), "LargeTail")),
+        z3.ULT(free, count),
+        z3.Implies(z3.And(index != 0, is_left), is_tail),
     )
-    return [z3.Implies(is_falling_apart(state, head), right)]
+    return [z3.Implies(is_large(state, head), right)]
+
+
+def mapped_is_whole(
+    state: KernelState, frame: z3.BitVecRef, index: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """What a block maps knows that it is mapped: it does not fall apart."""
+    descriptor = Descriptor(read_entry(state, frame, index))
+    maps = z3.And(level_of(state, frame) == BLOCK_LEVEL, descriptor.is_block)
+    is_whole = z3.Not(is_falling_apart(state, frame_in(descriptor.output)))
+    return [z3.Implies(z3.And(is_in_use(state, frame), maps), is_whole)]
 
 
 def rules() -> tuple[Rule, ...]:
@@ -146,6 +174,7 @@ def rules() -> tuple[Rule, ...]:
         Rule("first tables of the dying", roots),
         Rule("shadows of the dying", lambda s: shadow_is_there(s, ANY_FRAME)),
         Rule("descriptors of the dying", lambda s: entry_is_sound(s, ANY_FRAME, index)),
-        Rule("tails of the dying", lambda s: tail_is_there(s, ANY_FRAME, index)),
+        Rule("tails of large frames", lambda s: tail_is_there(s, ANY_FRAME, index)),
+        Rule("blocks of large frames", lambda s: mapped_is_whole(s, ANY_FRAME, index)),
         Rule("records in use", lambda s: record_is_used(s, ANY_FRAME, place)),
     )

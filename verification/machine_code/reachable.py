@@ -13,10 +13,13 @@ from pathlib import Path
 
 from . import belonging, invariants, naming, queue_rules, queues, tables
 from .concrete import ConcreteState
+from .dying import rules as dying_rules
 from .kernel_state import CORE, MACHINE, NULL_ENDPOINT, NULL_SLOTS, KernelState
 from .layout import Layout
 from .memory import ENTRY_ARRAY, FRAME_BITS, KINDS_ARRAY, NUMBER_BITS, RANK_ARRAY, UNIT_WORDS
 from .program import Program
+from .remains import SPOILINGS as SPOILINGS_OF_REMAINS
+from .remains import instances as instances_of_remains
 
 UNITS_PER_FRAME = 1 << (NUMBER_BITS - FRAME_BITS)
 SLOTS_PER_CHUNK = 256
@@ -109,6 +112,7 @@ class Snapshot:
                 name = f"links of {owner}"
                 yield f"{name} {number:#x}", name, {"any_object": number}
         yield from self._page_tables()
+        yield from instances_of_remains(self)
         yield from self._queues()
 
     def _queues(self) -> Iterator[Instance]:
@@ -154,16 +158,8 @@ class Snapshot:
                 yield f"shadows: {frame:#x}, {other:#x}", "shadows", symbols
         for thread in self._objects("Thread"):
             yield f"space of thread {thread:#x}", "spaces of threads", {"any_object": thread}
-        for frame in self._frames("User"):
-            for other in range(frame, min(frame + 512, max(self._frames("LargeTail"), default=0) + 1)):
-                symbols = {"any_frame": frame, "any_other": other}
-                yield f"tail {other:#x} of {frame:#x}", "tails of large frames", symbols
         for record in self._objects("Records"):
             yield f"record {record:#x}", "records of mappings", {"any_object": record}
-        for frame in self._frames("Shadow"):
-            for index in range(UNITS_PER_FRAME * UNIT_WORDS):
-                symbols = {"any_frame": frame, "any_index": index}
-                yield f"record {index} of {frame:#x}", "records in shadows", symbols
         for rule, kind in FRAME_RULES:
             for frame in self._frames(kind):
                 yield f"{rule}: {frame:#x}", rule, {"any_frame": frame}
@@ -235,6 +231,7 @@ def _programs(layout: Layout) -> dict[str, Program]:
         *invariants.SELDOM,
         *tables.rules(),
         *tables.tested(),
+        *dying_rules(),
         *queue_rules.KEPT,
         *queue_rules.TESTED,
         *naming.TESTED,
@@ -440,6 +437,7 @@ SPOILINGS: dict[str, Callable[[Snapshot], None]] = {
     "a shadow that is none": _spoil_frame("PageTable", "RECORDS", 1),
     "a record that is none": _spoil_frame("User", "RECORDS", 64),
     "a record of what is no frame": _spoil_record,
+    **SPOILINGS_OF_REMAINS,
     "a thread in a space without tables": _spoil_field("AddressSpace.ROOT", 0),
     "memory of number 0": _spoil_number_zero,
     "a context that a gate runs": _spoil_field("SchedulingContext.RUNNING", 0x1_0000),

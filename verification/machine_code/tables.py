@@ -239,18 +239,6 @@ def space_has_root(state: KernelState, thread: z3.BitVecRef) -> list[z3.BoolRef]
     return [z3.Implies(z3.And(state.is_object(thread, "Thread"), link != 0), root != 0)]
 
 
-def tail_is_there(
-    state: KernelState, head: z3.BitVecRef, frame: z3.BitVecRef
-) -> list[z3.BoolRef]:
-    """The frames of a large frame behind its first are tails of it. Only tested."""
-    is_large = state.entry(head, "SPACE") & state.layout.constants["user.LARGE"] != 0
-    top, low = FRAME_BITS - 1, INDEX_BITS
-    is_first = z3.Extract(low - 1, 0, head) == 0
-    is_in = z3.And(z3.Extract(top, low, frame) == z3.Extract(top, low, head), frame != head)
-    is_head = z3.And(state.is_frame(head, "User"), is_large, is_first)
-    return [z3.Implies(z3.And(is_head, is_in), state.is_frame(frame, "LargeTail"))]
-
-
 def is_frame_word(word: z3.BitVecRef) -> z3.BoolRef:
     """A word of the kernel's that is the number of a frame."""
     return z3.ULT(word, 1 << FRAME_BITS)
@@ -425,11 +413,13 @@ def record_is_sound(state: KernelState, record: z3.BitVecRef) -> list[z3.BoolRef
 def shadow_names_records(
     state: KernelState, frame: z3.BitVecRef, index: z3.BitVecRef
 ) -> list[z3.BoolRef]:
-    """What is in a shadow is the record of a mapping. Only tested."""
-    link = read_entry(state, frame, index)
+    """What is in the shadow of a table in use is the record of a mapping. Only tested."""
+    shadow = state.entry(frame, "RECORDS")
+    link = read_entry(state, frame_in(shadow), index)
     is_used = state.field(number_of(link), "Records.SPACE") != 0
     right = z3.And(_names(state, link, "Records"), is_used)
-    return [z3.Implies(state.is_frame(frame, "Shadow"), z3.Or(link == 0, right))]
+    has_shadow = z3.And(is_in_use(state, frame), shadow != 0)
+    return [z3.Implies(has_shadow, z3.Or(link == 0, right))]
 
 
 def _names(state: KernelState, link: z3.BitVecRef, kind: str) -> z3.BoolRef:
@@ -477,13 +467,12 @@ def rules() -> list[Rule]:
 
 def tested() -> list[Rule]:
     """What is assumed and only tested: where a table is dropped (it needs a sum over a table), and of
-    spaces of threads and large frames.
+    spaces of threads and records; see `dying` for more.
     """
     first, second = (z3.Extract(INDEX_BITS - 1, 0, word) for word in (ANY_INDEX, ANY_SECOND))
     return [
         Rule("counts of tables", lambda s: count_is_sound(s, ANY_FRAME, first, second)),
         Rule("spaces of threads", lambda s: space_has_root(s, ANY_SPACE)),
-        Rule("tails of large frames", lambda s: tail_is_there(s, ANY_FRAME, ANY_OTHER)),
         Rule("records of mappings", lambda s: record_is_sound(s, ANY_SPACE)),
         Rule("records in shadows", lambda s: shadow_names_records(s, ANY_FRAME, first)),
     ]

@@ -160,7 +160,7 @@ def forget_mapping(it: Walk, link: Word, index: Word, number: Word) -> None:
         clear_first(it.frame(number))
         return it.finish()
     entry = shadow.number, _index(index)
-    it.assume(*tables.shadow_names_records(it.before, *entry))
+    it.assume(*tables.shadow_names_records(it.before, frame_of(number_of(link)), entry[1]))
     record = tables.read_entry(it.now, *entry)
     for is_write in (False, True):
         right = it.now.is_frame(shadow.number, "Shadow")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import z3
 
-from .. import tables, translation
+from .. import dying, tables, translation
 from ..call import Call, Frame, Object, Word
 from ..kernel_state import direct
 from ..memory import OBJECTS, UNIT_WORDS, Update
@@ -39,10 +39,11 @@ def _find_word(it: Call, target: Object, address: Word) -> tuple[Frame, Frame, W
     way = find_way(it, _find_space(it, target), address)
     leaf = _find_leaf(it, way)
     mapped = it.frame(tables.frame_in(leaf.output))
-    within = translation.index_of(translation.LAST_LEVEL, z3.Extract(38, 12, address))
-    within = z3.ZeroExt(mapped.number.size() - within.size(), within)
+    index = translation.index_of(translation.LAST_LEVEL, z3.Extract(38, 12, address))
+    within = z3.ZeroExt(mapped.number.size() - index.size(), index)
     frame = it.frame(mapped.number + z3.If(way.has_last, z3.BitVecVal(0, 34), within))
-    it.assume(*tables.tail_is_there(it.before, mapped.number, frame.number))
+    it.assume(*dying.tail_is_there(it.before, mapped.number, index))
+    it.assume(*dying.mapped_is_whole(it.before, *way.path[1]))
     unit = z3.Concat(frame.number, z3.Extract(11, 6, address))
     return mapped, frame, unit, leaf
 
