@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import z3
 from machine_code.claims import SUBJECTS, Subject, dispatch
-from machine_code.claims.kill import DESTROY_ELSEWHERE
 from machine_code.claims.send import find_send_gate
 from machine_code.claims.wait import WAIT_FOR_SIGNAL
 from machine_code.layout import Layout
@@ -65,7 +64,6 @@ def _message_calls(procedures: Procedures) -> Iterator[tuple[str, set[Touch]]]:
     for call, procedure in dispatch.OWN.items():
         yield dispatch.name_of(call), procedures.touched(procedure, ())
     anything, waiter = (Origin("core"), ""), (Origin("self"), "Thread")
-    yield "destroy", procedures.touched(DESTROY_ELSEWHERE, (anything,))
     yield "wait", procedures.touched(WAIT_FOR_SIGNAL, (*(anything,) * 6, waiter))
 
 

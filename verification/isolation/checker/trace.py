@@ -44,8 +44,6 @@ class Touch:
 
 # If nothing else is known.
 LINK = Origin("link")
-# What the arguments of procedures are called, which name what their callers came by.
-ARGUMENT = "argument_"
 # Words of a frame's entry in the frame table.
 ENTRY_WORDS = 4
 
@@ -117,8 +115,6 @@ class Traced(Call):
         """What a place is whose name begins with a word."""
         if word == "slot":
             return {Touch("Slots", self._subject, is_write)}
-        if word == "unit":
-            return {Touch("Object", LINK, is_write)}
         if word == "PageTable":
             return {Touch(word, Origin("part", self._space.rights), is_write)}
         if word == "identity":
@@ -228,10 +224,8 @@ class Traced(Call):
 
 
 def _is_named(number: Word) -> bool:
-    """Whether a call's argument names the number itself: where something is made."""
+    """Whether an argument names the number itself: where something is made."""
     number = z3.simplify(number)
     if number.decl().kind() != z3.Z3_OP_EXTRACT:
         return False
-    term = number.arg(0)
-    is_symbol = term.decl().kind() == z3.Z3_OP_UNINTERPRETED and term.num_args() == 0
-    return is_symbol and not term.decl().name().startswith(ARGUMENT)
+    return number.arg(0).decl().kind() == z3.Z3_OP_UNINTERPRETED and number.arg(0).num_args() == 0
