@@ -93,8 +93,6 @@ LONG = (
 )
 
 
-# Those of which only `--write` asks anew: a quarter of an hour.
-LONGEST = ("receive_waiting",)
 
 # The ten functions with a record that run most often, counted in blocks that the emulator entered while
 # the machine started, and the shell ran `bench`; and of which every mutant is tried by `--mutants`.
@@ -181,7 +179,6 @@ def _mutate_part(task: tuple[int, int]) -> tuple[str, Counter[Fate], list[str]]:
 def chosen_anew(image: Image, extent: Extent) -> list[str]:
     """The functions that are solved anew though they are on record: others for each image."""
     names = record.load().keys() & {subject.name for subject in SUBJECTS}
-    names -= set(LONGEST)
     if not extent.is_all:
         names -= set(LONG)
     order = sorted(names, key=lambda n: hashlib.sha256(f"{image.sha256} {n}".encode()).digest())
