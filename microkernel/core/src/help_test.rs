@@ -499,11 +499,7 @@ fn gate_that_dies_does_not_lead_to_an_endpoint_that_is_gone() {
     let main = world.main();
     let (endpoint, target) = (world.endpoint(), world.notification());
     let (gate, bell) = (world.gate(endpoint, 1), world.gate(target, 2));
-    let (server, served, waiting) = (
-        world.started(255),
-        world.started(255),
-        world.started(255),
-    );
+    let (server, served, waiting) = (world.started(255), world.started(255), world.started(255));
     world.turn_to(server);
     world.message(SystemCall::Receive, endpoint, FULL, 0);
     world.turn_to(served);
