@@ -186,7 +186,20 @@ def sender_is_sound(
     state: KernelState, endpoint: z3.BitVecRef, band: z3.BitVecRef
 ) -> list[z3.BoolRef]:
     """The first sender of each band of an endpoint is a thread, if there is one."""
-    link = state.element(endpoint, "Endpoint.BAND_HEAD", z3.ZeroExt(61, band), 8)
+    return _end_is_sound(state, endpoint, "Endpoint.BAND_HEAD", band)
+
+
+def last_sender_is_sound(
+    state: KernelState, endpoint: z3.BitVecRef, band: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    """The last sender of each band of an endpoint is a thread, if there is one."""
+    return _end_is_sound(state, endpoint, "Endpoint.BAND_TAIL", band)
+
+
+def _end_is_sound(
+    state: KernelState, endpoint: z3.BitVecRef, field: str, band: z3.BitVecRef
+) -> list[z3.BoolRef]:
+    link = state.element(endpoint, field, z3.ZeroExt(61, band), 8)
     right = names_at_most(state, link, "Thread")
     return [z3.Implies(is_place(state, endpoint, "Endpoint"), right)]
 
@@ -213,15 +226,6 @@ def buffer_is_user(state: KernelState, thread: z3.BitVecRef) -> list[z3.BoolRef]
     is_user = state.is_frame(z3.Extract(FRAME_BITS - 1, 0, buffer), "User")
     right = z3.And(z3.ULT(buffer, 1 << FRAME_BITS), is_user)
     return [z3.Implies(state.is_object(thread, "Thread"), z3.Or(buffer == 0, right))]
-
-
-def last_sender_is_sound(
-    state: KernelState, endpoint: z3.BitVecRef, band: z3.BitVecRef
-) -> list[z3.BoolRef]:
-    """The last sender of each band of an endpoint is a thread, if there is one."""
-    link = state.element(endpoint, "Endpoint.BAND_TAIL", z3.ZeroExt(61, band), 8)
-    right = names_at_most(state, link, "Thread")
-    return [z3.Implies(is_place(state, endpoint, "Endpoint"), right)]
 
 
 def taken_is_sound(state: KernelState, endpoint: z3.BitVecRef) -> list[z3.BoolRef]:

@@ -4,7 +4,7 @@ extern crate std;
 
 use ipc_abi::boot::FirstHandle;
 use ipc_abi::call::SystemCall;
-use ipc_abi::capability::ThreadState;
+use ipc_abi::capability::{Rights, ThreadState};
 use ipc_abi::debug::thread_flag;
 use ipc_abi::error::Error;
 use ipc_abi::fault::{FaultCause, FaultReply};
@@ -12,6 +12,7 @@ use ipc_abi::tag::{MessageKind, Tag};
 
 use crate::host::SLICE_TICKS;
 use crate::ipc_test::{BADGE, FULL, pair, state};
+use crate::object::{Endpoint, Number, UNITS_PER_FRAME};
 use crate::world::World;
 
 #[test]
@@ -418,4 +419,36 @@ fn time_that_a_dead_server_owned_does_not_go_to_its_caller() {
         p.world.kernel().r#yield().expect("yield");
         p.world.leave();
     }
+}
+
+#[test]
+fn gate_that_dies_does_not_lead_to_an_endpoint_that_is_gone() {
+    let mut world = World::new();
+    let main = world.main();
+    let (endpoint, target) = (world.endpoint(), world.notification());
+    let (gate, bell) = (world.gate(endpoint, 1), world.gate(target, 2));
+    let (server, served, waiting) = (world.started(255), world.started(255), world.started(255));
+    world.turn_to(server);
+    world.message(SystemCall::Receive, endpoint, FULL, 0);
+    world.turn_to(served);
+    world.message(SystemCall::Call, gate, FULL, 0);
+    world.turn_to(waiting);
+    world.message(SystemCall::Call, gate, FULL, 0);
+    world.turn_to(server);
+    world.wait(target);
+    world.turn_to(main);
+    let kernel = world.kernel();
+    let place: Number<Endpoint> = kernel.find(endpoint, Rights::NONE).expect("an endpoint");
+    // No way out of the kernel comes to the gate: as if much were dying before it.
+    assert_eq!(kernel.destroy(gate), Ok(0));
+    assert_eq!(kernel.destroy(endpoint), Ok(0));
+    let memory = FirstHandle::Memory as u64;
+    let to = World::destination(200);
+    let first = place.frame().0 * UNITS_PER_FRAME;
+    if kernel.create_frame(memory, first, to).is_ok() {
+        world.host.memory.scribble(place.frame(), 7);
+    }
+    assert_eq!(kernel.signal(bell), Ok(0));
+    world.leave();
+    assert_eq!(world.refusal(waiting), Some(Error::Died));
 }

@@ -6,7 +6,6 @@ use std::vec::Vec;
 
 use ipc_abi::boot::FirstHandle;
 use ipc_abi::call::{PlatformCount, SystemCall};
-use ipc_abi::capability::Rights;
 use ipc_abi::error::Error;
 use ipc_abi::fault::FaultCause;
 use ipc_abi::tag::MessageKind;
@@ -17,7 +16,7 @@ use crate::ipc_test::FULL;
 use crate::lend::CHAIN_LIMIT;
 use crate::memory::Fields;
 use crate::object::core_state::WOKEN_MAX;
-use crate::object::{Context, Endpoint, Number, UNITS_PER_FRAME, context};
+use crate::object::{Context, Number, context};
 use crate::world::{Actor, World};
 
 const LOW: u64 = 40;
@@ -491,40 +490,4 @@ fn new_time_of_whoever_began_a_long_chain_waits_for_the_answer() {
     let kernel = s.world.kernel();
     assert_eq!(kernel.memory.link(number, context::RUNNING), s.low.thread);
     assert_eq!(kernel.memory.get(number, context::QUEUED), 0);
-}
-
-#[test]
-fn gate_that_dies_does_not_lead_to_an_endpoint_that_is_gone() {
-    let mut world = World::new();
-    let main = world.main();
-    let (endpoint, target) = (world.endpoint(), world.notification());
-    let (gate, bell) = (world.gate(endpoint, 1), world.gate(target, 2));
-    let (server, served, waiting) = (
-        world.started(255),
-        world.started(255),
-        world.started(255),
-    );
-    world.turn_to(server);
-    world.message(SystemCall::Receive, endpoint, FULL, 0);
-    world.turn_to(served);
-    world.message(SystemCall::Call, gate, FULL, 0);
-    world.turn_to(waiting);
-    world.message(SystemCall::Call, gate, FULL, 0);
-    world.turn_to(server);
-    world.wait(target);
-    world.turn_to(main);
-    let kernel = world.kernel();
-    let place: Number<Endpoint> = kernel.find(endpoint, Rights::NONE).expect("an endpoint");
-    // No way out of the kernel comes to the gate: as if much were dying before it.
-    assert_eq!(kernel.destroy(gate), Ok(0));
-    assert_eq!(kernel.destroy(endpoint), Ok(0));
-    let memory = FirstHandle::Memory as u64;
-    let to = World::destination(200);
-    let first = place.frame().0 * UNITS_PER_FRAME;
-    if kernel.create_frame(memory, first, to).is_ok() {
-        world.host.memory.scribble(place.frame(), 7);
-    }
-    assert_eq!(kernel.signal(bell), Ok(0));
-    world.leave();
-    assert_eq!(world.refusal(waiting), Some(Error::Died));
 }

@@ -26,7 +26,6 @@ const PAGE_SHIFT: u32 = 12;
 
 impl<M: Memory + Copy> Kernel<M> {
     /// One step of a dying space; `Done` when nothing is left but the object itself.
-    #[inline(never)]
     pub(crate) fn tear_down(&self, space: Number<Space>) -> Progress {
         let thread: Number<Thread> = self.memory.link(space, space::THREADS);
         if !thread.is_none() {
@@ -81,7 +80,6 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Takes the entry for `page` of the deepest table that there is apart; answers the first page
     /// behind it, and takes the tables away that end there.
-    #[inline(never)]
     fn tear_entry(&self, space: Number<Space>, root: Number<PageTable>, page: u64) -> u64 {
         let address = page << PAGE_SHIFT;
         let Some(middle) = self.next_table(root, FIRST_LEVEL, address) else {

@@ -13,6 +13,7 @@ from ..walk import Answers, Walk
 from .notify import of_thread
 from .resume import PREEMPT, settle
 from .run_queue import STOP_HELPING, mark
+from .steps import unlink
 from .stop import ABANDON_WAIT, STOP_THREAD, TELL_OF_DEATH, UNLINK_REPLY, WAKE_REFUSED
 
 
@@ -63,26 +64,12 @@ def own_of(it: Walk, kind_word: Word) -> None:
     it.answer(0)
 
 
-def unlink(it: Walk, item: Object, head: Object, heads: str, names: tuple[str, str]) -> None:
-    """Takes an object out of a list: `heads` of the head, next and previous."""
-    following, previous = (it.follow(item, name) for name in names)
-    is_first = previous.number == 0
-    with it.when(is_first):
-        head[heads] = it.link(following)
-    with it.when(z3.Not(is_first)):
-        previous[names[0]] = it.link(following)
-    with it.when(following.number != 0):
-        following[names[1]] = it.link(previous)
-    for field in names:
-        item[field] = 0
-
-
 def _leave(it: Walk, thread: Object, owner: str) -> bool:
     """A thread goes out of the list of its table or space; answers whether it was in one."""
     head = it.follow(thread, owner)
     if it.holds(head.number == 0):
         return False
-    unlink(it, thread, head, "THREADS", (f"{owner}_NEXT", f"{owner}_PREV"))
+    unlink(it, head, "THREADS", thread, (f"{owner}_NEXT", f"{owner}_PREV"))
     thread[owner] = 0
     return True
 
@@ -120,7 +107,7 @@ def detach_irq(it: Walk, link: Word) -> None:
     notification = it.follow(irq, "NOTIFICATION")
     if it.holds(notification.number == 0):
         return it.finish()
-    unlink(it, irq, notification, "IRQS", ("NEXT", "PREV"))
+    unlink(it, notification, "IRQS", irq, ("NEXT", "PREV"))
     irq["NOTIFICATION"] = 0
     leave_more(it, "MaskLine", irq["LINE"])
     if it.holds(irq["PENDING"] != 0):

@@ -103,7 +103,7 @@ def _unlink_allowance(it: Walk, allowance: Object) -> None:
     parent = it.follow(allowance, "PARENT")
     if it.holds(parent.number == 0):
         return it.finish()
-    unlink(it, allowance, parent, "CHILDREN", ("NEXT", "PREV"))
+    unlink(it, parent, "CHILDREN", allowance, ("NEXT", "PREV"))
     parent["COUNT"] = parent["COUNT"] + allowance["SHARE"]
     allowance["PARENT"] = 0
     it.finish()
@@ -157,7 +157,7 @@ def _retire(it: Walk, context: Object) -> None:
         context["OWNER"] = 0
     allowance = it.follow(context, "ALLOWANCE")
     with it.when(allowance.number != 0):
-        unlink(it, context, allowance, "CONTEXTS", ("ALLOWANCE_NEXT", "ALLOWANCE_PREV"))
+        unlink(it, allowance, "CONTEXTS", context, ("ALLOWANCE_NEXT", "ALLOWANCE_PREV"))
         allowance["COUNT"] = allowance["COUNT"] + context["SHARE"]
         context["ALLOWANCE"] = 0
     for field in ("HELPER", "BILLED", "SLICE_CONTEXT"):

@@ -65,7 +65,7 @@ def note_taken(it: Walk, server: Object, endpoint: Object) -> None:
     put_chosen(it, endpoint, "TAKEN", core_index(it), it.link(server), 2)
 
 
-def leave_list(it: Walk, owner: Object, head: str, item: Object, links: tuple[str, str]) -> None:
+def unlink(it: Walk, owner: Object, head: str, item: Object, links: tuple[str, str]) -> None:
     """An item goes out of a list whose first its owner knows, by the fields of next and previous."""
     following, previous = (it.follow(item, field) for field in links)
     is_first = previous.number == 0
@@ -75,6 +75,8 @@ def leave_list(it: Walk, owner: Object, head: str, item: Object, links: tuple[st
         previous[links[0]] = it.link(following)
     with it.when(following.number != 0):
         following[links[1]] = it.link(previous)
+    for field in links:
+        item[field] = 0
 
 
 def tell(it: Walk, receiver: Object, tag: Word | int, badge: Word | int = 0) -> None:

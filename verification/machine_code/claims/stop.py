@@ -32,10 +32,10 @@ from .steps import (
     WINDOW,
     constant,
     error_of,
-    leave_list,
     put_chosen,
     reason_of,
     tell,
+    unlink,
 )
 from .wheel import DROP_DEADLINE, MAKE_READY, STOP_TIMER
 
@@ -102,9 +102,8 @@ def _leave_band(it: Walk, sender: Object, endpoint: Object) -> None:
 def _leave_gate(it: Walk, sender: Object) -> None:
     """A sender goes out of the list of its gate."""
     gate = it.follow(sender, "GATE")
-    leave_list(it, gate, "CALLERS", sender, ("GATE_NEXT", "GATE_PREV"))
-    for field in ("GATE_NEXT", "GATE_PREV", "GATE"):
-        sender[field] = 0
+    unlink(it, gate, "CALLERS", sender, ("GATE_NEXT", "GATE_PREV"))
+    sender["GATE"] = 0
 
 
 def dequeue_sender(it: Walk, link: Word, endpoint_link: Word) -> None:
@@ -122,8 +121,8 @@ def unlink_reply(it: Walk, link: Word, caller: Word) -> None:
     """A reply object holds its caller no longer."""
     reply = it.thing("Reply", link)
     server = it.follow(reply, "SERVER")
-    leave_list(it, server, "REPLIES", reply, ("NEXT", "PREV"))
-    for field in ("NEXT", "PREV", "CALLER", "SERVER"):
+    unlink(it, server, "REPLIES", reply, ("NEXT", "PREV"))
+    for field in ("CALLER", "SERVER"):
         reply[field] = 0
     it.thing("Thread", caller)["REPLY"] = 0
     it.finish()

@@ -40,8 +40,11 @@ pub(super) struct Node<'a> {
 impl<'a> Node<'a> {
     /// The root, of which no property was seen yet.
     pub(super) fn root() -> Node<'a> {
+        const ADDRESS: usize = Property::AddressCells as usize;
+        const SIZE: usize = Property::SizeCells as usize;
         let mut root = Node::default();
-        [root.values[0], root.values[1]] = [&[0, 0, 0, 2], &[0, 0, 0, 1]];
+        root.values[ADDRESS] = &[0, 0, 0, 2];
+        root.values[SIZE] = &[0, 0, 0, 1];
         root
     }
 
