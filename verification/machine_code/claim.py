@@ -9,7 +9,7 @@ import z3
 
 from .invariants import Rule
 from .kernel_state import KernelState
-from .memory import Memory, Window
+from .memory import WORD_BYTES, Memory, Window
 from .state import History
 
 PRESERVED = ("xsp", *(f"x{i}" for i in range(19, 30)))
@@ -66,15 +66,24 @@ class CallPoint:
 
 @dataclass(frozen=True)
 class Place:
-    """A word that the function may read, or write, under a condition; why it may stand there."""
+    """Words that the function may read, or write, under a condition; why they may stand there."""
 
     name: str
     condition: z3.BoolRef
     window: Window
     address: z3.BitVecRef
-    # It is a word of a described object of the right kind.
+    # They are of a described object of the right kind.
     is_right: z3.BoolRef
     is_write: bool = False
+    # How many, from the address on.
+    words: int = 1
+
+    def has(self, address: z3.BitVecRef) -> z3.BoolRef:
+        """Whether a word of an address is one of them."""
+        if self.words == 1:
+            return address == self.address
+        is_word = address & (WORD_BYTES - 1) == 0
+        return z3.And(is_word, z3.ULT(address - self.address, WORD_BYTES * self.words))
 
 
 @dataclass(frozen=True)

@@ -25,27 +25,37 @@ _UNORDERED = frozenset(
 
 
 def hash_of(root: z3.ExprRef, known: dict[int, str]) -> str:
-    """The hash of a term, from those of its parts; `known` has what was met before."""
-    stack = [(root, False)]
+    """The hash of a term, from those of its parts.
+
+    `known` has what was met before, by the numbers that Z3 gives to terms and operators: it lives no
+    longer than the terms do.
+    """
+    stack: list[tuple[z3.ExprRef, list[z3.ExprRef] | None]] = [(root, None)]
     while stack:
-        term, is_ready = stack.pop()
+        term, children = stack.pop()
         if term.get_id() in known:
             continue
-        children = term.children()
-        if children and not is_ready:
-            stack.append((term, True))
-            stack += [(child, False) for child in children]
-        else:
-            known[term.get_id()] = _hash_of_node(term, [known[c.get_id()] for c in children])
+        if children is None:
+            children = term.children()
+            if children:
+                stack.append((term, children))
+                stack += [(child, None) for child in children]
+                continue
+        known[term.get_id()] = _hash_of_node(term, children, known)
     return known[root.get_id()]
 
 
-def _hash_of_node(term: z3.ExprRef, parts: list[str]) -> str:
+def _hash_of_node(term: z3.ExprRef, children: list[z3.ExprRef], known: dict[int, str]) -> str:
     operator = term.decl()
+    head = known.get(operator.get_id())
+    if head is None:
+        head = f"{operator.name()} {operator.params()} {term.sort()} "
+        known[operator.get_id()] = head
+    if not children and z3.is_bv_value(term):
+        head += str(term.as_long())
+    parts = [known[child.get_id()] for child in children]
     if operator.kind() in _UNORDERED:
         parts.sort()
-    value = term.as_long() if z3.is_bv_value(term) else ""
-    head = f"{operator.name()} {operator.params()} {term.sort()} {value}"
     return hash_of_text("\n".join([head, *parts]))
 
 

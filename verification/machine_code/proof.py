@@ -339,7 +339,7 @@ def _place_obligation(claim: Claim, access: Access) -> Obligation:
         address = z3.simplify(address & ~(WORD_BYTES - 1))
     for place in claim.places:
         if place.window is access.window and place.is_write == access.is_write:
-            same = z3.simplify(z3.And(aligned, address == place.address))
+            same = z3.simplify(z3.And(aligned, place.has(address)))
             if not z3.is_false(same):
                 named.append(z3.And(place.condition, same))
                 addresses.append(place.address)

@@ -314,11 +314,12 @@ class Telling:
         is_right: z3.BoolRef,
         *,
         is_write: bool = False,
+        words: int = 1,
     ) -> None:
-        """A word that the function may read or write here."""
+        """Words that the function may read or write here: so many, from the address on."""
         if self._elsewhere == 0:
-            place = Place(name, self.here(), window, z3.simplify(address), is_right, is_write)
-            self.places.append(place)
+            place = (name, self.here(), window, z3.simplify(address), is_right, is_write, words)
+            self.places.append(Place(*place))
 
     def store(self, *updates: Update) -> None:
         """What is written here."""

@@ -280,10 +280,11 @@ class Walk(Call):
         is_right: z3.BoolRef,
         *,
         is_write: bool = False,
+        words: int = 1,
     ) -> None:
-        """A word that the function may read or write here."""
+        """Words that the function may read or write here: so many, from the address on."""
         if self._is_new():
-            super().note(name, window, address, is_right, is_write=is_write)
+            super().note(name, window, address, is_right, is_write=is_write, words=words)
 
     def end(self, name: str, condition: z3.BoolRef, results: dict[str, Word]) -> None:
         """Ends with these results if the condition holds."""

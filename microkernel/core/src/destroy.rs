@@ -25,8 +25,8 @@ use crate::kernel::{Answer, Kernel, Outcome};
 use crate::memory::{Fields, Memory};
 use crate::object::{
     Allowance, CapTable, Context, Endpoint, Frame, Gate, ID_WORD, Irq, Layout, Notification,
-    Number, Region, Reply, Slots, Space, Thread, UNIT_WORDS, UNITS_PER_FRAME, core_state, endpoint,
-    entry, gate, irq, machine, notification, sort, space, table, thread, user,
+    Number, Region, Reply, Slots, Thread, UNIT_WORDS, UNITS_PER_FRAME, core_state, endpoint, entry,
+    gate, irq, machine, notification, sort, space, table, thread, user,
 };
 
 /// Steps that `destroy` and `reclaim` take themselves.
@@ -49,7 +49,7 @@ pub(crate) enum Progress {
 }
 
 /// Units of an object of type `O`.
-const fn units<O: Layout>() -> u64 {
+pub(crate) const fn units<O: Layout>() -> u64 {
     (O::WORDS / UNIT_WORDS) as u64
 }
 
@@ -258,12 +258,7 @@ impl<M: Memory + Copy> Kernel<M> {
             Kind::Frame => return self.step_frame(Frame(number / UNITS_PER_FRAME)),
             Kind::Endpoint => return self.step_endpoint(Number::from_raw(number)),
             Kind::Notification => return self.step_notification(Number::from_raw(number)),
-            Kind::AddressSpace => {
-                if self.tear_down(Number::from_raw(number)) == Progress::More {
-                    return Progress::More;
-                }
-                self.vacate(number, units::<Space>());
-            }
+            Kind::AddressSpace => return self.tear_down(Number::from_raw(number)),
             Kind::CapTable => return self.step_table(Number::from_raw(number)),
             Kind::Thread => {
                 if !self.detach_thread(Number::from_raw(number)) {

@@ -10,7 +10,7 @@
 
 use ipc_abi::boot::USER_END;
 
-use crate::destroy::{Progress, TABLE_STEPS};
+use crate::destroy::{Progress, TABLE_STEPS, units};
 use crate::frame::SPACE_BITS;
 use crate::kernel::{Effect, Kernel};
 use crate::memory::{Fields, Memory};
@@ -25,7 +25,8 @@ const RECORD_STEPS: u64 = 16;
 const PAGE_SHIFT: u32 = 12;
 
 impl<M: Memory + Copy> Kernel<M> {
-    /// One step of a dying space; `Done` when nothing is left but the object itself.
+    /// One step of a dying space: with the last it goes.
+    #[inline(never)]
     pub(crate) fn tear_down(&self, space: Number<Space>) -> Progress {
         let thread: Number<Thread> = self.memory.link(space, space::THREADS);
         if !thread.is_none() {
@@ -58,6 +59,7 @@ impl<M: Memory + Copy> Kernel<M> {
             self.free_whole(frame);
             return Progress::More;
         }
+        self.vacate(space.into_raw(), units::<Space>());
         Progress::Done
     }
 
@@ -80,6 +82,7 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Takes the entry for `page` of the deepest table that there is apart; answers the first page
     /// behind it, and takes the tables away that end there.
+    #[inline(never)]
     fn tear_entry(&self, space: Number<Space>, root: Number<PageTable>, page: u64) -> u64 {
         let address = page << PAGE_SHIFT;
         let Some(middle) = self.next_table(root, FIRST_LEVEL, address) else {

@@ -54,6 +54,7 @@ from . import (
     unmap,
     user_frame,
     user_memory,
+    vacate,
     wait,
     wheel,
 )
@@ -124,6 +125,7 @@ PROCEDURES: tuple[Procedure, ...] = (
     *destroy.PROCEDURES,
     *disarm.PROCEDURES,
     *teardown.PROCEDURES,
+    *vacate.PROCEDURES,
     *dying.PROCEDURES,
     *kill.PROCEDURES,
     *reclaim.PROCEDURES,

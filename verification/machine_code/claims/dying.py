@@ -1,7 +1,4 @@
-"""Objects that are dying: step by step, until they are gone.
-
-A step answers in bit 0 whether it was the last one.
-"""
+"""Objects that are dying: step by step, until they are gone."""
 
 from __future__ import annotations
 
@@ -10,9 +7,8 @@ from collections.abc import Callable
 import z3
 
 from .. import invariants, naming, queue_rules, queues
-from ..kernel_state import FRAME_KIND_OF, KernelState, address_of, frame_of, link_of, number_of
-from ..logic import disjunction
-from ..memory import OBJECTS, UNITS_PER_FRAME_BITS, UNIT_WORDS, Update
+from ..kernel_state import FRAME_KIND_OF, KernelState, frame_of, number_of
+from ..memory import UNITS_PER_FRAME_BITS
 from ..procedure import Procedure
 from ..telling import Object, Word, word
 from ..walk import Answers, Walk
@@ -23,73 +19,18 @@ from .destroy import (
     ENQUEUE,
     RELEASE_TABLE,
     STOP_ANY,
-    unlink,
 )
-from .destroy_quickly import unlink_gate
 from .disarm import DISARM
 from .resume import PREEMPT, first_sender
 from .run_queue import CONTEXT
 from .spaces import TEAR_DOWN
-from .steps import chosen, core_index, first_server
+from .steps import chosen, core_index, first_server, unlink
 from .teardown import free_whole
 from .user_frame import STEP_FRAME
+from .vacate import GONE, MORE, VACATE, VACATE_GATE, nothing_names, stays
 
-# Units of the objects that a step makes vacant.
-SIZES = (1, 2, 8, 16, 32)
-MORE, GONE = 0, 1
 # In a word that names a dying object, its kind.
 KIND_SHIFT = 56
-
-
-def nothing_names(it: Walk, number: Word) -> None:
-    """Nothing that the invariants know of names an object that goes."""
-    here = it.here()
-    for rule in queue_rules.rules(it.before):
-        known = rule.holds(naming.in_use(it.now, number))
-        it.assume(*(z3.Implies(here, part) for part in known))
-
-
-def _of_size(state: KernelState, number: Word, size: int) -> z3.BoolRef:
-    """A word names a place for an object of so many units."""
-    objects = state.layout.objects
-    kinds = (name for name in state.layout.kinds if name not in FRAME_KIND_OF)
-    places = [state.is_object(number_of(number), k) for k in kinds if objects[k].units == size]
-    return z3.And(queues.is_link(number), disjunction(places))
-
-
-def vacate(it: Walk, number: Word, units: Word) -> None:
-    """The place of an object becomes zero, and its frame free if nothing else is in it."""
-    nothing_names(it, number_of(number))
-    for size in SIZES:
-        if it.holds(units == size):
-            _make_vacant(it, number, size)
-            return it.finish()
-
-
-def _make_vacant(it: Walk, link: Word, size: int) -> None:
-    number, right = number_of(link), _of_size(it.now, link, size)
-    for at in range(size * UNIT_WORDS):
-        it.note(f"unit, word {at}", OBJECTS, address_of(number, at), right, is_write=True)
-    bits = size.bit_length() - 1
-    for at in range(UNIT_WORDS):
-        it.store(Update(at, number, word(0), None, bits))
-    frame = it.frame(frame_of(number))
-    left = frame["ID"] & ~(word(1) << z3.ZeroExt(58, z3.Extract(5, 0, number)))
-    frame["ID"] = left
-    with it.when(left == 0):
-        frame.set_kind("Free")
-
-
-def vacate_gate(it: Walk, link: Word) -> None:
-    """A gate, which is in use, goes out of its list, and then altogether."""
-    gate = it.thing("Gate", link)
-    it.assume(naming.is_used(it.before, gate.number))
-    it.assume(*naming.gate_leads(it.before, gate.number))
-    it.assume(*queues.link_is_sound(it.before, "Gate", "ENDPOINT", gate.number))
-    unlink_gate(it, gate)
-    nothing_names(it, gate.number)
-    _make_vacant(it, link, 1)
-    it.finish()
 
 
 def step_table(it: Walk, link: Word) -> None:
@@ -153,7 +94,7 @@ def _step_endpoint(it: Walk, endpoint: Object) -> None:
     gate = it.follow(endpoint, "GATES")
     if it.holds(gate.number == 0):
         return _vacate(it, endpoint)
-    unlink(it, gate, endpoint, "GATES", ("NEXT", "PREV"))
+    unlink(it, endpoint, "GATES", gate, ("NEXT", "PREV"))
     gate["ENDPOINT"] = it.machine["NULL_ENDPOINT"]
     it.answer(MORE)
 
@@ -167,15 +108,9 @@ def _step_notification(it: Walk, target: Object) -> None:
     gate = it.follow(target, "GATES")
     if it.holds(gate.number == 0):
         return _vacate(it, target)
-    unlink(it, gate, target, "GATES", ("NEXT", "PREV"))
+    unlink(it, target, "GATES", gate, ("NEXT", "PREV"))
     gate["NOTIFICATION"] = 0
     it.answer(MORE)
-
-
-def _step_space(it: Walk, space: Object) -> None:
-    if it.holds(it.do(TEAR_DOWN, space) == MORE):
-        return it.answer(MORE)
-    _vacate(it, space)
 
 
 def _step_thread(it: Walk, thread: Object) -> None:
@@ -225,7 +160,7 @@ def _vacate(it: Walk, item: Object) -> None:
 # A step of each kind of object; of the others there is nothing to unlink.
 _STEPS: dict[str, Callable[[Walk, Object], None]] = {
     "Allowance": _step_allowance,
-    "AddressSpace": _step_space,
+    "AddressSpace": lambda it, space: it.answer(it.do(TEAR_DOWN, space)),
     "CapTable": lambda it, table: it.answer(it.do(STEP_TABLE, table)),
     "Thread": _step_thread,
     "Endpoint": _step_endpoint,
@@ -243,11 +178,6 @@ def step(it: Walk, kind_word: Word, number: Word) -> None:
         it.assume(z3.Implies(it.here(), naming.frame_dies(it.before, naming.frame_in(frame))))
         return it.answer(it.do(STEP_FRAME, frame))
     _STEPS.get(found, _vacate)(it, it.thing(found, number))
-
-
-def _of_object(state: KernelState, number: Word, units: Word) -> list[z3.BoolRef]:
-    sizes = (z3.And(units == size, _of_size(state, number, size)) for size in SIZES)
-    return [z3.Or(*(units == size for size in SIZES)), z3.Or(*sizes)]
 
 
 def _of_table(state: KernelState, table: Word) -> list[z3.BoolRef]:
@@ -274,24 +204,7 @@ def _still_there(
     return [z3.Implies(is_more, names_dying(after, kind, number))]
 
 
-def _stays(kind: str) -> Callable[..., list[z3.BoolRef]]:
-    """If more steps are needed, an object of a kind is there."""
-
-    def stays(
-        _before: KernelState, after: KernelState, answers: Answers, item: Word
-    ) -> list[z3.BoolRef]:
-        is_more = z3.Extract(0, 0, answers[0]) == MORE
-        return [z3.Implies(is_more, after.is_object(number_of(item), kind))]
-
-    return stays
-
-
-# Its loop looks behind each round, and zeroes all units but one.
-VACATE = Procedure("vacate", vacate, 2, None, _of_object, rounds=30)
-VACATE_GATE = Procedure(
-    "vacate_gate", vacate_gate, 1, None, lambda s, gate: queues.names(s, gate, "Gate")
-)
-STEP_TABLE = Procedure("step_table", step_table, 1, None, _of_table, _stays("CapTable"))
+STEP_TABLE = Procedure("step_table", step_table, 1, None, _of_table, stays("CapTable"))
 STEP = Procedure("step", step, 2, None, _of_dying, _still_there)
 
-PROCEDURES = (VACATE, VACATE_GATE, STEP_TABLE, STEP)
+PROCEDURES = (STEP_TABLE, STEP)

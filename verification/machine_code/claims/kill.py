@@ -11,7 +11,8 @@ from ..telling import Object, Word
 from ..walk import Walk
 from .destroy import ENQUEUE, OWN_OF
 from .disarm import DISARM, names_living
-from .dying import GONE, KIND_SHIFT, STEP, VACATE_GATE, names_dying
+from .dying import KIND_SHIFT, STEP, names_dying
+from .vacate import GONE, VACATE_GATE
 
 # Steps that are taken at once.
 STEPS = 2

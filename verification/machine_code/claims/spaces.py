@@ -6,7 +6,6 @@ import z3
 
 from .. import dying, queues, tables
 from ..kernel_state import KernelState, first_of, frame_of, link_of, number_of
-from ..logic import conjunction
 from ..memory import FRAME_BITS
 from ..procedure import Procedure
 from ..telling import Object, Word, word
@@ -24,6 +23,7 @@ from .destroy import RELEASE_SPACE, STOP_ANY, leave_more
 from .number import Element
 from .page_table import note_entry, pop_pool
 from .teardown import DROP_RECORD, FORGET_FIRST, FREE_TABLE, free_whole
+from .vacate import GONE, MORE, VACATE, stays
 
 # Pages that go through an entry of a table of the first level, and of the second.
 FIRST_PAGES, BLOCK_PAGES = 1 << 2 * INDEX_BITS, 1 << INDEX_BITS
@@ -35,10 +35,6 @@ TABLE_STEPS = 16
 RECORD_STEPS = 16
 # Tails of a large frame that one step frees.
 TAIL_STEPS = 64
-# How far a dying object is.
-MORE, DONE = 0, 1
-# What a space has.
-OWNED = ("THREADS", "ROOT", "OLD_ROOT", "RECORDS", "FULL", "POOL_COUNT")
 
 
 def _end_of(pages: int, page: Word) -> Word:
@@ -158,7 +154,7 @@ def free_tails(it: Walk, number: Word) -> None:
 
 
 def tear_down(it: Walk, link: Word) -> None:
-    """One step of a dying space; answers whether nothing is left but the object itself."""
+    """One step of a dying space: with the last it goes."""
     space = it.thing("AddressSpace", link)
     thread = it.follow(space, "THREADS")
     if it.holds(thread.number != 0):
@@ -185,7 +181,8 @@ def tear_down(it: Walk, link: Word) -> None:
         it.assume(*tables.pool_is_apart(it.before, first))
         free_whole(pop_pool(it, space, "Pool"))
         return it.answer(MORE)
-    it.answer(DONE)
+    it.do(VACATE, space, word(it.layout.objects["AddressSpace"].units))
+    it.answer(GONE)
 
 
 def _retire(it: Walk, space: Object) -> None:
@@ -217,20 +214,6 @@ def _has_tables(state: KernelState, space: Word) -> list[z3.BoolRef]:
 
 def _of_space(state: KernelState, space: Word) -> list[z3.BoolRef]:
     return queues.names(state, space, "AddressSpace")
-
-
-def _is_empty(
-    _before: KernelState, after: KernelState, answers: Answers, space: Word
-) -> list[z3.BoolRef]:
-    """If it says so, the space has nothing any more; it is there still."""
-    number = number_of(space)
-    has = [after.field(number, f"AddressSpace.{field}") for field in OWNED]
-    nothing = conjunction(value == 0 for value in has)
-    return [
-        z3.ULE(answers[0], DONE),
-        z3.Implies(answers[0] == DONE, nothing),
-        after.is_object(number, "AddressSpace"),
-    ]
 
 
 def _of_records(state: KernelState, frame: Word) -> list[z3.BoolRef]:
@@ -274,16 +257,6 @@ _TEAR = FORGET_FIRST.changes | FREE_TABLE.changes
 
 _FREE = frozenset({"kind", *(f"entry {f}" for f in ("ID", "SPACE", "ADDRESS", "RECORDS"))})
 _TABLES = _TEAR | {"AddressSpace.CURSOR", "AddressSpace.OLD_ROOT", "entry ID", "kind"}
-_DOWN = frozenset(
-    {
-        *(f"Core.{field}" for field in ("EFFECTS", "EFFECT_COUNT", "PENDING")),
-        *("Machine.ASIDS", "Machine.ASIDS_USED"),
-        *(f"AddressSpace.{field}" for field in ("ROOT", "OLD_ROOT", "POOL", "POOL_COUNT")),
-        *(f for p in (RELEASE_SPACE, STOP_ANY, DROP_RECORD) for f in p.changes),
-        *_TABLES,
-    }
-)
-
 TEAR_ENTRY = Procedure("tear_entry", tear_entry, 3, _TEAR, _of_tables, _comes_on)
 TEAR_TABLES = Procedure("tear_tables", tear_tables, 1, _TABLES, _has_tables, _stays)
 DROP_RECORDS = Procedure(
@@ -304,6 +277,6 @@ FREE_TAILS = Procedure(
     rounds=TAIL_STEPS - 1,
     joins=True,
 )
-TEAR_DOWN = Procedure("tear_down", tear_down, 1, _DOWN, _of_space, _is_empty)
+TEAR_DOWN = Procedure("tear_down", tear_down, 1, None, _of_space, stays("AddressSpace"))
 
 PROCEDURES = (TEAR_ENTRY, TEAR_TABLES, DROP_RECORDS, FREE_TAILS, TEAR_DOWN)
