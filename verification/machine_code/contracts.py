@@ -21,7 +21,7 @@ from .call import Call, Word
 from .claim import OUT_BYTES, Claim, Outcome, argument_of, out_offset
 from .condition import COPY
 from .accesses import ExecutionError
-from .execute import Executor
+from .execute import ROUNDS_MAX, Executor
 from .seen import Private
 from .image import Image, ImageError
 from .layout import Layout
@@ -76,6 +76,8 @@ class Contract:
     has_out: bool = False
     # Whether it names what it answers: then its arguments must look as they do in claims.
     is_named: bool = False
+    # How often its loops go round at most, if a solver is to find their ends.
+    rounds: int = ROUNDS_MAX
 
     def claim(self, layout: Layout) -> Claim:
         """The claim about the function itself."""

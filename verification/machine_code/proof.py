@@ -10,7 +10,7 @@ import z3
 
 from .claim import PRESERVED, CallPoint, Case, Claim, Outcome, out_offset
 from .concrete import ConcreteState
-from .contracts import Callee, Contracts, private_of
+from .contracts import Callee, Contract, Contracts, private_of
 from .accesses import STACK
 from .execute import Executor, Rules, Run
 from .seen import Access
@@ -82,7 +82,7 @@ def run(
     # Walks have short claims: their terms stay short as well.
     zeros = zeros if claim.invariants is not None else ""
     is_procedure = isinstance(own, Procedure)
-    known = own.rounds if is_procedure else ROUNDS
+    known = own.rounds if isinstance(own, Procedure | Contract) else ROUNDS
     rules = Rules(
         private=private,
         zeros=zeros,

@@ -58,6 +58,16 @@ PARTS = 4
 
 # What takes long: it begins first, and is not asked in the bounded run.
 LONG = (
+    "step",
+    "reclaim",
+    "tear_tables",
+    "vacate",
+    "free_tails",
+    "step_frame",
+    "unmap_large",
+    "clear_page_seldom",
+    "drop_middle_table",
+    "tear_down",
     "receive_waiting",
     "call",
     "send_other",

@@ -21,9 +21,11 @@ use crate::memory::{Fields, Memory};
 use crate::object::{Frame, FrameKind, Number, Region, entry, region};
 
 /// Frames that one `region_split` looks at.
-pub const SPLIT_STEPS: u64 = 64;
+pub const SPLIT_STEPS: u64 = FREE_STEPS;
 /// Frames that one `region_merge` takes back at most.
-pub const MERGE_FRAMES: u64 = 64;
+pub const MERGE_FRAMES: u64 = FREE_STEPS;
+/// Frames that one call looks at, whether they are free.
+pub const FREE_STEPS: u64 = 64;
 
 /// Bits of a frame number in what `region_inspect` answers.
 const FRAME_BITS: u32 = 34;
@@ -76,23 +78,38 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Lowers `HIGH` to `first` if the frames from there on are free.
     fn lower_high(&self, region: Number<Region>, first: u64) -> Result<(), Error> {
-        let mut high = self.memory.get(region, region::HIGH);
+        let high = self.memory.get(region, region::HIGH);
         if high <= first {
             return Ok(());
         }
-        for _ in self.memory.at_most::<SPLIT_STEPS>(0..SPLIT_STEPS) {
-            if high == first {
-                break;
-            }
-            high = high.wrapping_sub(1);
-            self.check_free(Frame(high))?;
-        }
-        self.memory.set(region, region::HIGH, high);
-        if high == first {
+        let steps = high.wrapping_sub(first).min(SPLIT_STEPS);
+        let lower = high.wrapping_sub(steps);
+        self.check_all_free(Frame(lower), steps)?;
+        self.memory.set(region, region::HIGH, lower);
+        if lower == first {
             Ok(())
         } else {
             Err(Error::Again)
         }
+    }
+
+    fn check_all_free(&self, first: Frame, frames: u64) -> Result<(), Error> {
+        if self.are_free(first, frames) {
+            Ok(())
+        } else {
+            Err(Error::NotFree)
+        }
+    }
+
+    /// Whether `frames` frames from `first` on are free; at most [`FREE_STEPS`].
+    #[inline(never)]
+    fn are_free(&self, first: Frame, frames: u64) -> bool {
+        for index in self.memory.at_most::<FREE_STEPS>(0..frames) {
+            if self.memory.kind(Frame(first.0.wrapping_add(index))) != FrameKind::Free as u8 {
+                return false;
+            }
+        }
+        true
     }
 
     /// A frame of the region's own part is free no longer.
@@ -116,9 +133,7 @@ impl<M: Memory + Copy> Kernel<M> {
         if frames == 0 || frames > lacking.min(MERGE_FRAMES) {
             return Err(Error::OutOfRange);
         }
-        for index in self.memory.at_most::<MERGE_FRAMES>(0..frames) {
-            self.check_free(Frame(limit.wrapping_add(index)))?;
-        }
+        self.check_all_free(Frame(limit), frames)?;
         self.memory
             .set(region, region::LIMIT, limit.wrapping_add(frames));
         Ok(0)

@@ -8,6 +8,7 @@ from ..call import Call, Word, word
 from ..contracts import Contract
 from .create import check_place
 from .number import first_number
+from .region import are_free
 from .send import find_send_gate
 
 
@@ -67,4 +68,5 @@ CONTRACTS = (
     Contract("find_place", find_place, (64, 64, 64, 8, 64), has_out=True),
     Contract("find_send_gate", find_send_gate, (64, 64)),
     Contract("first_number", first_number, (64, 64, 64, 1), is_named=True),
+    Contract("are_free", are_free, (64, 64), rounds=63),
 )

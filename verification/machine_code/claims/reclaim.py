@@ -57,6 +57,8 @@ def reclaim(it: Walk, handle: Word, number: Word) -> None:
     it.refuse("OutOfRange", z3.UGE(number - region["BASE"], region["FRAMES"]))
     frame = it.region_frame(region, number)
     it.assume(*naming.head_is_there(it.before, frame.number))
+    if it.holds(frame.is_kind("Free")):
+        return it.done()
     head = number
     if it.holds(frame.is_kind("LargeTail")):
         head = number & ~LARGE_MASK
@@ -73,8 +75,6 @@ def _take_from(it: Walk, head: Frame, number: Word) -> None:
     it.assume(*naming.head_is_there(it.before, head.number))
     it.assume(*naming.owner_is_there(it.before, head.number))
     kinds, link = it.layout.kinds, number << UNITS_PER_FRAME_BITS
-    if it.holds(head.is_kind("Free")):
-        return
     if it.holds(head.is_kind("LargeHead")):
         _abandon(it, head)
         it.do(TAKE_APART, word(kinds["Frame"]), link)

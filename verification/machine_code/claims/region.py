@@ -6,8 +6,9 @@ import z3
 
 from .. import invariants
 from ..call import Call, Object, Word, word
-from ..claim import Case
 from ..kernel_state import CORE, MACHINE, frame_of
+from ..memory import FRAME_BITS
+from ..telling import Frame
 from .create import HOLDER, fill
 
 
@@ -29,29 +30,62 @@ def _has_neighbours(it: Call, region: Object) -> None:
         it.assume(*invariants.regions_are_apart(state, number, other))
 
 
+def _are_free(frames: list[Frame], count: Word) -> z3.BoolRef:
+    """Whether the first frames of some are free, so many."""
+    used = []
+    for at, frame in enumerate(frames):
+        with frame.call.when(z3.ULT(at, count)):
+            used.append(z3.And(z3.ULT(at, count), z3.Not(frame.is_kind("Free"))))
+    return z3.Not(z3.Or(*used))
+
+
+def are_free(it: Call, first: Word, count: Word) -> None:
+    """Whether so many frames from one on, which the frame table describes, are free."""
+    most = it.layout.constants["FREE_STEPS"]
+    frames = [it.frame(first + at) for at in range(most)]
+    it.require(z3.ULE(count, most))
+    for at, frame in enumerate(frames):
+        there = z3.And(z3.ULT(first + at, 1 << FRAME_BITS), it.before.is_described(frame.number))
+        it.require(z3.Implies(z3.ULT(at, count), there))
+    it.end("known", z3.BoolVal(True), {"x0": z3.If(_are_free(frames, count), word(1), word(0))})
+
+
+def _all_free(it: Call, region: Object, first: Word, count: Word) -> z3.BoolRef:
+    """The same, of frames of a region."""
+    most = it.layout.constants["FREE_STEPS"]
+    with it.elsewhere():
+        return _are_free([it.region_frame(region, first + at) for at in range(most)], count)
+
+
 def region_merge(it: Call, handle: Word, frames: Word) -> None:
     """Takes free frames above its own part back."""
     it.rules = invariants.REGIONS
     region = it.find(handle, "Region", "WRITE")
     _has_neighbours(it, region)
-    most = it.layout.constants["MERGE_FRAMES"]
+    most = it.layout.constants["FREE_STEPS"]
     limit = region["LIMIT"]
     lacking = region["BASE"] + region["FRAMES"] - limit
     it.refuse("OutOfRange", z3.Or(frames == 0, z3.UGT(frames, lacking), z3.UGT(frames, most)))
-    used = []
-    for index in range(most):
-        frame = it.region_frame(region, limit + index)
-        with it.when(z3.ULT(index, frames)):
-            used.append(z3.And(z3.ULT(index, frames), z3.Not(frame.is_kind("Free"))))
-    it.refuse("NotFree", z3.Or(*used))
+    it.refuse("NotFree", z3.Not(_all_free(it, region, limit, frames)))
     region["LIMIT"] = limit + frames
     it.done()
 
 
-def _is_apart(it: Call, parent: Object, first: Word, cases: list[Case]) -> None:
+def _lower_mark(it: Call, parent: Object, first: Word) -> None:
+    """All frames of a region from one on are free; or an error."""
+    high, most = parent["HIGH"], it.layout.constants["FREE_STEPS"]
+    with it.when(z3.UGT(high, first)):
+        steps = z3.If(z3.ULT(high - first, most), high - first, word(most))
+        lower = high - steps
+        it.refuse("NotFree", z3.Not(_all_free(it, parent, lower, steps)))
+        parent["HIGH"] = lower
+        it.refuse("Again", lower != first)
+
+
+def _is_apart(it: Call, parent: Object, first: Word) -> None:
     """The first frame of the new region is free: seen, or above the mark; so not the kernel's."""
     free = it.before.memory.kind(first) == it.layout.frame_kinds["Free"]
-    it.conclude("the first frame is free", z3.Implies(it.here(), free), cases)
+    it.conclude("the first frame is free", z3.Implies(it.here(), free))
     for name, own in (("core", CORE), ("machine", MACHINE)):
         apart = z3.And(parent.number != own, frame_of(own) != first)
         it.conclude(f"apart from the {name}", z3.Implies(it.here(), apart))
@@ -68,28 +102,9 @@ def region_split(it: Call, handle: Word, frames: Word, destination: Word) -> Non
     it.refuse("OutOfRange", z3.UGE(frames, limit - parent["BASE"]))
     slot = it.find_empty_slot(destination)
     first = limit - frames
-    high, steps = parent["HIGH"], it.layout.constants["SPLIT_STEPS"]
-    is_used, is_left = z3.UGT(high, first), z3.BoolVal(True)
     it.assume(*invariants.region_top_is_sound(it.before, parent.number, it.frame(first).number))
-    with it.when(is_used):
-        used = []
-        for at in range(steps):
-            # Once the mark is at the first of them, none is left.
-            is_left = z3.And(is_left, limit - high - frames + at != 0)
-            frame = it.new_frame(parent, high - (at + 1))
-            with it.when(is_left):
-                used.append(z3.And(is_left, z3.Not(frame.is_kind("Free"))))
-        it.refuse("NotFree", z3.Or(*used))
-        is_more = z3.And(is_left, high - steps != first)
-        with it.when(is_more):
-            parent["HIGH"] = high - steps
-        it.refuse("Again", is_more)
-        parent["HIGH"] = first
-    cases = [
-        Case(limit - high - frames + at == 0, limit, high + frames - at)
-        for at in range(1, steps + 1)
-    ]
-    _is_apart(it, parent, it.frame(first).number, cases)
+    _lower_mark(it, parent, first)
+    _is_apart(it, parent, it.frame(first).number)
     parent["LIMIT"] = first
     frame = it.new_frame(parent, first)
     frame.set_kind("Region")
@@ -106,6 +121,4 @@ def region_split(it: Call, handle: Word, frames: Word, destination: Word) -> Non
     it.done()
 
 
-CALLS = (region_inspect, region_merge)
-# Told, and not yet proved.
-DRAFTS = (region_split,)
+CALLS = (region_inspect, region_merge, region_split)
