@@ -109,8 +109,10 @@ class Contract:
         executor.run_so_far.summaries.append(self.function)
         found = []
         for is_refusal in (True, False):
-            after = state.copy()
             outcomes = [o for o in it.outcomes if o.is_refusal is is_refusal]
+            if not outcomes:
+                continue
+            after = state.copy()
             after.answers += (is_refusal,)
             _answer(executor, after, outcomes, out)
             after.memory = _memory_of(outcomes)

@@ -83,6 +83,7 @@ LONG = (
     "destroy",
     "map",
     "allowance_merge",
+    "region_split",
     "region_merge",
     "preempt",
     "place",

@@ -175,22 +175,33 @@ impl<M: Memory + Copy> Kernel<M> {
         Ok(0)
     }
 
-    /// Zeroes the object `number` of a pool; the frame is free when its last object goes.
+    /// Zeroes the object `number` of a pool, which has `units`; the frame is free when its last object
+    /// goes.
     #[inline(never)]
     pub(crate) fn vacate(&self, number: u64, units: u64) {
-        for unit in self
-            .memory
-            .at_most::<UNITS_PER_FRAME>((1..units.min(UNITS_PER_FRAME)).rev())
-        {
+        debug_assert!(units != 0 && units <= UNITS_PER_FRAME);
+        let mut unit = units;
+        loop {
+            self.memory.mark_round::<UNITS_PER_FRAME>();
+            unit = unit.wrapping_sub(1);
             self.zero_unit(number.wrapping_add(unit));
+            if unit == 0 {
+                break;
+            }
         }
-        self.vacate_unit(number);
+        self.leave_frame(number);
     }
 
     /// The same for an object of one unit.
     #[inline]
     pub(crate) fn vacate_unit(&self, number: u64) {
         self.zero_unit(number);
+        self.leave_frame(number);
+    }
+
+    /// The object `number` of a pool is no longer among those of its frame.
+    #[inline]
+    fn leave_frame(&self, number: u64) {
         let frame = Frame(number / UNITS_PER_FRAME);
         let used = self.memory.entry(frame, entry::ID) & !unit_bit(number);
         self.memory.set_entry(frame, entry::ID, used);

@@ -39,22 +39,29 @@ def _are_free(frames: list[Frame], count: Word) -> z3.BoolRef:
     return z3.Not(z3.Or(*used))
 
 
+def _are_described(it: Call, first: Word, count: Word, frame: Word) -> list[z3.BoolRef]:
+    """Of so many frames from one on: there are such numbers, and the frame table describes any."""
+    is_one = z3.ULT(z3.ZeroExt(64 - FRAME_BITS, frame) - first, count)
+    most = 1 << FRAME_BITS
+    within = z3.And(z3.ULE(first, most), z3.ULE(first + count, most))
+    return [within, z3.Implies(is_one, it.before.is_described(frame))]
+
+
 def are_free(it: Call, first: Word, count: Word) -> None:
     """Whether so many frames from one on, which the frame table describes, are free."""
     most = it.layout.constants["FREE_STEPS"]
     frames = [it.frame(first + at) for at in range(most)]
-    it.require(z3.ULE(count, most))
-    for at, frame in enumerate(frames):
-        there = z3.And(z3.ULT(first + at, 1 << FRAME_BITS), it.before.is_described(frame.number))
-        it.require(z3.Implies(z3.ULT(at, count), there))
+    it.require(z3.ULE(count, most), *_are_described(it, first, count, invariants.ANY_FRAME))
+    for frame in frames:
+        it.assume(*_are_described(it, first, count, frame.number))
     it.end("known", z3.BoolVal(True), {"x0": z3.If(_are_free(frames, count), word(1), word(0))})
 
 
-def _all_free(it: Call, region: Object, first: Word, count: Word) -> z3.BoolRef:
-    """The same, of frames of a region."""
+def _all_free(it: Call, first: Word, count: Word) -> z3.BoolRef:
+    """The same, told where that function is called."""
     most = it.layout.constants["FREE_STEPS"]
     with it.elsewhere():
-        return _are_free([it.region_frame(region, first + at) for at in range(most)], count)
+        return _are_free([it.frame(first + at) for at in range(most)], count)
 
 
 def region_merge(it: Call, handle: Word, frames: Word) -> None:
@@ -66,7 +73,7 @@ def region_merge(it: Call, handle: Word, frames: Word) -> None:
     limit = region["LIMIT"]
     lacking = region["BASE"] + region["FRAMES"] - limit
     it.refuse("OutOfRange", z3.Or(frames == 0, z3.UGT(frames, lacking), z3.UGT(frames, most)))
-    it.refuse("NotFree", z3.Not(_all_free(it, region, limit, frames)))
+    it.refuse("NotFree", z3.Not(_all_free(it, limit, frames)))
     region["LIMIT"] = limit + frames
     it.done()
 
@@ -77,7 +84,7 @@ def _lower_mark(it: Call, parent: Object, first: Word) -> None:
     with it.when(z3.UGT(high, first)):
         steps = z3.If(z3.ULT(high - first, most), high - first, word(most))
         lower = high - steps
-        it.refuse("NotFree", z3.Not(_all_free(it, parent, lower, steps)))
+        it.refuse("NotFree", z3.Not(_all_free(it, lower, steps)))
         parent["HIGH"] = lower
         it.refuse("Again", lower != first)
 
@@ -111,13 +118,12 @@ def region_split(it: Call, handle: Word, frames: Word, destination: Word) -> Non
     frame.zero()
     frame["ID"] = 1
     child = it.new_object("Region", frame)
-    identity = it.new_id()
-    child["ID"] = identity
+    child["ID"] = it.new_id()
     end = first + frames
     fields = (("BASE", first), ("FRAMES", frames), ("LIMIT", end), ("HIGH", first + 1))
     for field, value in fields:
         child[field] = value
-    fill(it, slot, identity, child.number, ("Region", HOLDER))
+    fill(it, slot, child["ID"], child.number, ("Region", HOLDER))
     it.done()
 
 

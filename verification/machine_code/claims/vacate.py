@@ -91,8 +91,8 @@ def stays(kind: str) -> Callable[..., list[z3.BoolRef]]:
     return stays
 
 
-# Its loop looks behind each round, and zeroes all units but one.
-VACATE = Procedure("vacate", vacate, 2, None, _of_object, rounds=30, joins=True)
+# Its loop looks behind each round.
+VACATE = Procedure("vacate", vacate, 2, None, _of_object, rounds=31, joins=True)
 VACATE_GATE = Procedure(
     "vacate_gate", vacate_gate, 1, None, lambda s, gate: queues.names(s, gate, "Gate")
 )
