@@ -183,7 +183,8 @@ def name_of(call: str) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in call).lstrip("_")
 
 
-# The system calls that share functions, and those that do each.
+# The system calls that have more than a function of their own, and those that do each.
 SHARED = {name_of(call): ("message_call", OTHER.function) for call in OTHERS}
 SHARED |= {name_of(call): ("message_call", own.function) for call, own in OWN.items()}
 SHARED["wait"] += ("wait_for_signal",)
+SHARED["destroy"] = ("destroy", "destroy_elsewhere")

@@ -57,42 +57,54 @@ def reclaim(it: Walk, handle: Word, number: Word) -> None:
     it.refuse("OutOfRange", z3.UGE(number - region["BASE"], region["FRAMES"]))
     frame = it.region_frame(region, number)
     it.assume(*naming.head_is_there(it.before, frame.number))
-    if it.holds(frame.is_kind("Free")):
-        return it.done()
-    head = number
-    if it.holds(frame.is_kind("LargeTail")):
-        head = number & ~LARGE_MASK
-    _take_from(it, it.region_frame(region, head), head)
-    # What is read after a procedure is read anew.
-    if it.holds(it.frame(frame.number).is_kind("Free")):
-        return it.done()
+    is_tail = it.holds(frame.is_kind("LargeTail"))
+    number = number & ~LARGE_MASK if is_tail else number
+    head = it.region_frame(region, number)
+    it.assume(*naming.head_is_there(it.before, head.number))
+    it.assume(*naming.owner_is_there(it.before, head.number))
+    if it.holds(head.is_kind("Free")):
+        return _try_again(it) if is_tail else it.done()
+    _take_from(it, frame, head, number)
+
+
+def _try_again(it: Walk) -> None:
+    """What is in the frame is being taken apart."""
     mark(it, "WORK")
     it.refuse("Again", z3.BoolVal(True))
 
 
-def _take_from(it: Walk, head: Frame, number: Word) -> None:
+def _finish(it: Walk, frame: Frame) -> None:
+    """Something was taken apart: perhaps all that was in the frame."""
+    # What is read after a procedure is read anew.
+    if it.holds(it.frame(frame.number).is_kind("Free")):
+        return it.done()
+    _try_again(it)
+
+
+def _take_from(it: Walk, frame: Frame, head: Frame, number: Word) -> None:
     """What is in a frame goes, or begins to."""
-    it.assume(*naming.head_is_there(it.before, head.number))
-    it.assume(*naming.owner_is_there(it.before, head.number))
     kinds, link = it.layout.kinds, number << UNITS_PER_FRAME_BITS
-    if it.holds(head.is_kind("LargeHead")):
-        _abandon(it, head)
+    is_unmade = it.holds(head.is_kind("LargeHead"))
+    if is_unmade or it.holds(head.is_kind("Quarantined")):
+        begin = _abandon if is_unmade else _release
+        begin(it, head)
         it.do(TAKE_APART, word(kinds["Frame"]), link)
-    elif it.holds(head.is_kind("Quarantined")):
-        _release(it, head)
-        it.do(TAKE_APART, word(kinds["Frame"]), link)
+        _finish(it, frame)
     elif it.holds(head.is_kind("User")):
-        if it.holds(head["SPACE"] & it.layout.constants["user.DYING"] == 0):
-            _kill(it, word(kinds["Frame"]), link, 1)
+        if it.holds(head["SPACE"] & it.layout.constants["user.DYING"] != 0):
+            return _try_again(it)
+        _kill(it, frame, word(kinds["Frame"]), link, 1)
     elif it.holds(z3.ULE(head.kind, max(kinds.values()))):
         kind = z3.ZeroExt(56, head.kind)
         is_error, victim = it.do_pair(VICTIM_IN_POOL, number, kind)
         if it.holds(z3.Extract(0, 0, is_error) == 1):
             it.end("own", z3.BoolVal(True), {"x0": victim, "x1": word(0)})
-        elif it.holds(victim != 0):
-            _kill(it, kind, victim, 2)
+        elif it.holds(victim == 0):
+            _try_again(it)
+        else:
+            _kill(it, frame, kind, victim, 2)
     else:
-        _take_whole(it, head)
+        _take_whole(it, frame, head)
 
 
 def _abandon(it: Walk, head: Frame) -> None:
@@ -116,7 +128,7 @@ def _release(it: Walk, head: Frame) -> None:
     head.set_kind("User")
 
 
-def _take_whole(it: Walk, head: Frame) -> None:
+def _take_whole(it: Walk, frame: Frame, head: Frame) -> None:
     """The table or space of which a frame is a part is destroyed."""
     parts = dict.fromkeys(naming.PARTS.values())
     for whole in parts:
@@ -125,15 +137,17 @@ def _take_whole(it: Walk, head: Frame) -> None:
             continue
         kind, owner = word(it.layout.kinds[whole]), link_of(number_of(head["SPACE"]))
         it.refuse("Itself", owner == it.do(OWN_OF, kind))
-        if it.holds(_identity(it, owner) != 0):
-            _kill(it, kind, owner, 0)
-        return
+        if it.holds(_identity(it, owner) == 0):
+            return _try_again(it)
+        return _kill(it, frame, kind, owner, 0)
     it.refuse("OutOfRange", z3.BoolVal(True))
 
 
-def _kill(it: Walk, kind: Word, number: Word, place: int) -> None:
+def _kill(it: Walk, frame: Frame, kind: Word, number: Word, place: int) -> None:
+    """An object in a frame is destroyed, unless an interrupt waits."""
     it.refuse("Again", it.interrupt(place))
     it.do(KILL, kind, number)
+    _finish(it, frame)
 
 
 def _of_pool(state: KernelState, number: Word, kind: Word) -> list[z3.BoolRef]:
