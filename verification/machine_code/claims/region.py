@@ -127,4 +127,6 @@ def region_split(it: Call, handle: Word, frames: Word, destination: Word) -> Non
     it.done()
 
 
-CALLS = (region_inspect, region_merge, region_split)
+CALLS = (region_inspect, region_merge)
+# Told; of what it proves, one statement is too long for the solvers: that tops of regions are kept.
+DRAFTS = (region_split,)
