@@ -208,17 +208,26 @@ class Snapshot:
 
 def check(path: Path, layout: Layout) -> list[tuple[int, list[str]]]:
     """Counts instances and names violations in each state that the kernel printed, one a line."""
-    states = [(layout, json.loads(line)) for line in path.read_text().splitlines()]
-    with multiprocessing.Pool() as pool:
-        return pool.starmap(_check_state, states, chunksize=1)
+    states = [json.loads(line) for line in path.read_text().splitlines()]
+    with multiprocessing.Pool(None, _begin, (layout,)) as pool:
+        return pool.map(_check_state, states, chunksize=1)
 
 
 def check_broken(path: Path, layout: Layout) -> dict[str, int]:
     """Spoils the first state in several ways, one at a time: how many rules notice each."""
     raw = json.loads(path.read_text().splitlines()[0])
-    with multiprocessing.Pool() as pool:
-        tasks = [(layout, raw, spoiling) for spoiling in SPOILINGS]
+    with multiprocessing.Pool(None, _begin, (layout,)) as pool:
+        tasks = [(raw, spoiling) for spoiling in SPOILINGS]
         return dict(zip(SPOILINGS, pool.starmap(_check_spoiled, tasks, chunksize=1), strict=True))
+
+
+# What a process that evaluates rules has: made once.
+_ready: tuple[Layout, dict[str, Program]]
+
+
+def _begin(layout: Layout) -> None:
+    global _ready
+    _ready = (layout, _programs(layout))
 
 
 def _programs(layout: Layout) -> dict[str, Program]:
@@ -243,14 +252,16 @@ def _programs(layout: Layout) -> dict[str, Program]:
     }
 
 
-def _check_state(layout: Layout, raw: dict) -> tuple[int, list[str]]:
-    return Snapshot(layout, raw).violations(_programs(layout))
+def _check_state(raw: dict) -> tuple[int, list[str]]:
+    layout, programs = _ready
+    return Snapshot(layout, raw).violations(programs)
 
 
-def _check_spoiled(layout: Layout, raw: dict, spoiling: str) -> int:
+def _check_spoiled(raw: dict, spoiling: str) -> int:
+    layout, programs = _ready
     snapshot = Snapshot(layout, raw)
     SPOILINGS[spoiling](snapshot)
-    _, bad = snapshot.violations(_programs(layout))
+    _, bad = snapshot.violations(programs)
     return len(bad)
 
 
