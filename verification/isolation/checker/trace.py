@@ -111,10 +111,11 @@ class Traced(Call):
         is_right: z3.BoolRef,
         *,
         is_write: bool = False,
+        words: int = 1,
     ) -> None:
         word, _, _ = name.replace(".", " ").replace(",", " ").partition(" ")
         self.touched |= self._touches(word, address, is_write)
-        super().note(name, window, address, is_right, is_write=is_write)
+        super().note(name, window, address, is_right, is_write=is_write, words=words)
 
     def _touches(self, word: str, address: Word, is_write: bool) -> set[Touch]:
         """What a place is whose name begins with a word."""
