@@ -57,11 +57,11 @@ def are_free(it: Call, first: Word, count: Word) -> None:
     it.end("known", z3.BoolVal(True), {"x0": z3.If(_are_free(frames, count), word(1), word(0))})
 
 
-def _all_free(it: Call, first: Word, count: Word) -> z3.BoolRef:
-    """The same, told where that function is called."""
+def _all_free(it: Call, region: Object, first: Word, count: Word) -> z3.BoolRef:
+    """The same of frames that a region covers, told where that function is called."""
     most = it.layout.constants["FREE_STEPS"]
     with it.elsewhere():
-        return _are_free([it.frame(first + at) for at in range(most)], count)
+        return _are_free([it.region_frame(region, first + at) for at in range(most)], count)
 
 
 def region_merge(it: Call, handle: Word, frames: Word) -> None:
@@ -73,7 +73,7 @@ def region_merge(it: Call, handle: Word, frames: Word) -> None:
     limit = region["LIMIT"]
     lacking = region["BASE"] + region["FRAMES"] - limit
     it.refuse("OutOfRange", z3.Or(frames == 0, z3.UGT(frames, lacking), z3.UGT(frames, most)))
-    it.refuse("NotFree", z3.Not(_all_free(it, limit, frames)))
+    it.refuse("NotFree", z3.Not(_all_free(it, region, limit, frames)))
     region["LIMIT"] = limit + frames
     it.done()
 
@@ -84,7 +84,7 @@ def _lower_mark(it: Call, parent: Object, first: Word) -> None:
     with it.when(z3.UGT(high, first)):
         steps = z3.If(z3.ULT(high - first, most), high - first, word(most))
         lower = high - steps
-        it.refuse("NotFree", z3.Not(_all_free(it, lower, steps)))
+        it.refuse("NotFree", z3.Not(_all_free(it, parent, lower, steps)))
         parent["HIGH"] = lower
         it.refuse("Again", lower != first)
 
