@@ -63,10 +63,6 @@ class Instruction:
     system: System | None = None
 
     @property
-    def is_trap(self) -> bool:
-        return self.block is None and self.system is None
-
-    @property
     def is_computed(self) -> bool:
         """Whether it jumps to a place that it computes."""
         return self.mnemonic == "br"

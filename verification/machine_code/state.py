@@ -13,7 +13,6 @@ from .logic import conjunction
 from .memory import Memory
 
 REGISTER_OFFSETS = {r.name: r.vex_offset for r in ARCHITECTURE.register_list}
-REGISTER_NAMES = {offset: name for name, offset in REGISTER_OFFSETS.items()}
 THUNK_OFFSETS = tuple(REGISTER_OFFSETS[n] for n in ("cc_op", "cc_dep1", "cc_dep2", "cc_ndep"))
 
 # What holds on the way here: a conjunction.
@@ -112,11 +111,6 @@ class State:
     def place(self) -> Place:
         """States in the same place are merged."""
         return self.address, self.frames, self.answers, self.history
-
-
-def register_symbols() -> list[z3.BitVecRef]:
-    """The unknown contents of the registers."""
-    return [z3.BitVec(f"initial_{r.name}", 64) for r in ARCHITECTURE.register_list if r.size == 8]
 
 
 def initial_registers() -> dict[int, z3.BitVecRef]:

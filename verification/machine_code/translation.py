@@ -39,10 +39,6 @@ class Descriptor:
         return self.bits(bit, bit) == 1
 
     @property
-    def is_valid(self) -> z3.BoolRef:
-        return self.has(0)
-
-    @property
     def is_table(self) -> z3.BoolRef:
         """At levels 1 and 2: leads to a table of the next level."""
         return self.bits(1, 0) == 0b11

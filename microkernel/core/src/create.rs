@@ -10,6 +10,7 @@ use ipc_abi::capability::{Kind, Rights};
 use ipc_abi::error::Error;
 
 use crate::capability::{Capability, Slot};
+use crate::destroy::units;
 use crate::kernel::{Answer, Kernel};
 use crate::list::List;
 use crate::memory::{Fields, Memory};
@@ -98,8 +99,7 @@ impl<M: Memory + Copy> Kernel<M> {
         object: u64,
         destination: u64,
     ) -> Result<Vacancy, Error> {
-        let units = (O::WORDS / UNIT_WORDS) as u64;
-        self.find_place(region, object, destination, O::KIND, units)
+        self.find_place(region, object, destination, O::KIND, units::<O>())
     }
 
     #[inline(never)]
