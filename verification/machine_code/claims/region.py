@@ -6,6 +6,7 @@ import z3
 
 from .. import invariants
 from ..call import Call, Object, Word, word
+from ..claim import Case
 from ..kernel_state import CORE, MACHINE, frame_of
 from ..memory import FRAME_BITS
 from ..telling import Frame
@@ -78,6 +79,17 @@ def region_merge(it: Call, handle: Word, frames: Word) -> None:
     it.done()
 
 
+def _any_is_free(it: Call, first: Word, count: Word) -> None:
+    """Of frames that were seen to be free, whichever is one."""
+    frame, most = invariants.ANY_FRAME, it.layout.constants["FREE_STEPS"]
+    number = z3.ZeroExt(64 - FRAME_BITS, frame)
+    free = it.before.memory.kind(frame) == it.layout.frame_kinds["Free"]
+    goal = z3.Implies(z3.And(it.here(), z3.ULT(number - first, count)), free)
+    places = [first + at for at in range(most)]
+    cases = [Case(number == at, frame, z3.Extract(FRAME_BITS - 1, 0, at)) for at in places]
+    it.conclude("any of these is free", goal, cases)
+
+
 def _lower_mark(it: Call, parent: Object, first: Word) -> None:
     """All frames of a region from one on are free; or an error."""
     high, most = parent["HIGH"], it.layout.constants["FREE_STEPS"]
@@ -85,6 +97,7 @@ def _lower_mark(it: Call, parent: Object, first: Word) -> None:
         steps = z3.If(z3.ULT(high - first, most), high - first, word(most))
         lower = high - steps
         it.refuse("NotFree", z3.Not(_all_free(it, parent, lower, steps)))
+        _any_is_free(it, lower, steps)
         parent["HIGH"] = lower
         it.refuse("Again", lower != first)
 
@@ -127,6 +140,4 @@ def region_split(it: Call, handle: Word, frames: Word, destination: Word) -> Non
     it.done()
 
 
-CALLS = (region_inspect, region_merge)
-# Told; of what it proves, one statement is too long for the solvers: that tops of regions are kept.
-DRAFTS = (region_split,)
+CALLS = (region_inspect, region_merge, region_split)
