@@ -34,11 +34,14 @@ from . import (
     irq,
     lend,
     lookup,
+    mapping,
     message,
     notify,
     page_range,
     page_table,
+    pool,
     receive,
+    record,
     region,
     resume,
     run_queue,
@@ -64,6 +67,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     frame,
     irq,
     lend,
+    mapping,
     notify,
     page_table,
     region,
@@ -120,15 +124,18 @@ PROCEDURES: tuple[Procedure, ...] = (
     *disarm.PROCEDURES,
     *teardown.PROCEDURES,
     *unmap.PROCEDURES,
+    *pool.PROCEDURES,
+    *record.PROCEDURES,
+    *mapping.PROCEDURES,
     *user_frame.PROCEDURES,
     COPY_MESSAGE,
 )
 
 
 # Functions that are proved under what their callers keep to, and that these execute.
-FUNCTIONS = (*page_table.FUNCTIONS, *page_range.FUNCTIONS, *destroy_quickly.FUNCTIONS)
+FUNCTIONS = (*page_range.FUNCTIONS, *destroy_quickly.FUNCTIONS)
 # Functions of which nothing is taken for granted.
-ELSEWHERE = (*page_table.ELSEWHERE, *destroy_quickly.ELSEWHERE, dispatch.RANGES)
+ELSEWHERE = (*destroy_quickly.ELSEWHERE, dispatch.RANGES)
 
 
 def name_of(tell: Callable[..., None]) -> str:
