@@ -211,6 +211,21 @@ def protect(it: Call, handle: Word, address: Word, access: Word) -> None:
     it.done()
 
 
+# The pool of a space.
+
+
+def pop_pool(it: Call, space: Object, kind: str) -> Frame:
+    """Takes the first frame of a pool that is not empty, for use as a kind."""
+    first = it.frame(space["POOL"])
+    it.assume(*tables.pools_are_counted(it.before, space.number))
+    it.assume(*tables.pool_frame_is_sound(it.before, first.number, z3.BitVecVal(0, 9)))
+    space["POOL"] = first["RECORDS"]
+    first["RECORDS"] = 0
+    space["POOL_COUNT"] = space["POOL_COUNT"] - 1
+    first.set_kind(kind)
+    return first
+
+
 def push_pool(it: Call, space: Object, frame: Frame) -> None:
     """Gives a frame that is all zero back to the pool."""
     count, link = space["POOL_COUNT"], widened(frame)

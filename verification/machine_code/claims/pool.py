@@ -11,20 +11,8 @@ from ..procedure import Procedure
 from ..telling import Frame, Object, Word, word
 from ..translation import BLOCK_LEVEL, FIRST_LEVEL, LAST_LEVEL, Descriptor, index_of
 from ..walk import Walk
-from .page_table import WALKED_PAGE, note_entry, page_of, write_entry
+from .page_table import WALKED_PAGE, note_entry, page_of, pop_pool, write_entry
 from .unmap import has_tables, know_walks, leads, walks_stay
-
-
-def pop_pool(it: Walk, space: Object, kind: str) -> Frame:
-    """Takes the first frame of a pool that is not empty, for use as a kind."""
-    first = it.frame(space["POOL"])
-    it.assume(*tables.pools_are_counted(it.before, space.number))
-    it.assume(*tables.pool_frame_is_sound(it.before, first.number, z3.BitVecVal(0, 9)))
-    space["POOL"] = first["RECORDS"]
-    first["RECORDS"] = 0
-    space["POOL_COUNT"] = space["POOL_COUNT"] - 1
-    first.set_kind(kind)
-    return first
 
 
 def count_up(it: Walk, table: Word) -> None:

@@ -13,8 +13,7 @@ from ..procedure import Procedure
 from ..telling import Frame, Object, Word, word
 from ..walk import Walk
 from .number import ALL_ONES
-from .page_table import address_in, widened
-from .pool import pop_pool
+from .page_table import address_in, pop_pool, widened
 from .teardown import LINK_RECORDS, UNLINK_RECORDS
 from .unmap import has_tables
 
