@@ -7,7 +7,6 @@ import z3
 from .invariants import ANY_FRAME, Rule
 from .kernel_state import KernelState, is_link, number_of
 from .memory import FRAME_BITS, NUMBER_BITS
-from .translation import INDEX_BITS
 
 # Of a frame's entry: where the owner stands, a thread or a device; its thread's number.
 OWNER_SHIFT, THREAD_SHIFT = 28, 4
@@ -57,17 +56,9 @@ def given_to_device(state: KernelState, frame: z3.BitVecRef) -> list[z3.BoolRef]
     return [z3.Implies(z3.And(state.is_frame(frame, "User"), is_given), right)]
 
 
-def large_is_aligned(state: KernelState, frame: z3.BitVecRef) -> list[z3.BoolRef]:
-    """A large frame begins where a block may."""
-    is_large = state.entry(frame, "SPACE") & state.layout.constants["user.LARGE"] != 0
-    right = z3.Extract(INDEX_BITS - 1, 0, frame) == 0
-    return [z3.Implies(z3.And(state.is_frame(frame, "User"), is_large), right)]
-
-
 TESTED = (
     Rule("owners of buffers", lambda s: owner_is_thread(s, ANY_FRAME)),
     Rule("first mappings", lambda s: first_mapping_is_sound(s, ANY_FRAME)),
     Rule("first records", lambda s: first_record_is_used(s, ANY_FRAME)),
-    Rule("large frames aligned", lambda s: large_is_aligned(s, ANY_FRAME)),
     Rule("what devices write", lambda s: given_to_device(s, ANY_FRAME)),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import z3
 
-from .. import belonging, tables, translation
+from .. import dying, tables, translation
 from ..kernel_state import KernelState, first_of, frame_of, link_of, number_of
 from ..leaving import Answers
 from ..logic import conjunction
@@ -34,7 +34,7 @@ from .page_table import (
     write_entry,
 )
 from .pool import MAKE, MAKE_NEXT_TABLE, count_up
-from .record import ADD_RECORD, NOT_SHADOWS, RECORD, index_in, other_shadows
+from .record import ADD_RECORD, NOT_SHADOWS, RECORD, other_shadows, show_shadows
 from .unmap import has_tables, know_walks, leads, still_walks, walks_stay
 
 # The low bits of a page's descriptor, and the one that a block's has not.
@@ -166,16 +166,8 @@ def map_with_pool(
     known = other_shadows(it.before, (table, wanted.index))
     write_entry(it, (table, wanted.index), wanted.descriptor)
     count_up(it, table)
-    _show_shadows(it, known)
+    show_shadows(it, known)
     it.done()
-
-
-def _show_shadows(it: Walk, known: list[z3.BoolRef]) -> None:
-    """Now: the rule of shadows holds again."""
-    index = index_in(tables.ANY_INDEX)
-    found = tables.shadow_is_sound(it.now, tables.ANY_FRAME, index)
-    found += tables.shadows_are_apart(it.now, tables.ANY_FRAME, tables.ANY_OTHER)
-    it.show("shadows", z3.And(*found), *known)
 
 
 def _request(attributes: Word) -> Request:
@@ -205,7 +197,8 @@ def map(it: Walk, handle: Word, memory: Word, address: Word, access: Word) -> No
     needs_pool = z3.Or(z3.Not(way.has_last), first_or_large != 0)
     attributes = leaf & ~word(OUTPUT_MASK)
     if it.holds(needs_pool):
-        it.assume(*belonging.large_is_aligned(it.before, frame.number))
+        first = z3.BitVecVal(0, translation.INDEX_BITS)
+        it.assume(*dying.tail_is_there(it.before, frame.number, first))
         status, value = it.do_pair(MAP_WITH_POOL, space, widened(frame), address, attributes)
         return _answer(it, (space, frame, address, request), status, value)
     # Two ways through the code, by where the handles are: the same stores in each.

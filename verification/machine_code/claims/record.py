@@ -17,8 +17,9 @@ from .page_table import address_in, pop_pool, widened
 from .teardown import LINK_RECORDS, UNLINK_RECORDS
 from .unmap import has_tables
 
-# What is kept while a record is made, beside the usual.
+# What is kept while a record is made, beside the usual; and what is so until it stands in a shadow.
 NOT_SHADOWS = tuple(rule for rule in tables.rules() if rule.name != "shadows")
+SHADOWS = next(rule for rule in tables.rules() if rule.name == "shadows")
 
 
 def index_in(index: Word) -> Word:
@@ -69,6 +70,14 @@ def other_shadows(state: KernelState, entry: tables.Entry) -> list[z3.BoolRef]:
     return [*found, *tables.shadows_are_apart(state, tables.ANY_FRAME, tables.ANY_OTHER)]
 
 
+def show_shadows(it: Walk, known: list[z3.BoolRef]) -> None:
+    """Now: the rule of shadows holds."""
+    index = index_in(tables.ANY_INDEX)
+    found = tables.shadow_is_sound(it.now, tables.ANY_FRAME, index)
+    found += tables.shadows_are_apart(it.now, tables.ANY_FRAME, tables.ANY_OTHER)
+    it.show("shadows", z3.And(*found), *known)
+
+
 def _has_shadow(state: KernelState, table: Word) -> z3.BoolRef:
     """A table has no shadow, or a frame for one."""
     link = state.entry(table, "RECORDS")
@@ -100,6 +109,7 @@ def _make_record(it: Walk, space: Object) -> Object:
     if it.holds(known == 0):
         back = z3.BitVecVal(it.layout.word("Records.FRAME_PREV"), translation.INDEX_BITS)
         frame = _take(it, space, "Records", back)
+        show_shadows(it, SHADOWS.holds(it.before))
         it.do(LINK_RECORDS, space, partial, widened(frame))
         it.stays(frame.number)
         return _use(frame)[0]
@@ -107,6 +117,7 @@ def _make_record(it: Walk, space: Object) -> Object:
     record, used = _use(frame)
     if it.holds(used == ALL_ONES):
         it.stays(frame_of(space.number))
+        show_shadows(it, SHADOWS.holds(it.before))
         it.do(UNLINK_RECORDS, space, partial, widened(frame))
         it.stays(frame.number)
         it.stays(frame_of(space.number))
