@@ -59,6 +59,7 @@ PARTS = 4
 
 # What takes long: it begins first, and is not asked in the bounded run.
 LONG = (
+    "map_with_pool",
     "step",
     "reclaim",
     "tear_tables",
@@ -79,6 +80,8 @@ LONG = (
     "disarm",
     "other_message_call",
     "drop_record",
+    "add_record",
+    "make_next_table",
     "wait_for_signal",
     "protect_large",
     "destroy",

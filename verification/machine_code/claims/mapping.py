@@ -262,7 +262,7 @@ def mapped(
     address: Word,
     request: Request,
 ) -> z3.BoolRef:
-    """The walk of an address yields what was asked for; that of any other page what it did before."""
+    """The walk of an address yields what was asked for; every other what it did before."""
     before, _ = states
     is_large = before.entry(frame, "SPACE") & before.layout.constants["user.LARGE"] != 0
     within = z3.Extract(translation.INDEX_BITS - 1, 0, WALKED_PAGE)

@@ -12,9 +12,7 @@ import z3
 
 from .. import tables, translation
 from ..call import Call, Frame, Object, Word, word
-from ..claim import argument_of
-from ..contracts import ANSWERS, Elsewhere
-from ..kernel_state import KernelState, Slot, direct, first_of, frame_of, is_link, link_of, number_of
+from ..kernel_state import KernelState, Slot, direct, number_of
 from ..memory import NUMBER_BITS, OBJECTS, RANK_ARRAY, Update
 from ..translation import Descriptor, Request
 
@@ -267,17 +265,6 @@ def find_inline(
 def widened(frame: Frame) -> Word:
     """The number of a frame as an argument."""
     return z3.ZeroExt(64 - frame.number.size(), frame.number)
-
-
-def answered() -> dict[str, Word]:
-    """What a system call answers, of which another function has the answer."""
-    is_error, value = z3.Extract(0, 0, ANSWERS[0]) == 1, ANSWERS[1]
-    return {"x0": z3.If(is_error, value, word(0)), "x1": z3.If(is_error, word(0), value)}
-
-
-def called(function: str, *arguments: Word) -> dict[str, Word]:
-    """The arguments with which a function is called."""
-    return {argument_of(function, at): value for at, value in enumerate(arguments)}
 
 
 CALLS = (protect,)
