@@ -47,7 +47,7 @@ class Callee(Protocol):
     function: str
     changes: frozenset[str] | None
     frames: Frames | None
-    is_idle: Callable[[Answers], z3.BoolRef] | None
+    is_idle: Callable[..., z3.BoolRef] | None
     is_done: bool
     is_call: bool
     out_words: int
@@ -130,32 +130,34 @@ def is_same(before: KernelState, after: KernelState) -> z3.BoolRef:
 
 
 def promised(
-    callee: Callee, before: KernelState, after: KernelState, answers: Answers
+    callee: Callee, before: KernelState, after: KernelState, answers: Answers, *arguments: Word
 ) -> list[z3.BoolRef]:
     """What a procedure is said to leave as it was, of any row."""
     rules = []
     if callee.frames is not None:
         rules += stays(before, after, callee.frames, ANY_FRAME)
     if callee.is_idle is not None:
-        rules.append(z3.Implies(callee.is_idle(answers), is_same(before, after)))
+        is_idle = callee.is_idle(before, answers, *arguments)
+        rules.append(z3.Implies(is_idle, is_same(before, after)))
     return rules
 
 
 @dataclass(frozen=True)
 class Left:
-    """A procedure on a path: whether it is called, the states before and after, what it answers."""
+    """A procedure on a path: whether it is called, the states before and after, answers, arguments."""
 
     here: z3.BoolRef
     before: KernelState
     after: KernelState
     procedure: Callee
     answers: Answers
+    arguments: tuple[Word, ...]
 
     @property
     def idle(self) -> list[z3.BoolRef] | None:
         """When it has changed nothing, if that may be."""
         is_idle = self.procedure.is_idle
-        return None if is_idle is None else [is_idle(self.answers)]
+        return None if is_idle is None else [is_idle(self.before, self.answers, *self.arguments)]
 
     def keeps(self, name: str) -> list[z3.BoolRef] | None:
         """When the fields of a name are as before; `None`: nobody knows."""
@@ -180,5 +182,6 @@ class Left:
 
     def promises(self) -> list[z3.BoolRef]:
         """What is known of any row."""
-        rules = promised(self.procedure, self.before, self.after, self.answers)
+        states = self.before, self.after
+        rules = promised(self.procedure, *states, self.answers, *self.arguments)
         return [z3.Implies(self.here, rule) for rule in rules]

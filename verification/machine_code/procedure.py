@@ -68,8 +68,8 @@ class Procedure:
     out_words: int = 0
     # What it may change of frames, by their kinds before: see `leaving`. `None`: that is not said.
     frames: Frames | None = None
-    # What it answers when it has changed nothing, if that may be.
-    is_idle: Callable[[Answers], z3.BoolRef] | None = None
+    # When it has changed nothing, if that may be: by the state before, the answers and the arguments.
+    is_idle: Callable[..., z3.BoolRef] | None = None
     # How often its loops go round at most, if a solver is to find their ends.
     rounds: int = ROUNDS_MAX
     # Whether what its loops store, round by round, is one store for each round: see `Memory`.
@@ -87,7 +87,7 @@ class Procedure:
         it.promise_of(
             lambda after, answers: [
                 *self.promise(it.initial, after, answers, *values),
-                *promised(self, it.initial, after, answers),
+                *promised(self, it.initial, after, answers, *values),
             ],
             self.out_words,
         )

@@ -137,7 +137,7 @@ class Walk(Call):
         if procedure.changes != frozenset():
             memory = left_by(history, before.memory, procedure.changes, self.layout)
             after = before.after(memory)
-            left = Left(here, before, after, procedure, answers)
+            left = Left(here, before, after, procedure, answers, words)
             self._left.append(left)
             self.before = self.now = after
             self.assume(*invariants.stand_ins_are_sound(after))

@@ -61,6 +61,7 @@ PARTS = 4
 
 # What takes more than four minutes: asked only to be recorded.
 LONGEST = (
+    "map_with_pool",
     "step",
     "receive_waiting",
     "region_split",
@@ -87,6 +88,8 @@ LONG = (
     "disarm",
     "other_message_call",
     "drop_record",
+    "add_record",
+    "make_next_table",
     "wait_for_signal",
     "protect_large",
     "destroy",

@@ -24,7 +24,6 @@ SHARED = {
     "find_send_gate": ("call", "send", "try_call", "try_send", "call_until"),
     # Called after a call's own lookups or stores: no call begins with them.
     "protect_large": (),
-    "make_next_table": (),
 }
 
 

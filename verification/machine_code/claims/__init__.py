@@ -36,12 +36,15 @@ from . import (
     kill,
     lend,
     lookup,
+    mapping,
     message,
     notify,
     page_range,
     page_table,
+    pool,
     receive,
     reclaim,
+    record,
     region,
     resume,
     run_queue,
@@ -69,6 +72,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     frame,
     irq,
     lend,
+    mapping,
     notify,
     page_table,
     reclaim,
@@ -130,6 +134,9 @@ PROCEDURES: tuple[Procedure, ...] = (
     *kill.PROCEDURES,
     *reclaim.PROCEDURES,
     *unmap.PROCEDURES,
+    *pool.PROCEDURES,
+    *record.PROCEDURES,
+    *mapping.PROCEDURES,
     *user_frame.PROCEDURES,
     *spaces.PROCEDURES,
     COPY_MESSAGE,
@@ -137,9 +144,9 @@ PROCEDURES: tuple[Procedure, ...] = (
 
 
 # Functions that are proved under what their callers keep to, and that these execute.
-FUNCTIONS = (*page_table.FUNCTIONS, *page_range.FUNCTIONS, *destroy_quickly.FUNCTIONS)
+FUNCTIONS = (*page_range.FUNCTIONS, *destroy_quickly.FUNCTIONS)
 # Functions of which nothing is taken for granted.
-ELSEWHERE = (*page_table.ELSEWHERE, *destroy_quickly.ELSEWHERE, dispatch.RANGES)
+ELSEWHERE = (*destroy_quickly.ELSEWHERE, dispatch.RANGES)
 
 
 def name_of(tell: Callable[..., None]) -> str:

@@ -12,9 +12,7 @@ import z3
 
 from .. import tables, translation
 from ..call import Call, Frame, Object, Word, word
-from ..claim import argument_of
-from ..contracts import ANSWERS, Elsewhere
-from ..kernel_state import KernelState, Slot, direct, first_of, frame_of, is_link, link_of, number_of
+from ..kernel_state import KernelState, Slot, direct, number_of
 from ..memory import NUMBER_BITS, OBJECTS, RANK_ARRAY, Update
 from ..translation import Descriptor, Request
 
@@ -211,7 +209,7 @@ def protect(it: Call, handle: Word, address: Word, access: Word) -> None:
     it.done()
 
 
-# The pool of a space, and what is made of its frames.
+# The pool of a space.
 
 
 def pop_pool(it: Call, space: Object, kind: str) -> Frame:
@@ -226,59 +224,6 @@ def pop_pool(it: Call, space: Object, kind: str) -> Frame:
     return first
 
 
-def count_up(it: Call, table: Word) -> None:
-    """A table has one descriptor more."""
-    frame = it.frame(table)
-    frame["ID"] = frame["ID"] + 1
-
-
-def make_table(it: Call, space: Object, entry: tables.Entry, level: Word) -> Frame:
-    """A new table of a level, all zero, for an entry of the one above."""
-    number = it.frame(space["POOL"]).number
-    for below in (translation.BLOCK_LEVEL, translation.LAST_LEVEL):
-        index = translation.index_of(below, AnyWalk.of(it).page)
-        it.assume(*tables.pool_frame_is_sound(it.before, number, index))
-    it.assume(*tables.pool_is_apart(it.before, number))
-    frame = pop_pool(it, space, "PageTable")
-    frame["SPACE"] = it.link(space) | level << 60
-    write_entry(it, entry, translation.table_descriptor(tables.output_of(frame.number)))
-    count_up(it, entry[0])
-    return frame
-
-
-def set_first(it: Call, space: Object, frame: Frame, address: Word) -> None:
-    """A frame that is mapped nowhere is mapped here."""
-    bits, page = frame["SPACE"], frame["ADDRESS"]
-    frame["SPACE"] = bits | it.link(space)
-    frame["ADDRESS"] = page | z3.LShR(address, translation.PAGE_SHIFT)
-
-
-def make_next_table(it: Call, space: Word, table: Word, level: Word, address: Word) -> None:
-    """The table below one, on the way to an address; a new one of the pool if there is none."""
-    it.rules = tuple(tables.rules())
-    found, frame = it.object("AddressSpace", number_of(space)), frame_of(number_of(table))
-    it.require(is_link(space), it.before.is_live(found.number, "AddressSpace"))
-    it.require(table == link_of(first_of(frame)), tables.is_in_use(it.before, frame))
-    it.require(tables.owner_of(it.before, frame) == found.number)
-    is_first = level == translation.FIRST_LEVEL
-    it.require(z3.Or(is_first, level == translation.BLOCK_LEVEL))
-    it.require(z3.ZeroExt(60, tables.level_of(it.before, frame)) == level)
-    page = page_of(address)
-    levels = (translation.FIRST_LEVEL, translation.BLOCK_LEVEL)
-    index = z3.If(is_first, *(translation.index_of(at, page) for at in levels))
-    entry = (frame, index)
-    note_entry(it, entry)
-    it.assume(*tables.entry_is_sound(it.before, *entry))
-    old = Descriptor(tables.read_entry(it.before, *entry))
-    has_pool = it.before.field(found.number, "AddressSpace.POOL_COUNT") != 0
-    it.require(z3.Or(old.is_table, z3.And(old.word == 0, has_pool)))
-    there = link_of(first_of(tables.frame_in(old.output)))
-    it.end("there", old.is_table, {"x0": there})
-    made = make_table(it, found, entry, level + 1)
-    show_translations(it, [], z3.BoolVal(False), translation.UNMAPPED)
-    it.end("made", z3.BoolVal(True), {"x0": link_of(first_of(made.number))})
-
-
 def push_pool(it: Call, space: Object, frame: Frame) -> None:
     """Gives a frame that is all zero back to the pool."""
     count, link = space["POOL_COUNT"], widened(frame)
@@ -289,39 +234,6 @@ def push_pool(it: Call, space: Object, frame: Frame) -> None:
     space["POOL"] = link
     space["POOL_COUNT"] = count + 1
     it.store(Update(RANK_ARRAY, frame.number, count + 1))
-
-
-def map(it: Call, handle: Word, memory: Word, address: Word, access: Word) -> None:
-    """Maps a frame; where frames of the pool may be needed, that is left to `map_with_pool`."""
-    it.rules = tuple(tables.rules())
-    space = find_inline(it, handle, "AddressSpace", "WRITE", memory)
-    space = it.object("AddressSpace", space.number())
-    slot = find_inline(it, memory, "Frame", "")
-    frame = it.frame(frame_of(slot.number()))
-    check_access(it, access)
-    check_page_address(it, address)
-    it.refuse("AccessDenied", slot.rights() & it.layout.rights["READ"] == 0)
-    frame = it.with_right(frame, "READ")
-    may_write = slot.rights() & it.layout.rights["WRITE"] != 0
-    request = request_of(it, frame, access, may_write)
-    leaf = request.leaf(tables.output_of(frame.number), z3.BoolVal(True))
-    way = find_way(it, space, address)
-    it.refuse("AlreadyMapped", z3.And(way.has_last, way.found[2].word != 0))
-    first_or_large = frame["SPACE"] & (SPACE_BITS | it.layout.constants["user.LARGE"])
-    needs_pool = z3.Or(z3.Not(way.has_last), first_or_large != 0)
-    attributes = leaf & ~word(OUTPUT_MASK)
-    rest = called("map_with_pool", it.link(space), widened(frame), address, attributes)
-    it.go("map_with_pool", needs_pool, {**answered(), **rest})
-    # Two ways through the code, by where the handles are: the same stores in each.
-    is_near = z3.simplify(((handle | memory) & ~it.current()["MASK"]) == 0)
-    for here in (is_near, z3.Not(is_near)):
-        with it.when(here):
-            set_first(it, space, frame, address)
-            write_entry(it, way.path[2], leaf)
-            count_up(it, way.path[2][0])
-    is_here = is_same_place(it, space, address, z3.BoolVal(False))
-    show_translations(it, way.path, is_here, request.translation(tables.output_of(frame.number)))
-    it.done()
 
 
 def clear_first(frame: Frame) -> None:
@@ -355,19 +267,4 @@ def widened(frame: Frame) -> Word:
     return z3.ZeroExt(64 - frame.number.size(), frame.number)
 
 
-def answered() -> dict[str, Word]:
-    """What a system call answers, of which another function has the answer."""
-    is_error, value = z3.Extract(0, 0, ANSWERS[0]) == 1, ANSWERS[1]
-    return {"x0": z3.If(is_error, value, word(0)), "x1": z3.If(is_error, word(0), value)}
-
-
-def called(function: str, *arguments: Word) -> dict[str, Word]:
-    """The arguments with which a function is called."""
-    return {argument_of(function, at): value for at, value in enumerate(arguments)}
-
-
 CALLS = (protect,)
-# Of the first, what a page needs whose table is there.
-FUNCTIONS = (map, make_next_table)
-# What it calls for the rest.
-ELSEWHERE = (Elsewhere("map_with_pool", 4),)

@@ -24,10 +24,7 @@ from .page_table import (
 )
 
 
-# What is shown to be kept beside the usual: the lists of frames of records, and what the hardware walks.
-_LISTS = tuple(
-    rule for rule in tables.rules() if rule.name in ("records of spaces", "frames of records")
-)
+# What is shown to be kept beside the usual where records go: what the hardware walks.
 WALKED = tuple(
     rule
     for rule in tables.rules()
@@ -90,7 +87,7 @@ def _first_record(it: Walk, frame: Word) -> Object:
 
 def link_records(it: Walk, link: Word, at: Word, number: Word) -> None:
     """A frame of records comes to the front of a list of a space."""
-    it.rules = (*_LISTS, *WALKED)
+    it.rules = tuple(tables.rules())
     space, name = it.thing("AddressSpace", link), _list_of(it, at)
     it.assume(*tables.records_are_sound(it.before, space.number))
     following = space[name]
@@ -104,7 +101,7 @@ def link_records(it: Walk, link: Word, at: Word, number: Word) -> None:
 
 def unlink_records(it: Walk, link: Word, at: Word, number: Word) -> None:
     """A frame of records goes out of a list of a space."""
-    it.rules = (*_LISTS, *WALKED)
+    it.rules = tuple(tables.rules())
     space, name = it.thing("AddressSpace", link), _list_of(it, at)
     frame, first = it.frame(number), _first_record(it, number)
     it.assume(*tables.record_frame_is_sound(it.before, frame.number))

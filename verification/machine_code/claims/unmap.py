@@ -96,9 +96,11 @@ def drop_last_table(it: Walk, link: Word, address: Word) -> None:
     it.finish()
 
 
-def _still_walks(it: Walk, space: Object, path: list[tables.Entry]) -> None:
-    """What two walks met before procedures that keep tables they meet still: one, and any."""
-    mine = tables.path_of(it.initial, WALKED_SPACE, WALKED_PAGE)
+def still_walks(
+    it: Walk, space: Object, path: list[tables.Entry], state: KernelState
+) -> None:
+    """What two walks met in a state before procedures that keep tables they meet still: one, and any."""
+    mine = tables.path_of(state, WALKED_SPACE, WALKED_PAGE)
     walked = it.object("AddressSpace", WALKED_SPACE)
     it.still(walked, "ID")
     for item, way in ((space, path), (walked, mine)):
@@ -129,7 +131,7 @@ def _clear_entry(
         it.assume(*tables.count_is_sound(it.before, table, index, other))
     at = z3.ZeroExt(64 - translation.INDEX_BITS, index)
     it.do(FORGET_MAPPING, link_of(first_of(table)), at, number)
-    _still_walks(it, space, path)
+    still_walks(it, space, path, it.initial)
     for other in tables.every_index(WALKED_PAGE):
         it.still_word("PageTable", table, other)
     write_entry(it, (table, index), word(0))
@@ -165,11 +167,11 @@ def unmap_large(it: Walk, link: Word, address: Word) -> None:
     space = it.thing("AddressSpace", link)
     path = _path_at(it, space, address)[:2]
     it.note_field(space, "ROOT")
-    for entry, is_met in zip(path, (z3.BoolVal(True), _leads(it.now, path[0])), strict=True):
+    for entry, is_met in zip(path, (z3.BoolVal(True), leads(it.now, path[0])), strict=True):
         with it.when(is_met):
             note_entry(it, entry)
     leaf = Descriptor(tables.read_entry(it.now, *path[1]))
-    is_block = z3.And(_leads(it.now, path[0]), leaf.is_block)
+    is_block = z3.And(leads(it.now, path[0]), leaf.is_block)
     it.refuse("NotMapped", z3.Not(is_block))
     it.refuse("Misaligned", address & (BLOCK_BYTES - 1) != 0)
     number = link_of(tables.frame_in(leaf.output))
@@ -184,7 +186,7 @@ def unmap_large(it: Walk, link: Word, address: Word) -> None:
     it.done()
 
 
-def _leads(state: KernelState, entry: tables.Entry) -> z3.BoolRef:
+def leads(state: KernelState, entry: tables.Entry) -> z3.BoolRef:
     """Whether a descriptor leads to a table."""
     return Descriptor(tables.read_entry(state, *entry)).is_table
 
@@ -251,7 +253,7 @@ def _unmap_block(it: Walk, space: Object, address: Word) -> None:
     it.end("in a block", z3.BoolVal(True), results)
 
 
-def _has_tables(state: KernelState, space: Word) -> list[z3.BoolRef]:
+def has_tables(state: KernelState, space: Word) -> list[z3.BoolRef]:
     has_root = state.field(number_of(space), "AddressSpace.ROOT") != 0
     return [*queues.names(state, space, "AddressSpace"), has_root]
 
@@ -268,14 +270,14 @@ def _of_middle(
     (root, index), (middle, _), _ = tables.path_of(state, number_of(space), page_of(address))
     leads = Descriptor(tables.read_entry(state, root, index)).is_table
     is_it = table == link_of(first_of(middle))
-    return [*_has_tables(state, space), leads, is_it, *_is_empty(state, middle)]
+    return [*has_tables(state, space), leads, is_it, *_is_empty(state, middle)]
 
 
 def _of_last(state: KernelState, space: Word, address: Word) -> list[z3.BoolRef]:
     *above, (last, _) = tables.path_of(state, number_of(space), page_of(address))
     has_last = z3.And(*(Descriptor(tables.read_entry(state, *at)).is_table for at in above))
     empty = (z3.Implies(has_last, rule) for rule in _is_empty(state, last))
-    return [*_has_tables(state, space), *empty]
+    return [*has_tables(state, space), *empty]
 
 
 def _of_page(
@@ -285,7 +287,7 @@ def _of_page(
     leads = (Descriptor(tables.read_entry(state, *entry)).is_table for entry in above)
     leaf = Descriptor(tables.read_entry(state, *last))
     return [
-        *_has_tables(state, space),
+        *has_tables(state, space),
         *leads,
         table == link_of(first_of(last[0])),
         leaf.word != 0,
@@ -381,10 +383,10 @@ UNMAP_LARGE = Procedure(
     unmap_large,
     2,
     _CLEAR,
-    lambda state, space, _address: _has_tables(state, space),
+    lambda state, space, _address: has_tables(state, space),
     _unmaps_block,
     frames=_OF_CLEARED,
-    is_idle=lambda answers: answers[0] != 0,
+    is_idle=lambda _before, answers, *_: answers[0] != 0,
 )
 UNMAP_FROM = Procedure(
     "unmap_from",
@@ -394,7 +396,7 @@ UNMAP_FROM = Procedure(
     _of_space,
     _answers_bool,
     frames=_OF_CLEARED,
-    is_idle=lambda answers: answers[0] == 0,
+    is_idle=lambda _before, answers, *_: answers[0] == 0,
 )
 
 PROCEDURES = (DROP_MIDDLE_TABLE, DROP_LAST_TABLE, CLEAR_PAGE_SELDOM, UNMAP_LARGE, UNMAP_FROM)
