@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from . import crosscheck, mutants, proof, record
-from .claims import DRAFTS, ELSEWHERE, PROCEDURES, SUBJECTS
+from .claims import ELSEWHERE, PROCEDURES, SUBJECTS
 from .claims.lookup import CONTRACTS
 from .concrete import ConcreteState
 from .contracts import Contracts
@@ -45,21 +45,19 @@ class Extent:
     every_branch: bool
     # How many functions with a record are solved anew all the same, by both solvers.
     anew: int
-    # Of how many functions a branch is inverted, to see whether the record would hide it.
-    changed: int
+    # Of how many functions a branch is inverted, to see whether the record would hide it; `None`: of all.
+    changed: int | None
     # Whether a record may not be stale.
     is_all: bool
 
 
 BOUNDED = Extent(states=12, mutants=2, every_branch=False, anew=3, changed=60, is_all=False)
-ALL = Extent(states=60, mutants=4, every_branch=True, anew=20, changed=1000, is_all=True)
-
-EVERY = (*SUBJECTS, *DRAFTS)
+ALL = Extent(states=60, mutants=4, every_branch=True, anew=20, changed=None, is_all=True)
 
 # In how many parts the mutants of a function are tried.
 PARTS = 4
 
-# What takes more than four minutes: asked only to be recorded.
+# What takes more than four minutes: nothing on record is asked anew but by `--write`.
 LONGEST = (
     "map_with_pool",
     "step",
@@ -153,15 +151,14 @@ def check_all(
 
     Each has a process of its own, which knows no terms of others.
     """
-    places = {subject.name: place for place, subject in enumerate(EVERY)}
+    places = {subject.name: place for place, subject in enumerate(SUBJECTS)}
     known = record.load()
     left_out = set() if extent.is_all else set(LONG) - known.keys()
-    left_out |= {subject.name for subject in DRAFTS}
     chosen = [places[name] for name in names or places if names or name not in left_out]
     anew = names if names else known.keys() if write else chosen_anew(image, extent)
     changed = names if names else _in_order(image, known.keys(), "changed")[: extent.changed]
-    tasks = [(i, EVERY[i].name in anew, EVERY[i].name in changed) for i in chosen]
-    tasks.sort(key=lambda task: (not task[1], EVERY[task[0]].name not in LONG))
+    tasks = [(i, SUBJECTS[i].name in anew, SUBJECTS[i].name in changed) for i in chosen]
+    tasks.sort(key=lambda task: (not task[1], SUBJECTS[task[0]].name not in LONG))
     begin = (image, layout, extent, known)
     with multiprocessing.Pool(os.cpu_count(), _begin, begin, maxtasksperchild=1) as pool:
         yield from pool.imap_unordered(_check, tasks, chunksize=1)
@@ -173,11 +170,11 @@ def mutate_all(
     """Every instruction of some functions left out, every branch decided otherwise, one at a time:
     what became of how many, and which have a fate that none may have.
     """
-    places = {subject.name: place for place, subject in enumerate(EVERY)}
+    places = {subject.name: place for place, subject in enumerate(SUBJECTS)}
     tasks = [(places[name], part) for name in names for part in range(PARTS)]
     totals: dict[str, Counter[Fate]] = {name: Counter() for name in names}
     failures: dict[str, list[str]] = {name: [] for name in names}
-    left = Counter(EVERY[place].name for place, _ in tasks)
+    left = Counter(SUBJECTS[place].name for place, _ in tasks)
     begin = (image, layout, ALL, {})
     with multiprocessing.Pool(os.cpu_count(), _begin, begin, maxtasksperchild=1) as pool:
         for name, fates, bad in pool.imap_unordered(_mutate_part, tasks, chunksize=1):
@@ -191,7 +188,7 @@ def mutate_all(
 def _mutate_part(task: tuple[int, int]) -> tuple[str, Counter[Fate], list[str]]:
     image, layout, extent, _ = _task
     index, part = task
-    found = Found(EVERY[index].name)
+    found = Found(SUBJECTS[index].name)
     fates, bad = _Bench(image, layout, index, found).mutate_part(extent, part)
     return found.subject, fates, bad
 
@@ -220,7 +217,7 @@ def _begin(image: Image, layout: Layout, extent: Extent, known: dict[str, Proved
 def _check(task: tuple[int, bool, bool]) -> Found:
     image, layout, extent, known = _task
     index, is_anew, is_changed = task
-    name = EVERY[index].name
+    name = SUBJECTS[index].name
     found = Found(name)
     started = time.process_time()
     try:
@@ -238,7 +235,7 @@ class _Bench:
     """Claim, run and obligations of a subject."""
 
     def __init__(self, image: Image, layout: Layout, index: int, found: Found) -> None:
-        subject = EVERY[index]
+        subject = SUBJECTS[index]
         self.image, self.found = image, found
         self.contracts = Contracts(image, layout, (*CONTRACTS, *PROCEDURES, *ELSEWHERE))
         self.claim = subject.claim(layout)

@@ -163,9 +163,3 @@ def _subjects() -> tuple[Subject, ...]:
 
 
 SUBJECTS = _subjects()
-# Claims that are not known to be true: only checked if they are named.
-DRAFTS = tuple(
-    Subject(tell.__name__, tell)
-    for family in FAMILIES
-    for tell in getattr(family, "DRAFTS", ())
-)
