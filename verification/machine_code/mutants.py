@@ -1,7 +1,6 @@
 """One-instruction mutants of a proved function: does the proof notice?
 
-Two families. *Missing checks*: each conditional branch never taken, always taken or inverted, each
-other instruction left out. *Flips*: each bit of each instruction turned over.
+Each conditional branch never taken, always taken or inverted, each other instruction left out.
 A mutant is refused (an instruction or an action that the proofs do not accept), refuted (an
 obligation fails) or it survives. A survivor satisfies the whole claim, so nothing that the claim
 promises can tell it from the original; it is classified by asking the solvers why.
@@ -93,13 +92,6 @@ def missing_checks(image: Image, addresses: Iterable[int]) -> Iterator[Mutant]:
             yield Mutant(address, NOP, "never taken", True)
         elif encoding != NOP:
             yield Mutant(address, NOP, "left out")
-
-
-def flips(image: Image, addresses: Iterable[int]) -> Iterator[Mutant]:
-    """Every bit of every instruction."""
-    for address, encoding in _code(image, addresses):
-        for bit in range(32):
-            yield Mutant(address, encoding ^ (1 << bit), f"bit {bit} flipped")
 
 
 def sample(image: Image, addresses: Iterable[int], seed: str, count: int) -> list[Mutant]:
