@@ -59,15 +59,14 @@ def main() -> int:
 def _mutate(image: Image, layout: Layout, options: argparse.Namespace) -> int:
     """Every mutant of the hot functions, or of some: what becomes of them."""
     report = Report({"image": image.path.name, "sha256": image.sha256})
-    rows, names = {}, options.only or work.HOT
-    for name, fates, failures in work.mutate_all(image, layout, names):
+    names = options.only or work.HOT
+    for name, digest, fates, failures in work.mutate_all(image, layout, names):
         told = ", ".join(f"{count} {fate.value}" for fate, count in fates.items())
         print(f"  {name}: {told}", flush=True)
-        rows[name] = fates
         noticed = fates.total() - sum(fates[fate] for fate in mutants.SURVIVALS)
         report.add(name, work.MUTANTS, noticed, failures)
-    if options.write and not options.only:
-        mutants.write(image, [(name, rows[name]) for name in names])
+        if options.write:
+            mutants.write({name: (digest, fates)})
     return report.finish(options.report)
 
 

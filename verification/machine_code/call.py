@@ -107,6 +107,11 @@ class Call(Telling):
 
     def slot_of(self, thread: Object, handle: Word) -> tuple[z3.BoolRef, Slot]:
         """Whether a handle of a thread names a slot, and the slot."""
+        has_slot, chunk = self.chunk_at(thread, handle)
+        return has_slot, self.slot(chunk, z3.Extract(7, 0, handle), has_slot)
+
+    def chunk_at(self, thread: Object, handle: Word) -> tuple[z3.BoolRef, Word]:
+        """Whether a handle of a thread names a slot, and the chunk of slots that it is in."""
         self.assume(*invariants.thread_is_sound(self.before, thread.number))
         chunk = z3.LShR(handle, 8)
         is_in_view = z3.simplify((handle & ~thread["MASK"]) == 0)
@@ -118,8 +123,7 @@ class Call(Telling):
             with self.when(has_table):
                 has_chunk, link = self._chunk(table, chunk)
         has_slot = z3.Or(is_in_view, z3.And(has_table, has_chunk))
-        index = z3.Extract(7, 0, handle)
-        return has_slot, self.slot(z3.If(is_in_view, view, number_of(link)), index, has_slot)
+        return has_slot, z3.If(is_in_view, view, number_of(link))
 
     def _chunk(self, table: Object, chunk: Word) -> tuple[z3.BoolRef, Word]:
         """Whether a table has a chunk, and the link to it."""

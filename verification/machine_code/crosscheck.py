@@ -2,7 +2,8 @@
 
 States come from a solver: for each outcome one in which it happens and the assumptions hold.
 Random changes of these are kept if the assumptions still hold; where no function is summarised by
-its contract, also if not, as long as every address lies in a window.
+its contract, and no loop ends because of what is assumed, also if not, as long as every address lies
+in a window.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ class Judge:
         """Whether executor and emulator must agree in a state."""
         if self.is_sound(state):
             return True
-        if self.done.summaries or self.outcome_of(state) is None:
+        if self.done.summaries or self.done.is_decided or self.outcome_of(state) is None:
             return False
         values = state.evaluate(self._accesses)
         return all(holds or not guard for guard, holds in zip(values[::3], values[2::3]))
@@ -195,9 +196,13 @@ class Judge:
         return None
 
     def _compare_procedure(self, state: ConcreteState, history: History) -> Difference | None:
-        """Runs one state up to the first procedure that is called; tells the first difference."""
+        """Runs one state up to the first procedure that is called, or to the loop that is told by one
+        round; tells the first difference.
+        """
         name, called = history[-1], self.done.calls.get(history)
-        address = self.image.function(name).address
+        loop = self.done.loop
+        is_loop = loop is not None and name == loop.rounds.function
+        address = loop.head if is_loop else self.image.function(name).address
         arguments = dict(zip(self.arguments, state.evaluate(self._arguments)))
         seen = execute(self.image, self.done.function.address, arguments, state, address)
         if seen.registers["pc"] != address or called is None:

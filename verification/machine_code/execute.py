@@ -22,6 +22,7 @@ from .image import INSTRUCTION_BYTES, Function, Image
 from .lift import Instruction, LiftError, Lifter, System
 from .logic import is_short
 from .memory import Memory
+from .rounds import Loop
 from .seen import Effect, Panic, Private, Run
 from .state import REGISTER_OFFSETS, Frame, Place, State, initial_registers, keep, merge
 from .words import choice_of
@@ -33,8 +34,9 @@ STEPS_MAX = 20_000
 ROUNDS_MAX = 64
 # How many parts what bounds a loop has at most, where that is found early.
 SHORT = 60
-# How long a solver may take to decide it then; a loop that it does not end is given up.
-DECIDING_MILLISECONDS = 10_000
+# How much a solver may do to decide it then, in its own units (about ten seconds); a loop that it does
+# not end is given up.
+DECIDING_WORK = 60_000_000
 
 # Registers whose value the executor knows nothing of, each time it is read.
 VOLATILE = frozenset({"cntvct_el0", "isr_el1"})
@@ -66,6 +68,8 @@ class Rules:
     rounds: int = STEPS_MAX
     # Does what the function at an address does, if that is known; proved on its own.
     contracts: Callable[[Executor, State, int], list[State] | None] | None = None
+    # The loop of the function, if that is told by one round.
+    loop: Loop | None = None
 
 
 class Executor(Accesses):
@@ -86,6 +90,8 @@ class Executor(Accesses):
         self._rounds: dict[int, int] = {}
         self._temporaries: dict[int, expression.Term] = {}
         self._instruction: Instruction
+        # The states in which a loop began again, while a round of it is tried.
+        self._back: list[State] | None = None
 
     def run(self, function: Function, arguments: Mapping[str, z3.BitVecRef]) -> Run:
         """Executes `function` from its first instruction until it returns or ends otherwise.
@@ -103,8 +109,14 @@ class Executor(Accesses):
         start = State(function.address, (Frame(function.address),), registers, memory)
         start.system = system
         self._run = Run(function, start)
+        self._run.loop = self.rules.loop
+        self._finish(start.copy())
+        return self._run
+
+    def _finish(self, start: State) -> None:
+        """Executes all that follows from a state."""
         waiting: dict[Place, State] = {}
-        self._put(waiting, start.copy())
+        self._put(waiting, start)
         while waiting:
             place = min(waiting, key=self._rank)
             state = waiting.pop(place)
@@ -113,7 +125,15 @@ class Executor(Accesses):
                     self._put(waiting, following)
                 else:
                     keep(self._run.ends, following.history, following)
-        return self._run
+
+    def rounds_from(self, state: State) -> list[State]:
+        """The states in which a loop that begins here begins again; nothing else is noted."""
+        known = self._run, dict(self._rounds), self._temporaries, self._instruction
+        self._run, self._back = Run(self._run.function, self._run.start), []
+        self._finish(state.copy())
+        back, self._back = self._back, None
+        self._run, self._rounds, self._temporaries, self._instruction = known
+        return back
 
     def _put(self, waiting: dict, state: State) -> None:
         place = state.place()
@@ -164,9 +184,9 @@ class Executor(Accesses):
         """A condition, as a constant if a solver is to decide it and can."""
         if z3.is_true(taken) or z3.is_false(taken):
             return taken
-        self._rounds[state.address] = self._rounds.get(state.address, 0) + 1
+        met = self._rounds[state.address] = self._rounds.get(state.address, 0) + 1
         known_rounds = self.rules.known_rounds
-        if not self.rules.decides and self._rounds[state.address] <= known_rounds:
+        if not self.rules.decides and met <= known_rounds:
             return taken
         solver = z3.SolverFor("QF_BV") if self.rules.decides else z3.Solver()
         if known_rounds < ROUNDS_MAX:
@@ -175,12 +195,15 @@ class Executor(Accesses):
             solver.add(*(term for term in terms if is_short(term, SHORT)))
         else:
             if not self.rules.decides:
-                solver.set("timeout", DECIDING_MILLISECONDS)
+                solver.set("rlimit", DECIDING_WORK)
             solver.add(*(self.hypotheses if self.rules.decides else ()), *state.guard)
+        # Of a state that cannot be, every loop seems to go on.
+        may_go_on = met <= self.rules.rounds + ROUNDS_MAX
         for value, other in ((True, z3.Not(taken)), (False, taken)):
-            if solver.check(other) == z3.unsat:
+            if may_go_on and solver.check(other) == z3.unsat:
+                self._run.is_decided = True
                 return z3.BoolVal(value)
-        if self._rounds[state.address] > self.rules.rounds:
+        if met > self.rules.rounds:
             raise ExecutionError(f"{state.address:#x}: a loop whose end is not known")
         return taken
 
@@ -265,6 +288,12 @@ class Executor(Accesses):
             self._run.panics.append(Panic(self._instruction, state.guard, name))
             return []
         state.address = target
+        loop = self.rules.loop
+        if loop is not None and target == loop.head and len(state.frames) == 1:
+            if self._back is None:
+                return loop.arrive(self, state)
+            self._back.append(state)
+            return []
         if target in self.rules.stops:
             self._end(self._run.stops, state)
             return []

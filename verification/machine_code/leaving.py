@@ -104,6 +104,14 @@ def every(*known: Frames) -> Frames:
     return found
 
 
+def repeated(known: Frames) -> Frames:
+    """What any number of such procedures, one after the other, may change of frames: once one may be of
+    another kind, all that any kind may.
+    """
+    parts = {part: WHOLE for frames in known.values() for part in frames}
+    return {kind: parts if "kind" in frames else frames for kind, frames in known.items()}
+
+
 def stays(
     before: KernelState, after: KernelState, frames: Frames, frame: Word
 ) -> list[z3.BoolRef]:

@@ -9,8 +9,9 @@ promises can tell it from the original; it is classified by asking the solvers w
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -29,8 +30,9 @@ from .lift import LiftError, disassemble
 from .logic import conjunction
 from .memory import AccessError
 from .proof import is_mutant_refuted, result_of, run, same_memory
+from .rounds import is_again
 from .solve import Verdict, prove
-from .state import State
+from .state import History, State
 
 NOP = 0xD503_201F
 BRANCH = 0x1400_0000
@@ -132,23 +134,39 @@ HEAD = """\
 # Mutants of the functions that run most often
 
 Written by `run --mutants --write`: what became of each mutant in which one instruction is left out, or one
-branch is always taken, never, or inverted.
+branch is always taken, never, or inverted. A row is of what was asked then, of which it has the digest; what
+is asked now has its own in `proved.toml`.
 
 """
+# Digits of a digest that are told.
+DIGITS = 16
 
 
-def write(image: Image, rows: Sequence[tuple[str, Counter[Fate]]]) -> None:
-    """Writes the record of all mutants of some functions."""
-    lines = [f"The kernel (SHA-256): `{image.sha256}`.", ""]
-    lines += [f"| function | mutants | {' | '.join(fate.value for fate in Fate)} |"]
-    lines += ["|---|" + "---:|" * (len(Fate) + 1)]
+def write(new: Mapping[str, tuple[str, Counter[Fate]]]) -> None:
+    """Puts what became of all mutants of functions on record, by the digests of what was proved of them."""
+    rows = _rows() | dict(new)
+    lines = [f"| function | questions | mutants | {' | '.join(fate.value for fate in Fate)} |"]
+    lines += ["|---|---|" + "---:|" * (len(Fate) + 1)]
     total: Counter[Fate] = Counter()
-    for _, fates in rows:
+    for name, (digest, fates) in rows.items():
         total += fates
-    for name, fates in (*((f"`{name}`", fates) for name, fates in rows), ("**all**", total)):
-        numbers = [fates.total(), *(fates[fate] for fate in Fate)]
-        lines.append(f"| {name} | {' | '.join(f'{number:,}' for number in numbers)} |")
-    RECORD.write_text(HEAD + "\n".join(lines) + "\n")
+        lines.append(_line(f"`{name}`", f"`{digest[:DIGITS]}`", fates))
+    RECORD.write_text(HEAD + "\n".join([*lines, _line("**all**", "", total)]) + "\n")
+
+
+def _line(name: str, digest: str, fates: Counter[Fate]) -> str:
+    numbers = [fates.total(), *(fates[fate] for fate in Fate)]
+    return f"| {name} | {digest} | {' | '.join(f'{number:,}' for number in numbers)} |"
+
+
+def _rows() -> dict[str, tuple[str, Counter[Fate]]]:
+    """What is on record."""
+    text = RECORD.read_text() if RECORD.exists() else ""
+    rows = {}
+    for name, digest, numbers in re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.*) \|$", text, re.MULTILINE):
+        _, *counts = (int(number.replace(",", "")) for number in numbers.split(" | "))
+        rows[name] = digest, Counter(dict(zip(Fate, counts, strict=True)))
+    return rows
 
 
 def _code(image: Image, addresses: Iterable[int]) -> Iterator[tuple[int, int]]:
@@ -171,11 +189,24 @@ def _same(claim: Claim, original: Run, changed: Run) -> z3.BoolRef:
         return z3.BoolVal(False)
     keys = sorted({key for o in claim.outcomes for key in o.results})
     parts = [_same_state(end, changed.ends[at], keys) for at, end in original.ends.items()]
+    parts += [_same_round(original, changed, at) for at in original.ends if is_again(at)]
     for at, called in original.calls.items():
         points = [point for point in claim.calls if point.history == at]
         count = max((p.first + len(p.arguments) for p in points), default=0)
         parts.append(_same_state(called, changed.calls[at], [f"x{i}" for i in range(count)]))
     return conjunction(parts)
+
+
+def _same_round(original: Run, changed: Run, history: History) -> z3.BoolRef:
+    """Whether the next round of a loop finds the same, beside memory."""
+    sides = [
+        {name: found for name, found, _ in run.loop.words(run.ends[history])}
+        for run in (original, changed)
+        if run.loop is not None
+    ]
+    if len(sides) != 2 or sides[0].keys() != sides[1].keys():
+        return z3.BoolVal(False)
+    return conjunction([found == sides[1][name] for name, found in sides[0].items()])
 
 
 def _same_state(first: State, second: State, keys: Sequence[str]) -> z3.BoolRef:

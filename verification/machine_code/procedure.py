@@ -74,6 +74,8 @@ class Procedure:
     rounds: int = ROUNDS_MAX
     # Whether what its loops store, round by round, is one store for each round: see `Memory`.
     joins: bool = False
+    # What rounds of its loop leave, if it is told by one of them: see `rounds`.
+    loop: Procedure | None = None
 
     def claim(self, layout: Layout) -> Claim:
         """The claim about the function itself."""

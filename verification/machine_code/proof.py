@@ -19,6 +19,7 @@ from .invariants import rules as invariants
 from .logic import conjunction, conjuncts, disjunction
 from .memory import ARRAYS, KINDS, KINDS_ARRAY, RANK_ARRAY, WORD_BYTES, Memory, Update, Window
 from .procedure import Procedure
+from .rounds import Loop, is_again
 from .program import Program
 from .state import State
 from .solve import Verdict, is_refuted, prove, prove_by_one
@@ -91,8 +92,12 @@ def run(
         joins=is_procedure and own.joins,
         contracts=apply,
     )
+    function = image.function(claim.function)
     executor = Executor(image, claim.assumptions, rules)
-    done = executor.run(image.function(claim.function), claim.arguments)
+    if is_procedure and own.loop is not None:
+        loop = Loop(executor.lifter, function.address, own.loop, contracts.layout)
+        executor.rules = replace(rules, loop=loop)
+    done = executor.run(function, claim.arguments)
     done.own = own
     return done
 
@@ -118,6 +123,7 @@ def _of_the_code(claim: Claim, done: Run) -> Iterator[Obligation]:
     for access in done.accesses:
         yield _place_obligation(claim, access)
     yield from _convention(done)
+    yield from _rounds(done)
     for point in claim.calls:
         yield from _calls(done, point)
 
@@ -324,10 +330,17 @@ def _kept(claim: Claim, name: str, end: Outcome | CallPoint) -> Iterator[Obligat
 
 
 def _convention(done: Run) -> Iterator[Obligation]:
-    for end in done.ends.values():
-        for register in PRESERVED:
+    for history, end in done.ends.items():
+        for register in PRESERVED if not is_again(history) else ():
             goal = end.register(register) == done.start.register(register)
             yield Obligation(CONVENTION, f"{register} preserved", z3.BoolVal(True), goal)
+
+
+def _rounds(done: Run) -> Iterator[Obligation]:
+    """Where the loop begins again, each word is as the next round finds it."""
+    for history, end in done.ends.items():
+        for name, goal in done.loop.goals(end) if done.loop and is_again(history) else ():
+            yield Obligation(RETURNS, f"again: {name}", conjunction(end.guard), goal)
 
 
 def _place_obligation(claim: Claim, access: Access) -> Obligation:

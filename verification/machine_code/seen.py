@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import z3
 
@@ -10,6 +11,9 @@ from .image import Function
 from .lift import Instruction
 from .memory import Window
 from .state import Guard, History, Requirement, State
+
+if TYPE_CHECKING:
+    from .rounds import Loop
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,10 @@ class Run:
     start: State
     # The contract that the function is, if others take it for granted.
     own: object | None = None
+    # The loop of the function, if that is told by one round.
+    loop: Loop | None = None
+    # Whether a solver decided a branch, which in states that are not sound may go the other way.
+    is_decided: bool = False
     # The states in which it returns, by the procedures that it called before.
     ends: dict[History, State] = field(default_factory=dict)
     # The states in which it calls a procedure, by all that it called with this one.

@@ -17,8 +17,9 @@ from .call import Call
 from .claim import CallPoint, Claim, Fact
 from .kernel_state import KernelState, direct, link_of, number_of
 from .layout import Layout
-from .leaving import Answers, Callee, Left, answers_of, left_by
+from .leaving import Answers, Callee, Left, answers_of, left_by, promised
 from .memory import NUMBER_BITS, OBJECTS, UNIT_WORDS, Update, Window
+from .rounds import AGAIN, is_again
 from .state import History
 from .telling import Object, Word, word
 
@@ -64,6 +65,8 @@ class Walk(Call):
         self._history: History = ()
         # What is known of what each procedure on this path left.
         self._left: list[Left] = []
+        # The fields that were written since the round began.
+        self._written: set[str] = set()
         self._clocks = 0
         self._interrupts = 0
 
@@ -123,13 +126,22 @@ class Walk(Call):
             raise UntrueError(f"{procedure.function} is called under a condition: use `holds`")
         self._may_do(procedure)
         words = tuple(link_of(a.number) if isinstance(a, Object) else a for a in arguments)
+        needs = tuple(procedure.needs(self.now, *words))
+        if procedure.is_call:
+            needs = (*needs, *invariants.current_is_sound(self.now))
+        return self._do(procedure, words, words, needs)
+
+    def _do(
+        self,
+        procedure: Callee,
+        words: tuple[Word, ...],
+        passed: tuple[Word, ...],
+        needs: tuple[z3.BoolRef, ...],
+    ) -> Word:
         here, history = self.here(), (*self._history, procedure.function)
         if self._is_new():
-            needs = tuple(procedure.needs(self.now, *words))
-            if procedure.is_call:
-                needs = (*needs, *invariants.current_is_sound(self.now))
             first = int(procedure.out_words > 0)
-            point = CallPoint(history, here, words, self.now.memory, self.before, needs, first)
+            point = CallPoint(history, here, passed, self.now.memory, self.before, needs, first)
             self._calls.append(point)
         before = after = self.now
         self._history = history
@@ -146,7 +158,37 @@ class Walk(Call):
             self.assume(z3.Implies(here, promise))
         return answers[0]
 
+    def rounds(self, procedure: Callee, *words: Word) -> Word:
+        """Some rounds of its own loop went before; answers how many.
+
+        What the procedure promises of so many of them is known; of none, it has to be so.
+        """
+        self._may_do(procedure)
+        none, self._head = word(0), self.now
+        needs = procedure.promise(self.now, self.now, (none, none), *words)
+        self._count = self._do(procedure, words, (), tuple(needs))
+        self._written = set()
+        return self._count
+
+    def again(self, procedure: Callee, *words: Word) -> None:
+        """Goes round once more: what is promised of the rounds holds of this one, too."""
+        if self._is_new():
+            more = procedure.changes
+            written = {name for name in self._written if more is not None and name not in more}
+            if written:
+                raise UntrueError(f"a round writes more than is told: {', '.join(sorted(written))}")
+            answers = (self._count + 1, word(0))
+            states = self._head, self.now
+            for goal in [
+                *procedure.promise(*states, answers, *words),
+                *promised(procedure, *states, answers, *words),
+            ]:
+                self._promises.append(Fact("again: as promised", self.here(), goal, ()))
+        self._history = (*self._history, AGAIN)
+        self.end(AGAIN, z3.BoolVal(True), {})
+
     def _may_do(self, procedure: Callee) -> None:
+        self._written |= {looking.ANYTHING} if procedure.changes is None else procedure.changes
         if self.changes is None:
             return
         more = {"anything"} if procedure.changes is None else procedure.changes - self.changes
@@ -172,7 +214,7 @@ class Walk(Call):
         names = [f"*{8 * at}" for at in range(out_words)]
         anything = {name: z3.BitVec(f"untold_{name[1:]}", 64) for name in names}
         anything = anything or {"x0": word(0), "x1": word(0)}
-        for outcome in self.outcomes:
+        for outcome in (o for o in self.outcomes if not is_again(o.history)):
             after = self.initial.after(outcome.memory)
             answers = tuple((anything | outcome.results)[name] for name in anything)
             for goal in promise(after, answers):
@@ -283,6 +325,8 @@ class Walk(Call):
         words: int = 1,
     ) -> None:
         """Words that the function may read or write here: so many, from the address on."""
+        if is_write:
+            self._written.add(looking.written_name(name))
         if self._is_new():
             super().note(name, window, address, is_right, is_write=is_write, words=words)
 
@@ -324,7 +368,7 @@ class Element:
         for array, _ in arrays:
             walk._keep(self._name, array, unit, walk._is_right(self.item, 0))
         rows = [walk.now.memory.row(array, unit) for array, _ in arrays]
-        if self.item.kind == "Core":
+        if self.item.kind == "Core" and len(rows) == 1 << lane.size():
             return choose(lane, rows)
         # As the executor does it, which matters where elements are read after others were written.
         value = rows[0]

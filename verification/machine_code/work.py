@@ -69,13 +69,17 @@ LONGEST = (
     "vacate",
     "take_first_message",
     "preempt",
+    "range_step",
 )
 # What takes long: it begins first, and is not asked in the bounded run.
 LONG = (
     *LONGEST,
     "step_frame",
+    "unmap_run",
     "unmap_large",
-    "clear_page_seldom",
+    "map_run",
+    "drop_last_table",
+    "create_large_frame",
     "drop_middle_table",
     "tear_down",
     "call",
@@ -92,13 +96,13 @@ LONG = (
     "protect_large",
     "destroy",
     "map",
+    "map_found",
     "allowance_merge",
     "region_merge",
     "place",
     "allowance_split",
     "first_number",
     "create_space",
-    "drop_last_table",
     "stop_timer",
     "take_back",
     "signal",
@@ -166,9 +170,9 @@ def check_all(
 
 def mutate_all(
     image: Image, layout: Layout, names: Sequence[str]
-) -> Iterator[tuple[str, Counter[Fate], list[str]]]:
-    """Every instruction of some functions left out, every branch decided otherwise, one at a time:
-    what became of how many, and which have a fate that none may have.
+) -> Iterator[tuple[str, str, Counter[Fate], list[str]]]:
+    """Every instruction of some functions left out, every branch decided otherwise, one at a time: the
+    digest of what is asked of each, what became of how many, and which have a fate that none may have.
     """
     places = {subject.name: place for place, subject in enumerate(SUBJECTS)}
     tasks = [(places[name], part) for name in names for part in range(PARTS)]
@@ -177,20 +181,19 @@ def mutate_all(
     left = Counter(SUBJECTS[place].name for place, _ in tasks)
     begin = (image, layout, ALL, {})
     with multiprocessing.Pool(os.cpu_count(), _begin, begin, maxtasksperchild=1) as pool:
-        for name, fates, bad in pool.imap_unordered(_mutate_part, tasks, chunksize=1):
+        for name, digest, fates, bad in pool.imap_unordered(_mutate_part, tasks, chunksize=1):
             totals[name] += fates
             failures[name] += bad
             left[name] -= 1
             if not left[name]:
-                yield name, totals[name], failures[name]
+                yield name, digest, totals[name], failures[name]
 
 
-def _mutate_part(task: tuple[int, int]) -> tuple[str, Counter[Fate], list[str]]:
+def _mutate_part(task: tuple[int, int]) -> tuple[str, str, Counter[Fate], list[str]]:
     image, layout, extent, _ = _task
     index, part = task
     found = Found(SUBJECTS[index].name)
-    fates, bad = _Bench(image, layout, index, found).mutate_part(extent, part)
-    return found.subject, fates, bad
+    return found.subject, *_Bench(image, layout, index, found).mutate_part(extent, part)
 
 
 def chosen_anew(image: Image, extent: Extent) -> list[str]:
@@ -346,8 +349,9 @@ class _Bench:
                 failures.append(f"{mutant.describe(self.image)}: {fate.value}")
         self.found.add(MUTANTS, noticed, failures)
 
-    def mutate_part(self, extent: Extent, part: int) -> tuple[Counter[Fate], list[str]]:
+    def mutate_part(self, extent: Extent, part: int) -> tuple[str, Counter[Fate], list[str]]:
         """Tries each so manyth of all mutants that miss something."""
+        digest = record.digest(self.claim, self.obligations)
         self._execute(extent)
         trial = Trial(self.image, self.claim, self.contracts, self.run, self.sound)
         fates: Counter[Fate] = Counter()
@@ -357,7 +361,7 @@ class _Bench:
             fates[fate] += 1
             if mutant.is_failure(fate):
                 failures.append(f"{mutant.describe(self.image)}: {fate.value}")
-        return fates, failures
+        return digest, fates, failures
 
     def _chosen(self, extent: Extent) -> list[Mutant]:
         reached = self.run.reached

@@ -107,7 +107,7 @@ fn constants() -> Rows {
     rows.extend(variants!("PlatformCount.", PlatformCount: Unhelped));
     rows.extend(variants!("SystemCall.", SystemCall:
         Call, ReplyReceive, Receive, Send, TryCall, TrySend, TryReceive, Reply, ReplyTo, Wait,
-        TryWait, CallUntil, ReceiveUntil, WaitUntil));
+        TryWait, CallUntil, ReceiveUntil, WaitUntil, MapRange, UnmapRange, ProtectRange));
     rows.extend(variants!("FaultReply.", FaultReply:
         Retry, ContinueAt, Stop, Skip, Step, Rewrite));
     rows.extend(variants!("FaultWord.", FaultWord:

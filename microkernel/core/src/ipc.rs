@@ -76,7 +76,8 @@ pub extern "C" fn find_send_gate<M: Memory + Copy>(memory: M, thread: u64, handl
 }
 
 impl<M: Memory + Copy> Kernel<M> {
-    /// Does the message call `number` (0 to 13) of the current thread, whose registers were saved.
+    /// Does the call `number` (0 to 16: those with messages, and those on ranges of pages) of the
+    /// current thread, whose registers were saved.
     /// Its answer is in the registers of the thread.
     pub fn message_call(&self, number: u64) {
         const CALL: u64 = SystemCall::Call as u64;

@@ -137,6 +137,7 @@ pub enum Effect {
 impl Effect {
     /// The four words under which an effect is stored.
     #[must_use]
+    #[inline(always)]
     pub const fn into_words(self) -> [u64; 4] {
         match self {
             Effect::InvalidatePage { asid, address } => [1, asid, address, 0],
@@ -236,6 +237,20 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory
             .set(self.core(), core_state::EFFECT_COUNT, count.wrapping_add(1));
         self.mark_pending();
+    }
+
+    /// The same, unless it is the last one that was left.
+    pub(crate) fn leave_once(&self, effect: Effect) {
+        let count = self.memory.get(self.core(), core_state::EFFECT_COUNT);
+        let last = count.wrapping_sub(1) & (core_state::EFFECTS_MAX - 1);
+        let [code, a, ..] = effect.into_words();
+        let word = |index: u64| {
+            let field = core_state::EFFECTS.at(last.wrapping_mul(4).wrapping_add(index));
+            self.memory.get(self.core(), field)
+        };
+        if count == 0 || word(0) != code || word(1) != a {
+            self.leave(effect);
+        }
     }
 
     /// Makes the way out look for effects and objects to take apart.

@@ -298,16 +298,38 @@ impl<M: Memory + Copy> Kernel<M> {
         address: u64,
         frame: Frame,
     ) {
-        let index = index_at(LAST_LEVEL, address);
-        self.forget_mapping(table, index, frame);
-        self.memory.set(table, slot_at(index), 0);
         let asid = self.memory.get(space, space::ASID);
-        if self.count_down(table) == 0 {
+        if self.clear_entry_seldom(table, address, frame) {
             self.drop_last_table(space, address);
             self.leave(Effect::InvalidateSpace { asid });
         } else {
             self.leave(Effect::InvalidatePage { asid, address });
         }
+    }
+
+    /// Removes a mapping from the frame's side and from the table; answers whether the table is
+    /// empty now.
+    #[inline(always)]
+    pub(crate) fn clear_entry(&self, table: Number<PageTable>, address: u64, frame: Frame) -> bool {
+        let is_usual = self.memory.entry(table.frame(), entry::RECORDS) == 0
+            && self.memory.entry(table.frame(), entry::ID) > 1;
+        if !is_usual {
+            return self.clear_entry_seldom(table, address, frame);
+        }
+        self.clear_first(frame);
+        self.memory
+            .set(table, slot_at(index_at(LAST_LEVEL, address)), 0);
+        self.count_down(table);
+        false
+    }
+
+    /// The same where a record or the table's last mapping may have to go.
+    #[inline(never)]
+    fn clear_entry_seldom(&self, table: Number<PageTable>, address: u64, frame: Frame) -> bool {
+        let index = index_at(LAST_LEVEL, address);
+        self.forget_mapping(table, index, frame);
+        self.memory.set(table, slot_at(index), 0);
+        self.count_down(table) == 0
     }
 
     /// Removes the mapping of entry `index` of a table from the side of the frame.

@@ -1,24 +1,25 @@
 //! Ranges of pages: `map_range`, `unmap_range`, `protect_range`, up to [`RANGE_PAGES`] in one call.
 //!
-//! A call works in *runs* of at most [`RUN_PAGES`] neighbours of one last-level table. Between two
-//! runs it looks whether an interrupt waits; if one does, it writes how far it came into its own
-//! argument registers and lets the thread make the call again, after the interrupt. The last
-//! argument holds how many pages are left in bits 31:0 and how many are done in bits 63:32, so the
-//! caller who passes a plain number starts with none done.
+//! A call works in *runs* of at most [`RUN_PAGES`] or [`MAP_RUN_PAGES`] neighbours of one last-level
+//! table. Each run is as a call of its own, for what is left: it reads the thread's argument
+//! registers, checks them, does its pages, and moves the registers forward. The last argument holds
+//! how many pages are left in bits 31:0 and how many are done in bits 63:32, so the caller who passes
+//! a plain number starts with none done. Between two runs the call looks whether an interrupt waits; if one does, the thread
+//! makes the call again after it, with the registers as they are.
 //!
 //! ```text
-//!   read_range ──▶ run ──▶ run ──▶ … ──▶ finish_range      (x0 = status, x1 = pages done)
-//!                   │ an interrupt waits
-//!                   ▼
-//!              suspend_range: registers forward, program counter back to the `svc`
+//!   run ──▶ advance ──▶ run ──▶ … ──▶ finish_range      (x0 = status, x1 = pages done)
+//!              │ an interrupt waits
+//!              ▼
+//!        program counter back to the `svc`
 //! ```
 //!
 //! A run does pages until one needs more than the usual: then it ends there, and that page is done
 //! alone, by the functions of [`crate::mapping`]. An error ends the call; the pages before it are
 //! done.
 //!
-//! Effects: at most [`PAGES_ONE_BY_ONE`] pages are invalidated one by one; for more, or when a table
-//! goes, the space is, once, before user code runs again.
+//! Effects: of a call for at most [`PAGES_ONE_BY_ONE`] pages they are invalidated one by one; for more,
+//! or when a table goes, the space is, once, before user code runs again.
 
 use ipc_abi::boot::USER_END;
 use ipc_abi::call::SystemCall;
@@ -38,8 +39,10 @@ use crate::space::{
 
 /// The most pages of one call.
 pub const RANGE_PAGES: u64 = 512;
-/// The most pages between two looks at the interrupts.
+/// The most pages between two looks at the interrupts, of `unmap_range` and `protect_range`.
 pub const RUN_PAGES: u64 = 24;
+/// The same of `map_range`, which does less with each.
+pub const MAP_RUN_PAGES: u64 = 48;
 /// Up to so many pages are invalidated one by one; for more the whole space is.
 pub const PAGES_ONE_BY_ONE: u64 = 4;
 
@@ -58,23 +61,6 @@ const KIND_SHIFT: u32 = 48;
 const MAP: u64 = SystemCall::MapRange as u64;
 const UNMAP: u64 = SystemCall::UnmapRange as u64;
 
-/// What is left of a call.
-struct Range {
-    call: u64,
-    space: Number<Space>,
-    /// The handle of the next frame; only of `map_range`.
-    handle: u64,
-    /// The next page.
-    address: u64,
-    access: Access,
-    left: u64,
-    done: u64,
-    /// Whether each page that changes is invalidated alone.
-    is_one_by_one: bool,
-    /// Whether the whole space has to be invalidated.
-    is_stale: bool,
-}
-
 /// In which registers a call has address and count; the access is before the count.
 const fn registers_of(call: u64) -> (u64, u64) {
     match call {
@@ -90,114 +76,122 @@ impl<M: Memory + Copy> Kernel<M> {
     #[inline(never)]
     pub(crate) fn range_call(&self, call: u64) {
         let thread = self.current();
-        let mut range = match self.read_range(thread, call) {
-            Ok(range) => range,
-            Err((error, done)) => return self.finish_range(thread, error.into_raw(), done),
-        };
-        let status = loop {
-            match self.run(&mut range) {
-                Err(error) => break error.into_raw(),
-                Ok(pages) => range.advance(pages),
-            }
-            if range.left == 0 {
-                break 0;
-            }
+        while self.range_step(thread, call) {
             if self.memory.interrupt_pending() {
-                self.forget_range(&range);
-                return self.suspend_range(thread, &range);
+                let counter = self.memory.get(thread, thread::PC);
+                let again = counter.wrapping_sub(INSTRUCTION_BYTES);
+                self.memory.set(thread, thread::PC, again);
+                return;
             }
-        };
-        self.forget_range(&range);
-        self.finish_range(thread, status, range.done);
+        }
     }
 
-    /// Reads and checks the arguments; an error comes with the pages that were done before.
-    fn read_range(&self, thread: Number<Thread>, call: u64) -> Result<Range, (Error, u64)> {
+    /// Does the next pages of a call, and answers whether some are left; else the thread has its
+    /// answer.
+    #[inline(never)]
+    fn range_step(&self, thread: Number<Thread>, call: u64) -> bool {
         let (address_register, count_register) = registers_of(call);
         let count = self.register(thread, count_register);
         let (left, done) = (count & LEFT_BITS, count >> DONE_SHIFT);
-        let mut range = Range {
-            call,
-            space: Number::NONE,
-            handle: self.register(thread, 1),
-            address: self.register(thread, address_register),
-            access: Access::READ,
-            left,
-            done,
-            is_one_by_one: left <= PAGES_ONE_BY_ONE,
-            is_stale: false,
+        let pages = match self.run(thread, call, left, done) {
+            Ok(pages) => pages,
+            Err(error) => {
+                // What was never begun has nothing done, whatever the register says.
+                let done = if done < RANGE_PAGES { done } else { 0 };
+                self.finish_range(thread, error.into_raw(), done);
+                return false;
+            }
         };
-        let access = self.register(thread, count_register.wrapping_sub(1));
-        match self.check_range(thread, &mut range, access) {
-            Ok(()) => Ok(range),
-            // What was never begun has nothing done, whatever the register says.
-            Err(error) if done >= RANGE_PAGES => Err((error, 0)),
-            Err(error) => Err((error, done)),
+        let (left, done) = (left.wrapping_sub(pages), done.wrapping_add(pages));
+        if left == 0 {
+            self.finish_range(thread, 0, done);
+            return false;
         }
+        if call == MAP {
+            let handle = self.register(thread, 1);
+            self.set_register(thread, 1, handle.wrapping_add(pages));
+        }
+        let address = self.register(thread, address_register);
+        let address = address.wrapping_add(pages.wrapping_mul(PAGE_BYTES));
+        self.set_register(thread, address_register, address);
+        self.set_register(thread, count_register, left | done << DONE_SHIFT);
+        true
     }
 
-    fn check_range(
-        &self,
-        thread: Number<Thread>,
-        range: &mut Range,
-        access: u64,
-    ) -> Result<(), Error> {
-        range.space = self.find_seldom::<Space>(self.register(thread, 0), Rights::WRITE)?;
-        if range.call != UNMAP {
-            range.access = Access::from_raw(access).ok_or(Error::BadArgument)?;
-        }
-        check_page_address(range.address)?;
-        let pages = USER_END.wrapping_sub(range.address) / PAGE_BYTES;
-        let all = range.left.wrapping_add(range.done);
-        if range.left == 0 || all > RANGE_PAGES || range.left > pages {
+    /// Checks the arguments and does the next pages, at least one; answers how many.
+    fn run(&self, thread: Number<Thread>, call: u64, left: u64, done: u64) -> Answer {
+        let (address_register, count_register) = registers_of(call);
+        let space = self.find_seldom::<Space>(self.register(thread, 0), Rights::WRITE)?;
+        let access = if call == UNMAP {
+            Access::READ
+        } else {
+            let access = self.register(thread, count_register.wrapping_sub(1));
+            Access::from_raw(access).ok_or(Error::BadArgument)?
+        };
+        let address = self.register(thread, address_register);
+        check_page_address(address)?;
+        let room = USER_END.wrapping_sub(address) / PAGE_BYTES;
+        let all = left.wrapping_add(done);
+        if left == 0 || all > RANGE_PAGES || left > room {
             return Err(Error::OutOfRange);
         }
-        Ok(())
+        let Some(table) = self.find_last_table(space, address) else {
+            return self.run_elsewhere(call, thread, space, (address, access), left);
+        };
+        let index = index_at(LAST_LEVEL, address);
+        let count = TABLE_ENTRIES.wrapping_sub(index).min(left);
+        if call == MAP {
+            let handle = self.register(thread, 1);
+            return match self.map_run(handle, space, table, (address, count), access) {
+                0 => self.map_one(handle, space, address, access),
+                mapped => Ok(mapped),
+            };
+        }
+        let changed = if call == UNMAP {
+            self.unmap_run(space, table, address, count)
+        } else {
+            self.protect_run(table, address, count, access)?
+        };
+        self.forget_pages(space, address, changed, all <= PAGES_ONE_BY_ONE);
+        Ok(changed)
     }
 
-    /// Does the next pages, at least one; answers how many.
-    fn run(&self, range: &mut Range) -> Answer {
-        let Some(table) = self.find_last_table(range.space, range.address) else {
-            return self.run_elsewhere(range);
-        };
-        let index = index_at(LAST_LEVEL, range.address);
-        let pages = TABLE_ENTRIES
-            .wrapping_sub(index)
-            .min(range.left)
-            .min(RUN_PAGES);
-        match range.call {
-            MAP => {
-                let done = self.map_run(range, table, pages);
-                if done == 0 {
-                    self.map_one_of(range)
-                } else {
-                    Ok(done)
-                }
-            }
-            UNMAP => {
-                self.unmap_run(range, table, pages);
-                Ok(pages)
-            }
-            _ => self.protect_run(range, table, pages),
+    /// The machine has to forget some pages, one by one or with their space.
+    fn forget_pages(&self, space: Number<Space>, address: u64, count: u64, is_one_by_one: bool) {
+        let asid = self.memory.get(space, space::ASID);
+        if !is_one_by_one {
+            return self.leave_once(Effect::InvalidateSpace { asid });
+        }
+        for page in self.memory.at_most::<PAGES_ONE_BY_ONE>(0..count) {
+            let offset = page.wrapping_mul(PAGE_BYTES);
+            let address = address.wrapping_add(offset);
+            self.leave(Effect::InvalidatePage { asid, address });
         }
     }
 
     /// A run where there is no last-level table.
     #[inline(never)]
-    fn run_elsewhere(&self, range: &mut Range) -> Answer {
-        match range.call {
-            MAP => return self.map_one_of(range),
-            UNMAP => match self.check_block_in_range(range.space, range.address, range.left) {
+    fn run_elsewhere(
+        &self,
+        call: u64,
+        thread: Number<Thread>,
+        space: Number<Space>,
+        (address, access): (u64, Access),
+        left: u64,
+    ) -> Answer {
+        match call {
+            MAP => return self.map_one(self.register(thread, 1), space, address, access),
+            UNMAP => match self.check_block_in_range(space, address, left) {
                 Err(Error::NotMapped) => {
-                    let index = index_at(LAST_LEVEL, range.address);
-                    return Ok(TABLE_ENTRIES.wrapping_sub(index).min(range.left));
+                    let index = index_at(LAST_LEVEL, address);
+                    return Ok(TABLE_ENTRIES.wrapping_sub(index).min(left));
                 }
                 Err(error) => return Err(error),
-                Ok(()) => self.unmap_large(range.space, range.address)?,
+                Ok(()) => self.unmap_large(space, address)?,
             },
             _ => {
-                self.check_block_in_range(range.space, range.address, range.left)?;
-                self.protect_large(range.space, range.address, range.access)?
+                self.check_block_in_range(space, address, left)?;
+                self.protect_large(space, address, access)?
             }
         };
         Ok(LARGE_FRAMES)
@@ -205,21 +199,28 @@ impl<M: Memory + Copy> Kernel<M> {
 
     /// Maps one page with all that may be needed for it.
     #[inline(never)]
-    fn map_one_of(&self, range: &Range) -> Answer {
-        let (frame, rights) = self.find_frame(range.handle, Rights::NONE)?;
+    fn map_one(&self, handle: u64, space: Number<Space>, address: u64, access: Access) -> Answer {
+        let (frame, rights) = self.find_frame(handle, Rights::NONE)?;
         if self.memory.entry(frame, entry::SPACE) & user::LARGE != 0 {
             return Err(Error::WrongKind);
         }
-        self.map_found(range.space, (frame, rights), range.address, range.access)?;
+        self.map_found(space, (frame, rights), address, access)?;
         Ok(1)
     }
 
-    /// Maps at most `pages` (and [`RUN_PAGES`]) pages through `table`: of frames that are mapped
-    /// nowhere, with capabilities of the same rights to frames of the same mode, in one chunk of
-    /// the thread's table. Answers how many; the next one is not such.
+    /// Maps at most `count` (and [`MAP_RUN_PAGES`]) pages through `table`: of frames that are mapped
+    /// nowhere, with capabilities of the same rights to frames of the same mode, in one chunk of the
+    /// thread's table. Answers how many; the next one is not such.
     #[inline(never)]
-    fn map_run(&self, range: &Range, table: Number<PageTable>, pages: u64) -> u64 {
-        let Some((mut slot, room)) = self.slots_from(range.handle) else {
+    fn map_run(
+        &self,
+        handle: u64,
+        space: Number<Space>,
+        table: Number<PageTable>,
+        (address, count): (u64, u64),
+        access: Access,
+    ) -> u64 {
+        let Some((slot, room)) = self.slots_from(handle) else {
             return 0;
         };
         let first = self.read_slot(slot);
@@ -230,39 +231,43 @@ impl<M: Memory + Copy> Kernel<M> {
         if bits & FIRST_OR_LARGE != 0 {
             return 0;
         }
-        let Ok(attributes) = attributes_of(bits, first.rights(), range.access) else {
+        let Ok(attributes) = attributes_of(bits, first.rights(), access) else {
             return 0;
         };
         let key = first.word >> KIND_SHIFT;
-        let mut index = index_at(LAST_LEVEL, range.address);
-        let mut page = range.address >> PAGE_SHIFT;
-        let mut left = pages.min(room).min(RUN_PAGES);
-        let planned = left;
-        while left != 0 {
-            debug_assert!(left <= RUN_PAGES);
-            self.memory.mark_round::<RUN_PAGES>();
-            let found = self.read_slot(slot);
+        let index = index_at(LAST_LEVEL, address);
+        let page = address >> PAGE_SHIFT;
+        let planned = count.min(room).min(MAP_RUN_PAGES);
+        // As if all were mapped: at no time does the table count fewer than it has.
+        self.count_by(table, planned);
+        let mut done = 0;
+        while done < planned {
+            debug_assert!(done < MAP_RUN_PAGES);
+            self.memory.mark_round::<MAP_RUN_PAGES>();
+            let found = self.read_slot(Slot {
+                chunk: slot.chunk,
+                index: slot.index.wrapping_add(done),
+            });
             let frame = found.frame();
+            let entry = slot_at(index.wrapping_add(done) & (TABLE_ENTRIES - 1));
             let is_such = found.word >> KIND_SHIFT == key
                 && self.is_live_frame(found)
                 && self.memory.entry(frame, entry::SPACE) == bits
-                && self.memory.get(table, slot_at(index)) == 0;
+                && self.memory.get(table, entry) == 0;
             if !is_such {
                 break;
             }
-            let space = range.space.into_raw();
-            self.memory.set_entry(frame, entry::SPACE, bits | space);
-            let word = self.memory.entry(frame, entry::ADDRESS);
-            self.memory.set_entry(frame, entry::ADDRESS, word | page);
             self.memory
-                .set(table, slot_at(index), table_descriptor(frame) | attributes);
-            slot.index = slot.index.wrapping_add(1);
-            index = index.wrapping_add(1) & (TABLE_ENTRIES - 1);
-            page = page.wrapping_add(1);
-            left = left.wrapping_sub(1);
+                .set_entry(frame, entry::SPACE, bits | space.into_raw());
+            let word = self.memory.entry(frame, entry::ADDRESS);
+            let here = page.wrapping_add(done);
+            self.memory.set_entry(frame, entry::ADDRESS, word | here);
+            let descriptor = table_descriptor(frame) | attributes;
+            self.memory.set(table, entry, descriptor);
+            done = done.wrapping_add(1);
         }
-        let done = planned.wrapping_sub(left);
-        self.count_by(table, done);
+        self.count_by(table, done.wrapping_sub(planned));
+        self.memory.publish_tables();
         done
     }
 
@@ -283,98 +288,71 @@ impl<M: Memory + Copy> Kernel<M> {
             && self.memory.entry(frame, entry::ID) == capability.id
     }
 
-    /// Unmaps what is mapped in the next `pages` pages, which are of one table.
+    /// Unmaps what is mapped in the next pages, at most `count` and [`RUN_PAGES`]; answers how many it
+    /// looked at.
     #[inline(never)]
-    fn unmap_run(&self, range: &mut Range, table: Number<PageTable>, pages: u64) {
-        let index = index_at(LAST_LEVEL, range.address);
-        let mut gone: u64 = 0;
-        for page in self.memory.at_most::<RUN_PAGES>(0..pages.min(RUN_PAGES)) {
-            let is_gone = self.unmap_entry(table, index.wrapping_add(page));
-            gone = gone.wrapping_add(u64::from(is_gone));
-            if is_gone {
-                self.forget_page(range, page);
+    fn unmap_run(
+        &self,
+        space: Number<Space>,
+        table: Number<PageTable>,
+        address: u64,
+        count: u64,
+    ) -> u64 {
+        let index = index_at(LAST_LEVEL, address);
+        let count = count.min(RUN_PAGES);
+        let mut done = 0;
+        while done < count {
+            debug_assert!(done < RUN_PAGES);
+            self.memory.mark_round::<RUN_PAGES>();
+            let offset = done.wrapping_mul(PAGE_BYTES);
+            let address = address.wrapping_add(offset);
+            let slot = slot_at(index.wrapping_add(done) & (TABLE_ENTRIES - 1));
+            done = done.wrapping_add(1);
+            let descriptor = self.memory.get(table, slot);
+            if descriptor != 0 {
+                let frame = frame_of(descriptor);
+                let is_empty = self.clear_entry(table, address, frame);
+                if is_empty {
+                    self.drop_last_table(space, address);
+                    let asid = self.memory.get(space, space::ASID);
+                    self.leave(Effect::InvalidateSpace { asid });
+                    break;
+                }
             }
         }
-        if gone != 0 && self.count_by(table, 0_u64.wrapping_sub(gone)) == 0 {
-            self.drop_last_table(range.space, range.address);
-            range.is_stale = true;
-        }
+        done
     }
 
-    /// Unmaps what entry `index` of a table maps, and tells whether that is something.
+    /// Changes the access of the next pages, at most `count` and [`RUN_PAGES`]; answers of how many.
     #[inline(never)]
-    fn unmap_entry(&self, table: Number<PageTable>, index: u64) -> bool {
-        let descriptor = self.memory.get(table, slot_at(index));
-        if descriptor == 0 {
-            return false;
-        }
-        if self.memory.entry(table.frame(), entry::RECORDS) == 0 {
-            self.clear_first(frame_of(descriptor));
-        } else {
-            self.forget_mapping(table, index, frame_of(descriptor));
-        }
-        self.memory.set(table, slot_at(index), 0);
-        true
-    }
-
-    /// Changes the access of the next pages, which are of one table; answers how many.
-    #[inline(never)]
-    fn protect_run(&self, range: &mut Range, table: Number<PageTable>, pages: u64) -> Answer {
-        let index = index_at(LAST_LEVEL, range.address);
-        for page in self.memory.at_most::<RUN_PAGES>(0..pages.min(RUN_PAGES)) {
-            let slot = slot_at(index.wrapping_add(page));
+    fn protect_run(
+        &self,
+        table: Number<PageTable>,
+        address: u64,
+        count: u64,
+        access: Access,
+    ) -> Answer {
+        let index = index_at(LAST_LEVEL, address);
+        let count = count.min(RUN_PAGES);
+        let mut done = 0;
+        while done < count {
+            debug_assert!(done < RUN_PAGES);
+            self.memory.mark_round::<RUN_PAGES>();
+            let slot = slot_at(index.wrapping_add(done) & (TABLE_ENTRIES - 1));
             let descriptor = self.memory.get(table, slot);
             let changed = if descriptor == 0 {
                 Err(Error::NotMapped)
             } else {
-                self.protected(descriptor, range.access)
+                self.protected(descriptor, access)
             };
             match changed {
                 Ok(descriptor) => self.memory.set(table, slot, descriptor),
-                Err(error) if page == 0 => return Err(error),
-                Err(_) => return Ok(page),
+                Err(error) if done == 0 => return Err(error),
+                Err(_) => break,
             }
-            self.forget_page(range, page);
+            done = done.wrapping_add(1);
         }
-        Ok(pages)
-    }
-
-    /// The machine has to forget page `page` from the range's next on.
-    #[inline(always)]
-    fn forget_page(&self, range: &mut Range, page: u64) {
-        if range.is_one_by_one {
-            let offset = page.wrapping_mul(PAGE_BYTES);
-            self.leave(Effect::InvalidatePage {
-                asid: self.memory.get(range.space, space::ASID),
-                address: range.address.wrapping_add(offset),
-            });
-        } else {
-            range.is_stale = true;
-        }
-    }
-
-    /// Lets the machine see the tables as they are now.
-    fn forget_range(&self, range: &Range) {
-        if range.is_stale {
-            let asid = self.memory.get(range.space, space::ASID);
-            self.leave(Effect::InvalidateSpace { asid });
-        } else if range.call == MAP {
-            self.memory.publish_tables();
-        }
-    }
-
-    /// Lets the thread make its call again, for what is left of it.
-    fn suspend_range(&self, thread: Number<Thread>, range: &Range) {
-        let (address_register, count_register) = registers_of(range.call);
-        if range.call == MAP {
-            self.set_register(thread, 1, range.handle);
-        }
-        self.set_register(thread, address_register, range.address);
-        let count = range.left | range.done << DONE_SHIFT;
-        self.set_register(thread, count_register, count);
-        let counter = self.memory.get(thread, thread::PC);
-        self.memory
-            .set(thread, thread::PC, counter.wrapping_sub(INSTRUCTION_BYTES));
+        Ok(done)
     }
 
     /// Answers as a function call does.
@@ -385,14 +363,5 @@ impl<M: Memory + Copy> Kernel<M> {
             self.set_register(thread, index, 0);
         }
         self.memory.set(thread, thread::PSTATE, 0);
-    }
-}
-
-impl Range {
-    const fn advance(&mut self, pages: u64) {
-        self.handle = self.handle.wrapping_add(pages);
-        self.address = self.address.wrapping_add(pages.wrapping_mul(PAGE_BYTES));
-        self.left = self.left.wrapping_sub(pages);
-        self.done = self.done.wrapping_add(pages);
     }
 }

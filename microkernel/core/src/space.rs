@@ -341,6 +341,7 @@ impl<M: Memory + Copy> Kernel<M> {
     /// Gives the last-level table for `address`, which is empty, and those above it that become
     /// empty, but not the first, back to the pool. The walk may have cached them: the caller leaves
     /// an [`Effect::InvalidateSpace`].
+    #[inline(never)]
     pub(crate) fn drop_last_table(&self, space: Number<Space>, address: u64) {
         let Some(middle) = self.find_middle_table(space, address) else {
             return;

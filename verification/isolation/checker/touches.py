@@ -9,8 +9,10 @@ from dataclasses import replace
 import z3
 from machine_code.claims import SUBJECTS, Subject, dispatch
 from machine_code.claims.kill import DESTROY_ELSEWHERE
+from machine_code.claims.range_call import range_step
 from machine_code.claims.send import find_send_gate
 from machine_code.claims.wait import WAIT_FOR_SIGNAL
+from machine_code.kernel_state import link_of
 from machine_code.layout import Layout
 from machine_code.telling import word
 from machine_code.walk import Walk
@@ -62,6 +64,11 @@ def _message_calls(procedures: Procedures) -> Iterator[tuple[str, set[Touch]]]:
         yield dispatch.name_of(call), it.touched
     for call, procedure in dispatch.OWN.items():
         yield dispatch.name_of(call), procedures.touched(procedure, ())
+    for call in dispatch.RANGES:
+        number = layout.constants[f"SystemCall.{call}"]
+        it = TracedWalk(layout, procedures)
+        it.explore(lambda: range_step(it, link_of(it.current().number), word(number)))
+        yield dispatch.name_of(call), it.touched
     anything, waiter = (Origin("core"), ""), (Origin("self"), "Thread")
     yield "destroy", procedures.touched(DESTROY_ELSEWHERE, (anything,))
     yield "wait", procedures.touched(WAIT_FOR_SIGNAL, (*(anything,) * 6, waiter))

@@ -29,8 +29,9 @@ OF_PARTNERS = ("GATE",)
 # What a wheel holds: an object of one of these kinds.
 TIMED = ("Thread", "SchedulingContext")
 
-# How an argument was come by, and of which kind it is, or "" if that is not said.
-Known = tuple[Origin, str]
+# How an argument was come by, and of which kind it is, or "" if that is not said; a number stands for
+# itself.
+Known = tuple[Origin, str] | int
 
 
 @dataclass
@@ -45,15 +46,13 @@ class Procedures:
     ) -> set[Touch]:
         """All that a procedure touches that is called with this, where tables of a space are meant."""
         if procedure is COPY_MESSAGE:
-            source, target, _ = (origin for origin, _ in known)
+            source, target = (origin for origin, _ in known[:2])
             return {Touch("Frame", source, False), Touch("Frame", target, True)}
         key = (procedure.function, known, space)
         if key not in self.found:
             it = TracedWalk(self.layout, self, is_call=procedure.is_call)
             it.is_procedure, it._space = True, space
-            values = [z3.BitVec(f"argument_{place}", 64) for place in range(procedure.arguments)]
-            for value, (origin, kind) in zip(values, known, strict=True):
-                it.know(value, origin, kind)
+            values = [it.argument(place, how) for place, how in enumerate(known)]
             it.explore(lambda: procedure.tell(it, *values))
             self.found[key] = it.touched
         return self.found[key]
@@ -77,6 +76,14 @@ class TracedWalk(Traced, Walk):
             number = z3.simplify(number_of(link))
             self._kinds[number.get_id()] = (number, kind)
 
+    def argument(self, place: int, known: Known) -> Word:
+        """An argument of a procedure."""
+        if isinstance(known, int):
+            return z3.BitVecVal(known, 64)
+        value = z3.BitVec(f"argument_{place}", 64)
+        self.know(value, *known)
+        return value
+
     # Procedures.
 
     def do(self, procedure: Procedure, *arguments: Object | Word) -> Word:
@@ -94,6 +101,8 @@ class TracedWalk(Traced, Walk):
         return answers
 
     def _known(self, argument: Object | Word) -> Known:
+        if isinstance(argument, z3.BitVecNumRef):
+            return argument.as_long()
         if not isinstance(argument, Object):
             return self._origin_of_either(number_of(argument)), ""
         kinds = self._kinds_of(argument)

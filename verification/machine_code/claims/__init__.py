@@ -40,14 +40,16 @@ from . import (
     message,
     notify,
     page_range,
-    page_table,
+    range_call,
     pool,
+    protect,
     receive,
     reclaim,
     record,
     region,
     resume,
     run_queue,
+    runs,
     schedule,
     spaces,
     start,
@@ -74,7 +76,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     lend,
     mapping,
     notify,
-    page_table,
+    protect,
     reclaim,
     region,
     schedule,
@@ -126,6 +128,8 @@ PROCEDURES: tuple[Procedure, ...] = (
     *give.PROCEDURES,
     *budget.PROCEDURES,
     *page_range.PROCEDURES,
+    *runs.PROCEDURES,
+    *range_call.PROCEDURES,
     *destroy.PROCEDURES,
     *disarm.PROCEDURES,
     *teardown.PROCEDURES,
@@ -137,6 +141,7 @@ PROCEDURES: tuple[Procedure, ...] = (
     *pool.PROCEDURES,
     *record.PROCEDURES,
     *mapping.PROCEDURES,
+    *protect.PROCEDURES,
     *user_frame.PROCEDURES,
     *spaces.PROCEDURES,
     COPY_MESSAGE,
@@ -144,9 +149,9 @@ PROCEDURES: tuple[Procedure, ...] = (
 
 
 # Functions that are proved under what their callers keep to, and that these execute.
-FUNCTIONS = (*page_range.FUNCTIONS, *destroy_quickly.FUNCTIONS)
+FUNCTIONS = destroy_quickly.FUNCTIONS
 # Functions of which nothing is taken for granted.
-ELSEWHERE = (*destroy_quickly.ELSEWHERE, dispatch.RANGES)
+ELSEWHERE = destroy_quickly.ELSEWHERE
 
 
 def name_of(tell: Callable[..., None]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import z3
 
 from .. import queues
-from ..contracts import Elsewhere
 from ..kernel_state import KernelState
 from ..procedure import Procedure
 from ..telling import Object, Word, word
@@ -15,6 +16,7 @@ from .enqueue import HAND_BACK
 from .give import GIVE_ANSWER
 from .lend import CONTINUE_ON
 from .message import CALL, CALL_UNTIL, DEADLINE, SEND_OTHER, refuse_current, remember
+from .range_call import RANGE_CALL
 from .receive import RECEIVE, REPLY_RECEIVE, answer_caller, is_fault
 from .resume import PREEMPT, RESUME_ON, payer_of
 from .stop import UNLINK_REPLY
@@ -41,6 +43,8 @@ WITH_DEADLINE = ("ReceiveUntil", "WaitUntil")
 
 # The message calls that are functions of their own.
 OWN = {"Call": CALL, "ReplyReceive": REPLY_RECEIVE, "CallUntil": CALL_UNTIL}
+# The calls on ranges of pages, which come the same way.
+RANGES = ("MapRange", "UnmapRange", "ProtectRange")
 
 
 def end_with(it: Walk, thread: Object, error: Word) -> None:
@@ -139,23 +143,27 @@ def is_number(it: Walk, number: Word, call: str) -> bool:
 
 
 def message_call(it: Walk, number: Word) -> None:
-    """The thread that runs makes a message call."""
+    """The thread that runs makes a message call, or one on a range of pages."""
     for call, procedure in OWN.items():
         if it.holds(number == constant(it, f"SystemCall.{call}")):
             it.do(procedure)
             return it.finish()
-    it.do(OTHER, number)
+    it.do(RANGE_CALL if it.holds(is_one_of(it.now, number, RANGES)) else OTHER, number)
     it.finish()
 
 
-def _of_messages(state: KernelState, number: Word) -> list[z3.BoolRef]:
+def is_one_of(state: KernelState, number: Word, calls: Iterable[str]) -> z3.BoolRef:
+    """Whether a number is that of one of some calls."""
     names = state.layout.constants
-    return [z3.Or(*(number == names[f"SystemCall.{call}"] for call in (*OWN, *OTHERS)))]
+    return z3.Or(*(number == names[f"SystemCall.{call}"] for call in calls))
+
+
+def _of_messages(state: KernelState, number: Word) -> list[z3.BoolRef]:
+    return [is_one_of(state, number, (*OWN, *RANGES, *OTHERS))]
 
 
 def _of_others(state: KernelState, number: Word) -> list[z3.BoolRef]:
-    names = state.layout.constants
-    return [z3.Or(*(number == names[f"SystemCall.{call}"] for call in OTHERS))]
+    return [is_one_of(state, number, OTHERS)]
 
 
 _OTHER = (
@@ -171,9 +179,9 @@ _OTHER = (
 )
 
 OTHER = Procedure("other_message_call", other_message_call, 1, _OTHER, _of_others, is_call=True)
-# Message calls and calls on ranges come the same way; of ranges, nothing is claimed here.
-RANGES = Elsewhere("range_call", 1)
-MESSAGE_CALL = Procedure("message_call", message_call, 1, _OTHER, _of_messages, is_call=True)
+MESSAGE_CALL = Procedure(
+    "message_call", message_call, 1, _OTHER | RANGE_CALL.changes, _of_messages, is_call=True
+)
 
 PROCEDURES = (OTHER, MESSAGE_CALL)
 
@@ -186,5 +194,6 @@ def name_of(call: str) -> str:
 # The system calls that have more than a function of their own, and those that do each.
 SHARED = {name_of(call): ("message_call", OTHER.function) for call in OTHERS}
 SHARED |= {name_of(call): ("message_call", own.function) for call, own in OWN.items()}
+SHARED |= {name_of(call): ("message_call", "range_call", "range_step") for call in RANGES}
 SHARED["wait"] += ("wait_for_signal",)
 SHARED["destroy"] = ("destroy", "destroy_elsewhere")

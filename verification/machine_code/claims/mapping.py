@@ -8,7 +8,7 @@ import z3
 
 from .. import dying, tables, translation
 from ..kernel_state import KernelState, first_of, frame_of, link_of, number_of
-from ..leaving import Answers
+from ..leaving import WHOLE, Answers, every, repeated
 from ..logic import conjunction
 from ..procedure import Procedure
 from ..telling import Frame, Object, Word, word
@@ -16,7 +16,10 @@ from ..translation import BLOCK_LEVEL, LAST_LEVEL, Descriptor, Request, index_of
 from ..walk import Walk
 from .page_table import (
     BLOCK_BYTES,
+    MAY_WRITE,
     OUTPUT_MASK,
+    READ_EXECUTE,
+    READ_WRITE,
     SPACE_BITS,
     WALKED_PAGE,
     WALKED_SPACE,
@@ -24,12 +27,11 @@ from .page_table import (
     check_page_address,
     find_inline,
     find_way,
+    is_access,
     is_place_at,
-    is_same_place,
     note_entry,
     page_of,
     request_of,
-    show_translations,
     widened,
     write_entry,
 )
@@ -177,55 +179,66 @@ def _request(attributes: Word) -> Request:
     return Request(writes, executes, leaf.memory, leaf.note)
 
 
+def map_found(
+    it: Walk, link: Word, number: Word, rights: Word, address: Word, access: Word
+) -> None:
+    """Maps a frame that was found, with what its capability allows."""
+    it.rules = tuple(tables.rules())
+    it.failure = lambda error: {"x0": word(1), "x1": error}
+    space, frame = it.thing("AddressSpace", link), it.frame(tables.frame_in(number))
+    check_page_address(it, address)
+    it.refuse("AccessDenied", rights & it.layout.rights["READ"] == 0)
+    may_write = rights & it.layout.rights["WRITE"] != 0
+    request = request_of(it, frame, access, may_write)
+    leaf = request.leaf(tables.output_of(frame.number), z3.BoolVal(True))
+    way = find_way(it, space, address)
+    know_walks(it, way.path)
+    it.refuse("AlreadyMapped", z3.And(way.has_last, way.found[2].word != 0))
+    first_or_large = frame["SPACE"] & (SPACE_BITS | it.layout.constants["user.LARGE"])
+    if it.holds(z3.Or(z3.Not(way.has_last), first_or_large != 0)):
+        first = z3.BitVecVal(0, translation.INDEX_BITS)
+        it.assume(*dying.tail_is_there(it.before, frame.number, first))
+        attributes = leaf & ~word(OUTPUT_MASK)
+        status, value = it.do_pair(MAP_WITH_POOL, space, widened(frame), address, attributes)
+        return it.answer(status, value)
+    set_first(it, space, frame, address)
+    write_entry(it, way.path[2], leaf)
+    count_up(it, way.path[2][0])
+    it.done()
+
+
 def map(it: Walk, handle: Word, memory: Word, address: Word, access: Word) -> None:
     """Maps a frame."""
     it.rules = tuple(tables.rules())
     space = find_inline(it, handle, "AddressSpace", "WRITE", memory)
     space = it.object("AddressSpace", space.number())
+    it.assume(*tables.roots_are_sound(it.before, space.number))
     slot = find_inline(it, memory, "Frame", "")
     frame = it.frame(frame_of(slot.number()))
     check_access(it, access)
-    check_page_address(it, address)
-    it.refuse("AccessDenied", slot.rights() & it.layout.rights["READ"] == 0)
-    frame = it.with_right(frame, "READ")
-    may_write = slot.rights() & it.layout.rights["WRITE"] != 0
-    request = request_of(it, frame, access, may_write)
-    leaf = request.leaf(tables.output_of(frame.number), z3.BoolVal(True))
-    way = find_way(it, space, address)
-    it.refuse("AlreadyMapped", z3.And(way.has_last, way.found[2].word != 0))
-    first_or_large = frame["SPACE"] & (SPACE_BITS | it.layout.constants["user.LARGE"])
-    needs_pool = z3.Or(z3.Not(way.has_last), first_or_large != 0)
-    attributes = leaf & ~word(OUTPUT_MASK)
-    if it.holds(needs_pool):
-        first = z3.BitVecVal(0, translation.INDEX_BITS)
-        it.assume(*dying.tail_is_there(it.before, frame.number, first))
-        status, value = it.do_pair(MAP_WITH_POOL, space, widened(frame), address, attributes)
-        return _answer(it, (space, frame, address, request), status, value)
-    # Two ways through the code, by where the handles are: the same stores in each.
-    is_near = z3.simplify(((handle | memory) & ~it.current()["MASK"]) == 0)
-    for here in (is_near, z3.Not(is_near)):
-        with it.when(here):
-            set_first(it, space, frame, address)
-            write_entry(it, way.path[2], leaf)
-            count_up(it, way.path[2][0])
-    is_here = is_same_place(it, space, address, z3.BoolVal(False))
-    show_translations(it, way.path, is_here, request.translation(tables.output_of(frame.number)))
-    it.done()
-
-
-def _answer(
-    it: Walk, wanted: tuple[Object, Frame, Word, Request], status: Word, value: Word
-) -> None:
-    """What `map_with_pool` answers is the answer; an error changes nothing."""
-    space, frame, address, request = wanted
-    states, is_error = (it.initial, it.now), status != 0
+    rights = z3.ZeroExt(56, slot.rights())
+    status, value = it.do_pair(MAP_FOUND, space, widened(frame), rights, address, access)
+    is_error = status != 0
+    states = it.initial, it.now
     with it.when(z3.Not(is_error)):
+        request = asked_of(it.initial, frame.number, rights, access)
         goal = mapped(states, it.link(space), frame.number, address, request)
         it.show("all addresses", goal)
     with it.when(is_error):
         it.show("nothing changes", walks_stay(*states))
     results = {"x0": z3.If(is_error, value, word(0)), "x1": z3.If(is_error, word(0), value)}
-    it.end("with the pool", z3.BoolVal(True), results)
+    it.end("done", z3.BoolVal(True), results)
+
+
+def asked_of(state: KernelState, frame: Word, rights: Word, access: Word) -> Request:
+    """What an access means for a frame, by a capability with rights."""
+    names = state.layout
+    is_device = state.entry(frame, "SPACE") & names.constants["user.DEVICE"] != 0
+    may_write = rights & names.rights["WRITE"] != 0
+    kinds = [z3.BitVecVal(kind, 3) for kind in (translation.DEVICE, translation.NORMAL)]
+    notes = [z3.BitVecVal(note, 4) for note in (MAY_WRITE, 0)]
+    writes, executes = access == READ_WRITE, access == READ_EXECUTE
+    return Request(writes, executes, z3.If(is_device, *kinds), z3.If(may_write, *notes))
 
 
 def _of_wanted(
@@ -285,8 +298,43 @@ def _maps(
     attributes: Word,
 ) -> list[z3.BoolRef]:
     """The walk of the address yields the frame; every other what it did before."""
-    status, value = answers
     told = mapped((before, after), space, tables.frame_in(frame), address, _request(attributes))
+    return _answers_map(before, after, answers, told)
+
+
+def _of_found(
+    state: KernelState, space: Word, frame: Word, _rights: Word, _address: Word, access: Word
+) -> list[z3.BoolRef]:
+    return [
+        *has_tables(state, space),
+        tables.is_frame_word(frame),
+        state.is_frame(tables.frame_in(frame), "User"),
+        is_access(access),
+    ]
+
+
+def _maps_found(
+    before: KernelState,
+    after: KernelState,
+    answers: Answers,
+    space: Word,
+    frame: Word,
+    rights: Word,
+    address: Word,
+    access: Word,
+) -> list[z3.BoolRef]:
+    """The walk of the address yields what was asked for; every other what it did before."""
+    number = tables.frame_in(frame)
+    request = asked_of(before, number, rights, access)
+    told = mapped((before, after), space, number, address, request)
+    return _answers_map(before, after, answers, told)
+
+
+def _answers_map(
+    before: KernelState, after: KernelState, answers: Answers, told: z3.BoolRef
+) -> list[z3.BoolRef]:
+    """What is told is so, or an error is answered and no walk changed."""
+    status, value = answers
     return [
         z3.ULE(status, 1),
         z3.Implies(status == 0, value == 0),
@@ -296,6 +344,8 @@ def _maps(
 
 
 _MAP = MAKE | RECORD | {"entry ADDRESS"}
+_OF_USER = {"User": {"entry SPACE": WHOLE, "entry ADDRESS": WHOLE}}
+OF_MAPPED = repeated(every(MAKE_NEXT_TABLE.frames or {}, ADD_RECORD.frames or {}, _OF_USER))
 
 MAP_WITH_POOL = Procedure(
     "map_with_pool",
@@ -304,8 +354,20 @@ MAP_WITH_POOL = Procedure(
     _MAP,
     _of_wanted,
     _maps,
+    frames=OF_MAPPED,
     is_idle=lambda _before, answers, *_: answers[0] != 0,
 )
 
-PROCEDURES = (MAP_WITH_POOL,)
+MAP_FOUND = Procedure(
+    "map_found",
+    map_found,
+    5,
+    _MAP,
+    _of_found,
+    _maps_found,
+    frames=OF_MAPPED,
+    is_idle=lambda _before, answers, *_: answers[0] != 0,
+)
+
+PROCEDURES = (MAP_WITH_POOL, MAP_FOUND)
 CALLS = (map,)

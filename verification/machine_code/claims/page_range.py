@@ -1,34 +1,40 @@
-"""Ranges of pages: what the calls that work on many pages share.
-
-Nothing is said yet of the loops, nor of what maps and unmaps; see `page_table` for single pages.
-"""
+"""Ranges of pages: what the calls that work on many pages share, but for their loops (`runs`)."""
 
 from __future__ import annotations
 
 import z3
 
-from .. import tables, translation
-from ..kernel_state import is_link, number_of
+from .. import tables
+from ..kernel_state import KernelState, number_of
+from ..leaving import Answers, every, repeated
 from ..procedure import Procedure
 from ..telling import Object, Word, word
+from ..translation import ADDRESS_BITS, INDEX_BITS, LAST_LEVEL, index_of
 from ..walk import Walk
+from .destroy import leave_more
+from .mapping import MAP_FOUND, OF_MAPPED
 from .notify import of_thread
 from .page_table import (
     BLOCK_BYTES,
-    MAY_WRITE,
-    READ,
+    PAGE_BYTES,
     READ_EXECUTE,
     READ_WRITE,
-    AnyWalk,
+    WALKED_PAGE,
+    WALKED_SPACE,
+    is_access,
     find_way,
-    is_same_place,
-    request_of,
-    show_translations,
-    write_entry,
+    is_place_at,
+    page_of,
+    widened,
 )
+from .protect import PROTECT_LARGE
+from .runs import least
+from .unmap import LEAVE, UNMAP_LARGE, has_tables, walks_stay
 
 # The registers that a call does not preserve: x0 to x18.
 CLOBBERED = 19
+# Pages of a block, and the most pages that are invalidated one by one.
+BLOCK_PAGES, PAGES_ONE_BY_ONE = 1 << INDEX_BITS, 4
 
 
 def finish_range(it: Walk, link: Word, status: Word, done: Word) -> None:
@@ -42,48 +48,196 @@ def finish_range(it: Walk, link: Word, status: Word, done: Word) -> None:
     it.finish()
 
 
-def leave_another(it: Walk, effect: str, *operands: Word) -> None:
-    """Leaves an effect behind those that were left before."""
-    count = it.core["EFFECT_COUNT"]
-    place = z3.Extract(3, 0, count)
-    for at, value in enumerate([it.effect(effect), *operands, word(0), word(0)][:3]):
-        it.element("EFFECTS", z3.Concat(place, z3.BitVecVal(at, 2))).write(value)
-    it.core["EFFECT_COUNT"] = count + 1
-    it.core["PENDING"] = it.core["PENDING"] | it.layout.constants["pending.WORK"]
-
-
-def find_space(it: Walk, space: Word) -> Object:
-    """The living space that a link names, as callers of a function have found it."""
-    found = it.object("AddressSpace", number_of(space))
-    it.require(is_link(space), it.before.is_live(found.number, "AddressSpace"))
-    return found
-
-
-def protect_large(it: Walk, space: Word, address: Word, access: Word) -> None:
-    """Changes what may be done with the block at an address, and nothing else."""
+def map_one(it: Walk, handle: Word, link: Word, address: Word, access: Word) -> None:
+    """Maps one page with all that may be needed for it."""
     it.rules = tuple(tables.rules())
     it.failure = lambda error: {"x0": word(1), "x1": error}
-    found = find_space(it, space)
-    it.require(z3.LShR(address, translation.ADDRESS_BITS) == 0)
-    it.require(z3.Or(*(access == value for value in (READ, READ_WRITE, READ_EXECUTE))))
-    way = find_way(it, found, address)
-    it.refuse("NotMapped", z3.Not(way.is_block))
-    it.refuse("Misaligned", address & (BLOCK_BYTES - 1) != 0)
-    leaf = way.found[1]
-    frame = it.frame(tables.frame_in(leaf.output))
-    request = request_of(it, frame, access, leaf.note == MAY_WRITE)
-    write_entry(it, way.path[1], request.leaf(leaf.output, z3.BoolVal(False)))
-    leave_another(it, "InvalidatePage", found["ASID"], address)
-    old = tables.walk_of(it.before, AnyWalk.of(it).space, AnyWalk.of(it).page)
-    is_here = is_same_place(it, found, address, z3.BoolVal(True))
-    show_translations(it, way.path, is_here, request.translation(old.output))
-    it.done()
+    frame, slot = it.find_frame(handle, z3.BitVecVal(0, 8))
+    it.refuse("WrongKind", frame["SPACE"] & it.layout.constants["user.LARGE"] != 0)
+    rights = z3.ZeroExt(56, slot.rights())
+    space = it.thing("AddressSpace", link)
+    status, value = it.do_pair(MAP_FOUND, space, widened(frame), rights, address, access)
+    it.answer(status, z3.If(status == 0, word(1), value))
+
+
+def _of_page(
+    state: KernelState, _handle: Word, space: Word, _address: Word, access: Word
+) -> list[z3.BoolRef]:
+    return [*has_tables(state, space), is_access(access)]
+
+
+def mapped_for(
+    before: KernelState, after: KernelState, space: Word, address: Word, access: Word
+) -> z3.BoolRef:
+    """The walk of a page yields something for an access; every other what it did before."""
+    is_here = is_place_at(number_of(space), address, z3.BoolVal(False))
+    old, new = (tables.walk_of(state, WALKED_SPACE, WALKED_PAGE) for state in (before, after))
+    right = z3.And(
+        new.is_mapped,
+        new.user_reads,
+        new.user_writes == (access == READ_WRITE),
+        new.user_executes == (access == READ_EXECUTE),
+    )
+    told = z3.If(is_here, right, new.same(old))
+    return z3.Implies(before.is_live(WALKED_SPACE, "AddressSpace"), told)
+
+
+def _maps_one(
+    before: KernelState,
+    after: KernelState,
+    answers: Answers,
+    _handle: Word,
+    space: Word,
+    address: Word,
+    access: Word,
+) -> list[z3.BoolRef]:
+    status, value = answers
+    return [
+        z3.ULE(status, 1),
+        z3.Implies(status == 0, value == 1),
+        z3.Implies(status == 0, mapped_for(before, after, space, address, access)),
+        z3.Implies(status != 0, walks_stay(before, after)),
+    ]
+
+
+def _block_errors(it: Walk, space: Object, address: Word, left: Word) -> tuple[z3.BoolRef, Word]:
+    """Whether a block is at an address, and the error of what is inside one, or else 0."""
+    way = find_way(it, space, address)
+    is_inside = z3.Or(address & (BLOCK_BYTES - 1) != 0, z3.ULT(left, BLOCK_PAGES))
+    return way.is_block, z3.If(is_inside, word(it.layout.errors["Misaligned"]), word(0))
+
+
+def run_elsewhere(
+    it: Walk, call: Word, link: Word, space_link: Word, address: Word, access: Word, left: Word
+) -> None:
+    """A run where there is no last-level table: a page that needs one, a block, or nothing."""
+    it.rules = tuple(tables.rules())
+    space = it.thing("AddressSpace", space_link)
+    if it.holds(call == it.layout.constants["SystemCall.MapRange"]):
+        handle = it.thing("Thread", link).at("X", 1)
+        return it.answer(*it.do_pair(MAP_ONE, handle, space, address, access))
+    is_unmap = it.holds(call == it.layout.constants["SystemCall.UnmapRange"])
+    is_block, error = _block_errors(it, space, address, left)
+    if it.holds(z3.Not(is_block)):
+        if not is_unmap:
+            return it.answer(1, it.layout.errors["NotMapped"])
+        at = z3.ZeroExt(64 - INDEX_BITS, index_of(LAST_LEVEL, page_of(address)))
+        return it.answer(word(0), least(word(BLOCK_PAGES) - at, left))
+    if it.holds(error != 0):
+        return it.answer(word(1), error)
+    if is_unmap:
+        status, value = it.do_pair(UNMAP_LARGE, space, address)
+    else:
+        status, value = it.do_pair(PROTECT_LARGE, space, address, access)
+    it.answer(status, z3.If(status == 0, word(BLOCK_PAGES), value))
+
+
+def _of_run(
+    state: KernelState,
+    call: Word,
+    thread: Word,
+    space: Word,
+    address: Word,
+    access: Word,
+    left: Word,
+) -> list[z3.BoolRef]:
+    return [
+        *of_thread(state, thread),
+        *has_tables(state, space),
+        is_range_call(state, call),
+        z3.LShR(address, ADDRESS_BITS) == 0,
+        is_access(access),
+        left != 0,
+    ]
+
+
+def is_range_call(state: KernelState, call: Word) -> z3.BoolRef:
+    """A number of one of the three calls."""
+    names = state.layout.constants
+    return z3.Or(*(call == names[f"SystemCall.{name}Range"] for name in ("Map", "Unmap", "Protect")))
+
+
+def _at_most_left(
+    _before: KernelState,
+    _after: KernelState,
+    answers: Answers,
+    _call: Word,
+    _thread: Word,
+    _space: Word,
+    _address: Word,
+    _access: Word,
+    left: Word,
+) -> list[z3.BoolRef]:
+    status, value = answers
+    is_right = z3.And(value != 0, z3.ULE(value, left))
+    return [z3.ULE(status, 1), z3.Implies(status == 0, is_right)]
+
+
+def forget_pages(it: Walk, link: Word, address: Word, count: Word, is_one_by_one: Word) -> None:
+    """What the machine has to forget: some pages, one by one, or their space, once."""
+    asid = it.thing("AddressSpace", link)["ASID"]
+    if it.holds(is_one_by_one != 0):
+        for page in range(PAGES_ONE_BY_ONE):
+            if it.holds(count == page):
+                return it.finish()
+            leave_more(it, "InvalidatePage", asid, address + page * PAGE_BYTES)
+        return it.finish()
+    if it.holds(_is_last(it, it.effect("InvalidateSpace"), asid)):
+        return it.finish()
+    leave_more(it, "InvalidateSpace", asid)
+    it.finish()
+
+
+def _is_last(it: Walk, *words: Word) -> z3.BoolRef:
+    """The effect that was left last has these first words."""
+    count = it.core["EFFECT_COUNT"]
+    same = count != 0
+    for at, value in enumerate(words):
+        index = z3.Concat(z3.Extract(3, 0, count - 1), z3.BitVecVal(at, 2))
+        with it.when(same):
+            same = z3.And(same, it.element("EFFECTS", index).read() == value)
+    return same
+
+
+def _of_pages(
+    state: KernelState, space: Word, _address: Word, count: Word, is_one_by_one: Word
+) -> list[z3.BoolRef]:
+    few = z3.ULE(count, PAGES_ONE_BY_ONE)
+    return [
+        *has_tables(state, space),
+        z3.ULE(is_one_by_one, 1),
+        z3.Implies(is_one_by_one != 0, few),
+    ]
 
 
 FINISH_RANGE = Procedure(
     "finish_range", finish_range, 3, frozenset({"Thread.X", "Thread.PSTATE"}), of_thread
 )
 
-PROCEDURES = (FINISH_RANGE,)
-# What others still execute as a part of themselves.
-FUNCTIONS = (protect_large,)
+MAP_ONE = Procedure(
+    "map_one",
+    map_one,
+    4,
+    MAP_FOUND.changes,
+    _of_page,
+    _maps_one,
+    frames=OF_MAPPED,
+    is_call=True,
+    is_idle=lambda _before, answers, *_: answers[0] != 0,
+)
+
+RUN_ELSEWHERE = Procedure(
+    "run_elsewhere",
+    run_elsewhere,
+    6,
+    MAP_ONE.changes | UNMAP_LARGE.changes | PROTECT_LARGE.changes,
+    _of_run,
+    _at_most_left,
+    frames=repeated(every(OF_MAPPED, UNMAP_LARGE.frames or {})),
+    is_call=True,
+)
+FORGET_PAGES = Procedure(
+    "forget_pages", forget_pages, 4, LEAVE, _of_pages, rounds=PAGES_ONE_BY_ONE - 1
+)
+
+PROCEDURES = (FINISH_RANGE, MAP_ONE, RUN_ELSEWHERE, FORGET_PAGES)

@@ -104,12 +104,6 @@ def check_page_address(it: Call, address: Word) -> None:
     it.refuse("OutOfRange", z3.LShR(address, translation.ADDRESS_BITS) != 0)
 
 
-def find_leaf(it: Call, way: Way, address: Word) -> None:
-    """Refuses an address that nothing maps, or that is inside a block."""
-    it.refuse("NotMapped", z3.Not(z3.Or(way.is_page, way.is_block)))
-    it.refuse("Misaligned", z3.And(way.is_block, address & (BLOCK_BYTES - 1) != 0))
-
-
 def request_of(it: Call, frame: Frame, access: Word, may_write: z3.BoolRef) -> Request:
     """What an access means for a frame, by a capability; `AccessDenied` for what neither allows."""
     user = it.layout.constants
@@ -123,10 +117,14 @@ def request_of(it: Call, frame: Frame, access: Word, may_write: z3.BoolRef) -> R
     return Request(writes, executes, z3.If(is_device, *kinds), z3.If(may_write, *notes))
 
 
+def is_access(access: Word) -> z3.BoolRef:
+    """Whether a word is an access."""
+    return z3.Or(*(access == value for value in (READ, READ_WRITE, READ_EXECUTE)))
+
+
 def check_access(it: Call, access: Word) -> None:
     """Refuses what is no access."""
-    known = z3.Or(*(access == value for value in (READ, READ_WRITE, READ_EXECUTE)))
-    it.refuse("BadArgument", z3.Not(known))
+    it.refuse("BadArgument", z3.Not(is_access(access)))
 
 
 # Of which space and page the walks are that a claim speaks of: any.
@@ -185,30 +183,6 @@ def is_same_place(it: Call, space: Object, address: Word, is_block: z3.BoolRef) 
     return is_place_at(space.number, address, is_block)
 
 
-def protect(it: Call, handle: Word, address: Word, access: Word) -> None:
-    """Changes what may be done with a page or block, and nothing else."""
-    it.rules = tuple(tables.rules())
-    space = it.find(handle, "AddressSpace", "WRITE")
-    check_access(it, access)
-    check_page_address(it, address)
-    way = find_way(it, space, address)
-    find_leaf(it, way, address)
-    leaf = way.leaf
-    frame = it.frame(tables.frame_in(leaf.output))
-    request = request_of(it, frame, access, leaf.note == MAY_WRITE)
-    changed = request.leaf(leaf.output, way.has_last)
-    with it.when(way.has_last):
-        write_entry(it, way.path[2], changed)
-    with it.when(z3.Not(way.has_last)):
-        write_entry(it, way.path[1], changed)
-    it.leave("InvalidatePage", space["ASID"], address)
-    walk = AnyWalk.of(it)
-    old = tables.walk_of(it.before, walk.space, walk.page)
-    is_here = is_same_place(it, space, address, way.is_block)
-    show_translations(it, way.path, is_here, request.translation(old.output))
-    it.done()
-
-
 # The pool of a space.
 
 
@@ -265,6 +239,3 @@ def find_inline(
 def widened(frame: Frame) -> Word:
     """The number of a frame as an argument."""
     return z3.ZeroExt(64 - frame.number.size(), frame.number)
-
-
-CALLS = (protect,)

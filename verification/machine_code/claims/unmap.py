@@ -9,7 +9,7 @@ from ..kernel_state import KernelState, first_of, frame_of, link_of, number_of
 from ..leaving import WHOLE, Answers, every
 from ..procedure import Procedure
 from ..telling import Object, Word, word
-from ..translation import BLOCK_LEVEL, FIRST_LEVEL, Descriptor, index_of
+from ..translation import Descriptor
 from ..walk import Walk
 from .destroy import leave_more
 from .page_table import (
@@ -78,24 +78,6 @@ def drop_middle_table(it: Walk, link: Word, table: Word, address: Word) -> None:
     it.finish()
 
 
-def drop_last_table(it: Walk, link: Word, address: Word) -> None:
-    """Gives the last table for an address, which is empty, back, and the one above if it becomes so."""
-    it.rules = tuple(tables.rules())
-    space = it.thing("AddressSpace", link)
-    way = find_way(it, space, address)
-    if it.holds(z3.Not(way.has_last)):
-        return it.finish()
-    middle, last = way.path[1], way.path[2][0]
-    know_walks(it, way.path)
-    for index in tables.every_index(WALKED_PAGE):
-        it.assume(*tables.count_is_sound(it.before, *middle, index))
-    return_table(it, space, middle, last)
-    write_entry(it, middle, word(0))
-    if it.holds(count_down(it, middle[0]) == 0):
-        it.do(DROP_MIDDLE_TABLE, space, link_of(first_of(middle[0])), address)
-    it.finish()
-
-
 def still_walks(
     it: Walk, space: Object, path: list[tables.Entry], state: KernelState
 ) -> None:
@@ -122,9 +104,9 @@ def _path_at(it: Walk, space: Object, address: Word) -> list[tables.Entry]:
 
 def _clear_entry(
     it: Walk, space: Object, path: list[tables.Entry], number: Word
-) -> tuple[Word, Word]:
+) -> Word:
     """What the last descriptor of a path maps is forgotten, and then the descriptor is zero; answers
-    how many its table still has, and the ASID of the space.
+    how many its table still has.
     """
     table, index = path[-1]
     for other in tables.every_index(WALKED_PAGE):
@@ -135,26 +117,63 @@ def _clear_entry(
     for other in tables.every_index(WALKED_PAGE):
         it.still_word("PageTable", table, other)
     write_entry(it, (table, index), word(0))
-    return count_down(it, table), space["ASID"]
+    return count_down(it, table)
 
 
-def _know_walks_still(it: Walk) -> None:
+def know_walks_still(it: Walk) -> None:
     """The walk of any page meets what the invariants say, after what keeps tables."""
     it.stays(frame_of(WALKED_SPACE))
     it.still(it.object("AddressSpace", WALKED_SPACE), "ROOT")
     it.assume(*tables.way_is_sound(it.before, WALKED_SPACE, WALKED_PAGE))
 
 
-def clear_page_seldom(it: Walk, link: Word, table: Word, address: Word, number: Word) -> None:
-    """Unmaps a page; a table that becomes empty goes back to the pool."""
-    it.rules = WALKED
+def drop_last_table(it: Walk, link: Word, address: Word) -> None:
+    """Gives the last table for an address, which is empty, back, and the one above if it becomes so."""
+    it.rules = tuple(tables.rules())
     space = it.thing("AddressSpace", link)
+    way = find_way(it, space, address)
+    if it.holds(z3.Not(way.has_last)):
+        return it.finish()
+    middle, last = way.path[1], way.path[2][0]
+    know_walks(it, way.path)
+    for index in tables.every_index(WALKED_PAGE):
+        it.assume(*tables.count_is_sound(it.before, *middle, index))
+    return_table(it, space, middle, last)
+    write_entry(it, middle, word(0))
+    if it.holds(count_down(it, middle[0]) == 0):
+        it.do(DROP_MIDDLE_TABLE, space, link_of(first_of(middle[0])), address)
+    it.finish()
+
+
+def clear_entry_seldom(it: Walk, table: Word, address: Word, number: Word) -> None:
+    """Unmaps a page, but for what the machine has to forget; answers whether its table is empty."""
+    it.rules = tuple(tables.rules())
+    space = it.object("AddressSpace", tables.owner_of(it.before, frame_of(number_of(table))))
     *above, (_, index) = _path_at(it, space, address)
-    left, asid = _clear_entry(it, space, [*above, (frame_of(number_of(table)), index)], number)
-    if it.holds(left == 0):
-        it.do(DROP_LAST_TABLE, space, address)
-        _know_walks_still(it)
-        leave_more(it, "InvalidateSpace", asid)
+    left = _clear_entry(it, space, [*above, (frame_of(number_of(table)), index)], number)
+    it.answer(z3.If(left == 0, word(1), word(0)))
+
+
+def drop_emptied(it: Walk, space: Object, address: Word) -> None:
+    """Gives the last table for an address, which is empty now, back; its space is to be forgotten."""
+    it.still(it.object("AddressSpace", WALKED_SPACE), "ID")
+    it.do(DROP_LAST_TABLE, space, address)
+    know_walks_still(it)
+    it.stays(frame_of(space.number))
+    it.still(space, "ROOT")
+    leave_more(it, "InvalidateSpace", space["ASID"])
+
+
+def clear_page_seldom(it: Walk, link: Word, table: Word, address: Word, number: Word) -> None:
+    """Unmaps a page, and leaves what the machine has to forget: it alone, or what has a table less."""
+    it.rules = tuple(tables.rules())
+    space = it.thing("AddressSpace", link)
+    asid = space["ASID"]
+    _path_at(it, space, address)
+    is_empty = it.do(CLEAR_ENTRY_SELDOM, table, address, number) != 0
+    know_walks_still(it)
+    if it.holds(is_empty):
+        drop_emptied(it, space, address)
     else:
         leave_more(it, "InvalidatePage", asid, address)
     it.finish()
@@ -175,11 +194,11 @@ def unmap_large(it: Walk, link: Word, address: Word) -> None:
     it.refuse("NotMapped", z3.Not(is_block))
     it.refuse("Misaligned", address & (BLOCK_BYTES - 1) != 0)
     number = link_of(tables.frame_in(leaf.output))
-    left, asid = _clear_entry(it, space, path, number)
+    left, asid = _clear_entry(it, space, path, number), space["ASID"]
     table = link_of(first_of(path[1][0]))
     if it.holds(left == 0):
         it.do(DROP_MIDDLE_TABLE, space, table, address)
-        _know_walks_still(it)
+        know_walks_still(it)
         leave_more(it, "InvalidateSpace", asid)
     else:
         leave_more(it, "InvalidatePage", asid, address)
@@ -264,6 +283,13 @@ def _is_empty(state: KernelState, table: Word) -> list[z3.BoolRef]:
     return [tables.read_entry(state, table, index) == 0 for index in every]
 
 
+def _of_last(state: KernelState, space: Word, address: Word) -> list[z3.BoolRef]:
+    *above, (last, _) = tables.path_of(state, number_of(space), page_of(address))
+    has_last = z3.And(*(Descriptor(tables.read_entry(state, *at)).is_table for at in above))
+    empty = (z3.Implies(has_last, rule) for rule in _is_empty(state, last))
+    return [*has_tables(state, space), *empty]
+
+
 def _of_middle(
     state: KernelState, space: Word, table: Word, address: Word
 ) -> list[z3.BoolRef]:
@@ -273,26 +299,37 @@ def _of_middle(
     return [*has_tables(state, space), leads, is_it, *_is_empty(state, middle)]
 
 
-def _of_last(state: KernelState, space: Word, address: Word) -> list[z3.BoolRef]:
-    *above, (last, _) = tables.path_of(state, number_of(space), page_of(address))
-    has_last = z3.And(*(Descriptor(tables.read_entry(state, *at)).is_table for at in above))
-    empty = (z3.Implies(has_last, rule) for rule in _is_empty(state, last))
-    return [*has_tables(state, space), *empty]
+def is_last_table(
+    state: KernelState, space: Word, table: Word, address: Word
+) -> list[z3.BoolRef]:
+    """A link names the last table on the way to an address of a space."""
+    *above, last = tables.path_of(state, number_of(space), page_of(address))
+    return [
+        *has_tables(state, space),
+        *(leads(state, entry) for entry in above),
+        table == link_of(first_of(last[0])),
+    ]
 
 
 def _of_page(
     state: KernelState, space: Word, table: Word, address: Word, frame: Word
 ) -> list[z3.BoolRef]:
-    *above, last = tables.path_of(state, number_of(space), page_of(address))
-    leads = (Descriptor(tables.read_entry(state, *entry)).is_table for entry in above)
+    last = tables.path_of(state, number_of(space), page_of(address))[2]
     leaf = Descriptor(tables.read_entry(state, *last))
     return [
-        *has_tables(state, space),
-        *leads,
-        table == link_of(first_of(last[0])),
+        *is_last_table(state, space, table, address),
         leaf.word != 0,
         frame == link_of(tables.frame_in(leaf.output)),
     ]
+
+
+def _of_entry(state: KernelState, table: Word, address: Word, frame: Word) -> list[z3.BoolRef]:
+    return _of_page(state, _owner_of(state, table), table, address, frame)
+
+
+def _owner_of(state: KernelState, table: Word) -> Word:
+    """The space of a table."""
+    return link_of(tables.owner_of(state, frame_of(number_of(table))))
 
 
 def unmapped(
@@ -315,6 +352,25 @@ def _unmaps_page(
     _frame: Word,
 ) -> list[z3.BoolRef]:
     return [unmapped(before, after, space, address, is_block=False)]
+
+
+def _clears_entry(
+    before: KernelState,
+    after: KernelState,
+    answers: Answers,
+    table: Word,
+    address: Word,
+    _frame: Word,
+) -> list[z3.BoolRef]:
+    """The same; the table is where it was, and empty if it is said to be."""
+    space = _owner_of(before, table)
+    empty = _is_empty(after, frame_of(number_of(table)))
+    return [
+        z3.ULE(answers[0], 1),
+        unmapped(before, after, space, address, is_block=False),
+        *is_last_table(after, space, table, address),
+        *(z3.Implies(answers[0] != 0, rule) for rule in empty),
+    ]
 
 
 def _unmaps_block(
@@ -349,7 +405,7 @@ _ENTRY = ("entry ID", "entry SPACE", "entry RECORDS")
 _DROP = frozenset(
     {"AddressSpace.POOL", "AddressSpace.POOL_COUNT", "PageTable", "kind", *_ENTRY}
 )
-_OF_DROPPED = {kind: dict.fromkeys(("kind", *_ENTRY), WHOLE) for kind in ("PageTable", "Shadow")}
+OF_EMPTIED = {kind: dict.fromkeys(("kind", *_ENTRY), WHOLE) for kind in ("PageTable", "Shadow")}
 
 DROP_MIDDLE_TABLE = Procedure(
     "drop_middle_table",
@@ -358,16 +414,26 @@ DROP_MIDDLE_TABLE = Procedure(
     _DROP,
     _of_middle,
     _keeps_walks,
-    frames=_OF_DROPPED,
+    frames=OF_EMPTIED,
 )
+
 DROP_LAST_TABLE = Procedure(
-    "drop_last_table", drop_last_table, 2, _DROP, _of_last, _keeps_walks, frames=_OF_DROPPED
+    "drop_last_table", drop_last_table, 2, _DROP, _of_last, _keeps_walks, frames=OF_EMPTIED
 )
 
-_LEAVE = frozenset(f"Core.{field}" for field in ("EFFECTS", "EFFECT_COUNT", "PENDING"))
-_CLEAR = FORGET_MAPPING.changes | _DROP | _LEAVE
-_OF_CLEARED = every(FORGET_MAPPING.frames or {}, _OF_DROPPED)
+LEAVE = frozenset(f"Core.{field}" for field in ("EFFECTS", "EFFECT_COUNT", "PENDING"))
+_CLEAR = FORGET_MAPPING.changes | _DROP | LEAVE
+OF_CLEARED = every(FORGET_MAPPING.frames or {}, OF_EMPTIED)
 
+CLEAR_ENTRY_SELDOM = Procedure(
+    "clear_entry_seldom",
+    clear_entry_seldom,
+    3,
+    FORGET_MAPPING.changes | {"PageTable", "entry ID"},
+    _of_entry,
+    _clears_entry,
+    frames=every(FORGET_MAPPING.frames or {}, {"PageTable": {"entry ID": WHOLE}}),
+)
 CLEAR_PAGE_SELDOM = Procedure(
     "clear_page_seldom",
     clear_page_seldom,
@@ -375,7 +441,7 @@ CLEAR_PAGE_SELDOM = Procedure(
     _CLEAR,
     _of_page,
     _unmaps_page,
-    frames=_OF_CLEARED,
+    frames=OF_CLEARED,
 )
 
 UNMAP_LARGE = Procedure(
@@ -385,7 +451,7 @@ UNMAP_LARGE = Procedure(
     _CLEAR,
     lambda state, space, _address: has_tables(state, space),
     _unmaps_block,
-    frames=_OF_CLEARED,
+    frames=OF_CLEARED,
     is_idle=lambda _before, answers, *_: answers[0] != 0,
 )
 UNMAP_FROM = Procedure(
@@ -395,9 +461,16 @@ UNMAP_FROM = Procedure(
     _CLEAR,
     _of_space,
     _answers_bool,
-    frames=_OF_CLEARED,
+    frames=OF_CLEARED,
     is_idle=lambda _before, answers, *_: answers[0] == 0,
 )
 
-PROCEDURES = (DROP_MIDDLE_TABLE, DROP_LAST_TABLE, CLEAR_PAGE_SELDOM, UNMAP_LARGE, UNMAP_FROM)
+PROCEDURES = (
+    DROP_MIDDLE_TABLE,
+    DROP_LAST_TABLE,
+    CLEAR_ENTRY_SELDOM,
+    CLEAR_PAGE_SELDOM,
+    UNMAP_LARGE,
+    UNMAP_FROM,
+)
 CALLS = (unmap,)

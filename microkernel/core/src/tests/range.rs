@@ -1,7 +1,7 @@
 use super::*;
 use crate::kernel::Effect;
 use crate::object::{Number, Space, space};
-use crate::range::{PAGES_ONE_BY_ONE, RANGE_PAGES, RUN_PAGES};
+use crate::range::{MAP_RUN_PAGES, PAGES_ONE_BY_ONE, RANGE_PAGES};
 use ipc_abi::boot::USER_END;
 use ipc_abi::capability::{Access, FrameMode};
 use ipc_abi::debug::thread_flag;
@@ -221,13 +221,13 @@ fn an_interrupt_stops_a_range_between_two_runs() {
 
 #[test]
 fn what_changed_before_an_interrupt_is_told_after_an_error() {
-    let bench = Bench::new(40);
+    let bench = Bench::new(60);
     let fixture = &bench.fixture;
-    assert_eq!(fixture.call(|k| k.destroy(bench.first + 33)), Ok(0));
-    let arguments = [bench.space, bench.first, BASE, READ, 40];
+    assert_eq!(fixture.call(|k| k.destroy(bench.first + 53)), Ok(0));
+    let arguments = [bench.space, bench.first, BASE, READ, 60];
     let answer = fixture.interrupted_range_call(MAP, &arguments, 0);
-    assert_eq!(answer, (Some(Error::Stale), 33));
-    const { assert!(RUN_PAGES < 33) };
+    assert_eq!(answer, (Some(Error::Stale), 53));
+    const { assert!(MAP_RUN_PAGES < 53) };
 }
 
 #[test]
@@ -345,7 +345,7 @@ fn the_last_handle_of_all_is_none_of_a_foreign_threads_first_chunk() {
 
 #[test]
 fn pages_of_frames_alike_are_mapped_as_many_at_a_time_as_a_run_has() {
-    let bench = Bench::new(RUN_PAGES + 3);
+    let bench = Bench::new(MAP_RUN_PAGES + 3);
     assert_eq!(bench.map(BASE, 1), (None, 1));
     let fixture = &bench.fixture;
     let kernel = fixture.kernel();
@@ -355,7 +355,7 @@ fn pages_of_frames_alike_are_mapped_as_many_at_a_time_as_a_run_has() {
         bench.first + 1,
         BASE + PAGE,
         READ,
-        RUN_PAGES + 2,
+        MAP_RUN_PAGES + 2,
     ];
     for (index, value) in (0..).zip(arguments) {
         kernel.set_register(thread, index, value);
@@ -365,6 +365,6 @@ fn pages_of_frames_alike_are_mapped_as_many_at_a_time_as_a_run_has() {
     fixture.host.memory.quiet_runs.set(u64::MAX);
     fixture.host.leave_kernel();
     fixture.check();
-    assert_eq!(kernel.register(thread, 4), 2 | RUN_PAGES << 32);
-    assert_eq!(bench.count(BASE, RUN_PAGES + 3), 1 + RUN_PAGES);
+    assert_eq!(kernel.register(thread, 4), 2 | MAP_RUN_PAGES << 32);
+    assert_eq!(bench.count(BASE, MAP_RUN_PAGES + 3), 1 + MAP_RUN_PAGES);
 }
