@@ -198,15 +198,16 @@ def _same(claim: Claim, original: Run, changed: Run) -> z3.BoolRef:
 
 
 def _same_round(original: Run, changed: Run, history: History) -> z3.BoolRef:
-    """Whether the next round of a loop finds the same, beside memory."""
+    """Whether a round of a loop begins with the same and leaves the same to the next, beside memory."""
     sides = [
-        {name: found for name, found, _ in run.loop.words(run.ends[history])}
+        {name: (found, first) for name, found, first in run.loop.words(run.ends[history])}
         for run in (original, changed)
         if run.loop is not None
     ]
     if len(sides) != 2 or sides[0].keys() != sides[1].keys():
         return z3.BoolVal(False)
-    return conjunction([found == sides[1][name] for name, found in sides[0].items()])
+    pairs = [zip(words, sides[1][name]) for name, words in sides[0].items()]
+    return conjunction([one == other for pair in pairs for one, other in pair])
 
 
 def _same_state(first: State, second: State, keys: Sequence[str]) -> z3.BoolRef:

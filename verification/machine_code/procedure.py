@@ -94,6 +94,8 @@ class Procedure:
             self.out_words,
         )
         told = it.claim(self.function)
+        if (it.loop[0] if it.loop else None) is not self.loop:
+            raise UntrueError(f"{self.function} tells the rounds of another loop than its own")
         self._check(told)
         return told
 

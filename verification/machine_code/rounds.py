@@ -73,20 +73,21 @@ class Loop:
         for register, offset in REGISTER_OFFSETS.items():
             if offset in state.registers:
                 values = [other.registers[offset] for other in back]
-                symbol = z3.BitVec(f"{name}_{register}", 64)
+                symbol = _anything(name, register)
                 value = self._any(state.registers[offset], values, symbol)
                 # Where a call returns to is no number that is counted up.
                 is_other = register == LINK_REGISTER and not value.eq(state.registers[offset])
                 state.registers[offset] = symbol if is_other else value
-        for region, offset in _words(state):
+        met = {word for other in (state, *back) for word in _words(other)}
+        for region, offset in sorted(met):
             old = state.private_word(region, offset, WORD_BYTES)
             values = [other.private_word(region, offset, WORD_BYTES) for other in back]
-            value = self._any(old, values, z3.BitVec(f"{name}_{region}_{offset}", 64))
+            value = self._any(old, values, _anything(name, f"{region}_{offset}"))
             for byte in range(WORD_BYTES) if not value.eq(old) else ():
                 state.private[(region, offset + byte)] = (value, byte)
         operation, left = THUNK_OFFSETS[:2]
         state.registers[operation] = z3.BitVecVal(COPY, 64)
-        state.registers[left] = z3.BitVec(f"{name}_flags", 64)
+        state.registers[left] = _anything(name, "flags")
 
     def _any(
         self, first: z3.BitVecRef, values: Sequence[z3.BitVecRef], symbol: z3.BitVecRef
@@ -112,13 +113,19 @@ class Loop:
         general, name = self._general, name_of(self._general.history)
         for register, offset in REGISTER_OFFSETS.items():
             value = general.registers.get(offset)
-            is_any = value is None or value.eq(z3.BitVec(f"{name}_{register}", 64))
+            is_any = value is None or value.eq(_anything(name, register))
             if not is_any and offset not in THUNK_OFFSETS:
                 yield register, end.registers[offset], value
-        for region, offset in _words(general):
+        # A word that no round began with is to be as it was, too.
+        for region, offset in sorted({*_words(general), *_words(end)}):
             value = general.private_word(region, offset, WORD_BYTES)
-            if not value.eq(z3.BitVec(f"{name}_{region}_{offset}", 64)):
+            if not value.eq(_anything(name, f"{region}_{offset}")):
                 yield f"{region} {offset}", end.private_word(region, offset, WORD_BYTES), value
+
+
+def _anything(name: str, word: str) -> z3.BitVecRef:
+    """A word of which nothing is known when a round begins; unlike the names of answers."""
+    return z3.BitVec(f"{name}_any_{word}", 64)
 
 
 def _words(state: State) -> list[tuple[str, int]]:

@@ -53,6 +53,8 @@ class Walk(Call):
         # What becomes of an error, if that is more than to answer it: then each is a path of its own.
         self.on_refusal: Callable[[Word], None] | None = None
         self._calls: list[CallPoint] = []
+        # What the rounds of its loop leave, and the words of which that speaks.
+        self.loop: tuple[Callee, tuple[Word, ...]] | None = None
         self._promises: list[Fact] = []
         self._decisions: tuple[bool, ...] = ()
         self._begin(())
@@ -166,12 +168,15 @@ class Walk(Call):
         self._may_do(procedure)
         none, self._head = word(0), self.now
         needs = procedure.promise(self.now, self.now, (none, none), *words)
+        self.loop = procedure, words
         self._count = self._do(procedure, words, (), tuple(needs))
         self._written = set()
         return self._count
 
-    def again(self, procedure: Callee, *words: Word) -> None:
-        """Goes round once more: what is promised of the rounds holds of this one, too."""
+    def again(self) -> None:
+        """Goes round once more: what is promised of the rounds before holds of this one, too."""
+        assert self.loop is not None, "a loop that began nowhere"
+        procedure, words = self.loop
         if self._is_new():
             more = procedure.changes
             written = {name for name in self._written if more is not None and name not in more}

@@ -8,7 +8,7 @@
 //! makes the call again after it, with the registers as they are.
 //!
 //! ```text
-//!   run ──▶ advance ──▶ run ──▶ … ──▶ finish_range      (x0 = status, x1 = pages done)
+//!   range_step ──▶ range_step ──▶ … ──▶ finish_range      (x0 = status, x1 = pages done)
 //!              │ an interrupt waits
 //!              ▼
 //!        program counter back to the `svc`
@@ -19,7 +19,8 @@
 //! done.
 //!
 //! Effects: of a call for at most [`PAGES_ONE_BY_ONE`] pages they are invalidated one by one; for more,
-//! or when a table goes, the space is, once, before user code runs again.
+//! or when a table goes, the space is, before user code runs again. At most six are left: four pages, and
+//! two tables that go.
 
 use ipc_abi::boot::USER_END;
 use ipc_abi::call::SystemCall;
@@ -27,19 +28,21 @@ use ipc_abi::capability::{Access, Kind, Rights};
 use ipc_abi::error::Error;
 
 use crate::capability::{Capability, Slot};
+use crate::fault::STEP_STATE;
 use crate::frame::FIRST_OR_LARGE;
 use crate::kernel::{Answer, Effect, Kernel};
 use crate::large::LARGE_FRAMES;
 use crate::mapping::attributes_of;
 use crate::memory::{Fields, Memory};
-use crate::object::{Number, PageTable, Space, Thread, entry, space, table, thread, user};
+use crate::object::{Number, PageTable, Space, Thread, entry, flag, space, table, thread, user};
 use crate::space::{
     LAST_LEVEL, TABLE_ENTRIES, check_page_address, frame_of, index_at, slot_at, table_descriptor,
 };
 
 /// The most pages of one call.
 pub const RANGE_PAGES: u64 = 512;
-/// The most pages between two looks at the interrupts, of `unmap_range` and `protect_range`.
+/// The most pages of one table between two looks at the interrupts, of `unmap_range` and
+/// `protect_range`. Where there is no table it is one look for a block, or for all that is not there.
 pub const RUN_PAGES: u64 = 24;
 /// The same of `map_range`, which does less with each.
 pub const MAP_RUN_PAGES: u64 = 48;
@@ -81,6 +84,10 @@ impl<M: Memory + Copy> Kernel<M> {
                 let counter = self.memory.get(thread, thread::PC);
                 let again = counter.wrapping_sub(INSTRUCTION_BYTES);
                 self.memory.set(thread, thread::PC, again);
+                if self.memory.get(thread, thread::FLAGS) & flag::STEPPING != 0 {
+                    // The instruction is not done: it comes again in the same step.
+                    self.memory.set(thread, thread::PSTATE, STEP_STATE);
+                }
                 return;
             }
         }
@@ -96,7 +103,7 @@ impl<M: Memory + Copy> Kernel<M> {
         let pages = match self.run(thread, call, left, done) {
             Ok(pages) => pages,
             Err(error) => {
-                // What was never begun has nothing done, whatever the register says.
+                // No call has done so many, whatever the register says.
                 let done = if done < RANGE_PAGES { done } else { 0 };
                 self.finish_range(thread, error.into_raw(), done);
                 return false;

@@ -245,7 +245,7 @@ pub fn map_range(
         first.into_register(),
         address,
         access.into_register(),
-        pages,
+        page_count(pages),
     ))
 }
 
@@ -259,7 +259,7 @@ pub fn unmap_range(space: u32, address: u64, pages: u64) -> Result<(), (u64, Err
     range_answer(invoke3::<{ SystemCall::UnmapRange as u16 }>(
         space.into_register(),
         address,
-        pages,
+        page_count(pages),
     ))
 }
 
@@ -279,12 +279,19 @@ pub fn protect_range(
         space.into_register(),
         address,
         access.into_register(),
-        pages,
+        page_count(pages),
     ))
 }
 
 /// Reads what a call on a range answers.
 #[inline(always)]
+/// The number of pages as the kernel takes it, which notes in the upper half what it has done: more than
+/// fits are too many for it, too.
+const fn page_count(pages: u64) -> u64 {
+    let most = u32::MAX as u64;
+    if pages < most { pages } else { most }
+}
+
 fn range_answer((status, done): (u64, u64)) -> Result<(), (u64, Error)> {
     answer((status, done))
         .map(drop)

@@ -9,10 +9,9 @@ from dataclasses import replace
 import z3
 from machine_code.claims import SUBJECTS, Subject, dispatch
 from machine_code.claims.kill import DESTROY_ELSEWHERE
-from machine_code.claims.range_call import range_step
+from machine_code.claims.range_call import range_call
 from machine_code.claims.send import find_send_gate
 from machine_code.claims.wait import WAIT_FOR_SIGNAL
-from machine_code.kernel_state import link_of
 from machine_code.layout import Layout
 from machine_code.telling import word
 from machine_code.walk import Walk
@@ -67,7 +66,7 @@ def _message_calls(procedures: Procedures) -> Iterator[tuple[str, set[Touch]]]:
     for call in dispatch.RANGES:
         number = layout.constants[f"SystemCall.{call}"]
         it = TracedWalk(layout, procedures)
-        it.explore(lambda: range_step(it, link_of(it.current().number), word(number)))
+        it.explore(lambda: range_call(it, word(number)))
         yield dispatch.name_of(call), it.touched
     anything, waiter = (Origin("core"), ""), (Origin("self"), "Thread")
     yield "destroy", procedures.touched(DESTROY_ELSEWHERE, (anything,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import z3
 
 from .. import invariants, tables
-from ..kernel_state import CORE, KernelState, first_of, frame_of, link_of
+from ..kernel_state import CORE, KernelState, first_of, frame_of, link_of, number_of
 from ..leaving import Answers
 from ..procedure import Procedure
 from ..telling import Object, Word, word
@@ -29,6 +29,8 @@ LEFT_BITS = (1 << DONE_SHIFT) - 1
 # In which registers a call has address and count; the access is before the count.
 PLACES = {"Map": (2, 4), "Unmap": (1, 2), "Protect": (1, 3)}
 INSTRUCTION_BYTES = 4
+# `PSTATE.SS`: the next instruction is the one step.
+STEP_STATE = 1 << 21
 
 
 def _which(it: Walk, call: Word) -> str:
@@ -131,10 +133,12 @@ def range_call(it: Walk, call: Word) -> None:
     it.rounds(RANGE_ROUNDS, link)
     if it.holds(it.interrupt()):
         thread["PC"] = thread["PC"] - INSTRUCTION_BYTES
+        with it.when(thread["FLAGS"] & it.layout.constants["flag.STEPPING"] != 0):
+            thread["PSTATE"] = STEP_STATE
         return it.finish()
     if it.holds(it.do(RANGE_STEP, link, call) == 0):
         return it.finish()
-    it.again(RANGE_ROUNDS, link)
+    it.again()
 
 
 def _untold(_it: Walk, *_arguments: Word) -> None:
@@ -158,10 +162,21 @@ def _of_current(state: KernelState, thread: Word, call: Word) -> list[z3.BoolRef
 
 
 def _more(
-    before: KernelState, after: KernelState, answers: Answers, thread: Word, _call: Word
+    before: KernelState, after: KernelState, answers: Answers, thread: Word, call: Word
 ) -> list[z3.BoolRef]:
-    """Whether there is more to do; the thread is the current one, as before."""
-    return [z3.ULE(answers[0], 1), *_is_current(before, after, answers, thread)]
+    """Whether there is more to do, which is less than before; the thread is the current one, as before."""
+    left, then = (_left_of(state, thread, call) for state in (before, after))
+    fewer = z3.Implies(answers[0] != 0, z3.And(then != 0, z3.ULT(then, left)))
+    return [z3.ULE(answers[0], 1), fewer, *_is_current(before, after, answers, thread)]
+
+
+def _left_of(state: KernelState, thread: Word, call: Word) -> Word:
+    """How many pages of a call are left, as the registers of a thread say."""
+    names, number = state.layout.constants, number_of(thread)
+    words = {name: state.field(number, "Thread.X", at) for name, (_, at) in PLACES.items()}
+    is_map, is_unmap = (call == names[f"SystemCall.{name}Range"] for name in ("Map", "Unmap"))
+    count = z3.If(is_map, words["Map"], z3.If(is_unmap, words["Unmap"], words["Protect"]))
+    return count & LEFT_BITS
 
 
 _CHANGES = (
@@ -183,7 +198,7 @@ RANGE_STEP = Procedure(
 )
 RANGE_ROUNDS = Procedure("rounds of range_call", _untold, 0, _CHANGES, promise=_is_current)
 RANGE_CALL = Procedure(
-    "range_call", range_call, 1, _CHANGES | {"Thread.PC"}, _of_range, is_call=True, loop=RANGE_ROUNDS
+    "range_call", range_call, 1, _CHANGES | {"Thread.PC", "Thread.PSTATE"}, _of_range, is_call=True, loop=RANGE_ROUNDS
 )
 
 PROCEDURES = (RANGE_STEP, RANGE_CALL)

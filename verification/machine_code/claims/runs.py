@@ -127,7 +127,7 @@ def protect_run(it: Walk, table: Word, address: Word, count: Word, access: Word)
     _show_page(it, entry, lambda old, new: new.same(request.translation(old.output)))
     if it.holds(done + 1 == most):
         return it.answer(word(0), most)
-    it.again(PROTECT_ROUNDS, most)
+    it.again()
 
 
 def map_run(
@@ -169,7 +169,7 @@ def map_run(
     if it.holds(done + 1 == planned):
         _count_by(it, table, word(0))
         return it.answer(planned)
-    it.again(MAP_ROUNDS, planned)
+    it.again()
 
 
 def _count_by(it: Walk, table: Word, change: Word) -> None:
@@ -219,7 +219,7 @@ def unmap_run(it: Walk, link: Word, table: Word, address: Word, count: Word) -> 
                 return it.answer(done + 1)
     if it.holds(done + 1 == most):
         return it.answer(most)
-    it.again(UNMAP_ROUNDS, link, table, address, most)
+    it.again()
 
 
 def _is_usual(it: Walk, table: Word) -> z3.BoolRef:
@@ -326,9 +326,10 @@ def _looked_at(
     count: Word,
     _access: Word,
 ) -> list[z3.BoolRef]:
-    """An error before the first page, or at most as many pages as were asked for."""
+    """An error before the first page, or pages, at most as many as were asked for."""
     status, value = answers
-    return [z3.ULE(status, 1), z3.Implies(status == 0, z3.ULE(value, count))]
+    is_right = z3.And(z3.ULE(value, count), z3.Implies(count != 0, value != 0))
+    return [z3.ULE(status, 1), z3.Implies(status == 0, is_right)]
 
 
 PROTECT_ROUNDS = Procedure(

@@ -16,7 +16,7 @@ const FAULT_BYTES: u16 = 128;
 /// Bytes of an instruction.
 const INSTRUCTION_BYTES: u64 = 4;
 /// `SPSR_EL1.SS`: the step is still to be made.
-const STEP_STATE: u64 = 1 << 21;
+pub(crate) const STEP_STATE: u64 = 1 << 21;
 
 impl State {
     /// The running thread faults.

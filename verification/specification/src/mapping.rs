@@ -4,6 +4,7 @@
 //! code (readable, executable), and changes only while it is mapped nowhere. To map it writable or
 //! executable takes the right to write, then and for ever: a mapping remembers what it was made with.
 
+use crate::fault::STEP_STATE;
 use ipc_abi::boot::USER_END;
 use ipc_abi::capability::{Access, Kind, Rights};
 use ipc_abi::error::Error;
@@ -255,7 +256,8 @@ impl State {
     }
 
     fn suspend_range(&mut self, thread: Number, range: &Range) {
-        let registers = &mut self.thread(thread).registers;
+        let it = self.thread(thread);
+        let registers = &mut it.registers;
         let (address, count) = range.call.registers();
         if range.call == RangeCall::Map {
             registers.x[1] = range.handle;
@@ -263,6 +265,10 @@ impl State {
         registers.x[address] = range.address;
         registers.x[count] = range.left | range.done << DONE_SHIFT;
         registers.pc = registers.pc.wrapping_sub(INSTRUCTION_BYTES);
+        if it.is_stepping {
+            // The instruction is not done: it comes again in the same step.
+            registers.program_state = STEP_STATE;
+        }
     }
 
     fn answer_range(&mut self, thread: Number, status: u64, done: u64) {

@@ -1,6 +1,7 @@
 use super::*;
+use crate::fault::STEP_STATE;
 use crate::kernel::Effect;
-use crate::object::{Number, Space, space};
+use crate::object::{Number, Space, Thread, flag, space, thread};
 use crate::range::{MAP_RUN_PAGES, PAGES_ONE_BY_ONE, RANGE_PAGES};
 use ipc_abi::boot::USER_END;
 use ipc_abi::capability::{Access, FrameMode};
@@ -228,6 +229,52 @@ fn what_changed_before_an_interrupt_is_told_after_an_error() {
     let answer = fixture.interrupted_range_call(MAP, &arguments, 0);
     assert_eq!(answer, (Some(Error::Stale), 53));
     const { assert!(MAP_RUN_PAGES < 53) };
+}
+
+/// A call for 60 pages that an interrupt stops after its first run, of the page that needs tables.
+fn suspended(bench: &Bench) -> Number<Thread> {
+    let (kernel, memory) = (bench.fixture.kernel(), &bench.fixture.host.memory);
+    let thread = kernel.current();
+    let arguments = [bench.space, bench.first, BASE, READ, 60];
+    for (index, value) in (0..).zip(arguments) {
+        kernel.set_register(thread, index, value);
+    }
+    memory.quiet_runs.set(0);
+    kernel.message_call(MAP as u64);
+    memory.quiet_runs.set(u64::MAX);
+    bench.fixture.host.leave_kernel();
+    bench.fixture.check();
+    assert_eq!(kernel.register(thread, 4), 59 | 1 << 32);
+    thread
+}
+
+#[test]
+fn a_range_whose_space_goes_during_an_interrupt_says_how_far_it_came() {
+    let bench = Bench::new(60);
+    let thread = suspended(&bench);
+    assert_eq!(bench.fixture.call(|k| k.destroy(bench.space)), Ok(0));
+    let kernel = bench.fixture.kernel();
+    kernel.message_call(MAP as u64);
+    assert_eq!(kernel.register(thread, 0), Error::Stale.into_raw());
+    assert_eq!(kernel.register(thread, 1), 1);
+}
+
+#[test]
+fn a_step_does_not_end_where_an_interrupt_stops_a_range() {
+    let bench = Bench::new(60);
+    let kernel = bench.fixture.kernel();
+    let state_after = |flags: u64| {
+        kernel.change_flags(kernel.current(), 0, flags);
+        let thread = suspended(&bench);
+        let state = kernel.memory.get(thread, thread::PSTATE);
+        kernel.message_call(MAP as u64);
+        assert_eq!(kernel.register(thread, 1), 60);
+        assert_eq!(kernel.memory.get(thread, thread::PSTATE), 0);
+        bench.fixture.range_call(UNMAP, &[bench.space, BASE, 60]);
+        state
+    };
+    assert_eq!(state_after(0) & STEP_STATE, 0);
+    assert_eq!(state_after(flag::STEPPING) & STEP_STATE, STEP_STATE);
 }
 
 #[test]
