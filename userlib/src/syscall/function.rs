@@ -303,6 +303,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn pages_that_do_not_fit_are_too_many() {
+        assert_eq!(page_count(512), 512);
+        assert_eq!(page_count(3 << 32 | 1), 0xFFFF_FFFF);
+        assert_eq!(page_count(u64::MAX), 0xFFFF_FFFF);
+    }
+
+    #[test]
     fn region_description_has_the_first_frame_in_its_low_bits() {
         let raw = (5 << 34) | 0x40000;
         let description = RegionDescription::from_raw(raw);
