@@ -4,8 +4,8 @@
 //! table. Each run is as a call of its own, for what is left: it reads the thread's argument
 //! registers, checks them, does its pages, and moves the registers forward. The last argument holds
 //! how many pages are left in bits 31:0 and how many are done in bits 63:32, so the caller who passes
-//! a plain number starts with none done. Between two runs the call looks whether an interrupt waits; if one does, the thread
-//! makes the call again after it, with the registers as they are.
+//! a plain number starts with none done. Between two runs the call looks whether an interrupt waits; if
+//! one does, the thread makes the call again after it, with the registers as they are.
 //!
 //! ```text
 //!   range_step ──▶ range_step ──▶ … ──▶ finish_range      (x0 = status, x1 = pages done)

@@ -283,8 +283,6 @@ pub fn protect_range(
     ))
 }
 
-/// Reads what a call on a range answers.
-#[inline(always)]
 /// The number of pages as the kernel takes it, which notes in the upper half what it has done: more than
 /// fits are too many for it, too.
 const fn page_count(pages: u64) -> u64 {
@@ -292,6 +290,8 @@ const fn page_count(pages: u64) -> u64 {
     if pages < most { pages } else { most }
 }
 
+/// Reads what a call on a range answers.
+#[inline(always)]
 fn range_answer((status, done): (u64, u64)) -> Result<(), (u64, Error)> {
     answer((status, done))
         .map(drop)

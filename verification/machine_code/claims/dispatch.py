@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import z3
 
 from .. import queues
@@ -16,6 +14,7 @@ from .enqueue import HAND_BACK
 from .give import GIVE_ANSWER
 from .lend import CONTINUE_ON
 from .message import CALL, CALL_UNTIL, DEADLINE, SEND_OTHER, refuse_current, remember
+from .page_range import RANGES, is_one_of
 from .range_call import RANGE_CALL
 from .receive import RECEIVE, REPLY_RECEIVE, answer_caller, is_fault
 from .resume import PREEMPT, RESUME_ON, payer_of
@@ -43,8 +42,6 @@ WITH_DEADLINE = ("ReceiveUntil", "WaitUntil")
 
 # The message calls that are functions of their own.
 OWN = {"Call": CALL, "ReplyReceive": REPLY_RECEIVE, "CallUntil": CALL_UNTIL}
-# The calls on ranges of pages, which come the same way.
-RANGES = ("MapRange", "UnmapRange", "ProtectRange")
 
 
 def end_with(it: Walk, thread: Object, error: Word) -> None:
@@ -150,12 +147,6 @@ def message_call(it: Walk, number: Word) -> None:
             return it.finish()
     it.do(RANGE_CALL if it.holds(is_one_of(it.now, number, RANGES)) else OTHER, number)
     it.finish()
-
-
-def is_one_of(state: KernelState, number: Word, calls: Iterable[str]) -> z3.BoolRef:
-    """Whether a number is that of one of some calls."""
-    names = state.layout.constants
-    return z3.Or(*(number == names[f"SystemCall.{call}"] for call in calls))
 
 
 def _of_messages(state: KernelState, number: Word) -> list[z3.BoolRef]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import z3
 
 from .. import tables
@@ -31,6 +33,8 @@ from .protect import PROTECT_LARGE
 from .runs import least
 from .unmap import LEAVE, UNMAP_LARGE, has_tables, walks_stay
 
+# The calls on ranges of pages.
+RANGES = ("MapRange", "UnmapRange", "ProtectRange")
 # The registers that a call does not preserve: x0 to x18.
 CLOBBERED = 19
 # Pages of a block, and the most pages that are invalidated one by one.
@@ -151,10 +155,15 @@ def _of_run(
     ]
 
 
+def is_one_of(state: KernelState, number: Word, calls: Iterable[str]) -> z3.BoolRef:
+    """Whether a number is that of one of some calls."""
+    names = state.layout.constants
+    return z3.Or(*(number == names[f"SystemCall.{call}"] for call in calls))
+
+
 def is_range_call(state: KernelState, call: Word) -> z3.BoolRef:
     """A number of one of the three calls."""
-    names = state.layout.constants
-    return z3.Or(*(call == names[f"SystemCall.{name}Range"] for name in ("Map", "Unmap", "Protect")))
+    return is_one_of(state, call, RANGES)
 
 
 def _at_most_left(
