@@ -52,7 +52,7 @@ class Extent:
 
 
 BOUNDED = Extent(states=12, mutants=2, every_branch=False, anew=3, changed=60, is_all=False)
-ALL = Extent(states=60, mutants=4, every_branch=True, anew=20, changed=None, is_all=True)
+ALL = Extent(states=60, mutants=4, every_branch=True, anew=12, changed=None, is_all=True)
 
 # In how many parts the mutants of a function are tried.
 PARTS = 4

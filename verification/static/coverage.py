@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections import Counter
+from fnmatch import fnmatch
 from pathlib import Path
 
 from . import tool
@@ -15,9 +16,6 @@ from .report import CannotCheckError, Report
 
 LIST = tool.HERE / "uncovered.toml"
 SOURCE = tool.ROOT / "microkernel/core/src"
-# What checks the kernel and is no part of it.
-TESTING = ("check.rs", "check/", "host.rs", "host/", "tests/", "world.rs")
-
 HEADER = """\
 # The lines of `microkernel/core` that its own tests never run (but for the random and slow ones, which
 # `mutants.toml` names), by their text, with the reason where there is one. A line that is not here and
@@ -50,8 +48,9 @@ def check(report: Report, *, may_install: bool, write: bool) -> None:
     report.facts["lines not run, with a reason"] = explained
 
 
-def is_shipped(file: str) -> bool:
-    return not file.startswith(TESTING) and not file.endswith("_test.rs")
+def is_shipped(file: str, testing: list[str]) -> bool:
+    """Whether a file of `core` is part of the kernel, and none of what checks it (patterns)."""
+    return not any(fnmatch(f"src/{file}", pattern) for pattern in testing)
 
 
 def measure(*, may_install: bool) -> tuple[int, Counter[Line]]:
@@ -60,8 +59,8 @@ def measure(*, may_install: bool) -> tuple[int, Counter[Line]]:
     folder = tool.target() / "coverage"
     for old in folder.glob("*.profraw"):
         old.unlink()
-    slow = tomllib.loads((tool.HERE / "mutants.toml").read_text())["slow_tests"]
-    skipped = [word for test in slow for word in ("--skip", test)]
+    settings = tomllib.loads((tool.HERE / "mutants.toml").read_text())
+    skipped = [word for test in settings["slow_tests"] for word in ("--skip", test)]
     # One by one: two threads that count in the same places take three times as long.
     one_by_one = ["--quiet", "--test-threads=1"]
     tool.run([str(program), *one_by_one, *skipped], {"LLVM_PROFILE_FILE": str(folder / "%p.profraw")})
@@ -70,7 +69,8 @@ def measure(*, may_install: bool) -> tuple[int, Counter[Line]]:
     raw = [str(path) for path in folder.glob("*.profraw")]
     tool.run([*merge, *raw, "-o", str(profile)])
     export = [tool.llvm_tool("llvm-cov", may_install=may_install), "export", "-format=lcov"]
-    return parse(tool.run([*export, f"-instr-profile={profile}", str(program)]))
+    text = tool.run([*export, f"-instr-profile={profile}", str(program)])
+    return parse(text, settings["exclude_globs"])
 
 
 def build(*, may_install: bool) -> Path:
@@ -90,8 +90,8 @@ def build(*, may_install: bool) -> Path:
     return Path(programs[0])
 
 
-def parse(text: str) -> tuple[int, Counter[Line]]:
-    """Reads what `llvm-cov` exports: lines with how often they were run."""
+def parse(text: str, testing: list[str]) -> tuple[int, Counter[Line]]:
+    """Reads what `llvm-cov` exports: lines with how often they were run; files of `testing` are left out."""
     lines, missed, file, source = 0, Counter[Line](), "", list[str]()
     for record in text.splitlines():
         kind, _, value = record.partition(":")
@@ -99,7 +99,7 @@ def parse(text: str) -> tuple[int, Counter[Line]]:
             path = Path(value)
             file = str(path.relative_to(SOURCE)) if path.is_relative_to(SOURCE) else ""
             source = path.read_text().splitlines() if file else []
-        elif kind == "DA" and file and is_shipped(file):
+        elif kind == "DA" and file and is_shipped(file, testing):
             number, count = (int(word) for word in value.split(",")[:2])
             line = source[number - 1].strip()
             # The end of a block says nothing that its lines do not.

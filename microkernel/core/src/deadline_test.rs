@@ -224,6 +224,27 @@ fn what_comes_in_time_leaves_no_timer() {
     assert_no_timer(&p.world, waiter);
 }
 
+/// With a deadline, `wait` is a message call: a signal replaces all that the waiter has in the registers
+/// of the message, which `wait` as a function leaves to its caller.
+#[test]
+fn signal_in_time_replaces_the_whole_message() {
+    let mut world = World::new();
+    let target = world.notification();
+    let gate = world.gate(target, 2);
+    let waiter = world.started(255);
+    world.turn_to(waiter);
+    let when = world.now() + SOON;
+    world.message_until(SystemCall::WaitUntil, target, 7, when);
+    assert_ne!(world.register(waiter.thread, 1), 0, "its message is there");
+    world.kernel().signal(gate).expect("a signal");
+    world.leave();
+    assert_eq!(world.register(waiter.thread, 0), 2);
+    for index in (1..16).chain(17..19) {
+        assert_eq!(world.register(waiter.thread, index), 0, "x{index}");
+    }
+    assert_eq!(world.tag(waiter).kind(), Some(MessageKind::Signal));
+}
+
 #[test]
 fn receiver_with_a_deadline_serves_whoever_comes_in_time() {
     let mut world = World::new();

@@ -138,16 +138,7 @@ impl HostMemory {
             .index(frame)
             .unwrap_or_else(|| panic!("{number:#x} is no memory"));
         let kind = self.memory.kinds[index].get();
-        let others = [
-            FrameKind::Free,
-            FrameKind::User,
-            FrameKind::Absent,
-            FrameKind::LargeTail,
-            FrameKind::LargeHead,
-            FrameKind::Quarantined,
-        ];
-        let is_kernel = others.iter().all(|&other| other as u8 != kind);
-        assert!(is_kernel, "{number:#x} is in a frame of kind {kind}");
+        assert!(is_kernel(kind), "{number:#x} is in a frame of kind {kind}");
         self.raw_word(number, word)
     }
 
@@ -205,6 +196,19 @@ impl HostMemory {
             self.raw_word(frame.0 * UNITS_PER_FRAME, word).set(value);
         }
     }
+}
+
+/// Whether frames of this kind are the kernel's to read.
+#[inline(always)]
+#[must_use]
+pub const fn is_kernel(kind: u8) -> bool {
+    const OTHERS: u64 = 1 << FrameKind::Free as u64
+        | 1 << FrameKind::User as u64
+        | 1 << FrameKind::Absent as u64
+        | 1 << FrameKind::LargeTail as u64
+        | 1 << FrameKind::LargeHead as u64
+        | 1 << FrameKind::Quarantined as u64;
+    OTHERS & 1 << (kind & 63) == 0
 }
 
 impl Memory for &HostMemory {

@@ -70,7 +70,7 @@ impl Lockstep {
         touched: &[Frame],
         frames: impl Iterator<Item = Frame> + Clone,
     ) -> Result<(), Difference> {
-        Projection { memory }.update_touched(&mut self.observed, touched, frames);
+        Projection { memory }.update(&mut self.observed, touched, frames);
         let events = self.events(seen);
         if seen.moment == Moment::End {
             return Ok(());

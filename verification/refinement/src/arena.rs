@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use pecan_core::host::is_kernel;
 use pecan_core::memory::Memory;
 use pecan_core::object::{Core, Frame, FrameKind, Layout, Machine, UNITS_PER_FRAME};
 use pecan_core::rule::{Duty, change_of, duty_of};
@@ -21,6 +22,8 @@ pub const DEVICES: u64 = 2;
 pub const START: u64 = 1 << 20;
 /// Words of a frame.
 pub const FRAME_WORDS: usize = 512;
+/// Words of an object of one unit.
+pub const UNIT_WORDS: usize = 8;
 const ENTRY_WORDS: usize = 4;
 /// Where the entry of a page table's frame has its level, and what the last one is.
 const LEVEL_SHIFT: u32 = 60;
@@ -134,6 +137,17 @@ impl Arena {
         (FIRST_FRAME..FIRST_FRAME + self.frames)
             .chain(FIRST_DEVICE..FIRST_DEVICE + DEVICES)
             .map(Frame)
+    }
+
+    /// The words of a frame of memory.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is none.
+    #[must_use]
+    pub fn frame(&self, frame: Frame) -> &[Cell<u64>] {
+        let first = to_index(frame.0 - FIRST_FRAME) * FRAME_WORDS;
+        &self.words[first..first + FRAME_WORDS]
     }
 
     /// The word of an index.
@@ -312,10 +326,16 @@ impl Arena {
     #[inline(always)]
     fn index_of(&self, number: u64, word: usize) -> usize {
         let nth = (number / UNITS_PER_FRAME).wrapping_sub(FIRST_FRAME);
-        if nth >= self.frames || !is_kernel(self.words[self.kinds_at + to_index(nth)].get()) {
+        if nth >= self.frames || !is_kernel(self.memory_kind(nth)) {
             return self.forbid(number);
         }
-        to_index(number - FIRST_FRAME * UNITS_PER_FRAME) * 8 + word
+        to_index(number - FIRST_FRAME * UNITS_PER_FRAME) * UNIT_WORDS + word
+    }
+
+    /// The kind of the `nth` frame of memory.
+    #[inline(always)]
+    fn memory_kind(&self, nth: u64) -> u8 {
+        (self.words[self.kinds_at + to_index(nth)].get() & 0xFF) as u8
     }
 
     fn user_index(&self, frame: Frame, word: u64) -> u32 {
@@ -385,17 +405,6 @@ impl Arena {
             self.put(to_word(index), value ^ 1);
         }
     }
-}
-
-/// Whether frames of this kind are the kernel's to read.
-fn is_kernel(kind: u64) -> bool {
-    const OTHERS: u64 = 1 << FrameKind::Free as u64
-        | 1 << FrameKind::User as u64
-        | 1 << FrameKind::Absent as u64
-        | 1 << FrameKind::LargeTail as u64
-        | 1 << FrameKind::LargeHead as u64
-        | 1 << FrameKind::Quarantined as u64;
-    OTHERS & 1 << (kind & 63) == 0
 }
 
 /// A number of words or frames as an index.

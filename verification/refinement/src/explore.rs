@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::action::Action;
-use crate::normal::normalise;
+use crate::normal::{is_as_before, normalise};
 use crate::state::{Origin, Print, Visited, encode, print_of, restore};
 use crate::transition::{Refusals, Scene, check_new, is_possible, run};
 use crate::twin::Twin;
@@ -209,6 +209,10 @@ fn take(
     let mark = arena.mark();
     run(scene, twin, &scene.actions[action]).map_err(|it| it.to_string())?;
     level.transitions.fetch_add(1, Ordering::Relaxed);
+    if is_as_before(arena, mark, scene.care) {
+        arena.go_back(mark);
+        return Ok(None);
+    }
     let end = arena.mark();
     normalise(arena, scene.care);
     let print = print_of(arena);

@@ -18,7 +18,7 @@ use pecan_core::object::{
     core_state, entry, machine, sending, state, thread, wait,
 };
 
-use crate::arena::{Arena, CORE, MACHINE, START};
+use crate::arena::{Arena, CORE, MACHINE, Place, START, UNIT_WORDS, to_index};
 
 /// What dead fields hold: no number of anything.
 const DEAD: u64 = 0xDEAD;
@@ -28,6 +28,9 @@ const GONE: u64 = 1 << 40;
 const NEXT_ID: u64 = GONE + 1;
 /// When the timer fires if it is off.
 const OFF: u64 = !0;
+
+/// So many registers of whoever runs user code, from `x0` on, get a fixed value.
+const USER_REGISTERS: usize = 19;
 
 /// What a normal form has to take care of.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,6 +64,40 @@ fn for_each_object(arena: &Arena, mut visit: impl FnMut(u8, u64)) {
 /// Whether frames of this kind hold objects in places of their own.
 const fn is_pool(kind: u8) -> bool {
     kind >= FrameKind::Region as u8 && kind <= FrameKind::Irq as u8 && kind != FrameKind::User as u8
+}
+
+/// Whether nothing is different from what it was at `mark`, in a normal form, but registers of the
+/// thread that runs, which get fixed values: then the normal form is that of `mark`.
+#[must_use]
+pub fn is_as_before(arena: &Arena, mark: usize, care: Care) -> bool {
+    let view = &arena;
+    let core: Number<Core> = Number::from_raw(CORE);
+    let current: Number<Thread> = view.link(core, core_state::CURRENT);
+    if current.is_none() || care.registers && view.get(current, thread::STATE) != state::LIVE {
+        return false;
+    }
+    let first = to_index(current.into_raw() % UNITS_PER_FRAME) * UNIT_WORDS;
+    let mut is_same = true;
+    arena.changes(mark, |index, _| {
+        is_same &= match arena.place(index) {
+            Place::Word { frame, word } => {
+                frame == current.frame() && word >= first && is_fixed(word - first)
+            }
+            Place::Entry { .. } | Place::Kind(_) | Place::Now => false,
+        };
+    });
+    is_same
+}
+
+/// Whether a word of a thread that runs user code gets a fixed value.
+fn is_fixed(word: usize) -> bool {
+    let registers = thread::X.word()..thread::X.word() + USER_REGISTERS;
+    let others = [
+        thread::X.word() + 20,
+        thread::PSTATE.word(),
+        thread::WINDOW.word(),
+    ];
+    registers.contains(&word) || others.contains(&word)
 }
 
 /// Brings the state of `arena` into its normal form.
@@ -146,7 +183,7 @@ fn normalise_registers(arena: &Arena, thread: Number<Thread>, is_current: bool, 
     kill(20);
     match reason {
         0 if is_live || !care.registers => {
-            for index in 0..19 {
+            for index in 0..USER_REGISTERS as u64 {
                 kill(index);
             }
             if is_current || !is_light {
@@ -201,14 +238,13 @@ fn rename(arena: &Arena) {
         if view.kind(frame) != FrameKind::Slots as u8 {
             continue;
         }
-        for slot in 0..256 {
-            let word = view.load(frame.0 * UNITS_PER_FRAME, slot * 2 + 1);
-            if word == 0 {
+        let (slots, _) = arena.frame(frame).as_chunks::<2>();
+        for (slot, [id, word]) in slots.iter().enumerate() {
+            if word.get() == 0 {
                 continue;
             }
-            let id = view.load(frame.0 * UNITS_PER_FRAME, slot * 2);
-            let kind = u8::try_from(word >> 48 & 0xFF).expect("a byte");
-            let id = renamed(kind, word >> 6 & ((1 << 40) - 1), id);
+            let kind = u8::try_from(word.get() >> 48 & 0xFF).expect("a byte");
+            let id = renamed(kind, word.get() >> 6 & ((1 << 40) - 1), id.get());
             view.store(frame.0 * UNITS_PER_FRAME, slot * 2, id);
         }
     }

@@ -14,7 +14,6 @@ mod touched;
 
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
-use alloc::vec::Vec;
 
 use ipc_abi::capability::Kind;
 use pecan_core::memory::{Fields, Memory};
@@ -44,72 +43,6 @@ impl<M: Memory> Projection<M> {
         self.retired_spaces(&mut state, &Map::default(), frames);
         self.core(&mut state);
         state
-    }
-
-    /// Brings a state up to date of which only what stands in the frames `written`, and what the core
-    /// knows, may have changed.
-    pub fn update(
-        &self,
-        state: &mut State,
-        written: &[Frame],
-        frames: impl Iterator<Item = Frame> + Clone,
-    ) {
-        let mut has_tables = false;
-        let mut has_slots = false;
-        for &frame in written {
-            let kind = self.memory.kind(frame);
-            if kind == FrameKind::Kernel as u8 {
-                continue;
-            }
-            has_slots |= kind == FrameKind::Slots as u8;
-            has_tables |= kind >= FrameKind::PageTable as u8 && kind <= FrameKind::Pool as u8;
-            remove_frame(state, frame);
-            self.add_frame(state, frame);
-        }
-        // What else depends on more than one object.
-        for kind in [Kind::Thread, Kind::Endpoint, Kind::Gate] {
-            self.again(state, kind);
-        }
-        if has_slots {
-            self.again(state, Kind::CapTable);
-        }
-        let has_retired = state.spaces.values().any(|space| space.asid.is_none());
-        if has_tables || has_retired {
-            self.again(state, Kind::AddressSpace);
-            let users: Vec<u64> = state.frames.keys().copied().collect();
-            for frame in users {
-                state
-                    .frames
-                    .insert(frame, Rc::new(self.user_frame(Frame(frame))));
-            }
-            self.retired_spaces(state, &Map::default(), frames);
-        }
-        self.core(state);
-    }
-
-    /// Brings all objects of a kind up to date.
-    fn again(&self, state: &mut State, kind: Kind) {
-        fn names<T>(map: &BTreeMap<Name, T>) -> Vec<Name> {
-            map.keys().copied().collect()
-        }
-        let names = match kind {
-            Kind::Thread => names(&state.threads),
-            Kind::Endpoint => names(&state.endpoints),
-            Kind::Gate => names(&state.gates),
-            Kind::CapTable => names(&state.tables),
-            Kind::AddressSpace => names(&state.spaces),
-            Kind::Region
-            | Kind::Allowance
-            | Kind::Platform
-            | Kind::Frame
-            | Kind::SchedulingContext
-            | Kind::Notification
-            | Kind::Reply
-            | Kind::Irq => Vec::new(),
-        };
-        for name in names {
-            self.object(state, kind, name);
-        }
     }
 
     fn add_frame(&self, state: &mut State, frame: Frame) {

@@ -87,7 +87,7 @@ impl Twin {
     /// The state that `arena` is in, which was written to since `mark`.
     #[must_use]
     pub fn after(&self, arena: &Arena, mark: usize) -> State {
-        let mut written: Vec<Frame> = Vec::new();
+        let mut touched: Vec<Frame> = Vec::new();
         arena.written(mark, |index| {
             let frame = match arena.place(index) {
                 Place::Word { frame, .. } | Place::Entry { frame, .. } | Place::Kind(frame) => {
@@ -95,12 +95,12 @@ impl Twin {
                 }
                 Place::Now => return,
             };
-            if !written.contains(&frame) {
-                written.push(frame);
+            if !touched.contains(&frame) {
+                touched.push(frame);
             }
         });
         let mut after = self.before.clone();
-        Projection { memory: arena }.update(&mut after, &written, arena.frames());
+        Projection { memory: arena }.update(&mut after, &touched, arena.frames());
         after
     }
 }

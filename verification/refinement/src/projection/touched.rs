@@ -31,7 +31,7 @@ struct Again {
 impl<M: Memory> Projection<M> {
     /// Brings a state up to date of which only what stands in the frames `touched`, and what the core
     /// knows, may have changed.
-    pub fn update_touched(
+    pub fn update(
         &self,
         state: &mut State,
         touched: &[Frame],
