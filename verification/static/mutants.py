@@ -76,7 +76,7 @@ def check(
     failures += [f"{key}: no such mutant: remove it from mutants.toml"
                  for key in survivors.keys() - known]
     if whole and write:
-        tried.write(share, chosen, fates)
+        tried.write(share, chosen, fates, settings["exclude_globs"])
     counts = Counter(fates.values())
     report.facts |= {
         "mutants of the core": len(mutants),

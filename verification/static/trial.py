@@ -40,6 +40,7 @@ class Fate(Enum):
 class Program:
     """The tests with all mutants."""
 
+    tree: Path
     folder: Path
     slow: Sequence[str]
     path: Path = Path()
@@ -49,14 +50,14 @@ class Program:
     @staticmethod
     def build(tree: Path, folder: Path, changes: dict[str, list[Change]], slow: Sequence[str]) -> Program:
         """Builds it in a copy of the source; `changes` are those of each file of the core."""
-        program = Program(folder, slow)
+        program = Program(tree, folder, slow)
         sources = {file: (tool.ROOT / CORE / file).read_bytes() for file in changes}
         for _ in range(ROUNDS):
             written = {file: program._rewrite(sources[file], changes[file]) for file in changes}
             for file, text in written.items():
                 (tree / CORE / file).write_bytes(text)
             _add_module(tree)
-            found = program._compile(tree, written)
+            found = program._compile(written)
             if not found:
                 program._measure()
                 return program
@@ -69,7 +70,7 @@ class Program:
         self.fates |= dict.fromkeys(apart, Fate.APART)
         return text
 
-    def _compile(self, tree: Path, written: dict[str, bytes]) -> set[int]:
+    def _compile(self, written: dict[str, bytes]) -> set[int]:
         """Compiles it; answers the mutants in whose text there are errors."""
         command = [tool.cargo(), "test", "--quiet", "--no-run", "--package", "pecan-core", "--lib"]
         command += ["--message-format", "json"]
@@ -79,7 +80,7 @@ class Program:
             "RUSTFLAGS": "--cap-lints allow",
         }
         done = subprocess.run(
-            command, cwd=tree, env=os.environ | more, capture_output=True, text=True, check=False
+            command, cwd=self.tree, env=os.environ | more, capture_output=True, text=True, check=False
         )
         messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         programs = [it["executable"] for it in messages if it.get("executable")]
@@ -116,9 +117,10 @@ class Program:
         else:
             limit = self.steps[all_tests] * PATIENCE
             environment |= {"PECAN_MUTANT": str(mutant), "PECAN_STEPS": str(limit)}
+        # Random tests write down beside the source what they failed with.
         return subprocess.run(
-            [*command, *skipped], env=environment, capture_output=True, text=True, check=False,
-            timeout=SECONDS, errors="replace",
+            [*command, *skipped], cwd=self.tree, env=environment, capture_output=True, text=True,
+            check=False, timeout=SECONDS, errors="replace",
         )
 
     def fate(self, mutant: int) -> Fate:

@@ -27,16 +27,16 @@ when all, or this share of them, were last tried.
 
 
 def write(
-    share: tuple[int, int], chosen: Iterable[Mutant], fates: dict[int, Fate], note: str = ""
+    share: tuple[int, int], chosen: Iterable[Mutant], fates: dict[int, Fate], testing: list[str]
 ) -> None:
-    """Writes the record; the note says what is left out."""
+    """Writes the record; files of `testing` (patterns) are no part of the kernel."""
     counts: defaultdict[str, Counter[Fate]] = defaultdict(Counter)
     for mutant in chosen:
         counts[mutant.file][fates[mutant.number]] += 1
         counts["all"][fates[mutant.number]] += 1
     all_files = counts.pop("all")
     every = "all" if share[1] == 1 else f"each {share[1]}th, from number {share[0]} on"
-    lines = [f"Tried: {every}{note}. The source of the core without its tests (SHA-256): `{digest()}`.", ""]
+    lines = [f"Tried: {every}. The source of the core without its tests (SHA-256): `{digest(testing)}`.", ""]
     lines += [f"| file | mutants | {' | '.join(fate.value for fate in FATES)} |"]
     lines += ["|---|" + "---:|" * (len(FATES) + 1)]
     for file, found in (*sorted(counts.items()), ("**all**", all_files)):
@@ -45,13 +45,13 @@ def write(
     RECORD.write_text(HEADER + "\n".join(lines) + "\n")
 
 
-def digest() -> str:
+def digest(testing: list[str]) -> str:
     """What the source of the core is, without its tests."""
     found = hashlib.sha256()
     source = tool.ROOT / CORE
     for path in sorted(source.rglob("*.rs")):
         file = str(path.relative_to(source))
-        if is_shipped(file):
+        if is_shipped(file, testing):
             found.update(f"{file}\n".encode())
             found.update(path.read_bytes())
     return found.hexdigest()

@@ -24,8 +24,8 @@ use crate::kernel::{Answer, Kernel};
 use crate::memory::{Fields, Memory};
 use crate::object::context::REFILLS_MAX;
 use crate::object::{
-    Allowance, Context, Field, Gate, Notification, Number, PRIORITIES, Thread, allowance, context,
-    core_state, gate, notification, pending, thread, timed, wait,
+    Allowance, Context, Field, Gate, Notification, Number, PRIORITIES, allowance, context,
+    core_state, gate, notification, pending, timed,
 };
 use crate::timer::{OFF, band_of, entry_of};
 
@@ -399,15 +399,5 @@ impl<M: Memory + Copy> Kernel<M> {
         self.memory
             .set(allowance, allowance::COUNT, left.wrapping_add(share));
         self.memory.set(context, context::ALLOWANCE, 0);
-    }
-
-    /// Whether the thread of `context` would use its time: it can run, or helps whom it waits for.
-    pub(crate) fn is_wanted(&self, context: Number<Context>) -> bool {
-        let running: Number<Thread> = self.memory.link(context, context::RUNNING);
-        if running.is_none() {
-            return false;
-        }
-        let waits = self.memory.get(running, thread::WAIT) & wait::REASON;
-        self.is_runnable(running) || waits == wait::SEND
     }
 }

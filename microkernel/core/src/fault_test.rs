@@ -115,11 +115,24 @@ fn step_ends_in_a_fault_after_one_instruction() {
 }
 
 #[test]
+fn step_that_did_not_come_to_its_end_is_still_to_be_made() {
+    let s = scene(true);
+    let memory = &s.world.host.memory;
+    memory.set(s.victim.thread, thread::PSTATE, STEP_STATE);
+    s.fault();
+    s.answer(FaultReply::Step as u16, 0, 0);
+    s.world.turn_to(s.victim);
+    assert_eq!(s.field(thread::PSTATE) & STEP_STATE, STEP_STATE);
+}
+
+#[test]
 fn thread_goes_on_with_the_registers_it_is_given() {
     let first = 0x4000_0000;
     // As many as the answer covers: one register, and then all words.
     for words in [FaultWord::Register0 as usize + 1, FAULT_WORDS] {
         let s = scene(true);
+        let memory = &s.world.host.memory;
+        memory.set(s.victim.thread, thread::PSTATE, STEP_STATE | 11 << 28);
         s.fault();
         let flags = s.field(thread::PSTATE);
         s.answer(FaultReply::Rewrite as u16, words, first);

@@ -30,7 +30,7 @@ pub(crate) fn pair() -> Pair {
 }
 
 /// [`pair`], with a window of the server for capabilities.
-fn pair_with(window: Window) -> Pair {
+pub(crate) fn pair_with(window: Window) -> Pair {
     let mut world = World::new();
     let client = world.main();
     let endpoint = world.endpoint();

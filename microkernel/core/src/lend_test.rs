@@ -76,6 +76,50 @@ fn expect_off_the_fast_path(world: &World, server: Actor) {
     assert_ne!(special & special::OWN_TIME, 0);
 }
 
+fn expect_on_the_fast_path(world: &World, thread: Actor) {
+    let special = world.kernel().memory.get(thread.thread, thread::SPECIAL);
+    assert_eq!(special & special::OWN_TIME, 0);
+}
+
+#[test]
+fn thread_that_serves_nobody_is_not_marked_when_its_time_dies() {
+    let mut world = World::new();
+    let one = world.started(255);
+    world.turn_to(one);
+    world.kernel().destroy(one.context).expect("it dies");
+    world.leave();
+    expect_on_the_fast_path(&world, one);
+}
+
+#[test]
+fn last_server_of_a_chain_that_loses_its_first_says_that_it_serves_on_its_own_time() {
+    let mut world = World::new();
+    let main = world.main();
+    let ends = [(); 2].map(|()| world.endpoint());
+    let gates = ends.map(|endpoint| world.gate(endpoint, BADGE));
+    let servers = ends.map(|endpoint| {
+        let server = world.started(255);
+        world.turn_to(server);
+        world.message(SystemCall::Receive, endpoint, FULL, 0);
+        server
+    });
+    let client = world.started(255);
+    world.turn_to(client);
+    for gate in gates {
+        world.message(SystemCall::Call, gate, FULL, 1);
+    }
+    let [_, last] = servers;
+    assert_eq!(world.current(), last.thread);
+    world.turn_to(main);
+    expect_on_the_fast_path(&world, last);
+    world.kernel().thread_stop(client.handle).expect("it stops");
+    world.leave();
+    expect_off_the_fast_path(&world, last);
+    let own = world.number_of(last.context);
+    world.turn_to(last);
+    assert_eq!(world.kernel().current_context(), own);
+}
+
 #[test]
 fn caller_whose_time_died_in_the_queue_is_served_on_the_time_of_its_server() {
     let mut world = World::new();

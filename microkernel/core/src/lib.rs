@@ -64,6 +64,8 @@ pub mod list;
 pub mod mapping;
 pub mod memory;
 pub mod message;
+#[cfg(test)]
+mod message_test;
 pub mod notification;
 pub mod object;
 pub mod package;

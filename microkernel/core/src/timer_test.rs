@@ -227,3 +227,22 @@ fn timer_of_a_lonely_sleeper_is_set_for_its_granule_however_long_nobody_slept() 
     let armed = kernel.memory.get(kernel.core(), core_state::ARMED);
     assert_eq!(armed, when);
 }
+
+#[test]
+fn timer_that_is_stopped_leaves_those_whose_slots_are_alike() {
+    // What the map has in different words, at the same place: 8 levels further.
+    for levels in [[0, 8], [8, 16], [0, 16]] {
+        let mut world = World::new();
+        let actors = [(); 3].map(|()| world.started(255));
+        let base = world.now() >> GRANULE_SHIFT;
+        let [first, second, stopped] = actors;
+        for (actor, level) in [(first, levels[0]), (second, levels[1]), (stopped, 1)] {
+            world.turn_to(actor);
+            world.sleep((base + (3 << (3 * level))) << GRANULE_SHIFT);
+        }
+        assert_eq!(world.kernel().thread_stop(stopped.handle), Ok(0));
+        world.leave();
+        jump(&world, (4 << (3 * levels[0])) << GRANULE_SHIFT);
+        assert!(!is_asleep(&world, first) && is_asleep(&world, second));
+    }
+}

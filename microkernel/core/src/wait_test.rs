@@ -147,6 +147,74 @@ fn whoever_a_signal_preempted_goes_on_when_the_waiter_blocks() {
 }
 
 #[test]
+fn signal_to_a_waiter_of_the_same_priority_does_not_switch() {
+    let mut world = World::new();
+    let (target, gate) = signalled(&mut world, 1);
+    let waiter = world.started(9);
+    let other = world.started(9);
+    world.sleep(NEVER);
+    if world.current() != waiter.thread {
+        world.kernel().r#yield().expect("it yields");
+        world.leave();
+    }
+    world.wait(target);
+    assert_eq!(world.current(), other.thread);
+    let signalled = world.function(|k| k.signal_quickly(other.thread, gate));
+    assert_eq!(signalled, Ok(0));
+    assert_eq!(world.current(), other.thread);
+    assert_has_bits(&world, waiter, 1);
+}
+
+#[test]
+fn waiter_with_a_budget_does_not_run_beyond_it() {
+    let mut world = World::new();
+    let (target, gate) = signalled(&mut world, 1);
+    let waiter = world.started(255);
+    let low = world.started(9);
+    let budget = 20_000;
+    world.configure(waiter.context, 255, budget, 50 * budget);
+    world.turn_to(waiter);
+    world.wait(target);
+    world.sleep(NEVER);
+    assert_eq!(world.current(), low.thread);
+    let signalled = world.function(|k| k.signal_quickly(low.thread, gate));
+    assert_eq!(signalled, Ok(0));
+    assert_eq!(world.current(), waiter.thread);
+    world.pass(2 * budget);
+    assert_eq!(world.current(), low.thread);
+}
+
+#[test]
+fn signal_at_once_replaces_the_whole_message_of_whoever_waits_with_one() {
+    let mut world = World::new();
+    let (target, gate) = signalled(&mut world, 5);
+    let waiter = world.started(255);
+    let low = world.started(9);
+    world.turn_to(waiter);
+    world.message(SystemCall::Wait, target, FULL, 100);
+    world.sleep(NEVER);
+    assert_eq!(world.current(), low.thread);
+    let signalled = world.function(|k| k.signal_quickly(low.thread, gate));
+    assert_eq!(signalled, Ok(0));
+    assert_has_bits(&world, waiter, 5);
+    assert!((1..16).all(|index| world.register(waiter.thread, index) == 0));
+}
+
+#[test]
+fn bit_that_is_signalled_twice_is_there() {
+    let mut world = World::new();
+    let main = world.main();
+    let (target, gate) = signalled(&mut world, 6);
+    assert_eq!(world.kernel().thread_bind(main.handle, target), Ok(0));
+    for _ in 0..2 {
+        assert_eq!(world.kernel().signal(gate), Ok(0));
+        world.leave();
+    }
+    world.wait(target);
+    assert_has_bits(&world, main, 6);
+}
+
+#[test]
 fn signal_to_a_less_important_waiter_does_not_switch() {
     let mut world = World::new();
     let main = world.main();

@@ -81,6 +81,16 @@ impl<M: Memory + Copy> Kernel<M> {
         self.check_refills(context)
     }
 
+    /// Whether the thread of `context` would use its time: it can run, or helps whom it waits for.
+    fn is_wanted(&self, context: Number<Context>) -> bool {
+        let running: Number<Thread> = self.memory.link(context, context::RUNNING);
+        if running.is_none() {
+            return false;
+        }
+        let waits = self.memory.get(running, thread::WAIT) & wait::REASON;
+        self.is_runnable(running) || waits == wait::SEND
+    }
+
     /// The refills add up to the budget, and are in order.
     fn check_refills(&self, context: Number<Context>) -> Checked {
         let at = context.into_raw();

@@ -121,6 +121,30 @@ fn time_of_a_child_is_bounded_by_its_priority() {
 }
 
 #[test]
+fn child_of_a_child_has_no_higher_priorities_either() {
+    let fixture = Fixture::new();
+    let grant = |priority, unlimited| {
+        let share = 0;
+        let grant = TimeGrant {
+            priority,
+            unlimited,
+            share,
+        };
+        grant.into_raw()
+    };
+    let (child, _) = split(&fixture, TIME, grant(9, 7));
+    let (destination, _) = fixture.slot();
+    let object = fixture.free_place();
+    for (priority, unlimited) in [(10, 7), (9, 8), (10, 8), (5, 6)] {
+        fixture.refuse(Error::OutOfRange, |k| {
+            let count = grant(priority, unlimited);
+            k.allowance_split(MEMORY, object, destination, child, count)
+        });
+    }
+    split(&fixture, child, grant(9, 7));
+}
+
+#[test]
 fn asids_run_out_and_come_back() {
     let fixture = Fixture::new();
     let (child, _) = split(&fixture, ASIDS, 1);

@@ -5,7 +5,7 @@ use crate::object::{core_state, thread};
 use crate::package::{BootError, check_header, read_header};
 use ipc_abi::boot::{
     FIRST_BUFFER_ADDRESS, FIRST_STACK_PAGES, FIRST_STACK_TOP, INFO_ADDRESS, PACKAGE_ADDRESS,
-    PACKAGE_HEADER_WORDS,
+    PACKAGE_HEADER_WORDS, PACKAGE_SEGMENTS,
 };
 use ipc_abi::capability::Kind;
 
@@ -74,6 +74,14 @@ fn a_package_ends_where_the_first_stack_begins() {
 }
 
 #[test]
+fn the_shortest_length_and_the_most_segments_are_no_defects() {
+    let page = &[(LENGTH, 0x1000)];
+    refuse(page, BootError::SegmentOutsidePackage { segment: 0 });
+    let most = &[(COUNT, PACKAGE_SEGMENTS as u64)];
+    refuse(most, BootError::SegmentSize { segment: 2 });
+}
+
+#[test]
 fn a_bad_segment_is_refused() {
     for word in [OFFSET, ADDRESS, FILE, BYTES] {
         refuse(
@@ -82,7 +90,12 @@ fn a_bad_segment_is_refused() {
         );
     }
     // Two that are misaligned alike do not make up for each other.
-    for (one, other) in [(OFFSET, ADDRESS), (ADDRESS, FILE), (OFFSET, BYTES)] {
+    for (one, other) in [
+        (OFFSET, ADDRESS),
+        (ADDRESS, FILE),
+        (OFFSET, BYTES),
+        (FILE, BYTES),
+    ] {
         refuse(
             &[(DATA + one, 0x1800), (DATA + other, 0x1800)],
             BootError::SegmentMisaligned { segment: 1 },

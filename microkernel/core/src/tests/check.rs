@@ -258,3 +258,9 @@ fn a_broken_page_is_noticed() {
     is_noticed(descriptor ^ crate::mapping::DEVICE_MEMORY);
     is_noticed(descriptor ^ 0x1000);
 }
+
+#[test]
+fn a_number_is_shown_as_it_is_in_a_dump() {
+    let number: Number<Thread> = Number::from_raw(0x2A40);
+    assert_eq!(std::format!("{number:?}"), "#2a40");
+}

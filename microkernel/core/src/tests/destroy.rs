@@ -206,10 +206,21 @@ fn an_endpoint_is_idle_when_nobody_is_there_on_any_core() {
     let kernel = fixture.kernel();
     let cores = (0..CORES_MAX as u64).map(|core| 2 * core);
     let fields = cores.flat_map(|at| [endpoint::SERVERS.at(at), endpoint::TAKEN.at(at)]);
-    for field in fields.chain([endpoint::WAITING, endpoint::GATES]) {
+    for field in fields.clone().chain([endpoint::WAITING, endpoint::GATES]) {
         assert!(kernel.is_idle(number));
         kernel.memory.set(number, field, 1);
         assert!(!kernel.is_idle(number), "word {}", field.word());
+        // As much there and elsewhere.
+        for other in fields.clone().filter(|other| other.word() != field.word()) {
+            kernel.memory.set(number, other, 1);
+            assert!(
+                !kernel.is_idle(number),
+                "words {}, {}",
+                field.word(),
+                other.word()
+            );
+            kernel.memory.set(number, other, 0);
+        }
         kernel.memory.set(number, field, 0);
     }
 }

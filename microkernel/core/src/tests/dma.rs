@@ -201,6 +201,20 @@ fn a_device_that_is_dying_releases_nothing() {
 }
 
 #[test]
+fn a_reset_counts_however_many_there_were() {
+    let fixture = Fixture::new();
+    let registers = device(&fixture, 0);
+    let (frame, number) = fixture.create_frame();
+    assert!(fixture.call(|k| k.frame_give(frame, registers)).is_ok());
+    assert_eq!(fixture.call(|k| k.destroy(frame)), Ok(0));
+    fixture.refuse(Error::Quarantined, |k| k.reclaim(MEMORY, number));
+    for _ in 0..256 {
+        assert_eq!(fixture.call(|k| k.device_confirm_reset(registers)), Ok(0));
+    }
+    fixture.reclaim(number);
+}
+
+#[test]
 fn resets_never_come_round_to_none() {
     let fixture = Fixture::new();
     let registers = device(&fixture, 0);

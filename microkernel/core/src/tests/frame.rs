@@ -65,6 +65,20 @@ fn mode_changes_only_while_unmapped() {
 }
 
 #[test]
+fn code_stays_code_until_it_is_data() {
+    let fixture = Fixture::new();
+    let (handle, _) = fixture.create_frame();
+    for _ in 0..2 {
+        assert_eq!(fixture.call(|k| k.frame_set_mode(handle, CODE)), Ok(0));
+        fixture.refuse(Error::AccessDenied, |k| k.thread_set_buffer(THREAD, handle));
+    }
+    for _ in 0..2 {
+        assert_eq!(fixture.call(|k| k.frame_set_mode(handle, DATA)), Ok(0));
+    }
+    assert_eq!(fixture.call(|k| k.thread_set_buffer(THREAD, handle)), Ok(0));
+}
+
+#[test]
 fn a_device_is_never_code_nor_a_buffer() {
     let fixture = Fixture::new();
     let (destination, handle) = fixture.slot();

@@ -415,3 +415,27 @@ fn pages_of_frames_alike_are_mapped_as_many_at_a_time_as_a_run_has() {
     assert_eq!(kernel.register(thread, 4), 2 | MAP_RUN_PAGES << 32);
     assert_eq!(bench.count(BASE, MAP_RUN_PAGES + 3), 1 + MAP_RUN_PAGES);
 }
+
+#[test]
+fn effect_is_left_once_if_it_was_the_last() {
+    let all = |asid| Effect::InvalidateSpace { asid };
+    let page = |asid| Effect::InvalidatePage { asid, address: 0 };
+    let fixture = Fixture::new();
+    fixture.host.performed.borrow_mut().clear();
+    for effect in [
+        all(7),
+        all(7),
+        all(8),
+        all(8),
+        page(8),
+        all(7),
+        all(8),
+        all(8),
+        all(7),
+    ] {
+        fixture.kernel().leave_once(effect);
+    }
+    fixture.host.leave_kernel();
+    let expected = [all(7), all(8), page(8), all(7), all(8), all(7)];
+    assert_eq!(*fixture.host.performed.borrow(), expected);
+}

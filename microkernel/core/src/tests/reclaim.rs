@@ -23,6 +23,17 @@ fn reclaim_refuses_bad_arguments() {
 }
 
 #[test]
+fn what_is_no_object_is_not_reclaimed() {
+    for kind in [FrameKind::Kernel, FrameKind::Absent] {
+        let fixture = Fixture::new();
+        let frame = Frame(fixture.free_frame());
+        fixture.kernel().memory.set_kind(frame, kind as u8);
+        let answer = fixture.kernel().reclaim(MEMORY, frame.0);
+        assert_eq!(answer, Err(Error::OutOfRange));
+    }
+}
+
+#[test]
 fn a_region_can_reclaim_itself_and_ends() {
     let fixture = Fixture::new();
     let (child, base) = fixture.split(4);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::object::FrameKind;
+use crate::object::{FrameKind, Number, Region, region};
 use crate::region::{MERGE_FRAMES, SPLIT_STEPS};
 
 #[test]
@@ -142,4 +142,23 @@ fn inspect_needs_a_region_with_the_right_to_read() {
     refuse_bad_handles(&fixture, MEMORY, |k, handle| k.region_inspect(handle));
     let writer = fixture.copy(MEMORY, Rights::WRITE);
     fixture.refuse(Error::NoRight, |k| k.region_inspect(writer));
+}
+
+#[test]
+fn inspect_tells_of_no_more_frames_than_its_answer_has_bits_for() {
+    let fixture = Fixture::new();
+    let kernel = fixture.kernel();
+    let (handle, number) = fixture.split(2);
+    let region: Number<Region> = Number::from_raw(number * UNITS_PER_FRAME);
+    let most = (1 << 30) - 1;
+    let base = kernel.memory.get(region, region::BASE);
+    for (frames, told) in [
+        (most - 1, most - 1),
+        (most, most),
+        (most + 1, most),
+        (most + 7, most),
+    ] {
+        kernel.memory.set(region, region::LIMIT, base + frames);
+        assert_eq!(kernel.region_inspect(handle), Ok(base | told << 34));
+    }
 }

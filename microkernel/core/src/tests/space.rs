@@ -182,3 +182,37 @@ fn a_frame_given_to_a_space_reclaims_the_space() {
     fixture.donate(SPACE, 1);
     fixture.refuse(Error::Itself, |k| k.reclaim(MEMORY, own));
 }
+
+#[test]
+fn a_space_that_goes_leaves_the_first_mapping_of_a_frame_elsewhere() {
+    let fixture = Fixture::new();
+    let spaces = [(); 2].map(|()| fixture.create_space().0);
+    let (frame, _) = fixture.create_frame();
+    for space in spaces {
+        fixture.donate(space, 5);
+        assert_eq!(fixture.call(|k| k.map(space, frame, BASE, READ)), Ok(0));
+    }
+    let [first, second] = spaces;
+    assert_eq!(fixture.call(|k| k.destroy(second)), Ok(0));
+    fixture.host.drain_all();
+    fixture.check();
+    fixture.refuse(Error::InUse, |k| k.frame_set_mode(frame, 1));
+    assert_eq!(fixture.call(|k| k.unmap(first, BASE)), Ok(0));
+    assert_eq!(fixture.call(|k| k.frame_set_mode(frame, 1)), Ok(0));
+}
+
+#[test]
+fn a_frame_that_goes_leaves_a_space_that_is_going() {
+    let fixture = Fixture::new();
+    let (space, _) = fixture.create_space();
+    fixture.donate(space, 5);
+    let (frame, number) = fixture.create_frame();
+    assert_eq!(fixture.call(|k| k.map(space, frame, BASE, READ)), Ok(0));
+    fixture.host.memory.quiet_runs.set(0);
+    assert_eq!(fixture.kernel().destroy(space), Ok(0));
+    assert_eq!(fixture.kernel().destroy(frame), Ok(0));
+    fixture.host.memory.quiet_runs.set(u64::MAX);
+    fixture.host.drain_all();
+    fixture.check();
+    assert!(fixture.is_free(number));
+}
