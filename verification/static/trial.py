@@ -24,6 +24,8 @@ PATIENCE = 3
 SECONDS = 1_800
 # Mutants that do not compile are left out until the rest does.
 ROUNDS = 12
+# How many mutants are tried from one line about it to the next.
+OFTEN = 200
 
 
 class Fate(Enum):
@@ -137,10 +139,14 @@ class Program:
         return Fate.SURVIVED
 
     def judge(self, mutants: Iterable[int]) -> dict[int, Fate]:
-        """The fates of many."""
-        chosen = list(mutants)
+        """The fates of many; says from time to time how many it has tried."""
+        chosen, fates = list(mutants), {}
         with ThreadPoolExecutor(tool.workers()) as pool:
-            return dict(zip(chosen, pool.map(self.fate, chosen), strict=True))
+            for mutant, fate in zip(chosen, pool.map(self.fate, chosen), strict=True):
+                fates[mutant] = fate
+                if len(fates) % OFTEN == 0:
+                    print(f"  {len(fates)} of {len(chosen)} tried", flush=True)
+        return fates
 
 
 def _add_module(tree: Path) -> None:
