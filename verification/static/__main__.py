@@ -17,12 +17,13 @@ def main() -> int:
     report = Report("static")
     try:
         if options.mutants:
-            _check_mutants(report, options, whole=True)
+            whole = {"share": options.shard, "again": options.again, "write": options.write}
+            mutants.check(report, may_install=options.may_install, **whole)
         else:
             _inspect(report, options)
             if options.all:
                 coverage.check(report, may_install=options.may_install, write=options.write)
-                _check_mutants(report, options, whole=False)
+                mutants.check(report, may_install=options.may_install)
     except CannotCheckError as error:
         print(f"static: {error}", file=sys.stderr)
         return 2
@@ -37,7 +38,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--no-install", dest="may_install", action="store_false")
     parser.add_argument("--write", action="store_true", help="write the files that are compared")
     parser.add_argument("--mutants", action="store_true", help="every mutant, and nothing else")
-    parser.add_argument("--shard", type=_shard, metavar="K/N", help="only each Nth, from the Kth on")
+    share = {"default": (0, 1), "metavar": "K/N", "help": "only each Nth, from the Kth on"}
+    parser.add_argument("--shard", type=_shard, **share)
+    parser.add_argument("--again", action="store_true", help="what an earlier trial did not catch")
     options = parser.parse_args()
     if not options.mutants and not (options.elf and options.elf.is_file()):
         parser.error("--elf is missing or no file: the kernel to inspect")
@@ -50,11 +53,6 @@ def _shard(text: str) -> tuple[int, int]:
     if not 0 <= share[0] < share[1]:
         raise ValueError(text)
     return share
-
-
-def _check_mutants(report: Report, options: argparse.Namespace, *, whole: bool) -> None:
-    share = {"shard": options.shard, "whole": whole}
-    mutants.check(report, may_install=options.may_install, write=options.write, **share)
 
 
 def _inspect(report: Report, options: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ kernel, *untested* says what would.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from .classic import Workspace
 from .report import CannotCheckError, Report
 from .switch import Change
 from .trial import CORE, Fate, Program
+from .tried import Notes
 
 LIST = tool.HERE / "mutants.toml"
 # What `--all` tries: each so manyth mutant, from the first on; of those that are built one by one, fewer.
@@ -26,6 +28,8 @@ SAMPLE = (0, 32)
 APART_SAMPLE = 640
 # Of the others, how many are tried in both ways.
 TWICE = 2
+# So many of those that are built one by one are tried at a time.
+BATCH = 20
 KINDS = ("equivalent", "untested")
 
 Key = tuple[str, str, int]
@@ -55,34 +59,47 @@ class Survivor:
 
 
 def check(
-    report: Report, *, may_install: bool, shard: tuple[int, int] | None, whole: bool, write: bool
+    report: Report,
+    *,
+    may_install: bool,
+    share: tuple[int, int] | None = None,
+    again: bool = False,
+    write: bool = False,
 ) -> None:
-    """Tries a sample, a share, or all of the mutants."""
+    """Tries a share of the mutants, or a sample.
+
+    `again`: goes on with an earlier trial of the same source, of what survived it or was not tried yet.
+    """
     settings = tomllib.loads(LIST.read_text())
     survivors = read(settings)
     tool.need_packages(may_install=may_install)
     program = tool.cargo_tool("cargo-mutants", settings["version"], may_install=may_install)
     workspace = Workspace.make(program, settings)
     mutants, changes = listed(workspace.listing())
-    share = (shard or (0, 1)) if whole else SAMPLE
     together = Program.build(
         workspace.tree, workspace.folder / "together", changes, settings["slow_tests"]
     )
-    chosen = [m for m in mutants[share[0] :: share[1]] if whole or is_in_sample(together, m)]
+    begin, step = share or SAMPLE
+    chosen = [m for m in mutants[begin::step] if share or is_in_sample(together, m)]
     print(f"  {len(chosen)} of {len(mutants)} mutants", flush=True)
-    fates = judge(workspace, together, chosen)
+    source = tried.digest(settings["exclude_globs"])
+    notes = Notes.open(workspace.folder / "fates.json", source, again=again)
+    fates = judge(workspace, together, chosen, notes)
     failures = compare(chosen, fates, survivors)
     known = {mutant.key for mutant in mutants}
     failures += [f"{key}: no such mutant: remove it from mutants.toml"
                  for key in survivors.keys() - known]
-    if whole and write:
-        tried.write(share, chosen, fates, settings["exclude_globs"])
+    if write:
+        tried.write((begin, step), source, chosen, fates)
+    is_of_this = source in tried.RECORD.read_text()
+    print(f"  tried.md is of {'this' if is_of_this else 'another'} source", flush=True)
     counts = Counter(fates.values())
     report.facts |= {
         "mutants of the core": len(mutants),
         "mutants tried": len(chosen),
         **{f"mutants: {fate.value}": counts[fate] for fate in Fate if counts[fate]},
         "survivors": [m.name for m in chosen if fates[m.number] is Fate.SURVIVED],
+        "tried.md is of this source": is_of_this,
     }
     report.add("mutants", len(chosen) - counts[Fate.UNVIABLE], failures)
 
@@ -114,21 +131,25 @@ def is_in_sample(together: Program, mutant: Mutant) -> bool:
     return not is_apart or mutant.number % APART_SAMPLE == 0
 
 
-def judge(workspace: Workspace, together: Program, chosen: Sequence[Mutant]) -> dict[int, Fate]:
+def judge(
+    workspace: Workspace, together: Program, chosen: Sequence[Mutant], notes: Notes
+) -> dict[int, Fate]:
     """The fate of each; one that has two fates is a failure of the check."""
-    fates = together.judge(m.number for m in chosen)
+    by_number = {mutant.number: mutant for mutant in chosen}
+    left = [m for m in chosen if m.name not in notes.fates]
+    apart = [m.name for m in left if together.fates.get(m.number) is Fate.APART]
+    others = [m for m in left if m.name not in apart]
+    together.judge((m.number for m in others), lambda number, fate: notes.add(by_number[number].name, fate))
     workspace.restore()
-    apart = [m for m in chosen if fates[m.number] is Fate.APART]
-    others = [m for m in chosen if fates[m.number] is not Fate.APART]
-    twice = others[:: max(1, len(others) // TWICE)]
-    by_name = workspace.judge([m.name for m in (*apart, *twice)])
-    for mutant in apart:
-        fates[mutant.number] = by_name[mutant.name]
-    for mutant in twice:
-        one, other = fates[mutant.number], by_name[mutant.name]
+    for begin in range(0, len(apart), BATCH):
+        for name, fate in workspace.judge(apart[begin : begin + BATCH]).items():
+            notes.add(name, fate)
+    twice = [m.name for m in others[:: max(1, len(others) // TWICE)]]
+    for name, other in workspace.judge(twice).items():
+        one = notes.fates[name]
         if one is not other and {one, other} != {Fate.CAUGHT, Fate.HANGS}:
-            raise CannotCheckError(f"{mutant.name}: {one.value}, and by itself: {other.value}")
-    return fates
+            raise CannotCheckError(f"{name}: {one.value}, and by itself: {other.value}")
+    return {mutant.number: notes.fates[mutant.name] for mutant in chosen}
 
 
 def compare(
@@ -144,12 +165,14 @@ def compare(
 
 
 def read(settings: dict[str, object]) -> dict[Key, Survivor]:
-    """The survivors that are listed."""
+    """The survivors that are listed: each as `file: change`, the second of the same with ` #2` behind it."""
     found = {}
-    for entry in settings.get("survivor", []):
+    for entry in settings.get("survivors", []):
         survivor = Survivor(entry["kind"], entry["reason"].strip())
-        key = (entry["file"], entry["change"], entry.get("nth", 1))
-        if survivor.kind not in KINDS or not survivor.reason or key in found:
-            raise CannotCheckError(f"mutants.toml: {key} is no classification")
-        found[key] = survivor
+        for text in entry["mutants"]:
+            match = re.fullmatch(r"([^ :]+): (.+?)(?: #(\d+))?", text)
+            key = match and (match[1], match[2], int(match[3] or 1))
+            if survivor.kind not in KINDS or not survivor.reason or not key or key in found:
+                raise CannotCheckError(f"mutants.toml: `{text}` is no classification")
+            found[key] = survivor
     return found

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
@@ -24,8 +24,6 @@ PATIENCE = 3
 SECONDS = 1_800
 # Mutants that do not compile are left out until the rest does.
 ROUNDS = 12
-# How many mutants are tried from one line about it to the next.
-OFTEN = 200
 
 
 class Fate(Enum):
@@ -138,15 +136,12 @@ class Program:
                 return Fate.HANGS if code == switch.HANGS else Fate.CAUGHT
         return Fate.SURVIVED
 
-    def judge(self, mutants: Iterable[int]) -> dict[int, Fate]:
-        """The fates of many; says from time to time how many it has tried."""
-        chosen, fates = list(mutants), {}
+    def judge(self, mutants: Iterable[int], note: Callable[[int, Fate], None]) -> None:
+        """The fates of many, as they become known."""
+        chosen = list(mutants)
         with ThreadPoolExecutor(tool.workers()) as pool:
             for mutant, fate in zip(chosen, pool.map(self.fate, chosen), strict=True):
-                fates[mutant] = fate
-                if len(fates) % OFTEN == 0:
-                    print(f"  {len(fates)} of {len(chosen)} tried", flush=True)
-        return fates
+                note(mutant, fate)
 
 
 def _add_module(tree: Path) -> None:

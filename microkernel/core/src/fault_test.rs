@@ -197,3 +197,14 @@ fn fault_that_was_saved_is_answered_as_a_fault() {
     assert_eq!(s.field(thread::PC), COUNTER + 4);
     assert_eq!(registers(&s), before);
 }
+
+#[test]
+fn step_that_a_fault_ended_can_be_asked_for_again() {
+    let s = scene(true);
+    for _ in 0..2 {
+        s.fault();
+        s.answer(FaultReply::Step as u16, 0, 0);
+        s.world.turn_to(s.victim);
+    }
+    assert_eq!(s.field(thread::FLAGS) & flag::STEPPING, flag::STEPPING);
+}

@@ -19,37 +19,37 @@ use crate::object::core_state::WOKEN_MAX;
 use crate::object::{Context, Number, context};
 use crate::world::{Actor, World};
 
-const LOW: u64 = 40;
+pub(crate) const LOW: u64 = 40;
 const MIDDLE: u64 = 100;
-const HIGH: u64 = 200;
+pub(crate) const HIGH: u64 = 200;
 /// How long the main thread, more important than all, stays away.
 const AWAY: u64 = 1_000;
 
 /// A server of low priority that serves a client of low priority, a hog that is more important than
 /// both, and the main thread, which is current.
-struct Scene {
-    world: World,
-    servers: Vec<Actor>,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) servers: Vec<Actor>,
     endpoints: Vec<u64>,
-    low: Actor,
-    middle: Actor,
-    gate: u64,
+    pub(crate) low: Actor,
+    pub(crate) middle: Actor,
+    pub(crate) gate: u64,
     gates: Vec<u64>,
 }
 
 /// The main thread sleeps for a while.
-fn away(world: &World) {
+pub(crate) fn away(world: &World) {
     world.sleep(world.now() + AWAY);
 }
 
 /// The main thread is back.
-fn back(world: &World) {
+pub(crate) fn back(world: &World) {
     world.pass(AWAY + 64);
     assert_eq!(world.current(), world.main().thread);
 }
 
 /// A chain of `depth` servers, each of which calls the next, for a client of low priority.
-fn scene(depth: usize) -> Scene {
+pub(crate) fn scene(depth: usize) -> Scene {
     let mut world = World::new();
     let (mut servers, mut endpoints, mut gates) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..depth {
@@ -89,7 +89,7 @@ impl Scene {
     }
 
     /// A client of high priority calls the first server while the main thread is away for good.
-    fn important_call(&mut self, priority: u64) -> Actor {
+    pub(crate) fn important_call(&mut self, priority: u64) -> Actor {
         let high = self.world.started(priority);
         self.world.sleep(NEVER);
         assert_eq!(self.world.current(), high.thread);
@@ -107,7 +107,7 @@ impl Scene {
     }
 
     /// `actor` runs, and `payer`'s context pays.
-    fn assert_runs_for(&self, actor: Actor, payer: Actor) {
+    pub(crate) fn assert_runs_for(&self, actor: Actor, payer: Actor) {
         assert_eq!(self.world.current(), actor.thread);
         assert_eq!(self.world.payer(), self.context(payer));
     }

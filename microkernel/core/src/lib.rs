@@ -40,6 +40,8 @@ pub mod frame;
 pub mod help;
 #[cfg(test)]
 mod help_test;
+#[cfg(test)]
+mod helper_test;
 #[cfg(any(test, feature = "host"))]
 pub mod host;
 #[cfg(test)]

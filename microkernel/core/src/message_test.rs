@@ -52,3 +52,11 @@ fn window_takes_as_many_as_it_says_into_empty_slots_but_the_first_of_the_table()
         assert_eq!(refusal(&p, tag), Some(Error::NoSlots));
     }
 }
+
+#[test]
+fn window_does_not_begin_with_the_first_slot_of_the_table() {
+    let p = pair_with(Window::new(0, 1));
+    p.world.set_register(p.client.thread, 12, p.gate);
+    let tag = Tag::new(1, 96).with_capabilities(1);
+    assert_eq!(refusal(&p, tag), Some(Error::NoSlots));
+}

@@ -203,3 +203,55 @@ fn slice_that_began_before_everybody_waited_still_ends() {
     world.pass(SLICE_TICKS);
     assert_eq!(world.current(), second.thread);
 }
+
+#[test]
+fn refill_that_comes_when_its_context_is_preempted_keeps_its_place() {
+    let budget = 20_031;
+    let mut world = World::new();
+    let high = world.started(200);
+    let one = world.actor(100);
+    world.configure(one.context, 100, budget, budget);
+    world.start(one);
+    world.started(100);
+    world.sleep(NEVER);
+    world.sleep(20_032);
+    assert_eq!(world.current(), one.thread);
+    world.pass(budget);
+    assert_eq!(world.current(), high.thread);
+    world.sleep(NEVER);
+    assert_eq!(world.current(), one.thread);
+}
+
+#[test]
+fn whoever_yields_pays_for_what_it_used_alone() {
+    let mut world = World::new();
+    let main = world.main();
+    let one = world.actor(255);
+    world.configure(one.context, 255, 20_000, 100_000);
+    world.start(one);
+    world.turn_to(one);
+    world.pass(1_000);
+    world.kernel().r#yield().expect("a yield");
+    world.leave();
+    assert_eq!(world.current(), main.thread);
+    world.pass(1_000);
+    assert_eq!(world.kernel().context_inspect(one.context), Ok(1_000));
+}
+
+#[test]
+fn caller_whose_time_a_sleeping_server_holds_waits_for_it() {
+    let mut world = World::new();
+    let main = world.main();
+    let (server, endpoint) = passive(&mut world, main);
+    let gate = world.gate(endpoint, BADGE);
+    let target = world.notification();
+    let client = world.started(255);
+    world.turn_to(client);
+    world.message_until(SystemCall::CallUntil, gate, 7, world.now() + 10_000);
+    assert_eq!(world.current(), server.thread);
+    world.message(SystemCall::Wait, target, FULL, 0);
+    world.pass(10_064);
+    assert_eq!(world.refusal(client), Some(Error::TimedOut));
+    world.sleep(NEVER);
+    assert!(world.current().is_none());
+}

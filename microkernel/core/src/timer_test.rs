@@ -246,3 +246,20 @@ fn timer_that_is_stopped_leaves_those_whose_slots_are_alike() {
         assert!(!is_asleep(&world, first) && is_asleep(&world, second));
     }
 }
+
+#[test]
+fn timer_that_joins_others_which_are_due_does_not_make_them_late() {
+    let mut world = World::new();
+    let (late, other) = (world.started(40), world.started(40));
+    world.sleep(2 << GRANULE_SHIFT);
+    assert_eq!(world.current(), late.thread);
+    world.sleep(320 << GRANULE_SHIFT);
+    world.pass(200);
+    assert_eq!(world.current(), world.main().thread);
+    world.pass((576 << GRANULE_SHIFT) - world.now());
+    world.sleep(NEVER);
+    assert_eq!(world.current(), other.thread);
+    world.sleep(world.now() + 100_000);
+    world.pass(1 << GRANULE_SHIFT);
+    assert_eq!(world.current(), late.thread);
+}

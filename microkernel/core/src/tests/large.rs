@@ -376,3 +376,16 @@ fn words_of_a_block_are_seen_and_changed() {
     assert_eq!(fixture.call(|k| k.map(space, weak, BASE, READ)), Ok(0));
     fixture.refuse(Error::AccessDenied, |k| k.thread_poke(thread, last, 1));
 }
+
+#[test]
+fn a_large_frame_that_was_begun_goes_in_steps_that_leave_none_for_nothing() {
+    let fixture = Fixture::with_frames(MANY);
+    let (destination, _) = fixture.slot();
+    // The head, and as many others as two steps free.
+    for _ in 0..=128 {
+        fixture.refuse(Error::Again, |k| {
+            k.create_large_frame(MEMORY, PLACES[0] * 64, destination)
+        });
+    }
+    assert_eq!(fixture.call(|k| k.reclaim(MEMORY, PLACES[0])), Ok(0));
+}

@@ -439,3 +439,21 @@ fn effect_is_left_once_if_it_was_the_last() {
     let expected = [all(7), all(8), page(8), all(7), all(8), all(7)];
     assert_eq!(*fixture.host.performed.borrow(), expected);
 }
+
+#[test]
+fn a_range_that_ends_a_chunk_does_not_begin_it_again() {
+    let bench = Bench::new(1);
+    let chunk = bench.fixture.free_frame();
+    let extended = bench.fixture.call(|k| k.table_extend(TABLE, MEMORY, chunk));
+    assert_eq!(extended, Ok(0));
+    for slot in [256, 510, 511] {
+        let object = bench.fixture.free_place();
+        let made = bench
+            .fixture
+            .call(|k| k.create_frame(MEMORY, object, place(slot)));
+        assert_eq!(made, Ok(0));
+    }
+    let arguments = [bench.space, 510, BASE, READ, 3];
+    let answer = bench.fixture.range_call(MAP, &arguments);
+    assert_eq!(answer, (Some(Error::BadHandle), 2));
+}

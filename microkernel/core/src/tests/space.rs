@@ -216,3 +216,29 @@ fn a_frame_that_goes_leaves_a_space_that_is_going() {
     fixture.check();
     assert!(fixture.is_free(number));
 }
+
+#[test]
+fn a_frame_that_is_mapped_twice_goes_with_its_second_mapping() {
+    let fixture = Fixture::new();
+    let (space, _) = fixture.create_space();
+    let (frame, number) = fixture.create_frame();
+    fixture.donate(space, 4);
+    for address in [BASE, BASE + 0x1000] {
+        assert_eq!(fixture.call(|k| k.map(space, frame, address, READ)), Ok(0));
+    }
+    assert_eq!(fixture.call(|k| k.reclaim(MEMORY, number)), Ok(0));
+}
+
+#[test]
+fn a_frame_of_a_space_that_lost_its_root_can_be_reclaimed_meanwhile() {
+    let fixture = Fixture::new();
+    let (space, _) = fixture.create_space();
+    let (frame, number) = fixture.create_frame();
+    fixture.donate(space, 2);
+    assert_eq!(fixture.call(|k| k.map(space, frame, BASE, READ)), Ok(0));
+    // The steps of these two calls do not come as far as the entry that leads to the frame.
+    assert_eq!(fixture.call(|k| k.destroy(space)), Ok(0));
+    assert_eq!(fixture.call(|k| k.reclaim(MEMORY, number)), Ok(0));
+    fixture.host.drain_all();
+    fixture.check();
+}
