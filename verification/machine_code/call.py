@@ -8,10 +8,12 @@ A claim is a function that takes a `Call` and the call's arguments. It looks obj
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import z3
 
-from . import invariants
+from . import invariants, looking, queue_rules
+from .claim import Claim
 from .kernel_state import (
     CORE,
     FRAME_KIND_OF,
@@ -33,6 +35,14 @@ from .telling import Frame, Object, Telling, Word, word
 
 class Call(Telling):
     """A system call under specification."""
+
+    def claim(self, function: str) -> Claim:
+        """What was said, as a claim that keeps the rules of queues that look at what it writes."""
+        told = super().claim(function)
+        known = {rule.name for rule in told.rules}
+        others = [rule for rule in queue_rules.KEPT if rule.name not in known]
+        others = looking.looked_at(others, told.places, self.layout)
+        return replace(told, rules=(*told.rules, *others))
 
     # Looking up.
 

@@ -132,7 +132,7 @@ class Judge:
         """Whether executor and emulator must agree in a state."""
         if self.is_sound(state):
             return True
-        if self.done.summaries or self.done.is_decided or self.outcome_of(state) is None:
+        if self.done.summaries or self.done.decided or self.outcome_of(state) is None:
             return False
         values = state.evaluate(self._accesses)
         return all(holds or not guard for guard, holds in zip(values[::3], values[2::3]))

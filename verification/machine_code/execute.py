@@ -42,6 +42,9 @@ DECIDING_WORK = 60_000_000
 VOLATILE = frozenset({"cntvct_el0", "isr_el1"})
 # Registers that functions read and nothing of the kernel changes while it runs.
 READABLE = frozenset({"tpidr_el1", "dczid_el0"})
+# Maintenance of the data cache that writes back what is in it: memory is as before. `zva` zeroes, and
+# `ivac` drops what was written.
+UNSEEN = frozenset({"cvac", "cvau", "civac"})
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Rules:
     # System registers: `mrs` of these, `msr` of those.
     readable: frozenset[str] = READABLE
     writable: frozenset[str] = frozenset()
+    # Maintenance of the data cache that changes memory, for whoever looks at it.
+    maintenance: frozenset[str] = frozenset()
     # Memory that only the code itself knows.
     private: tuple[Private, ...] = (STACK,)
     # Whether a solver decides each branch: for loops whose end depends on a symbol.
@@ -201,7 +206,7 @@ class Executor(Accesses):
         may_go_on = met <= self.rules.rounds + ROUNDS_MAX
         for value, other in ((True, z3.Not(taken)), (False, taken)):
             if may_go_on and solver.check(other) == z3.unsat:
-                self._run.is_decided = True
+                self._run.decided.append([*solver.assertions(), other])
                 return z3.BoolVal(value)
         if met > self.rules.rounds:
             raise ExecutionError(f"{state.address:#x}: a loop whose end is not known")
@@ -221,6 +226,8 @@ class Executor(Accesses):
             case "eret":
                 self._end(self._run.erets, state)
                 return []
+            case "dc" if system.name not in (*UNSEEN, *self.rules.maintenance):
+                raise LiftError(f"{state.address:#x}: `{instruction.text}` changes memory")
             case _:
                 operand = None if place is None else state.registers[place]
                 self._run.effects.append(Effect(instruction, state.guard, operand))

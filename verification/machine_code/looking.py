@@ -6,10 +6,12 @@ the obligations about places say, and a frame holds objects of one kind.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import z3
 
+from .claim import Place
 from .invariants import Rule
 from .kernel_state import KernelState, Slot
 from .layout import Layout
@@ -67,6 +69,13 @@ def fields_of(rule: Rule, layout: Layout) -> set[str]:
     seen: set[str] = set()
     rule.holds(_Watched(layout, _Unwatched(seen), seen=seen))
     return seen
+
+
+def looked_at(rules: Iterable[Rule], places: Iterable[Place], layout: Layout) -> list[Rule]:
+    """Those rules that look at a field of a place that is written."""
+    written = {written_name(place.name) for place in places if place.is_write}
+    written.add(ANYTHING)
+    return [rule for rule in rules if fields_of(rule, layout) & written]
 
 
 def written_name(place: str) -> str:

@@ -2,7 +2,8 @@
 
 A digest covers every assumption and every obligation: operators, constants and symbols, down to the
 last. They hold the meaning of the code that is executed, and the whole claim: whatever changes either
-changes the digest, and a proof counts only for the very same questions.
+changes the digest, and a proof counts only for the very same questions. (Barriers and the maintenance of
+caches mean nothing to a flat memory: `order` looks at those.)
 """
 
 from __future__ import annotations

@@ -66,8 +66,9 @@ class Run:
     own: object | None = None
     # The loop of the function, if that is told by one round.
     loop: Loop | None = None
-    # Whether a solver decided a branch, which in states that are not sound may go the other way.
-    is_decided: bool = False
+    # Branches that Z3 decided, each as what contradicts itself if they go the other way: of the
+    # hypotheses too, so that in states that are not sound they may.
+    decided: list[list[z3.BoolRef]] = field(default_factory=list)
     # The states in which it returns, by the procedures that it called before.
     ends: dict[History, State] = field(default_factory=dict)
     # The states in which it calls a procedure, by all that it called with this one.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import z3
 
 from .logic import parts_of, reads_of
+from .solve import Verdict, prove_by_one
 
 
 def constant_part(total: z3.BitVecRef) -> int | None:
@@ -30,7 +31,9 @@ def values_of(guard: Sequence[z3.BoolRef], term: z3.BitVecRef, most: int) -> lis
     while len(found) <= most and solver.check() == z3.sat:
         found.append(solver.model().eval(term, model_completion=True).as_long())
         solver.add(term != found[-1])
-    is_all = 0 < len(found) <= most and solver.check() == z3.unsat
+    if not 0 < len(found) <= most or solver.check() != z3.unsat:
+        return None
+    is_all = prove_by_one(solver.assertions(), z3.BoolVal(False)) is Verdict.PROVED
     return sorted(found) if is_all else None
 
 

@@ -21,7 +21,7 @@ from .leaving import Answers, Callee, Left, answers_of, left_by, promised
 from .memory import NUMBER_BITS, OBJECTS, UNIT_WORDS, Update, Window
 from .rounds import AGAIN, is_again
 from .state import History
-from .telling import Object, Word, word
+from .telling import Object, Telling, Word, word
 
 
 # `ISR_EL1`: an IRQ or FIQ waits (Arm ARM, D24.2.99).
@@ -345,14 +345,8 @@ class Walk(Call):
 
     def claim(self, function: str) -> Claim:
         """What was said, as a claim about the function of this name."""
-        told = replace(super().claim(function), state=self.initial)
-        written = {looking.written_name(place.name) for place in told.places if place.is_write}
-        written.add(looking.ANYTHING)
-        rules = [
-            rule
-            for rule in queue_rules.rules(self.initial)
-            if looking.fields_of(rule, self.layout) & written
-        ]
+        told = replace(Telling.claim(self, function), state=self.initial)
+        rules = looking.looked_at(queue_rules.rules(self.initial), told.places, self.layout)
         known = {"calls": self._calls, "promises": self._promises}
         return replace(told, **known, invariants=lambda _: rules)
 

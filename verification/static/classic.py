@@ -26,8 +26,8 @@ class Round:
 
 
 # Builds that are quick, for tests that are not slow; and the tests as they usually run.
-QUICK = Round("mutants", 240, "-Zmir-opt-level=2 -Zinline-mir=yes")
-FULL = Round("test", 1_200, "")
+QUICK = Round("mutants", 60, "-Zmir-opt-level=2 -Zinline-mir=yes")
+FULL = Round("test", 300, "")
 FATES = {
     "caught": Fate.CAUGHT,
     "missed": Fate.SURVIVED,

@@ -206,14 +206,6 @@ pub enum FrameKind {
     Quarantined = 41,
 }
 
-impl FrameKind {
-    /// The frame kind of objects of `kind`.
-    #[must_use]
-    pub const fn of(kind: Kind) -> u8 {
-        kind as u8
-    }
-}
-
 macro_rules! layout {
     ($(#[$doc:meta])* $name:ident, $words:expr) => {
         $(#[$doc])*

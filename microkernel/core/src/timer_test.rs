@@ -263,3 +263,18 @@ fn timer_that_joins_others_which_are_due_does_not_make_them_late() {
     world.pass(1 << GRANULE_SHIFT);
     assert_eq!(world.current(), late.thread);
 }
+
+#[test]
+fn timer_of_the_important_takes_nothing_unimportant_out_of_the_wheels() {
+    let mut world = World::new();
+    let (low, high) = (world.started(40), world.started(255));
+    world.sleep(3 << GRANULE_SHIFT);
+    for (actor, granules) in [(high, 6), (low, 4)] {
+        assert_eq!(world.current(), actor.thread);
+        world.sleep(granules << GRANULE_SHIFT);
+    }
+    jump(&world, 3 << GRANULE_SHIFT);
+    assert_eq!(world.current(), world.main().thread);
+    jump(&world, 4 << GRANULE_SHIFT);
+    assert!(is_asleep(&world, low) && !is_asleep(&world, high));
+}

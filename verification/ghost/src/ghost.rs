@@ -108,9 +108,11 @@ impl Ghost {
         }
         self.forget_roots(&memory, seen.written);
         let Some(written) = seen.written else {
-            // Too much was written: begin again.
-            self.lockstep = None;
-            return self.observe_all(memory, &frames.collect::<Vec<_>>());
+            let frames: Vec<Frame> = frames.collect();
+            if let Some(lockstep) = &mut self.lockstep {
+                lockstep.begin_again(memory, &frames);
+            }
+            return self.observe_all(memory, &frames);
         };
         let touched: Vec<Frame> = touched(&memory, seen, written).collect();
         if let Some(lockstep) = &mut self.lockstep {

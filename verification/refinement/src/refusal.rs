@@ -7,7 +7,8 @@ use pecan_core::object::{Number, Thread, UNITS_PER_FRAME, thread};
 use crate::action::{Action, is_range};
 use crate::arena::{Arena, Place};
 
-/// Checks what was written since `mark`, when the `caller` was refused what it did.
+/// Checks what was written since `mark`, when the `caller` was refused what it did. Answers whether nothing
+/// may be changed: not of what the ABI excepts.
 ///
 /// # Errors
 ///
@@ -17,9 +18,9 @@ pub fn check(
     mark: usize,
     caller: Number<Thread>,
     (action, error): (&Action, Error),
-) -> Result<(), String> {
+) -> Result<bool, String> {
     if may_change(action, error) {
-        return Ok(());
+        return Ok(false);
     }
     let mut changed = None;
     arena.changes(mark, |index, value| {
@@ -29,7 +30,7 @@ pub fn check(
         }
     });
     match changed {
-        None => Ok(()),
+        None => Ok(true),
         Some((place, value)) => Err(format!("{error:?} changed {place:x?} to {value:#x}")),
     }
 }

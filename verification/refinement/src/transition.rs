@@ -31,6 +31,8 @@ pub struct Scene {
 #[derive(Clone, Debug)]
 pub struct Refusals {
     counts: Vec<Cell<u64>>,
+    /// How many of them were shown to have changed nothing.
+    compared: Cell<u64>,
 }
 
 /// More than the number of any error.
@@ -40,6 +42,7 @@ impl Default for Refusals {
     fn default() -> Refusals {
         Refusals {
             counts: vec![Cell::new(0); SYSTEM_CALL_COUNT * ERRORS],
+            compared: Cell::new(0),
         }
     }
 }
@@ -56,12 +59,13 @@ impl Refusals {
         for (count, more) in self.counts.iter().zip(&other.counts) {
             count.set(count.get() + more.get());
         }
+        self.compared.update(|it| it + other.compared.get());
     }
 
-    /// How many there were.
+    /// How many there were that were shown to have changed nothing.
     #[must_use]
-    pub fn sum(&self) -> u64 {
-        self.counts.iter().map(Cell::get).sum()
+    pub fn compared(&self) -> u64 {
+        self.compared.get()
     }
 
     /// How many there were with one of these errors.
@@ -120,7 +124,11 @@ pub fn run(scene: &Scene, twin: &Twin, action: &Action) -> Result<(), Complaint>
                 return Err(format!("{} is refused with {error:?}", call.name()).into());
             }
         }
-        refusal::check(&host.arena, mark, caller, (action, error))?;
+        let is_unchanged = refusal::check(&host.arena, mark, caller, (action, error))?;
+        scene
+            .refusals
+            .compared
+            .update(|it| it + u64::from(is_unchanged));
     }
     host.leave_kernel();
     if let Some(number) = host.arena.take_forbidden() {

@@ -45,9 +45,7 @@ impl Twin {
     ///
     /// The first difference.
     pub fn judge(&self, arena: &Arena, mark: usize, action: &Action) -> Result<(), Complaint> {
-        let Some(event) = event_of(action) else {
-            return Ok(());
-        };
+        let event = event_of(action);
         let mut specified = self.before.clone();
         let now = pecan_core::memory::Memory::now(&arena);
         load_registers(&mut specified, action, now);
@@ -57,15 +55,17 @@ impl Twin {
             pages: None,
         };
         specified.step(event, &inputs);
+        let is_due = event == Event::Timer && !specified.steps().is_empty();
         let observed = self.after(arena, mark);
-        let after = specified.follow(&observed);
-        after.map_err(|difference| {
-            Complaint::Differs(Box::new(Both {
+        match specified.follow(&observed) {
+            Ok(0) if is_due => Err("nothing of what is due was done".to_owned().into()),
+            Ok(_) => Ok(()),
+            Err(difference) => Err(Complaint::Differs(Box::new(Both {
                 difference,
                 specified,
                 observed,
-            }))
-        })
+            }))),
+        }
     }
 
     /// The second register of the thread that ran: what it found in memory, or in a register, that is not
@@ -161,9 +161,9 @@ impl fmt::Display for Both {
     }
 }
 
-/// What the specification calls an action; none if it is none of the kernel's business.
-fn event_of(action: &Action) -> Option<Event> {
-    Some(match *action {
+/// What the specification calls an action.
+fn event_of(action: &Action) -> Event {
+    match *action {
         Action::Message(message) => Event::SystemCall(message.call as u16),
         Action::Function { call, .. } => Event::SystemCall(call as u16),
         Action::Fault(cause) => Event::Fault {
@@ -176,8 +176,8 @@ fn event_of(action: &Action) -> Option<Event> {
         },
         Action::Interrupt(line) => Event::Interrupt(line),
         Action::Timer => Event::Timer,
-        Action::Pass(_) => return None,
-    })
+        Action::Pass(_) => Event::Idle,
+    }
 }
 
 /// User code puts into the registers of the running thread what `action` wants there.
@@ -224,5 +224,35 @@ fn load_registers(state: &mut State, action: &Action, now: u64) {
             mark(registers, 19);
         }
         Action::Pass(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::START;
+    use crate::configuration;
+    use crate::explore::start;
+    use crate::transition::run;
+
+    #[test]
+    fn kernel_that_lets_a_time_pass_and_does_nothing_is_complained_about() {
+        let all = configuration::ALL;
+        let deadlines = all.iter().find(|it| it.name == "deadlines");
+        let scene = start(deadlines.expect("it is there"));
+        let arena = &scene.host.arena;
+        let sleeps = scene.actions.iter().find(|action| {
+            matches!(action, Action::Function { call: SystemCall::Sleep, arguments } if arguments[0] > 0)
+        });
+        let sleep = sleeps.expect("somebody sleeps");
+        while !scene.host.kernel().current().is_none() {
+            assert!(run(&scene, &Twin::new(arena), sleep).is_ok());
+        }
+        let asleep = Twin::new(arena);
+        let mark = arena.mark();
+        arena.set_now(START + 200);
+        let complaint = asleep.judge(arena, mark, &Action::Timer).err();
+        let text = complaint.expect("it is due").to_string();
+        assert_eq!(text, "nothing of what is due was done");
     }
 }

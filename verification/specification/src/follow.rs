@@ -42,30 +42,31 @@ enum Order {
 
 impl State {
     /// Takes the steps of one way out that `observed`, the state of a kernel after it, shows; wakes helpers,
-    /// settles accounts and chooses who runs, as every way out does; and compares.
+    /// settles accounts and chooses who runs, as every way out does; and compares. Answers how many steps
+    /// were taken: whoever drives a kernel knows when none is too few.
     ///
     /// # Errors
     ///
     /// The first [`Difference`]; the state is then what came nearest.
-    pub fn follow(&mut self, observed: &State) -> Result<(), Difference> {
+    pub fn follow(&mut self, observed: &State) -> Result<usize, Difference> {
         let steps = self.steps();
         let is_dying = !steps.iter().all(is_timer);
         if steps.is_empty() && self.reclaimed.is_none() {
             self.go_on(observed);
             self.follow_slice(observed);
-            return self.compare(observed);
+            return self.compare(observed).map(|()| 0);
         }
         let before = self.clone();
-        let mut result = Ok(());
+        let mut result = Ok(0);
         for order in [Order::Turn, Order::Arrival, Order::ArrivalReversed] {
             self.clone_from(&before);
-            self.take_shown(observed, order);
+            let taken = self.take_shown(observed, order);
             self.go_on(observed);
             if is_dying {
                 self.begin_slice(observed);
             }
             self.follow_slice(observed);
-            result = self.compare(observed);
+            result = self.compare(observed).map(|()| taken);
             if result.is_ok() {
                 break;
             }
@@ -85,19 +86,23 @@ impl State {
         self.follow_slice(observed);
     }
 
-    /// Takes the steps that the kernel took: times that have come first.
-    fn take_shown(&mut self, observed: &State, order: Order) {
+    /// Takes the steps that the kernel took: times that have come first. Answers how many.
+    fn take_shown(&mut self, observed: &State, order: Order) -> usize {
+        let mut taken = 0;
         // Who runs may change on the way; what is due was decided before.
         let lowest = self.lowest_band();
         while let Some(step) = self.next_timer_step(observed, order, lowest) {
             self.take(step);
+            taken += 1;
         }
         self.preempt();
         while let Some(step) = self.next_step(observed, order) {
             self.take(step);
             self.dispatch();
+            taken += 1;
         }
         self.reclaimed = None;
+        taken
     }
 
     /// What every way out does.

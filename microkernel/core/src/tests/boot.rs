@@ -142,6 +142,50 @@ fn segments_that_overlap_are_refused() {
 }
 
 #[test]
+fn segments_that_touch_are_no_defect_in_either_order() {
+    for (place, length, at) in [(ADDRESS, BYTES, 0x20_0000), (OFFSET, FILE, 0x2000)] {
+        for (first, second) in [(TEXT, DATA), (DATA, TEXT)] {
+            let mut header = small_header();
+            header[first + place] = at - header[first + length];
+            header[second + place] = at;
+            header[ENTRY] = header[TEXT + ADDRESS];
+            let checked = check_header(&read_header(&header), u64::MAX);
+            assert_eq!(checked, Ok(()), "{header:x?}");
+        }
+    }
+}
+
+#[test]
+fn each_defect_is_told_with_what_is_wrong() {
+    use BootError::*;
+    let defects = [
+        (NoPackage, "no boot package", 0),
+        (BadMagic, "PECANPKG", 0),
+        (BadVersion { version: 7 }, "version", 7),
+        (BadLength { length: 7 }, "length", 7),
+        (BadSegmentCount { count: 7 }, "count", 7),
+        (SegmentMisaligned { segment: 7 }, "misaligned", 7),
+        (SegmentSize { segment: 7 }, "wrong size", 7),
+        (SegmentOutsidePackage { segment: 7 }, "outside", 7),
+        (SegmentAddress { segment: 7 }, "too high", 7),
+        (SegmentAccess { segment: 7 }, "access", 7),
+        (BadEntry { entry: 7 }, "entry", 7),
+        (NoMemory, "memory", 0),
+        (FrameTaken { frame: 7 }, "in use", 7),
+    ];
+    for (defect, text, number) in defects {
+        assert!(defect.text().contains(text), "{defect:?}");
+        assert_eq!(defect.number(), number, "{defect:?}");
+    }
+    let overlap = SegmentsOverlap {
+        segment: 7,
+        other: 3,
+    };
+    assert!(overlap.text().contains("overlaps another"));
+    assert_eq!(overlap.number(), 7);
+}
+
+#[test]
 fn too_little_memory_is_refused() {
     let mut enough = None;
     for frames in 0..60 {

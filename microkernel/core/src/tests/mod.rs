@@ -15,6 +15,7 @@ mod interleaving;
 mod irq;
 mod large;
 mod mapping;
+mod object;
 mod oracle;
 mod postponed;
 mod random;

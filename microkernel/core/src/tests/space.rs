@@ -242,3 +242,9 @@ fn a_frame_of_a_space_that_lost_its_root_can_be_reclaimed_meanwhile() {
     fixture.host.drain_all();
     fixture.check();
 }
+
+#[test]
+fn address_in_a_descriptor_is_that_of_any_object() {
+    let last = Number::<Thread>::from_raw(u64::MAX).into_raw() << 6 & !0xFFF;
+    assert_eq!(last & crate::space::DESCRIPTOR_ADDRESS, last);
+}

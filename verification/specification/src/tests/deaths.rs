@@ -77,7 +77,7 @@ fn a_kernel_that_forgets_to_tell_is_allowed_to_for_now_and_one_that_tells_nobody
     let mut kernel = stage.state.clone();
     kernel.step(destroy, &Inputs::default());
     stage.state.step(destroy, &Inputs::default());
-    assert_eq!(stage.state.follow(&kernel), Ok(()));
+    assert_eq!(stage.state.follow(&kernel), Ok(0));
     assert_eq!(stage.state.steps().len(), 1);
     let number = stage.state.endpoints.keys().next().copied();
     kernel.endpoints.clear();
