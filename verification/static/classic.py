@@ -25,7 +25,7 @@ class Round:
     flags: str
 
 
-# Builds that are quick, for tests that are not slow; and the tests as they usually run.
+# Builds that are quick, for tests that are not slow, which take a second; and the tests as they usually run.
 QUICK = Round("mutants", 60, "-Zmir-opt-level=2 -Zinline-mir=yes")
 FULL = Round("test", 300, "")
 FATES = {
@@ -69,8 +69,7 @@ class Workspace:
         skipped = [word for test in self.slow for word in ("--skip", test)]
         options = ["-Zunstable-options", "--fail-fast"]
         fates = self._try(QUICK, names, [*skipped, *options]) if names else {}
-        # A machine that is busy may let even quick tests take long.
-        doubtful = [name for name, fate in fates.items() if fate in (Fate.SURVIVED, Fate.HANGS)]
+        doubtful = [name for name, fate in fates.items() if fate is Fate.SURVIVED]
         return fates | (self._try(FULL, doubtful, options) if doubtful else {})
 
     def _try(self, how: Round, names: Sequence[str], options: list[str]) -> dict[str, Fate]:
