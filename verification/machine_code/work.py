@@ -6,6 +6,7 @@ answers with counts and texts.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -206,7 +207,9 @@ def _mutate_part(task: tuple[int, int]) -> tuple[str, str, Counter[Fate], list[s
     image, layout, extent, _ = _task
     index, part = task
     found = Found(SUBJECTS[index].name)
-    return found.subject, *_Bench(image, layout, index, found).mutate_part(extent, part)
+    bench = _Bench(image, layout, index, found)
+    gc.enable()
+    return found.subject, *bench.mutate_part(extent, part)
 
 
 def chosen_anew(image: Image, extent: Extent) -> list[str]:
@@ -226,6 +229,9 @@ _task: tuple[Image, Layout, Extent, dict[str, Proved]]
 
 
 def _begin(image: Image, layout: Layout, extent: Extent, known: dict[str, Proved]) -> None:
+    # Z3 orders terms by numbers that it gives again when a term goes: what goes when must not depend on what
+    # else this process, or the one that began it, has done.
+    gc.disable()
     global _task
     _task = (image, layout, extent, known)
 
