@@ -37,8 +37,11 @@ class Call(Telling):
     """A system call under specification."""
 
     def claim(self, function: str) -> Claim:
-        """What was said, as a claim that keeps the rules of queues that look at what it writes."""
-        told = super().claim(function)
+        """What was said, as a claim about the function of this name."""
+        return self._keeping(super().claim(function))
+
+    def _keeping(self, told: Claim) -> Claim:
+        """The claim, which keeps the rules of queues that look at what it writes, too."""
         known = {rule.name for rule in told.rules}
         others = [rule for rule in queue_rules.KEPT if rule.name not in known]
         others = looking.looked_at(others, told.places, self.layout)

@@ -21,7 +21,7 @@ from .leaving import Answers, Callee, Left, answers_of, left_by, promised
 from .memory import NUMBER_BITS, OBJECTS, UNIT_WORDS, Update, Window
 from .rounds import AGAIN, is_again
 from .state import History
-from .telling import Object, Telling, Word, word
+from .telling import Object, Word, word
 
 
 # `ISR_EL1`: an IRQ or FIQ waits (Arm ARM, D24.2.99).
@@ -343,9 +343,9 @@ class Walk(Call):
         ended = [replace(o, history=self._history, since=self.before) for o in ended]
         self.outcomes[count:] = ended
 
-    def claim(self, function: str) -> Claim:
-        """What was said, as a claim about the function of this name."""
-        told = replace(Telling.claim(self, function), state=self.initial)
+    def _keeping(self, told: Claim) -> Claim:
+        """The claim, with what it calls; rules that look at what it writes take the place of the usual ones."""
+        told = replace(told, state=self.initial)
         rules = looking.looked_at(queue_rules.rules(self.initial), told.places, self.layout)
         known = {"calls": self._calls, "promises": self._promises}
         return replace(told, **known, invariants=lambda _: rules)

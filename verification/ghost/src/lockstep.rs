@@ -62,6 +62,11 @@ impl Lockstep {
     /// is not compared.
     pub fn begin_again<M: Memory>(&mut self, memory: M, frames: &[Frame]) {
         self.observed = whole(memory, frames);
+        self.overtake();
+    }
+
+    /// Takes what the kernel came to for what was expected.
+    fn overtake(&mut self) {
         self.expected = self.observed.clone();
         self.overtaken += 1;
     }
@@ -104,8 +109,7 @@ impl Lockstep {
                 Ok(())
             }
             Err(_) if gaps > 0 => {
-                self.overtaken += 1;
-                self.expected = self.observed.clone();
+                self.overtake();
                 Ok(())
             }
             Err(mut at) => {

@@ -110,8 +110,7 @@ impl Twin {
 
 /// Whether a time has come that is looked at now. What is dying may take many ways out until anything shows.
 fn has_come(state: &State) -> bool {
-    let is_time = |step: &Step| matches!(step, Step::Expire(_) | Step::Refill(_));
-    state.steps().iter().any(is_time)
+    state.steps().iter().any(Step::is_timer)
 }
 
 /// Whether the timer is set for what came due in this granule: times are rounded up to granules.

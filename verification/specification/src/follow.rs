@@ -50,7 +50,7 @@ impl State {
     /// The first [`Difference`]; the state is then what came nearest.
     pub fn follow(&mut self, observed: &State) -> Result<usize, Difference> {
         let steps = self.steps();
-        let is_dying = !steps.iter().all(is_timer);
+        let is_dying = !steps.iter().all(Step::is_timer);
         if steps.is_empty() && self.reclaimed.is_none() {
             self.go_on(observed);
             self.follow_slice(observed);
@@ -77,7 +77,7 @@ impl State {
     /// Takes the steps of a way out on which a further event came: those that `observed`, the state after
     /// that event, shows. Nothing is compared.
     pub fn follow_part(&mut self, observed: &State) {
-        let is_dying = !self.steps().iter().all(is_timer);
+        let is_dying = !self.steps().iter().all(Step::is_timer);
         self.take_shown(observed, Order::Turn);
         self.go_on(observed);
         if is_dying {
@@ -156,7 +156,7 @@ impl State {
 
     fn next_step(&self, observed: &State, order: Order) -> Option<Step> {
         let mut steps = self.steps();
-        steps.retain(|step| !is_timer(step));
+        steps.retain(|step| !step.is_timer());
         self.add_choices(observed, &mut steps);
         steps.retain(|step| self.is_shown(*step, observed));
         self.first_of(steps, observed, order)
@@ -273,11 +273,6 @@ impl State {
         let is_silent = before.wait == Wait::Sleep || self.is_faulted(thread);
         it.wait != before.wait && (is_told || is_silent)
     }
-}
-
-/// Whether a step is that a time has come.
-fn is_timer(step: &Step) -> bool {
-    matches!(step, Step::Expire(_) | Step::Refill(_))
 }
 
 /// Comparing.

@@ -56,6 +56,14 @@ pub enum Step {
     Freed,
 }
 
+impl Step {
+    /// Whether it is that a time has come.
+    #[must_use]
+    pub const fn is_timer(&self) -> bool {
+        matches!(self, Step::Expire(_) | Step::Refill(_))
+    }
+}
+
 impl State {
     /// The steps that may be taken now, but for [`Step::FreeTails`], whose argument is a choice (where
     /// the large frame may be buried, which is the same at once), and [`Step::Freed`].

@@ -158,6 +158,14 @@ fn segments_that_touch_are_no_defect_in_either_order() {
 #[test]
 fn each_defect_is_told_with_what_is_wrong() {
     use BootError::*;
+    let overlap = SegmentsOverlap {
+        segment: 7,
+        other: 3,
+    };
+    let unmapped = Map {
+        address: 7,
+        error: Error::NeedMemory,
+    };
     let defects = [
         (NoPackage, "no boot package", 0),
         (BadMagic, "PECANPKG", 0),
@@ -172,17 +180,13 @@ fn each_defect_is_told_with_what_is_wrong() {
         (BadEntry { entry: 7 }, "entry", 7),
         (NoMemory, "memory", 0),
         (FrameTaken { frame: 7 }, "in use", 7),
+        (overlap, "overlaps another", 7),
+        (unmapped, "cannot be mapped", 7),
     ];
     for (defect, text, number) in defects {
         assert!(defect.text().contains(text), "{defect:?}");
         assert_eq!(defect.number(), number, "{defect:?}");
     }
-    let overlap = SegmentsOverlap {
-        segment: 7,
-        other: 3,
-    };
-    assert!(overlap.text().contains("overlaps another"));
-    assert_eq!(overlap.number(), 7);
 }
 
 #[test]
